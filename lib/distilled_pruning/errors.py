@@ -1,0 +1,18 @@
+"""What a user can get wrong, said in one sentence."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class InputError(ValueError):
+    """A mistake in what the user gave; its message is one sentence that says what is wrong and what would be right."""
+
+
+def unknown(what: str, name: object, known: Iterable[str]) -> InputError:
+    """Build the error for a name that is not in a list, with the nearest known name as a hint."""
+    names = list(known)
+    close = difflib.get_close_matches(str(name), names, n=1)
+    hint = f" (did you mean {close[0]!r}?)" if close else ""
+    return InputError(f"unknown {what} {name!r}{hint}: choose one of {', '.join(names)}")

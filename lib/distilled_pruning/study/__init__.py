@@ -1,0 +1,1 @@
+"""The first floor: jobs, their store and runner, experiments, claims and figures."""
