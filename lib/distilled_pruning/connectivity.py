@@ -1,0 +1,283 @@
+"""Linear mode connectivity: loss and accuracy along the line between two trained networks (2503.17905 section 4)."""
+
+from __future__ import annotations
+
+import copy
+import itertools
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import torch
+from torch import Tensor, nn
+
+from . import training
+from .errors import InputError
+
+if TYPE_CHECKING:
+    from .data import Split
+    from .pruning import Mask
+
+Weights = Mapping[str, Tensor]
+STATISTICS = ("interpolated", "re-estimated")
+
+
+@dataclass(frozen=True)
+class Curve:
+    """Figures along a line from network a (alpha 0) to network b (alpha 1).
+
+    Attributes:
+        alphas: Positions in [0, 1], ascending, both ends included.
+        loss: Mean cross-entropy at each position, nats.
+        accuracy: Top-1 accuracy at each position, in [0, 1].
+    """
+
+    alphas: tuple[float, ...]
+    loss: tuple[float, ...]
+    accuracy: tuple[float, ...]
+
+
+class Barrier(float):
+    """The loss barrier of a curve: a number, the midpoint barrier, that carries its companions.
+
+    Attributes:
+        midpoint: L(.5) - (L(0) + L(1)) / 2, the number itself.
+        maximum: Largest L(a) - ((1 - a) L(0) + a L(1)) over the curve's positions.
+        error_rise: The midpoint's error minus the mean error of the ends, in [-1, 1] (Frankle et al. 2020).
+        end_loss: Mean loss of the two ends.
+        end_accuracy: Mean accuracy of the two ends.
+    """
+
+    midpoint: float
+    maximum: float
+    error_rise: float
+    end_loss: float
+    end_accuracy: float
+
+
+def positions(alphas: int | Sequence[float]) -> tuple[float, ...]:
+    """Give the positions along the line: ``alphas`` equal steps, or the given ones.
+
+    Raises:
+        InputError: Fewer than two positions, ends other than 0 and 1, or a wrong order.
+    """
+    if isinstance(alphas, int):
+        if alphas < 2:
+            raise InputError(f"alphas must be at least 2 (both ends of the line), not {alphas}")
+        return tuple(step / (alphas - 1) for step in range(alphas))
+    given = tuple(float(alpha) for alpha in alphas)
+    if len(given) < 2 or given[0] != 0 or given[-1] != 1 or any(a >= b for a, b in itertools.pairwise(given)):
+        raise InputError("alphas must ascend from 0 to 1, both ends included")
+    return given
+
+
+def check(net: nn.Module, *ends: Weights) -> None:
+    """Raise :class:`InputError` unless every state dict fits the network and is finite."""
+    own = net.state_dict()
+    for end in ends:
+        if set(end) != set(own):
+            odd = sorted(set(end) ^ set(own))[0]
+            raise InputError(f"the networks do not fit together: {odd!r} is in one and not in the other")
+        for name, tensor in end.items():
+            if tensor.shape != own[name].shape:
+                raise InputError(
+                    f"the networks do not fit together: {name!r} is {tuple(tensor.shape)} in one "
+                    f"and {tuple(own[name].shape)} in the other"
+                )
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise InputError(f"{name!r} holds values that are not finite: train again with a lower learning rate")
+
+
+def masked(weights: Weights, mask: Mask | None) -> dict[str, Tensor]:
+    """Copy a state dict with its pruned weights set to zero."""
+    copied = {name: tensor.clone() for name, tensor in weights.items()}
+    for name in mask or ():
+        copied[name] *= mask[name].to(copied[name].device)  # type: ignore[index]
+    return copied
+
+
+@torch.no_grad()
+def blend(net: nn.Module, terms: Sequence[tuple[float, Weights]]) -> None:
+    """Load the weighted sum of state dicts into a network, in place.
+
+    A weight of exactly 1 among zeros copies that network to the last bit; integer buffers come from the first term.
+    """
+    lone = [weights for factor, weights in terms if factor != 0]
+    single = len(lone) == 1 and any(factor == 1 for factor, _ in terms)
+    for name, target in net.state_dict(keep_vars=True).items():
+        if single or not target.is_floating_point():
+            target.data.copy_((lone[0] if single else terms[0][1])[name])
+            continue
+        total = torch.zeros_like(target)
+        for factor, weights in terms:
+            total.add_(weights[name], alpha=factor)
+        target.data.copy_(total)
+
+
+@torch.no_grad()
+def reestimate(net: nn.Module, split: Split, batch_size: int = 500) -> None:
+    """Replace the running statistics of every BatchNorm layer by averages over clean data (equal weight a batch)."""
+    layers = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
+    if not layers:
+        return
+    momenta = [layer.momentum for layer in layers]
+    for layer in layers:
+        layer.reset_running_stats()
+        layer.momentum = None
+    was_training = net.training
+    net.train()
+    first = next(net.parameters())
+    for begin in range(0, len(split), batch_size):
+        net(split.normalised(slice(begin, begin + batch_size)).to(first.device, first.dtype))
+    net.train(was_training)
+    for layer, momentum in zip(layers, momenta, strict=True):
+        layer.momentum = momentum
+
+
+def interpolate(
+    net: nn.Module,
+    a: Weights,
+    b: Weights,
+    split: Split,
+    alphas: int | Sequence[float] = 11,
+    mask: Mask | None = None,
+    *,
+    statistics: str = "interpolated",
+    device: str | torch.device | None = None,
+    batch_size: int = 500,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> Curve:
+    """Measure loss and accuracy along (1 - alpha) a + alpha b on clean data (2503.17905 section 4, Figs. 3 and 4).
+
+    Weights, biases, norm parameters and BatchNorm statistics are all interpolated. With a mask, both networks are the
+    trained *subnetworks*; without one, whatever the state dicts hold is used, which reproduces the authors' scripts when
+    the pruned weights still hold decayed initial values.
+
+    Args:
+        net: A network of the right shape; a copy is used, the caller's weights are not touched.
+        a: State dict at alpha 0.
+        b: State dict at alpha 1.
+        split: Clean images, training data as in the paper, or test data.
+        alphas: Number of equal steps, or the positions themselves.
+        mask: The subnetwork's mask.
+        statistics: ``"interpolated"`` BatchNorm statistics as the authors, or ``"re-estimated"`` on ``split``.
+        device: Where to compute; ``None`` for where the network lies.
+        batch_size: Images a forward pass.
+        progress: Called after each position.
+
+    Returns:
+        The :class:`Curve`; its ends are exactly the two (sub)networks.
+
+    Raises:
+        InputError: Networks of different shape, weights that are not finite, fewer than two alphas.
+    """
+    if statistics not in STATISTICS:
+        raise InputError(f"statistics must be one of {', '.join(STATISTICS)}, not {statistics!r}")
+    points = positions(alphas)
+    check(net, a, b)
+    place = next(net.parameters()).device if device is None else training.resolve(device)
+    work = copy.deepcopy(net).to(place).eval()
+    split = split.to(place)
+    ends = tuple(masked({name: tensor.to(place) for name, tensor in end.items()}, mask) for end in (a, b))
+    losses, accuracies = [], []
+    for done, alpha in enumerate(points):
+        blend(work, [(1 - alpha, ends[0]), (alpha, ends[1])])
+        if alpha in (0, 1):
+            end = ends[int(alpha)]
+            if any(not torch.equal(tensor, end[name]) for name, tensor in work.state_dict().items()):
+                raise AssertionError("an end of the line is not the trained network")
+        if statistics == "re-estimated":
+            reestimate(work, split, batch_size)
+        loss, accuracy = training.evaluate(work, split, batch_size)
+        losses.append(loss)
+        accuracies.append(accuracy)
+        if progress is not None:
+            progress(done + 1, len(points), {"loss": loss})
+    return Curve(points, tuple(losses), tuple(accuracies))
+
+
+def barrier(curve: Curve) -> Barrier:
+    """Compute the loss barrier of a curve, at its midpoint and at its highest point.
+
+    The midpoint is read by linear interpolation where alpha .5 is not among the positions.
+    """
+    first, last = 0, len(curve.alphas) - 1
+
+    def at_half(values: Sequence[float]) -> float:
+        right = next(index for index, alpha in enumerate(curve.alphas) if alpha >= 0.5)
+        if curve.alphas[right] == 0.5:
+            return values[right]
+        left = right - 1
+        share = (0.5 - curve.alphas[left]) / (curve.alphas[right] - curve.alphas[left])
+        return (1 - share) * values[left] + share * values[right]
+
+    end_loss = (curve.loss[first] + curve.loss[last]) / 2
+    end_accuracy = (curve.accuracy[first] + curve.accuracy[last]) / 2
+    result = Barrier(at_half(curve.loss) - end_loss)
+    result.midpoint = float(result)
+    result.maximum = max(
+        loss - ((1 - alpha) * curve.loss[first] + alpha * curve.loss[last])
+        for alpha, loss in zip(curve.alphas, curve.loss, strict=True)
+    )
+    result.error_rise = end_accuracy - at_half(curve.accuracy)
+    result.end_loss, result.end_accuracy = end_loss, end_accuracy
+    return result
+
+
+def pairs(
+    net: nn.Module,
+    replicates: Sequence[Weights],
+    split: Split,
+    alphas: int | Sequence[float] = 11,
+    mask: Mask | None = None,
+    **options: object,
+) -> Iterator[tuple[int, int, Curve]]:
+    """Interpolate between all pairs of n replicates of one ticket; yields ``(i, j, curve)`` with i < j."""
+    for (i, a), (j, b) in itertools.combinations(enumerate(replicates), 2):
+        yield i, j, interpolate(net, a, b, split, alphas, mask, **options)  # type: ignore[arg-type]
+
+
+def instability(
+    net: nn.Module,
+    split: Split,
+    recipe: training.Recipe,
+    epochs: Sequence[int],
+    *,
+    mask: Mask | None = None,
+    order_seeds: tuple[int, int] = (0, 1),
+    common_seed: int = 4,
+    alphas: int | Sequence[float] = 11,
+    device: str | torch.device = "auto",
+) -> Iterator[tuple[int, Curve]]:
+    """Train k common epochs, then two data orders to the end, and interpolate (Frankle et al. 2020).
+
+    The schedule is the full run's throughout: the copies go on from epoch k with momentum and learning rate as they are.
+
+    Args:
+        net: Network at initialisation; not changed.
+        split: Training data.
+        recipe: The full run; ``epochs`` counts in its epochs.
+        epochs: Values of k, 0 for two orders from the start.
+        mask: Subnetwork to train.
+        order_seeds: Data orders of the two copies after the split.
+        common_seed: Data order of the common part.
+        alphas: As for :func:`interpolate`.
+        device: Where to train.
+
+    Yields:
+        ``(k, curve)`` on clean training data.
+    """
+    per_epoch = recipe.steps_per_epoch(len(split))
+    for k in epochs:
+        ends = []
+        common = copy.deepcopy(net)
+        states: list[training.State] = []
+        if k > 0:
+            training.train(
+                common, split, recipe, mask, common_seed, device=device, until=k * per_epoch, finish=states.append
+            )
+        for order_seed in order_seeds:
+            copied = copy.deepcopy(net)
+            training.train(copied, split, recipe, mask, order_seed, device=device, state=states[0] if states else None)
+            ends.append(copied.state_dict())
+        yield k, interpolate(copied, ends[0], ends[1], split, alphas, mask)

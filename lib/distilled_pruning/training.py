@@ -1,0 +1,336 @@
+"""Training a network: seeded data order, masks applied after each step, checkpoints that continue to the same numbers."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import time
+from collections.abc import Callable
+from contextlib import nullcontext
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from . import augment
+from .errors import InputError
+from .recipe import Recipe
+
+if TYPE_CHECKING:
+    from .data import Split
+    from .pruning import Mask
+
+__all__ = ["Log", "Recipe", "State", "evaluate", "resolve", "train"]
+
+RECORDS = 100
+PAUSE_STEPS = 16
+
+Snapshot = Callable[[], "State"]
+
+
+@dataclass
+class State:
+    """Everything a training needs to go on: plain tensors and numbers, safe to write with ``torch.save``.
+
+    Attributes:
+        step: Optimiser steps done.
+        network: The network's ``state_dict``.
+        optimiser: The optimiser's ``state_dict``.
+        curve: Learning-curve rows so far.
+        running: Sum of the loss over the rows' open interval, and its number of steps.
+    """
+
+    step: int
+    network: dict[str, Tensor]
+    optimiser: dict[str, Any]
+    curve: list[dict[str, float]] = field(default_factory=list)
+    running: tuple[float, int] = (0.0, 0)
+
+
+@dataclass(frozen=True)
+class Log:
+    """What a training reports; all figures belong to the last step, never to the best one.
+
+    Attributes:
+        steps: Optimiser steps done in all.
+        images: Images seen, augmented copies counted each time.
+        train_loss: Mean augmented training loss over the last interval of the curve.
+        loss: Mean clean test loss, NaN without a test split.
+        accuracy: Clean test accuracy in [0, 1], NaN without a test split.
+        curve: Rows with ``step``, ``loss`` (augmented training loss) and ``learning_rate``, at most about 100.
+        seconds: Wall time of this call.
+    """
+
+    steps: int
+    images: int
+    train_loss: float
+    loss: float
+    accuracy: float
+    curve: list[dict[str, float]]
+    seconds: float
+
+
+def resolve(device: str | torch.device = "auto") -> torch.device:
+    """Turn ``"auto"`` into the GPU where there is one, else the CPU; raise :class:`InputError` for a device not here."""
+    if device == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise InputError(f"unknown device {device!r}: use auto, cpu or cuda") from error
+    if chosen.type == "cuda" and not torch.cuda.is_available():
+        raise InputError(f"device {str(device)!r} was asked for but this machine has no CUDA GPU: use auto or cpu")
+    return chosen
+
+
+def seeded(*parts: object) -> torch.Generator:
+    """Make a CPU generator from any values, the same on every machine and independent of all others."""
+    digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
+    return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+
+
+def milestones(recipe: Recipe, images: int) -> list[int]:
+    """Give the steps after which the rate drops: whole epochs, rounded down as in the papers, or plain steps."""
+    if recipe.steps is not None:
+        return [int(fraction * recipe.steps) for fraction in recipe.milestones]
+    return [int(fraction * recipe.epochs + 1e-9) * recipe.steps_per_epoch(images) for fraction in recipe.milestones]
+
+
+def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+    """Build the optimiser of a recipe over all parameters (the papers decay biases and norm parameters too)."""
+    parameters = list(net.parameters())
+    if recipe.optimiser == "adam":
+        return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
+    return torch.optim.SGD(
+        parameters,
+        lr=torch.tensor(recipe.learning_rate, device=parameters[0].device) if parameters[0].is_cuda else recipe.learning_rate,
+        momentum=recipe.momentum,
+        weight_decay=recipe.weight_decay,
+        fused=True,
+    )
+
+
+def loss_of(net: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+    """Mean cross-entropy of a batch; ``targets`` are labels [B] or soft labels [B, classes]."""
+    return F.cross_entropy(net(images).float() if images.dtype != torch.float64 else net(images), targets)
+
+
+@functools.cache
+def compiled_loss() -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+    """Compile :func:`loss_of` once a process; networks of one structure share the code."""
+    return torch.compile(loss_of, dynamic=False)
+
+
+class Step:
+    """One optimiser step: loss, gradient, update, mask; on CUDA captured as one graph for the full batch shape."""
+
+    def __init__(self, net: nn.Module, recipe: Recipe, mask: Mask | None) -> None:
+        """Prepare the step for a network that already lies on its device."""
+        self.net, self.recipe = net, recipe
+        self.optimiser = optimiser(net, recipe)
+        self.device = next(net.parameters()).device
+        self.loss = compiled_loss() if recipe.compile else loss_of
+        named = dict(net.named_parameters())
+        self.weights = [named[name].data for name in mask] if mask is not None else []
+        self.masks = [mask[name].to(self.device, named[name].dtype) for name in mask] if mask is not None else []
+        self.graph: torch.cuda.CUDAGraph | None = None
+        self.buffers: tuple[Tensor, Tensor, Tensor] | None = None
+        self.eager_steps = 0
+
+    def set_rate(self, rate: float) -> None:
+        """Set the learning rate, in place where a captured graph reads it."""
+        for group in self.optimiser.param_groups:
+            if isinstance(group["lr"], Tensor):
+                group["lr"].fill_(rate)
+            else:
+                group["lr"] = rate
+
+    def run(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Do one step and return the batch's mean loss, still on the device."""
+        autocast = (
+            torch.autocast(self.device.type, torch.bfloat16) if self.recipe.precision == "bf16" else nullcontext()
+        )
+        self.optimiser.zero_grad(set_to_none=True)
+        with autocast:
+            loss = self.loss(self.net, images, targets)
+        loss.backward()
+        self.optimiser.step()
+        if self.weights:
+            torch._foreach_mul_(self.weights, self.masks)
+        return loss.detach()
+
+    def __call__(self, images: Tensor, targets: Tensor, full: bool) -> Tensor:
+        """Do one step, replaying the captured graph for full batches once a few eager steps have warmed up."""
+        if self.device.type != "cuda" or self.recipe.compile or self.recipe.optimiser != "sgd" or not full:
+            return self.run(images, targets)
+        if self.graph is None:
+            self.eager_steps += 1
+            if self.eager_steps <= 3:
+                return self.run(images, targets)
+            self.buffers = (images.clone(), targets.clone(), torch.empty((), device=self.device))
+            torch.cuda.synchronize()
+            self.graph = torch.cuda.CUDAGraph()
+            with torch.cuda.graph(self.graph):
+                self.buffers[2].copy_(self.run(self.buffers[0], self.buffers[1]))
+        assert self.buffers is not None
+        self.buffers[0].copy_(images)
+        self.buffers[1].copy_(targets)
+        self.graph.replay()
+        return self.buffers[2].clone()
+
+
+def train(
+    net: nn.Module,
+    split: Split,
+    recipe: Recipe,
+    mask: Mask | None = None,
+    order_seed: int = 0,
+    *,
+    test: Split | None = None,
+    device: str | torch.device = "auto",
+    state: State | None = None,
+    until: int | None = None,
+    checkpoint: Callable[[Snapshot], None] | None = None,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    finish: Callable[[State], None] | None = None,
+) -> Log:
+    """Train a network in place (2503.17905 section 4; the recipe of all inner and outer loops).
+
+    Data order comes from ``(order_seed, epoch)`` and augmentation from ``(order_seed, step)`` alone, so a training that
+    is stopped and continued, on any device, sees the same batches as one that is not.
+
+    Args:
+        net: Network to train; stays on ``device`` afterwards.
+        split: Training images and labels.
+        recipe: How to train.
+        mask: Weights to keep; the others are zero before the first and after every step.
+        order_seed: Seed of data order and augmentation.
+        test: Clean data for the closing figures.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or a device.
+        state: A state to go on from; a state of another ``order_seed`` forks the run there.
+        until: Stop after this many steps in all, without changing the schedule (rewinding to a true epoch).
+        checkpoint: Called every few steps with a function that takes the :class:`State`; it may raise to stop.
+        progress: Called every few steps with steps done, steps in all and running figures; it may raise to stop.
+        finish: Receives the closing :class:`State`, for runs that fork there.
+
+    Returns:
+        The :class:`Log` of the last step.
+
+    Raises:
+        InputError: No images, a mask of other shapes, or a loss that is not finite.
+    """
+    started = time.perf_counter()
+    if len(split) == 0:
+        raise InputError("the training data has no images: give at least one per class")
+    place = resolve(device)
+    net.to(place)
+    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
+        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    split = split.to(place)
+    dtype = next(net.parameters()).dtype
+    if mask is not None:
+        mask.apply(net)
+    step_of = Step(net, recipe, mask)
+    curve: list[dict[str, float]] = []
+    begin, open_steps = 0, 0
+    open_loss = torch.zeros((), device=place)
+    if state is not None:
+        net.load_state_dict(state.network)
+        if mask is not None:
+            mask.apply(net)
+        step_of.optimiser.load_state_dict(state.optimiser)
+        begin, curve, (running, open_steps) = state.step, list(state.curve), state.running
+        open_loss += running
+    images, batch = len(split), min(recipe.batch_size, len(split))
+    per_epoch, total = recipe.steps_per_epoch(images), recipe.total_steps(images)
+    end = total if until is None else min(until, total)
+    drops = milestones(recipe, images)
+    interval = max(1, total // RECORDS)
+    pipeline = augment.pipeline(recipe.augmentation, split)
+    rate, order, step = None, torch.empty(0), begin - 1
+    net.train()
+
+    def snapshot() -> State:
+        return State(
+            step=step + 1,
+            network={name: tensor.detach().clone() for name, tensor in net.state_dict().items()},
+            optimiser=step_of.optimiser.state_dict(),
+            curve=list(curve),
+            running=(float(open_loss), open_steps),
+        )
+
+    for step in range(begin, end):
+        epoch, position = divmod(step, per_epoch)
+        if position == 0 or step == begin:
+            order = torch.randperm(images, generator=seeded("order", order_seed, epoch)).to(place)
+        if (now := recipe.learning_rate * recipe.decay ** sum(step >= drop for drop in drops)) != rate:
+            rate = now
+            step_of.set_rate(rate)
+        chosen = order[position * batch : (position + 1) * batch]
+        generator = seeded("augment", order_seed, step)
+        inputs, targets = pipeline(split.images[chosen], split.labels[chosen], generator)
+        open_loss += step_of(inputs.to(dtype), targets if targets.dtype == torch.int64 else targets.to(dtype), len(chosen) == batch)
+        open_steps += 1
+        done = step + 1
+        if done % interval == 0 or done == end:
+            mean = float(open_loss) / open_steps
+            if mean != mean or mean in (float("inf"), float("-inf")):
+                raise InputError(
+                    f"training diverged before step {done} (loss {mean}): "
+                    f"use a learning rate below {recipe.learning_rate}"
+                )
+            curve.append({"step": done, "loss": mean, "learning_rate": rate})
+            open_loss.zero_()
+            open_steps = 0
+        if done % PAUSE_STEPS == 0 and done < end:
+            if checkpoint is not None:
+                checkpoint(snapshot)
+            if progress is not None:
+                progress(done, end, {"loss": curve[-1]["loss"]} if curve else {})
+    if finish is not None:
+        finish(snapshot())
+    loss, accuracy = evaluate(net, test, device=place) if test is not None else (float("nan"), float("nan"))
+    return Log(
+        steps=end,
+        images=end // per_epoch * images + (end % per_epoch) * batch,
+        train_loss=curve[-1]["loss"] if curve else float("nan"),
+        loss=loss,
+        accuracy=accuracy,
+        curve=curve,
+        seconds=time.perf_counter() - started,
+    )
+
+
+@torch.inference_mode()
+def evaluate(
+    net: nn.Module, split: Split, batch_size: int = 500, device: str | torch.device | None = None
+) -> tuple[float, float]:
+    """Measure a network on clean data in evaluation mode.
+
+    Args:
+        net: Network; its train/eval mode is restored.
+        split: Images and labels, normalised as the split says.
+        batch_size: Images a forward pass; only speed and memory depend on it.
+        device: Where to compute; ``None`` for where the network lies.
+
+    Returns:
+        Mean cross-entropy in nats and top-1 accuracy in [0, 1].
+    """
+    first = next(net.parameters())
+    place = first.device if device is None else resolve(device)
+    net.to(place)
+    was_training = net.training
+    net.eval()
+    loss = torch.zeros((), dtype=torch.float64, device=place)
+    correct = torch.zeros((), dtype=torch.int64, device=place)
+    split = split.to(place)
+    for begin in range(0, len(split), batch_size):
+        index = slice(begin, begin + batch_size)
+        logits = net(split.normalised(index).to(first.dtype))
+        labels = split.labels[index]
+        loss += F.cross_entropy(logits, labels, reduction="sum").double()
+        correct += (logits.argmax(1) == labels).sum()
+    net.train(was_training)
+    return float(loss) / len(split), int(correct) / len(split)
