@@ -16,3 +16,7 @@ def unknown(what: str, name: object, known: Iterable[str]) -> InputError:
     close = difflib.get_close_matches(str(name), names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
     return InputError(f"unknown {what} {name!r}{hint}: choose one of {', '.join(names)}")
+
+
+class Interrupted(Exception):
+    """A running job was asked to stop and did so at a checkpoint; nothing is lost."""

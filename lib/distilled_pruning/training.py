@@ -37,7 +37,7 @@ class State:
     Attributes:
         step: Optimiser steps done.
         network: The network's ``state_dict``.
-        optimiser: The optimiser's ``state_dict``.
+        optimiser: The optimiser's ``state_dict``; empty for a fresh one.
         curve: Learning-curve rows so far.
         running: Sum of the loss over the rows' open interval, and its number of steps.
     """
@@ -96,6 +96,20 @@ def milestones(recipe: Recipe, images: int) -> list[int]:
     if recipe.steps is not None:
         return [int(fraction * recipe.steps) for fraction in recipe.milestones]
     return [int(fraction * recipe.epochs + 1e-9) * recipe.steps_per_epoch(images) for fraction in recipe.milestones]
+
+
+def residual(recipe: Recipe, images: int) -> float:
+    """Share of its initial value that a pruned weight keeps while only SGD's weight decay acts on it.
+
+    The authors' scripts hold pruned weights in a hidden copy that decays so, and interpolate with that copy switched
+    on; this scalar recursion is exact for it.
+    """
+    value, velocity, drops = 1.0, 0.0, milestones(recipe, images)
+    for step in range(recipe.total_steps(images)):
+        rate = recipe.learning_rate * recipe.decay ** sum(step >= drop for drop in drops)
+        velocity = recipe.momentum * velocity + recipe.weight_decay * value
+        value -= rate * velocity
+    return value
 
 
 def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
@@ -240,7 +254,8 @@ def train(
         net.load_state_dict(state.network)
         if mask is not None:
             mask.apply(net)
-        step_of.optimiser.load_state_dict(state.optimiser)
+        if state.optimiser:
+            step_of.optimiser.load_state_dict(state.optimiser)
         begin, curve, (running, open_steps) = state.step, list(state.curve), state.running
         open_loss += running
     images, batch = len(split), min(recipe.batch_size, len(split))

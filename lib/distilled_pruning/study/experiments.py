@@ -1,0 +1,175 @@
+"""Experiments: a figure's name and parameters to jobs, and the jobs' results to tidy data frames."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from .jobs import Connect, Distill, Job, Prune, Train
+from .tickets import Row, Tickets, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .parameters import Parameters
+
+
+class Reader(Protocol):
+    """Anything that gives a finished job's metrics, or ``None`` where there is no result."""
+
+    def metrics(self, key: str) -> Mapping[str, Any] | None:
+        """Read the metrics behind a key."""
+        ...
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One figure or table.
+
+    Attributes:
+        name: Name on the command line and in the recorded index.
+        notebook: The notebook that shows it.
+        title: A few words.
+        jobs: Parameters to the jobs whose results it shows.
+        frame: Parameters and results to a tidy frame; rows whose results are missing are left out.
+    """
+
+    name: str
+    notebook: str
+    title: str
+    jobs: Callable[[Parameters], list[Job]]
+    frame: Callable[[Parameters, Reader], pd.DataFrame]
+
+
+def settings(parameters: Parameters) -> list[Tickets]:
+    """One group of tickets for every dataset and model of the parameters."""
+    return [
+        Tickets(parameters, dataset, model)
+        for dataset in words(parameters.dataset)
+        for model in words(parameters.model)
+    ]
+
+
+def sparsity(parameters: Parameters, level: int) -> float:
+    """Share of prunable weights removed at a level."""
+    return 1 - (1 - float(parameters.fraction)) ** level
+
+
+def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
+    """The columns that name a ticket."""
+    return {
+        "dataset": tickets.data.name,
+        "model": tickets.model,
+        "method": row.method,
+        "setting": row.setting,
+        "rate": row.rate,
+        "level": level,
+        "sparsity": sparsity(tickets.parameters, level),
+        "init": init,
+    }
+
+
+def cost_of(mask: Prune | None) -> dict[str, int]:
+    """Images and steps spent in the inner loops that found a mask, stored and decoded."""
+    points = decoded = steps = 0
+    for prune in mask.chain() if mask is not None else ():
+        inner = prune.training
+        if inner is None:
+            continue
+        images = inner.source.images
+        passed = inner.steps * min(inner.recipe.batch_size, images)
+        stored = len(inner.data.info.classes) * inner.source.ipc if isinstance(inner.source, Distill) else images
+        points += passed * stored // images
+        decoded += passed
+        steps += inner.steps
+    return {"points": points, "points_decoded": decoded, "steps": steps}
+
+
+def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
+    """Build a frame from rows."""
+    import pandas as pd
+
+    return pd.DataFrame(rows)
+
+
+def fig2_jobs(parameters: Parameters) -> list[Job]:
+    """Retrainings at the measured levels, and at every level on the first initialisation."""
+    return [entry[-1] for tickets in settings(parameters) for entry in tickets.trained(every=True)]
+
+
+def fig2_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """Test accuracy of every retraining and what finding its mask cost (2503.17905 Fig. 2)."""
+    rows = []
+    for tickets in settings(parameters):
+        for row, init, level, order, job in tickets.trained(every=True):
+            found = reader.metrics(job.key)
+            if found is not None:
+                figures = {name: found[name] for name in ("accuracy", "loss", "train_loss", "distance", "initial_norm")}
+                rows.append(
+                    {**labels(tickets, row, level, init), "order": order, **figures, **cost_of(job.mask), "key": job.key}
+                )
+    return frame_of(rows)
+
+
+def lines(parameters: Parameters) -> list[tuple[Tickets, Row, int, int, str, Connect]]:
+    """All lines of all settings."""
+    return [(tickets, *entry) for tickets in settings(parameters) for entry in tickets.connected()]
+
+
+def line_jobs(parameters: Parameters) -> list[Job]:
+    """Lines between retrainings of one ticket."""
+    return [entry[-1] for entry in lines(parameters)]
+
+
+def fig3_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """Loss and accuracy along every line (2503.17905 Figs. 3 and 4)."""
+    rows = []
+    for tickets, row, init, level, pair, job in lines(parameters):
+        found = reader.metrics(job.key)
+        for alpha, loss, accuracy in zip(*(found[n] for n in ("alphas", "loss", "accuracy")), strict=True) if found else ():
+            rows.append(
+                {
+                    **labels(tickets, row, level, init),
+                    "pair": pair,
+                    "alpha": alpha,
+                    "loss": loss,
+                    "accuracy": accuracy,
+                    "split": job.split,
+                    "key": job.key,
+                }
+            )
+    return frame_of(rows)
+
+
+def barriers_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """Barrier, error rise and end figures of every line; a collapsed ticket is flagged, never counted as stable."""
+    rows = []
+    for tickets, row, init, level, pair, job in lines(parameters):
+        found = reader.metrics(job.key)
+        if found is None:
+            continue
+        mask: Train = job.a
+        pruned = reader.metrics(mask.mask.key) if mask.mask is not None else None
+        chance = 1 / len(tickets.data.info.classes)
+        collapsed = bool(pruned and pruned["collapsed"]) or found["end_accuracy"] < chance + 0.02
+        figures = {name: found[name] for name in ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")}
+        rows.append(
+            {**labels(tickets, row, level, init), "pair": pair, **figures, "collapsed": collapsed, "key": job.key}
+        )
+    return frame_of(rows)
+
+
+EXPERIMENTS: dict[str, Experiment] = {
+    experiment.name: experiment
+    for experiment in (
+        Experiment("fig2", "s3-distilled-pruning", "Accuracy over sparsity", fig2_jobs, fig2_frame),
+        Experiment("fig3", "s4-stability", "Loss along the line", line_jobs, fig3_frame),
+        Experiment("barriers", "s4-stability", "Loss barriers", line_jobs, barriers_frame),
+    )
+}
+
+
+def of_notebook(notebook: str) -> list[Experiment]:
+    """Experiments a notebook shows."""
+    return [experiment for experiment in EXPERIMENTS.values() if experiment.notebook == notebook]

@@ -1,0 +1,187 @@
+"""From parameters to jobs: which ticket is found how, and trained how often."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from ..errors import InputError
+from ..recipe import Recipe
+from .jobs import Connect, Data, Distill, Network, Prune, Source, Train
+
+if TYPE_CHECKING:
+    from .parameters import Parameters
+
+CHAIN_ORDER = 1000
+DISTILLED_SOURCES = ("distilled", "random-real", "easy-real")
+SHORT_LOOPS = (*DISTILLED_SOURCES, "real-short")
+UNTRAINED = ("magnitude", "random")
+EQUAL, GENTLE = "equal rate", "gentle rate"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a comparison: a way to find masks.
+
+    Attributes:
+        method: A name of ``catalog.METHODS``.
+        rate: Learning rate of the inner loop; 0 where there is none.
+        setting: How that rate stands to the retraining's: ``"equal rate"``, ``"gentle rate"``, or ``""``.
+    """
+
+    method: str
+    rate: float
+    setting: str
+
+
+def numbers(text: str) -> list[float]:
+    """Read a comma-separated list of numbers."""
+    return [float(part) for part in str(text).split(",") if part.strip()]
+
+
+def words(text: str) -> list[str]:
+    """Read a comma-separated list of names."""
+    return [part.strip() for part in str(text).split(",") if part.strip()]
+
+
+class Tickets:
+    """The tickets of one dataset and model under one set of parameters."""
+
+    def __init__(self, parameters: Parameters, dataset: str | None = None, model: str | None = None) -> None:
+        """Choose one of the parameters' datasets and models, the first by default."""
+        self.parameters = parameters
+        self.model = model or words(parameters.model)[0]
+        self.data = Data(
+            dataset or words(parameters.dataset)[0], size=parameters.image_size, subset=parameters.get("subset", 0)
+        )
+        if self.data.size == self.data.info.size:
+            self.data = replace(self.data, size=0)
+        self.outer = Recipe(
+            learning_rate=parameters.learning_rate,
+            epochs=parameters.epochs,
+            batch_size=parameters.batch_size,
+            augmentation=parameters.augmentation,
+            precision=parameters.precision,
+            compile=parameters.compile,
+        )
+
+    @property
+    def rows(self) -> list[Row]:
+        """The rows to compare, in the order of the ``methods`` parameter."""
+        rows = []
+        for method in words(self.parameters.methods):
+            if method in SHORT_LOOPS:
+                for rate in numbers(self.parameters.inner_learning_rate):
+                    setting = EQUAL if rate == self.outer.learning_rate else GENTLE
+                    rows.append(Row(method, rate, setting))
+            else:
+                rows.append(Row(method, self.outer.learning_rate if method == "imp" else 0.0, EQUAL * (method == "imp")))
+        return rows
+
+    @property
+    def seeds(self) -> range:
+        """Seeds of the initialisations."""
+        return range(self.parameters.seeds)
+
+    @property
+    def measured(self) -> list[int]:
+        """Levels at which tickets are trained: the measured ones within ``levels``, and ``levels`` itself."""
+        levels = self.parameters.levels
+        if self.parameters.measured_levels == "all":
+            return list(range(levels + 1))
+        wanted = {int(level) for level in numbers(self.parameters.measured_levels)}
+        return sorted({level for level in wanted if level <= levels} | {0, levels})
+
+    def network(self, seed: int) -> Network:
+        """The dense network at initialisation."""
+        return Network(self.model, self.parameters.width, seed)
+
+    def inner(self, rate: float) -> Recipe:
+        """The short inner loop's recipe: the retraining's with its own steps and rate."""
+        return replace(self.outer, steps=self.parameters.inner_steps, epochs=Recipe.epochs, learning_rate=rate)
+
+    def distilled(self, seed: int) -> Distill:
+        """The distilled set used with an initialisation."""
+        p = self.parameters
+        if p.distiller.endswith((".npz", ".pt")):
+            return Distill(self.data, "published", p.ipc, path=p.distiller)
+        return Distill(
+            self.data,
+            p.distiller,
+            p.ipc,
+            iterations=p.get("distill_iterations", 0),
+            model=self.model,
+            width=p.get("distill_width", 0) or p.width,
+            seed=seed % p.get("sets", p.seeds),
+        )
+
+    def source(self, method: str, seed: int) -> Source:
+        """What the inner loop of a method trains on."""
+        if method == "distilled":
+            return self.distilled(seed)
+        if method == "random-real":
+            return Distill(self.data, "random", self.parameters.ipc, seed=seed)
+        if method == "easy-real":
+            return Distill(self.data, "easy", self.parameters.ipc, model=self.model, width=self.parameters.width, seed=seed)
+        return self.data
+
+    def chain(self, row: Row, seed: int, level: int) -> Prune | None:
+        """The mask of a row at a level; ``None`` is the dense network."""
+        network, p = self.network(seed), self.parameters
+        mask: Prune | None = None
+        for _ in range(level):
+            if row.method == "imp" or row.method in SHORT_LOOPS:
+                recipe = self.outer if row.method == "imp" else self.inner(row.rate)
+                source = self.source(row.method, seed)
+                mask = Prune(
+                    network, self.data, source=source, recipe=recipe, fraction=p.fraction, order_seed=CHAIN_ORDER, parent=mask
+                )
+            elif row.method in UNTRAINED:
+                mask = Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, parent=mask)
+            else:
+                raise InputError(f"no chain is known for method {row.method!r}")
+        return mask
+
+    def ticket(self, row: Row, seed: int, level: int, order: int) -> Train:
+        """One retraining of a row's ticket on real data."""
+        return Train(self.network(seed), self.data, self.outer, order, self.chain(row, seed, level))
+
+    def levels(self, row: Row, seed: int, every: bool = False) -> list[int]:
+        """Levels to train for a row: the measured ones, or every one on the first initialisation where asked."""
+        if row.method == "dense":
+            return [0]
+        if every and seed == 0:
+            return list(range(1, self.parameters.levels + 1))
+        return [level for level in self.measured if level > 0]
+
+    def trained(self, every: bool = False) -> list[tuple[Row, int, int, int, Train]]:
+        """All retrainings as ``(row, seed, level, order, job)``."""
+        return [
+            (row, seed, level, order, self.ticket(row, seed, level, order))
+            for row in self.rows
+            for seed in self.seeds
+            for level in self.levels(row, seed, every)
+            for order in range(self.parameters.replicates)
+        ]
+
+    def connected(self, split: str = "train") -> list[tuple[Row, int, int, str, Connect]]:
+        """All lines between retrainings of one ticket as ``(row, seed, level, pair, job)``."""
+        return [
+            (row, seed, level, f"{a}-{b}", self.line(row, seed, level, a, b, split))
+            for row in self.rows
+            for seed in self.seeds
+            for level in self.levels(row, seed)
+            for a, b in itertools.combinations(range(self.parameters.replicates), 2)
+        ]
+
+    def line(self, row: Row, seed: int, level: int, a: int, b: int, split: str = "train") -> Connect:
+        """The line between two retrainings of one ticket."""
+        p = self.parameters
+        return Connect(
+            self.ticket(row, seed, level, a),
+            self.ticket(row, seed, level, b),
+            alphas=p.alphas,
+            split=split,
+            images=min(p.get("line_images", 0), self.data.images) % self.data.images,
+        )
