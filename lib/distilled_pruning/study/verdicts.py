@@ -1,0 +1,104 @@
+"""Verdict rules: from values over initialisations to reproduced, partly, contradicted, undecided or not run.
+
+The unit of evidence is an initialisation: the lines or retrainings of one initialisation are averaged first, since they
+share its mask. Intervals are two-sided 95 % Student intervals over initialisations; fewer than three never decide.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED, NOT_RUN = "reproduced", "partly", "contradicted", "undecided", "not run"
+VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED, NOT_RUN)
+RANK = {REPRODUCED: 4, PARTLY: 3, UNDECIDED: 2, CONTRADICTED: 1, NOT_RUN: 0}
+DECIDED = (REPRODUCED, PARTLY, CONTRADICTED)
+ENOUGH = 3
+INSTABILITY_THRESHOLD = 0.02
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one setting says about a claim.
+
+    Attributes:
+        setting: Which setting, such as ``"59 %"``.
+        value: Mean over initialisations, in the claim's unit.
+        interval: 95 % interval of the mean, or ``None`` with fewer than two initialisations.
+        n: Number of initialisations.
+        verdict: One of :data:`VERDICTS`.
+    """
+
+    setting: str
+    value: float
+    interval: tuple[float, float] | None
+    n: int
+    verdict: str
+
+
+def interval(values: Sequence[float]) -> tuple[float, float] | None:
+    """Give the 95 % Student interval of a mean, ``None`` for fewer than two values."""
+    n = len(values)
+    if n < 2:
+        return None
+    from scipy.stats import t
+
+    mean = math.fsum(values) / n
+    deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
+    half = float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+    return mean - half, mean + half
+
+
+def within(setting: str, values: Sequence[float], low: float, high: float) -> Finding:
+    """Judge that the mean lies in (low, high): reproduced when the interval does, contradicted when it lies outside."""
+    found = [value for value in values if math.isfinite(value)]
+    if not found:
+        return Finding(setting, math.nan, None, 0, NOT_RUN)
+    mean, bounds = math.fsum(found) / len(found), interval(found)
+    if bounds is None or len(found) < ENOUGH:
+        verdict = UNDECIDED
+    elif low < bounds[0] and bounds[1] < high:
+        verdict = REPRODUCED
+    elif bounds[1] < low or bounds[0] > high:
+        verdict = CONTRADICTED
+    else:
+        verdict = UNDECIDED
+    return Finding(setting, mean, bounds, len(found), verdict)
+
+
+def positive(setting: str, values: Sequence[float]) -> Finding:
+    """Judge that a paired difference is above zero."""
+    return within(setting, values, 0.0, math.inf)
+
+
+def negative(setting: str, values: Sequence[float]) -> Finding:
+    """Judge that a paired difference or a slope is below zero."""
+    return within(setting, values, -math.inf, 0.0)
+
+
+def equal(setting: str, values: Sequence[float], margin: float) -> Finding:
+    """Judge that a paired difference lies within a margin of zero."""
+    return within(setting, values, -margin, margin)
+
+
+def stable(setting: str, rises: Sequence[float]) -> Finding:
+    """Judge stability: the midpoint error rises by less than 2 points (Frankle et al. 2020)."""
+    return within(setting, rises, -math.inf, INSTABILITY_THRESHOLD)
+
+
+def unstable(setting: str, rises: Sequence[float]) -> Finding:
+    """Judge instability: the midpoint error rises by more than 2 points."""
+    return within(setting, rises, INSTABILITY_THRESHOLD, math.inf)
+
+
+def combine(findings: Sequence[Finding]) -> str:
+    """Join the settings of one claim: all must hold; *partly* when some of at least two clearly do."""
+    verdicts = [finding.verdict for finding in findings if finding.verdict != NOT_RUN]
+    if not verdicts:
+        return NOT_RUN
+    if all(verdict == REPRODUCED for verdict in verdicts) and len(verdicts) == len(findings):
+        return REPRODUCED
+    if REPRODUCED in verdicts:
+        return PARTLY
+    return CONTRADICTED if CONTRADICTED in verdicts else UNDECIDED
