@@ -1,0 +1,174 @@
+"""The outer loop all methods share: start, iterate, keep history and snapshots, stop and go on."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor
+
+from ..errors import InputError
+from . import coreset, distribution, gradient
+from .defaults import CORESETS, Settings, resolve
+from .problem import Problem
+from .synthetic import Synthetic
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+
+__all__ = ["distill"]
+
+KEPT = (0.1, 0.2, 0.5, 1.0)
+Step = Callable[[Problem, Tensor, torch.optim.Optimizer, int], float]
+STEPS: dict[str, Step] = {"dm": distribution.step, "dc": gradient.step, "dsa": gradient.step, "idc": gradient.step}
+
+
+def distill(
+    ds: Dataset,
+    method: str = "idc",
+    ipc: int = 10,
+    factor: int | None = None,
+    seed: int = 0,
+    iterations: int | None = None,
+    *,
+    device: str | torch.device = "auto",
+    state: dict[str, Any] | None = None,
+    save: Callable[[dict[str, Any]], None] | None = None,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    **options: Any,
+) -> Synthetic:
+    """Make a small training set that stands for a large one (2503.17905 section 2.2).
+
+    What is not given is set as published for the dataset and ipc, see :func:`.defaults.resolve`. All randomness comes
+    from ``(seed, iteration)``: a run that is stopped and continued gives the same bits as one that is not.
+
+    Args:
+        ds: Dataset to distil; only its training split is read.
+        method: ``"idc"``, ``"dc"``, ``"dsa"``, ``"dm"``, ``"mtt"`` or a coreset: ``"random"``, ``"herding"``,
+            ``"kcenter"``.
+        ipc: Stored images per class.
+        factor: Tiles along each side of a stored image.
+        seed: Seed of everything random.
+        iterations: Outer iterations.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or a device.
+        state: What ``save`` received, to go on from there.
+        save: Called after every outer iteration with all that is needed to go on (tensors, numbers, lists and
+            dictionaries, safe for ``torch.save`` and ``weights_only`` loading); valid until it returns.
+        progress: Called after every outer iteration with iterations done, iterations in all and the matching loss;
+            it may raise to stop.
+        **options: Further fields of :class:`.defaults.Settings`; a multi-formation ``factor`` implies ``init="mix"``.
+
+    Returns:
+        The distilled set.
+
+    Raises:
+        InputError: Unknown names, data and settings that do not fit each other, or a loss that is not finite.
+    """
+    if factor is not None and factor > 1:
+        options.setdefault("init", "mix")
+    elif factor == 1:
+        options.setdefault("init", "real")
+    size, classes = int(ds.train.images.shape[-1]), ds.train.classes
+    settings = resolve(method, ds.name, ipc, size, classes, {"factor": factor, "iterations": iterations, **options})
+    problem = Problem(ds, settings, seed, device)
+    if method in CORESETS:
+        return _finish(problem, coreset.select(problem), [], {})
+    run = _Run(problem, state)
+    total = settings.iterations
+    for done in range(run.done + 1, total + 1):
+        run.advance()
+        if save is not None:
+            save(run.state())
+        if progress is not None:
+            progress(done, total, {"loss": run.history[-1]})
+    return _finish(problem, run.images, run.history, run.snapshots)
+
+
+def optimiser(images: Tensor, settings: Settings) -> torch.optim.Optimizer:
+    """Build the optimiser of the images."""
+    if settings.optimiser == "adam":
+        return torch.optim.Adam([images], lr=settings.image_rate, betas=(0.5, 0.999))
+    return torch.optim.SGD([images], lr=settings.image_rate, momentum=settings.image_momentum)
+
+
+class _Run:
+    """Images being made, with all that is needed to go on from here."""
+
+    def __init__(self, problem: Problem, state: dict[str, Any] | None) -> None:
+        """Start afresh, or where ``state`` stopped."""
+        self.problem = problem
+        self.images = problem.initial().requires_grad_()
+        self.optimiser = optimiser(self.images, problem.settings)
+        self.done = 0
+        self.history: list[float] = []
+        self.snapshots: dict[int, Tensor] = {0: problem.stored(self.images)}
+        total = problem.settings.iterations
+        self.kept = {max(1, math.ceil(part * total)) for part in KEPT}
+        if state is not None:
+            self._load(state)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        wanted = self._identity()
+        for name, value in state["identity"].items():
+            if wanted[name] != value:
+                raise InputError(
+                    f"the saved state was made with {name} {value!r}, not {wanted[name]!r}: "
+                    "continue it with the settings it was started with"
+                )
+        with torch.no_grad():
+            self.images.copy_(state["images"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.done, self.history = state["done"], list(state["history"])
+        self.snapshots = dict(state["snapshots"])
+
+    def _identity(self) -> dict[str, Any]:
+        return {"dataset": self.problem.ds.digest, "seed": self.problem.seed, **self.problem.settings.spec()}
+
+    def state(self) -> dict[str, Any]:
+        """Give all that is needed to go on."""
+        return {
+            "identity": self._identity(),
+            "done": self.done,
+            "images": self.images.detach(),
+            "optimiser": self.optimiser.state_dict(),
+            "history": self.history,
+            "snapshots": self.snapshots,
+        }
+
+    def advance(self) -> None:
+        """Do one outer iteration."""
+        s = self.problem.settings
+        if s.clamp and self.problem.split.whitening is None:
+            with torch.no_grad():
+                self.images.clamp_(0, 1)
+        loss = STEPS[s.method](self.problem, self.images, self.optimiser, self.done)
+        self.done += 1
+        if not math.isfinite(loss):
+            raise InputError(
+                f"distillation diverged at iteration {self.done} (matching loss {loss}): "
+                f"use an image_rate below {s.image_rate}"
+            )
+        self.history.append(loss)
+        if self.done in self.kept:
+            self.snapshots[self.done] = self.problem.stored(self.images)
+
+
+def _finish(problem: Problem, images: Tensor, history: list[float], snapshots: dict[int, Tensor]) -> Synthetic:
+    """Put the made images into their stored form."""
+    split, settings = problem.split, problem.settings
+    return Synthetic(
+        images=problem.stored(images),
+        labels=problem.labels.cpu(),
+        factor=settings.factor,
+        method=settings.method,
+        mean=tuple(split.mean),
+        std=tuple(split.std),
+        classes=problem.classes,
+        whitening=split.whitening,
+        space="pixel" if split.whitening is None else "zca",
+        history=history,
+        snapshots=snapshots,
+        settings=settings.spec(),
+    )

@@ -1,0 +1,152 @@
+"""What every distillation method works on: real images by class, the images being made, and seeds for everything."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import Tensor, nn
+
+from .. import augment, models
+from ..errors import InputError
+from ..training import resolve, seeded
+from .defaults import Settings
+from .synthetic import GREY, decode, mix
+
+if TYPE_CHECKING:
+    from ..augment import Pipeline
+    from ..data import Dataset, Split
+
+__all__ = ["Problem", "embedding"]
+
+
+def embedding(net: nn.Module) -> nn.Module:
+    """Cut the classifier off a network in place, so that it returns what its last linear layer would receive."""
+    name = [name for name, module in net.named_modules() if isinstance(module, nn.Linear)][-1]
+    parent, _, leaf = name.rpartition(".")
+    setattr(net.get_submodule(parent), leaf, nn.Identity())
+    return net
+
+
+def check(ds: Dataset, settings: Settings) -> None:
+    """Raise :class:`InputError` where data and settings do not fit each other."""
+    height, width = ds.train.images.shape[-2:]
+    factor = settings.factor
+    if factor > min(height, width):
+        raise InputError(f"factor {factor} is larger than the {width} px images: use at most {min(height, width)}")
+    if (height % factor or width % factor) and not settings.pad:
+        fits = ", ".join(str(f) for f in range(1, min(height, width) // 4 + 1) if not height % f and not width % f)
+        raise InputError(
+            f"factor {factor} does not divide the {width}x{height} px images of {ds.name}: use one of {fits}, "
+            "or pad=True to cut tiles from images padded with grey as IDC does at 224 px"
+        )
+    if factor > 1 and settings.init != "mix" and settings.init != "noise":
+        raise InputError(f"factor {factor} needs init='mix' (or 'noise'), not {settings.init!r}")
+    counts = torch.bincount(ds.train.labels.cpu(), minlength=ds.train.classes)
+    smallest, label = int(counts.min()), int(counts.argmin())
+    needed = settings.ipc * factor**2
+    if needed > smallest and settings.init != "noise":
+        product = f"ipc {settings.ipc}" + (f" x factor {factor} squared = {needed}" if factor > 1 else "")
+        raise InputError(
+            f"{product} is more than the {smallest} training images of class {ds.classes[label]!r}: "
+            f"use ipc at most {smallest // factor**2}"
+        )
+
+
+class Problem:
+    """Data, settings and seed of one distillation, with the draws all methods share.
+
+    Every draw is keyed by the seed, its purpose and the iteration, so an iteration does not depend on how the run came
+    to it; all draws are made on the CPU, so they do not depend on the device.
+    """
+
+    def __init__(self, ds: Dataset, settings: Settings, seed: int, device: str | torch.device = "auto") -> None:
+        """Check data against settings and bring the training images to the device.
+
+        Raises:
+            InputError: Data and settings do not fit each other.
+        """
+        check(ds, settings)
+        self.ds, self.settings, self.seed = ds, settings, seed
+        self.device = resolve(device)
+        self.split: Split = ds.train.to(self.device)
+        self.classes = self.split.classes
+        labels = ds.train.labels.cpu()
+        self.members = [torch.nonzero(labels == c).flatten() for c in range(self.classes)]
+        self.labels = torch.arange(self.classes).repeat_interleave(settings.ipc).to(self.device)
+        self.mean = torch.tensor(self.split.mean, device=self.device).reshape(1, -1, 1, 1)
+        self.std = torch.tensor(self.split.std, device=self.device).reshape(1, -1, 1, 1)
+        self.pixel = settings.space == "pixel"
+        fill = torch.full_like(self.mean, 0.0 if self.split.whitening is not None else GREY)
+        self.fill = fill if self.pixel else (fill - self.mean) / self.std
+        self._pipelines: dict[str, Pipeline] = {}
+
+    def generator(self, purpose: str, *at: int) -> torch.Generator:
+        """Make the generator of one purpose and place in the run."""
+        return seeded("distil", purpose, self.seed, *at)
+
+    def network(self, *at: int, **options: Any) -> nn.Module:
+        """Build the fresh network of an iteration, on the device and in training mode."""
+        s = self.settings
+        seed = self.generator("network", *at).initial_seed()
+        return models.build(s.model, self.ds, width=s.width, norm=s.norm, seed=seed, **options).to(self.device)
+
+    def raw(self, index: Tensor) -> Tensor:
+        """Give real images as float32 in the space the split's mean and std belong to."""
+        images = self.split.images[index.to(self.device)]
+        return images.float() / 255 if images.dtype == torch.uint8 else images.float()
+
+    def real(self, label: int, count: int, generator: torch.Generator) -> Tensor:
+        """Draw ``count`` different real images of a class (all of them where there are fewer), normalised."""
+        members = self.members[label]
+        chosen = members[torch.randperm(len(members), generator=generator)[:count]]
+        return self.split.normalised(chosen.to(self.device))
+
+    def normalise(self, images: Tensor) -> Tensor:
+        """Bring images being made from the space they are optimised in to the networks' input."""
+        return (images - self.mean) / self.std if self.pixel else images
+
+    def stored(self, images: Tensor) -> Tensor:
+        """Bring images being made to the stored form, on the CPU."""
+        images = images.detach()
+        return (images if self.pixel else images * self.std + self.mean).cpu().clone()
+
+    def decode(self, images: Tensor, classes: int) -> Tensor:
+        """Decode stored images of ``classes`` classes into normalised training images, differentiably."""
+        return self.normalise(decode(images, self.settings.factor, classes, self.fill))
+
+    def initial(self) -> Tensor:
+        """Make the images to start from: real ones, a mix of shrunken real ones, or noise."""
+        s = self.settings
+        shape = (self.classes * s.ipc, *self.split.images.shape[1:])
+        if s.init == "noise":
+            noise = torch.randn(shape, generator=self.generator("start")).to(self.device)
+            return noise * self.std + self.mean if self.pixel else noise
+        count = s.ipc * s.factor**2
+        chosen = [
+            m[torch.randperm(len(m), generator=self.generator("start", c))[:count]] for c, m in enumerate(self.members)
+        ]
+        return self.layout(chosen)
+
+    def layout(self, chosen: list[Tensor]) -> Tensor:
+        """Put chosen real images (one index tensor per class) into images to be made, in tiles for a factor above 1."""
+        images = mix(self.raw(torch.cat(chosen)), self.settings.factor, self.classes)
+        return images if self.pixel else (images - self.mean) / self.std
+
+    def pipeline(self, spec: str) -> Pipeline:
+        """Build an augmentation that takes normalised images."""
+        if spec not in self._pipelines:
+            plain = (0.0,) * len(self.split.mean), (1.0,) * len(self.split.mean)
+            sample = self.split.normalised(torch.zeros(1, dtype=torch.int64, device=self.device))
+            like = dataclasses.replace(
+                self.split, images=sample, labels=self.split.labels[:1], mean=plain[0], std=plain[1]
+            )
+            self._pipelines[spec] = augment.pipeline(spec, like)
+        return self._pipelines[spec]
+
+    def siamese(self, real: Tensor, synthetic: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Augment real and synthetic images with one shared draw (DSA; IDC section 4.2)."""
+        if not self.settings.siamese:
+            return real, synthetic
+        return self.pipeline(self.settings.siamese).siamese(real, synthetic, generator)

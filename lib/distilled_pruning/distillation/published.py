@@ -1,0 +1,226 @@
+"""Distilled sets that others published: IDC's ``data.pt``, MTT's pair of files, ``.npz``; read safely and checked."""
+
+from __future__ import annotations
+
+import pickle
+import zipfile
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ..errors import InputError, unknown
+from .synthetic import Synthetic
+
+if TYPE_CHECKING:
+    from ..data import Dataset
+
+__all__ = ["load", "smoothness", "space_of"]
+
+SPACES = ("pixel", "normalised", "zca")
+
+
+def smoothness(images: Tensor) -> float:
+    """Correlate horizontally neighbouring pixels: about .9 for natural images, about .6 after ZCA whitening.
+
+    Args:
+        images: Images [n, channels, height, width].
+    """
+    centred = images.double() - images.double().mean((2, 3), keepdim=True)
+    return float((centred[..., 1:] * centred[..., :-1]).mean() / centred.square().mean().clamp(min=1e-12))
+
+
+def space_of(images: Tensor) -> str:
+    """Tell from the values in which space images are.
+
+    Pixels lie in [0, 1] up to a margin (IDC clips only once an iteration). Of the others, whitened images (ZCA with
+    1e-1 added to the eigenvalues, as MTT does) have a standard deviation below 1 and neighbouring pixels that hardly
+    agree; normalised ones have neither.
+
+    Args:
+        images: Float images [n, channels, height, width].
+
+    Returns:
+        ``"pixel"``, ``"normalised"``, ``"zca"``, or ``""`` where the two signs of whitening disagree.
+    """
+    if images.min() >= -0.25 and images.max() <= 1.25 and 0.02 < images.mean() < 0.98:
+        return "pixel"
+    signs = float(images.std()) < 0.85, smoothness(images) < 0.72
+    return ("zca" if all(signs) else "") if any(signs) else "normalised"
+
+
+def load(
+    path: str | Path,
+    labels: str | Path | None = None,
+    *,
+    ds: Dataset | None = None,
+    factor: int = 1,
+    space: str = "auto",
+) -> Synthetic:
+    """Read a distilled set from files of tensors or arrays; nothing in them is ever executed.
+
+    Args:
+        path: IDC's ``data.pt`` (a list of images and labels), MTT's images file, a ``.npz`` with ``images`` and
+            ``labels``, or a folder that holds one of them under its usual name.
+        labels: MTT's labels file; found beside the images file by its name when not given.
+        ds: The dataset the set stands for: its shape, classes and space are checked, its normalisation is used.
+        factor: Tiles along each side of a stored image (IDC: 2 for CIFAR, 3 for ImageNet; the file does not say).
+        space: ``"pixel"``, ``"normalised"`` or ``"zca"``; ``"auto"`` tells from the values.
+
+    Returns:
+        The set, sorted by class. Without ``ds``, pixels are normalised with the set's own channel statistics.
+
+    Raises:
+        InputError: A file that is missing, unsafe, damaged or of another form; images, labels or a space that cannot
+            be, or that do not fit ``ds``.
+    """
+    if space not in ("auto", *SPACES):
+        raise unknown("image space", space, ("auto", *SPACES))
+    file = _locate(Path(path))
+    images, targets = _read(file, Path(labels) if labels is not None else None)
+    images, targets, classes = _check(file.name, images, targets)
+    found = "pixel" if images.dtype == torch.uint8 else space_of(images.float())
+    images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
+    if not found and space == "auto":
+        raise InputError(
+            f"the values of {file.name} do not tell whether they are normalised or ZCA-whitened (standard deviation "
+            f"{float(images.std()):.2f}, neighbour correlation {smoothness(images):.2f}): pass space='normalised' or 'zca'"
+        )
+    if space != "auto" and found and space != found:
+        raise InputError(
+            f"{file.name} looks {_described(found)}, not {_described(space)} (values {float(images.min()):.2f} to "
+            f"{float(images.max()):.2f}, neighbour correlation {smoothness(images):.2f}): use space={found!r} or 'auto'"
+        )
+    space = found or space
+    if factor < 1 or factor > min(images.shape[-2:]):
+        raise InputError(f"factor must be from 1 to the image side {min(images.shape[-2:])}, not {factor}")
+    if ds is not None:
+        _fits(file.name, ds, images, classes, space)
+    mean, std = (0.0,) * images.shape[1], (1.0,) * images.shape[1]
+    if space == "pixel":
+        mean, std = (ds.train.mean, ds.train.std) if ds is not None else _statistics(images)
+    order = torch.argsort(targets, stable=True)
+    return Synthetic(
+        images=images[order].contiguous(),
+        labels=targets[order].contiguous(),
+        factor=factor,
+        method="published",
+        mean=tuple(mean),
+        std=tuple(std),
+        classes=classes,
+        whitening=ds.train.whitening if ds is not None and space == "zca" else None,
+        space=space,
+        settings={"file": file.name},
+    )
+
+
+def _locate(path: Path) -> Path:
+    """Find the file of images."""
+    if path.is_dir():
+        for name in ("data.pt", "images_best.pt", "images.pt", "data.npz"):
+            if (path / name).is_file():
+                return path / name
+        raise InputError(f"{path} holds no data.pt, images_best.pt, images.pt or data.npz: give the file itself")
+    if not path.is_file():
+        raise InputError(f"there is no file {path}: give the path of a distilled set")
+    return path
+
+
+def _read(file: Path, labels: Path | None) -> tuple[Any, Any]:
+    """Read images and labels, whatever they are."""
+    if file.suffix == ".npz":
+        try:
+            with np.load(file, allow_pickle=False) as archive:
+                if not {"images", "labels"} <= set(archive.files):
+                    raise InputError(f"{file.name} holds {', '.join(archive.files)}: it must hold images and labels")
+                return torch.from_numpy(archive["images"]), torch.from_numpy(archive["labels"])
+        except (ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
+            if isinstance(error, InputError):
+                raise
+            raise InputError(f"{file.name} is no readable archive of plain arrays: {error}") from error
+    content = _tensors(file)
+    if isinstance(content, (list, tuple)) and len(content) == 2:
+        return content[0], content[1]
+    if isinstance(content, dict) and {"images", "labels"} <= set(content):
+        return content["images"], content["labels"]
+    if not isinstance(content, Tensor):
+        raise InputError(f"{file.name} holds a {type(content).__name__}: it must hold images and labels, or images")
+    beside = labels if labels is not None else file.with_name(file.name.replace("images", "labels"))
+    if beside == file or not beside.is_file():
+        raise InputError(f"{file.name} holds images only and {beside.name} is not beside it: give its labels file too")
+    return content, _tensors(beside)
+
+
+def _tensors(file: Path) -> Any:
+    """Load a file of tensors, refusing anything else."""
+    try:
+        return torch.load(file, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        raise InputError(
+            f"{file.name} holds more than tensors and was not opened: save it again as plain tensors"
+        ) from error
+    except (RuntimeError, EOFError, OSError, ValueError) as error:
+        raise InputError(f"{file.name} is damaged or no PyTorch file: fetch it again") from error
+
+
+def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
+    """Check form and content; give images NCHW, labels int64 and the number of classes."""
+    if not isinstance(images, Tensor) or not isinstance(labels, Tensor):
+        raise InputError(f"{name} must hold tensors of images and labels")
+    if images.ndim != 4:
+        raise InputError(
+            f"the images of {name} have shape {tuple(images.shape)}: it must be [images, channels, height, width]"
+        )
+    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+        images = images.permute(0, 3, 1, 2).contiguous()
+    if images.shape[1] not in (1, 3):
+        raise InputError(f"the images of {name} have {images.shape[1]} channels: they must have 1 or 3")
+    if images.dtype != torch.uint8 and not images.is_floating_point():
+        raise InputError(f"the images of {name} are {images.dtype}: they must be float or uint8")
+    if images.is_floating_point() and not bool(images.isfinite().all()):
+        raise InputError(f"the images of {name} hold values that are not finite: fetch the file again")
+    if labels.ndim != 1 or len(labels) != len(images):
+        raise InputError(
+            f"{name} has labels of shape {tuple(labels.shape)} for {len(images)} images: one class each is needed"
+        )
+    if labels.is_floating_point() and not bool((labels == labels.round()).all()):
+        raise InputError(f"the labels of {name} are not whole numbers: class numbers from 0 are needed")
+    labels = labels.to(torch.int64)
+    if not len(labels) or int(labels.min()) < 0:
+        raise InputError(f"{name} must hold at least one image of each class, numbered from 0")
+    counts = torch.bincount(labels)
+    if int(counts.min()) != int(counts.max()):
+        raise InputError(
+            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images: they must have equally many"
+        )
+    return images, labels, len(counts)
+
+
+def _fits(name: str, ds: Dataset, images: Tensor, classes: int, space: str) -> None:
+    """Raise where a set cannot stand for a dataset."""
+    if classes != ds.train.classes:
+        raise InputError(
+            f"{name} has {classes} classes but {ds.name} has {ds.train.classes}: load the matching dataset"
+        )
+    if images.shape[1:] != ds.train.images.shape[1:]:
+        have, want = ("x".join(map(str, shape)) for shape in (images.shape[1:], ds.train.images.shape[1:]))
+        raise InputError(f"the images of {name} are {have} but those of {ds.name} are {want}: load it at that size")
+    whitened = ds.train.whitening is not None
+    if (space == "zca") != whitened:
+        advice = "load the dataset with zca=True" if space == "zca" else "load the dataset without zca"
+        raise InputError(
+            f"{name} is {_described(space)} but {ds.name} was loaded {'with' if whitened else 'without'} ZCA whitening, "
+            f"and a network trained in one space fails in the other: {advice}"
+        )
+
+
+def _described(space: str) -> str:
+    """Name a space in words."""
+    return {"pixel": "like pixels in [0, 1]", "normalised": "normalised", "zca": "ZCA-whitened"}[space]
+
+
+def _statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Take channel means and standard deviations of the set itself."""
+    return tuple(images.mean((0, 2, 3)).tolist()), tuple(images.std((0, 2, 3)).clamp(min=1e-6).tolist())
