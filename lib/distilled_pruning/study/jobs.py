@@ -9,15 +9,12 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
-import json
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import catalog, costs
 from ..recipe import Recipe
-
-KEY_BYTES = 16
+from .keys import key_of
 
 
 @functools.lru_cache(maxsize=64)
@@ -119,8 +116,7 @@ class Job:
     @functools.cached_property
     def key(self) -> str:
         """32 hexadecimal digits that follow from the job's content."""
-        text = json.dumps(self.spec(), sort_keys=True, separators=(",", ":"))
-        return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).hexdigest()
+        return key_of(self.spec())
 
     def spec(self) -> dict[str, Any]:
         """Describe the job as JSON, parents by key."""

@@ -1,0 +1,51 @@
+"""Keys: 32 hexadecimal digits that follow from a job's spec, so that an entry can prove what it is a result of."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from ..errors import InputError
+
+KEY_BYTES = 16
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+def key_of(spec: dict[str, Any]) -> str:
+    """Hash a job's spec: kind, version, fields that differ from their defaults, parents by key."""
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).hexdigest()
+
+
+def is_key(text: object) -> bool:
+    """Whether a text has the form of a key."""
+    return isinstance(text, str) and _KEY.fullmatch(text) is not None
+
+
+def checked(key: str) -> str:
+    """Give a key back, so that no other text ever becomes part of a path.
+
+    Raises:
+        InputError: It is not 32 hexadecimal digits.
+    """
+    if not is_key(key):
+        raise InputError(
+            f"{key!r} is not a key: a key is 32 hexadecimal digits, as `distilled-pruning plan --json` lists"
+        )
+    return key
+
+
+def parents_in(spec: Any) -> Iterator[str]:
+    """List the keys of the jobs that a spec names, however deep."""
+    if isinstance(spec, dict):
+        if spec.keys() == {"job"} and is_key(spec["job"]):
+            yield spec["job"]
+        else:
+            for value in spec.values():
+                yield from parents_in(value)
+    elif isinstance(spec, list | tuple):
+        for value in spec:
+            yield from parents_in(value)

@@ -1,0 +1,259 @@
+"""The store: a folder of results, one entry per key, that survives anything and runs nothing.
+
+Layout, all in one file system so that a rename is atomic::
+
+    KEY[:2]/KEY/    a finished entry, see :mod:`.entry`
+    tmp/            entries being written
+    checkpoints/KEY/  what a running job needs to go on after a stop; removed when its result is saved
+    locks/KEY       held while a job runs, so that no two runners do it at once
+    quarantine/     damaged entries, kept for a look
+"""
+
+from __future__ import annotations
+
+import fcntl
+import logging
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import InputError
+from . import entry
+from .entry import Damaged, Entry, Result
+from .keys import checked, is_key
+
+if TYPE_CHECKING:
+    from .jobs import Job
+
+__all__ = ["Busy", "Missing", "Result", "Store"]
+
+ENVIRONMENT = "DISTILLED_PRUNING_STORE"
+log = logging.getLogger(__name__)
+
+
+class Missing(InputError):
+    """A result is not in the store (any more).
+
+    Attributes:
+        key: Whose result.
+    """
+
+    def __init__(self, key: str, message: str) -> None:
+        super().__init__(message)
+        self.key = key
+
+    def __reduce__(self) -> tuple[type[Missing], tuple[str, str]]:
+        """Travel between processes with both arguments."""
+        return type(self), (self.key, str(self))
+
+
+class Busy(Exception):
+    """Another process is doing this job."""
+
+
+class Fallback(Protocol):
+    """A read-only source of complete results, such as the recorded ones."""
+
+    def has(self, key: str) -> bool:
+        """Whether the complete result is there, arrays included."""
+        ...
+
+    def load(self, key: str) -> Result:
+        """Read a complete result."""
+        ...
+
+
+class Store:
+    """Results by key.
+
+    Every read compares checksums; a damaged entry is moved to ``quarantine/`` with a warning and counts as missing.
+    Names are built from validated keys only, so nothing reaches outside the folder. Creating a ``Store`` touches no disk.
+    """
+
+    def __init__(self, root: str | Path | None = None, fallback: Fallback | None = None) -> None:
+        """Name the folder.
+
+        Args:
+            root: The folder; by default that of the environment variable ``DISTILLED_PRUNING_STORE``, else ``.store``.
+            fallback: Where to look for results the folder lacks (never given at live scale).
+        """
+        self.root = Path(root or os.environ.get(ENVIRONMENT) or ".store").absolute()
+        self.fallback = fallback
+
+    def __repr__(self) -> str:
+        return f"Store({str(self.root)!r})"
+
+    def folder(self, key: str) -> Path:
+        """Where the entry of a key is or would be."""
+        return self.root / checked(key)[:2] / key
+
+    def prepare(self) -> None:
+        """Make sure results can be kept, before any time is spent on them.
+
+        Raises:
+            InputError: The folder cannot be written.
+        """
+        probe = self.root / "tmp" / f"probe.{os.getpid()}"
+        try:
+            probe.parent.mkdir(parents=True, exist_ok=True)
+            probe.write_bytes(b"written")
+            probe.unlink()
+        except OSError as error:
+            raise InputError(
+                f"the store {self.root} cannot be written ({error.strerror or error}): "
+                f"give a folder that can with --store or {ENVIRONMENT}"
+            ) from error
+
+    def has(self, key: str) -> bool:
+        """Whether a result is there; only reading it tells whether it is whole."""
+        here = (self.folder(key) / entry.PROVENANCE).exists()
+        return here or (self.fallback is not None and self.fallback.has(key))
+
+    def keys(self) -> Iterator[str]:
+        """List the keys of all entries, sorted."""
+        if not self.root.is_dir():
+            return
+        for shard in sorted(path for path in self.root.iterdir() if len(path.name) == 2 and path.is_dir()):
+            yield from sorted(name for name in os.listdir(shard) if is_key(name) and name[:2] == shard.name)
+
+    def load(self, key: str) -> Result:
+        """Read a whole result, checked.
+
+        Raises:
+            Missing: It is not there, or was damaged and is now in quarantine.
+        """
+        if not self.folder(key).is_dir():
+            if self.fallback is not None and self.fallback.has(key):
+                return self.fallback.load(key)
+            raise Missing(key, f"no result {key} in {self.root}: `distilled-pruning run {key}` makes it")
+        try:
+            return Entry(self.folder(key), key).load()
+        except Damaged as damage:
+            self.quarantine(key, str(damage))
+            raise Missing(key, f"the result {key} was damaged: {damage}") from damage
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        """Read the metrics alone, checked; ``None`` where there is no (undamaged) result."""
+        if not self.folder(key).is_dir():
+            return self.fallback.load(key).metrics if self.fallback is not None and self.fallback.has(key) else None
+        try:
+            return Entry(self.folder(key), key).metrics()
+        except Damaged as damage:
+            self.quarantine(key, str(damage))
+            return None
+
+    def whole(self, key: str) -> bool:
+        """Whether the folder holds an undamaged entry; a damaged one goes to quarantine."""
+        try:
+            self.load(key)
+        except Missing:
+            return False
+        return self.folder(key).is_dir()
+
+    def entry(self, key: str) -> Entry:
+        """Give the entry of a key, to read parts of it."""
+        return Entry(self.folder(key), key)
+
+    def save(self, job: Job, result: Result, provenance: dict[str, Any]) -> None:
+        """Keep a result: all of it or nothing, even through a power cut; an entry already there stays.
+
+        The caller holds the key's lock. The job's checkpoints are removed.
+
+        Raises:
+            OSError: The disk is full or fails; nothing is left behind.
+        """
+        files = entry.pack(job.key, job.spec(), result, {"kind": job.kind, "version": job.version, **provenance})
+        self.put(job.key, files)
+        shutil.rmtree(self.root / "checkpoints" / job.key, ignore_errors=True)
+
+    def put(self, key: str, files: dict[str, bytes]) -> None:
+        """Write the files of an entry under a temporary name and rename it into place."""
+        self.sweep(key)
+        temporary = self.root / "tmp" / f"{checked(key)}.{os.getpid()}"
+        target = self.folder(key)
+        try:
+            entry.write(temporary, files)
+            target.parent.mkdir(exist_ok=True)
+            if not self.whole(key):
+                temporary.rename(target)
+                entry.sync(target.parent)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def checkpoint(self, key: str) -> Path:
+        """Give the folder in which a running job keeps what it needs to go on after a stop."""
+        folder = self.root / "checkpoints" / checked(key)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def quarantine(self, key: str, reason: str) -> None:
+        """Move a damaged entry aside and say so."""
+        folder = self.root / "quarantine"
+        try:
+            folder.mkdir(exist_ok=True)
+            number = sum(name.startswith(key) for name in os.listdir(folder))
+            self.folder(key).rename(folder / f"{key}.{number}")
+            log.warning("result %s is damaged (%s): moved to %s, it will be computed again", key, reason, folder)
+        except FileNotFoundError:
+            pass  # another process was faster
+        except OSError as error:
+            log.warning("result %s is damaged (%s) and cannot be moved aside (%s)", key, reason, error.strerror)
+
+    @contextmanager
+    def lock(self, key: str) -> Iterator[None]:
+        """Hold a key for the time a job runs; the lock ends with the process, however it ends.
+
+        Raises:
+            Busy: Another process holds it.
+        """
+        path = self.root / "locks" / checked(key)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                same = os.fstat(descriptor).st_ino == path.stat().st_ino
+            except (BlockingIOError, FileNotFoundError):
+                same = False
+            if not same:
+                raise Busy(key)
+            try:
+                yield
+            finally:
+                path.unlink(missing_ok=True)
+        finally:
+            os.close(descriptor)
+
+    def sweep(self, key: str) -> int:
+        """Remove what earlier, dead writers of a key left; the caller holds its lock. Returns the number of folders."""
+        stale = list((self.root / "tmp").glob(f"{checked(key)}.*"))
+        for folder in stale:
+            shutil.rmtree(folder, ignore_errors=True)
+        return len(stale)
+
+    def adopt(self, folder: str | Path) -> str:
+        """Take in an entry copied from another machine, on its own evidence: checksums, and a key that follows from the spec.
+
+        Returns:
+            The key.
+
+        Raises:
+            InputError: The evidence does not hold; the store is unchanged.
+        """
+        source = Path(folder)
+        try:
+            found = Entry(source, checked(source.name))
+            found.load()
+            names = [name for name in entry.SEALED if name in found.provenance()["files"]]
+            files = {name: found.content(name) for name in (*names, entry.PROVENANCE)}
+        except InputError as refusal:
+            raise InputError(f"{source} is refused as a result: {refusal}") from refusal
+        try:
+            with self.lock(found.key):
+                self.put(found.key, files)
+        except Busy as busy:
+            raise InputError(f"{source} cannot be taken in while its job runs: try again when that is done") from busy
+        return found.key
