@@ -2,7 +2,21 @@
 
 from __future__ import annotations
 
+from . import published
 from .distiller import distill
+from .evaluation import Evaluation, Objectives, evaluate, objectives
 from .synthetic import Synthetic, decode, mix
+from .trajectory import expert
 
-__all__ = ["Synthetic", "decode", "distill", "mix"]
+__all__ = [
+    "Evaluation",
+    "Objectives",
+    "Synthetic",
+    "decode",
+    "distill",
+    "evaluate",
+    "expert",
+    "mix",
+    "objectives",
+    "published",
+]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..recipe import Recipe
 from ..training import train
 from .problem import Problem, embedding
 
@@ -61,8 +60,7 @@ def _features(problem: Problem) -> list[Tensor]:
     settings = problem.settings
     net = problem.network(0)
     if settings.pretrain:
-        recipe = Recipe(epochs=settings.pretrain, learning_rate=settings.train_rate, momentum=settings.train_momentum,
-                        batch_size=settings.train_batch, augmentation=settings.train_augmentation)  # fmt: skip
+        recipe = problem.recipe(epochs=settings.pretrain)
         with torch.enable_grad():
             train(net, problem.split, recipe, order_seed=problem.seed, device=problem.device)
     net = embedding(net).eval()

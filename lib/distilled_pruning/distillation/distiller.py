@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor
 
 from ..errors import InputError
-from . import coreset, distribution, gradient
-from .defaults import CORESETS, Settings, resolve
-from .problem import Problem
+from . import coreset, distribution, gradient, trajectory
+from .defaults import CORESETS, resolve
+from .problem import Draft, Problem
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
@@ -20,9 +21,14 @@ if TYPE_CHECKING:
 
 __all__ = ["distill"]
 
-KEPT = (0.1, 0.2, 0.5, 1.0)
-Step = Callable[[Problem, Tensor, torch.optim.Optimizer, int], float]
-STEPS: dict[str, Step] = {"dm": distribution.step, "dc": gradient.step, "dsa": gradient.step, "idc": gradient.step}
+KEPT = (10, 20, 50, 100)
+STEPS: dict[str, Callable[[Problem, Draft, int], float]] = {
+    "dm": distribution.step,
+    "dc": gradient.step,
+    "dsa": gradient.step,
+    "idc": gradient.step,
+    "mtt": trajectory.step,
+}
 
 
 def distill(
@@ -37,6 +43,7 @@ def distill(
     state: dict[str, Any] | None = None,
     save: Callable[[dict[str, Any]], None] | None = None,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    experts: Sequence[Tensor] | None = None,
     **options: Any,
 ) -> Synthetic:
     """Make a small training set that stands for a large one (2503.17905 section 2.2).
@@ -58,6 +65,7 @@ def distill(
             dictionaries, safe for ``torch.save`` and ``weights_only`` loading); valid until it returns.
         progress: Called after every outer iteration with iterations done, iterations in all and the matching loss;
             it may raise to stop.
+        experts: MTT: trained experts from :func:`.trajectory.expert`, in order; trained when needed by default.
         **options: Further fields of :class:`.defaults.Settings`; a multi-formation ``factor`` implies ``init="mix"``.
 
     Returns:
@@ -74,8 +82,8 @@ def distill(
     settings = resolve(method, ds.name, ipc, size, classes, {"factor": factor, "iterations": iterations, **options})
     problem = Problem(ds, settings, seed, device)
     if method in CORESETS:
-        return _finish(problem, coreset.select(problem), [], {})
-    run = _Run(problem, state)
+        return _synthetic(problem, coreset.select(problem))
+    run = _Run(problem, experts, state)
     total = settings.iterations
     for done in range(run.done + 1, total + 1):
         run.advance()
@@ -83,47 +91,57 @@ def distill(
             save(run.state())
         if progress is not None:
             progress(done, total, {"loss": run.history[-1]})
-    return _finish(problem, run.images, run.history, run.snapshots)
+    return run.finish()
 
 
-def optimiser(images: Tensor, settings: Settings) -> torch.optim.Optimizer:
-    """Build the optimiser of the images."""
+def _draft(problem: Problem, experts: Sequence[Tensor] | None) -> Draft:
+    """Make the images to start from and their optimiser."""
+    settings = problem.settings
+    images = problem.initial().requires_grad_()
     if settings.optimiser == "adam":
-        return torch.optim.Adam([images], lr=settings.image_rate, betas=(0.5, 0.999))
-    return torch.optim.SGD([images], lr=settings.image_rate, momentum=settings.image_momentum)
+        return Draft(images, torch.optim.Adam([images], lr=settings.image_rate, betas=(0.5, 0.999)))
+    groups: list[dict[str, Any]] = [{"params": [images], "lr": settings.image_rate}]
+    step_size = None
+    if settings.method == "mtt":
+        step_size = torch.tensor(settings.step_size, device=images.device, requires_grad=True)
+        groups.append({"params": [step_size], "lr": settings.step_size_rate})
+        experts = experts if experts is not None else trajectory.Experts(problem)
+    return Draft(images, torch.optim.SGD(groups, momentum=settings.image_momentum), step_size, experts)
 
 
 class _Run:
-    """Images being made, with all that is needed to go on from here."""
+    """A draft with its history and all that is needed to go on from here."""
 
-    def __init__(self, problem: Problem, state: dict[str, Any] | None) -> None:
+    def __init__(self, problem: Problem, experts: Sequence[Tensor] | None, state: dict[str, Any] | None) -> None:
         """Start afresh, or where ``state`` stopped."""
         self.problem = problem
-        self.images = problem.initial().requires_grad_()
-        self.optimiser = optimiser(self.images, problem.settings)
+        self.draft = _draft(problem, experts)
         self.done = 0
         self.history: list[float] = []
-        self.snapshots: dict[int, Tensor] = {0: problem.stored(self.images)}
-        total = problem.settings.iterations
-        self.kept = {max(1, math.ceil(part * total)) for part in KEPT}
+        self.snapshots: dict[int, Tensor] = {0: problem.stored(self.draft.images)}
+        self.kept = {-(-percent * problem.settings.iterations // 100) for percent in KEPT}
         if state is not None:
             self._load(state)
 
     def _load(self, state: dict[str, Any]) -> None:
+        """Go on where ``state`` stopped."""
         wanted = self._identity()
         for name, value in state["identity"].items():
-            if wanted[name] != value:
+            if wanted.get(name) != value:
                 raise InputError(
-                    f"the saved state was made with {name} {value!r}, not {wanted[name]!r}: "
+                    f"the saved state was made with {name} {value!r}, not {wanted.get(name)!r}: "
                     "continue it with the settings it was started with"
                 )
         with torch.no_grad():
-            self.images.copy_(state["images"])
-        self.optimiser.load_state_dict(state["optimiser"])
+            self.draft.images.copy_(state["images"])
+            if self.draft.step_size is not None:
+                self.draft.step_size.fill_(state["step_size"])
+        self.draft.optimiser.load_state_dict(state["optimiser"])
         self.done, self.history = state["done"], list(state["history"])
         self.snapshots = dict(state["snapshots"])
 
     def _identity(self) -> dict[str, Any]:
+        """Name what a state belongs to."""
         return {"dataset": self.problem.ds.digest, "seed": self.problem.seed, **self.problem.settings.spec()}
 
     def state(self) -> dict[str, Any]:
@@ -131,32 +149,43 @@ class _Run:
         return {
             "identity": self._identity(),
             "done": self.done,
-            "images": self.images.detach(),
-            "optimiser": self.optimiser.state_dict(),
+            "images": self.draft.images.detach(),
+            "step_size": self.step_size,
+            "optimiser": self.draft.optimiser.state_dict(),
             "history": self.history,
             "snapshots": self.snapshots,
         }
 
+    @property
+    def step_size(self) -> float | None:
+        """MTT's step size as it is now."""
+        return None if self.draft.step_size is None else float(self.draft.step_size.detach())
+
     def advance(self) -> None:
         """Do one outer iteration."""
-        s = self.problem.settings
-        if s.clamp and self.problem.split.whitening is None:
+        settings = self.problem.settings
+        if settings.clamp and self.problem.split.whitening is None:
             with torch.no_grad():
-                self.images.clamp_(0, 1)
-        loss = STEPS[s.method](self.problem, self.images, self.optimiser, self.done)
+                self.draft.images.clamp_(0, 1)
+        loss = STEPS[settings.method](self.problem, self.draft, self.done)
         self.done += 1
         if not math.isfinite(loss):
             raise InputError(
                 f"distillation diverged at iteration {self.done} (matching loss {loss}): "
-                f"use an image_rate below {s.image_rate}"
+                f"use an image_rate below {settings.image_rate}"
             )
         self.history.append(loss)
         if self.done in self.kept:
-            self.snapshots[self.done] = self.problem.stored(self.images)
+            self.snapshots[self.done] = self.problem.stored(self.draft.images)
+
+    def finish(self) -> Synthetic:
+        """Give the set as it is now."""
+        made = _synthetic(self.problem, self.draft.images)
+        return replace(made, history=self.history, snapshots=self.snapshots, step_size=self.step_size)
 
 
-def _finish(problem: Problem, images: Tensor, history: list[float], snapshots: dict[int, Tensor]) -> Synthetic:
-    """Put the made images into their stored form."""
+def _synthetic(problem: Problem, images: Tensor) -> Synthetic:
+    """Put images into their stored form."""
     split, settings = problem.split, problem.settings
     return Synthetic(
         images=problem.stored(images),
@@ -168,7 +197,5 @@ def _finish(problem: Problem, images: Tensor, history: list[float], snapshots: d
         classes=problem.classes,
         whitening=split.whitening,
         space="pixel" if split.whitening is None else "zca",
-        history=history,
-        snapshots=snapshots,
         settings=settings.spec(),
     )

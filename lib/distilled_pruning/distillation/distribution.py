@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from .problem import Problem, embedding
+from .problem import Draft, Problem, embedding
 
 __all__ = ["distance", "step"]
 
@@ -23,7 +23,7 @@ def distance(real: Tensor, synthetic: Tensor) -> Tensor:
     return (real.mean(1) - synthetic.mean(1)).square().sum()
 
 
-def step(problem: Problem, images: Tensor, optimiser: torch.optim.Optimizer, iteration: int) -> float:
+def step(problem: Problem, draft: Draft, iteration: int) -> float:
     """Match the class means once under a fresh random network.
 
     All classes go through the network as one batch, with one augmentation draw for the iteration (DM draws one per
@@ -37,12 +37,12 @@ def step(problem: Problem, images: Tensor, optimiser: torch.optim.Optimizer, ite
     generator = problem.generator("batch", iteration)
     count = min(problem.settings.real_batch, *(len(members) for members in problem.members))
     real = torch.cat([problem.real(c, count, generator) for c in range(classes)])
-    synthetic = problem.decode(images, classes)
+    synthetic = problem.decode(draft.images, classes)
     real, synthetic = problem.siamese(real, synthetic, generator)
     with torch.no_grad():
         wanted = net(real).flatten(1).reshape(classes, count, -1)
     loss = distance(wanted, net(synthetic).flatten(1).reshape(classes, -1, wanted.shape[-1]))
-    optimiser.zero_grad()
+    draft.optimiser.zero_grad()
     loss.backward()
-    optimiser.step()
+    draft.optimiser.step()
     return loss.item()

@@ -8,9 +8,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from ..recipe import Recipe
 from ..training import Step, train
-from .problem import Problem
+from .problem import Draft, Problem
 
 __all__ = ["distance", "gradients", "step"]
 
@@ -86,8 +85,7 @@ class _Trainer:
         """Prepare the optimiser and the order of the data."""
         self.problem, self.generator = problem, generator
         settings = problem.settings
-        recipe = Recipe(learning_rate=settings.train_rate, momentum=settings.train_momentum)
-        self.step = Step(net, recipe, None)
+        self.step = Step(net, problem.recipe(), None)
         self.pipeline = problem.pipeline(settings.train_augmentation or settings.siamese)
         self.order = torch.empty(0, dtype=torch.int64)
 
@@ -111,7 +109,7 @@ class _Trainer:
             self.step(*self.pipeline(inputs, labels[chosen], self.generator), True)
 
 
-def step(problem: Problem, images: Tensor, optimiser: torch.optim.Optimizer, iteration: int) -> float:
+def step(problem: Problem, draft: Draft, iteration: int) -> float:
     """Match gradients ``inner`` times along the training of a fresh network.
 
     IDC updates all images after each class, with one momentum for all; DC and DSA update once after all classes. The
@@ -120,12 +118,11 @@ def step(problem: Problem, images: Tensor, optimiser: torch.optim.Optimizer, ite
     Returns:
         The matching loss summed over classes, averaged over the matching steps.
     """
-    settings = problem.settings
+    settings, images, optimiser = problem.settings, draft.images, draft.optimiser
     net = problem.network(iteration).train()
     generator = problem.generator("batch", iteration)
     if settings.pretrain:
-        recipe = Recipe(epochs=settings.pretrain, learning_rate=settings.train_rate, momentum=settings.train_momentum,
-                        batch_size=settings.train_batch, augmentation=settings.train_augmentation, milestones=())  # fmt: skip
+        recipe = problem.recipe(epochs=settings.pretrain)
         train(net, problem.split, recipe, order_seed=generator.initial_seed(), device=problem.device)
     trainer = _Trainer(problem, net, generator)
     total = torch.zeros((), device=problem.device)
@@ -136,7 +133,7 @@ def step(problem: Problem, images: Tensor, optimiser: torch.optim.Optimizer, ite
             if settings.apart:
                 optimiser.zero_grad()
             loss = _match(problem, images, net, label, generator)
-            (images.grad,) = _accumulate(images, loss)
+            _accumulate(images, loss)
             total += loss.detach()
             if settings.apart:
                 optimiser.step()
@@ -147,7 +144,7 @@ def step(problem: Problem, images: Tensor, optimiser: torch.optim.Optimizer, ite
     return total.item() / settings.inner
 
 
-def _accumulate(images: Tensor, loss: Tensor) -> tuple[Tensor]:
+def _accumulate(images: Tensor, loss: Tensor) -> None:
     """Add the gradient of a class's loss to what the images hold, without touching the network's own gradients."""
     (gradient,) = torch.autograd.grad(loss, [images])
-    return (gradient if images.grad is None else images.grad + gradient,)
+    images.grad = gradient if images.grad is None else images.grad + gradient

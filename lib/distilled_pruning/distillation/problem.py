@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 
 from .. import augment, models
 from ..errors import InputError
+from ..recipe import Recipe
 from ..training import resolve, seeded
 from .defaults import Settings
 from .synthetic import GREY, decode, mix
@@ -18,7 +20,24 @@ if TYPE_CHECKING:
     from ..augment import Pipeline
     from ..data import Dataset, Split
 
-__all__ = ["Problem", "embedding"]
+__all__ = ["Draft", "Problem", "embedding"]
+
+
+@dataclasses.dataclass
+class Draft:
+    """The images being made.
+
+    Attributes:
+        images: Leaf [classes * ipc, channels, height, width] in the settings' space.
+        optimiser: Of the images, and of the step size.
+        step_size: MTT's student step size, a scalar leaf.
+        experts: MTT's experts, each [epochs + 1, parameters].
+    """
+
+    images: Tensor
+    optimiser: torch.optim.Optimizer
+    step_size: Tensor | None = None
+    experts: Sequence[Tensor] | None = None
 
 
 def embedding(net: nn.Module) -> nn.Module:
@@ -134,6 +153,18 @@ class Problem:
         images = mix(self.raw(torch.cat(chosen)), self.settings.factor, self.classes)
         return images if self.pixel else (images - self.mean) / self.std
 
+    def recipe(self, **changes: Any) -> Recipe:
+        """Give the recipe that networks are trained with on the way, at a constant rate."""
+        s = self.settings
+        recipe = Recipe(
+            learning_rate=s.train_rate,
+            momentum=s.train_momentum,
+            batch_size=s.train_batch,
+            augmentation=s.train_augmentation,
+            milestones=(),
+        )
+        return dataclasses.replace(recipe, **changes)
+
     def pipeline(self, spec: str) -> Pipeline:
         """Build an augmentation that takes normalised images."""
         if spec not in self._pipelines:
@@ -144,6 +175,10 @@ class Problem:
             )
             self._pipelines[spec] = augment.pipeline(spec, like)
         return self._pipelines[spec]
+
+    def augment(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:
+        """Augment normalised images as in the training of networks, each with its own draw."""
+        return self.pipeline(self.settings.train_augmentation)(images, labels, generator)[0]
 
     def siamese(self, real: Tensor, synthetic: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Augment real and synthetic images with one shared draw (DSA; IDC section 4.2)."""

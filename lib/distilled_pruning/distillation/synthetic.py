@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -135,8 +135,7 @@ class Synthetic:
         if iteration not in self.snapshots:
             kept = ", ".join(map(str, sorted(self.snapshots)))
             raise InputError(f"no snapshot of iteration {iteration} was kept: choose one of {kept}")
-        fields = {**self.__dict__, "images": self.snapshots[iteration], "history": self.history[:iteration]}
-        return Synthetic(**{**fields, "snapshots": {}})
+        return replace(self, images=self.snapshots[iteration], history=self.history[:iteration], snapshots={})
 
     def decode(self) -> Split:
         """Decode into the images a network trains on: ``factor ** 2`` per stored image, class by class."""
