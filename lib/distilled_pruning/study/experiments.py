@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .jobs import Connect, Distill, Job, Prune, Train
+from .jobs import Job
+from .kinds import Connect, Distill, Prune, Train
 from .tickets import Row, Tickets, words
 
 if TYPE_CHECKING:
@@ -107,7 +108,13 @@ def fig2_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
             if found is not None:
                 figures = {name: found[name] for name in ("accuracy", "loss", "train_loss", "distance", "initial_norm")}
                 rows.append(
-                    {**labels(tickets, row, level, init), "order": order, **figures, **cost_of(job.mask), "key": job.key}
+                    {
+                        **labels(tickets, row, level, init),
+                        "order": order,
+                        **figures,
+                        **cost_of(job.mask),
+                        "key": job.key,
+                    }
                 )
     return frame_of(rows)
 
@@ -127,7 +134,9 @@ def fig3_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     rows = []
     for tickets, row, init, level, pair, job in lines(parameters):
         found = reader.metrics(job.key)
-        for alpha, loss, accuracy in zip(*(found[n] for n in ("alphas", "loss", "accuracy")), strict=True) if found else ():
+        for alpha, loss, accuracy in (
+            zip(*(found[n] for n in ("alphas", "loss", "accuracy")), strict=True) if found else ()
+        ):
             rows.append(
                 {
                     **labels(tickets, row, level, init),

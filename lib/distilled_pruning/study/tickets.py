@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from ..recipe import Recipe
-from .jobs import Connect, Data, Distill, Network, Prune, Source, Train
+from .jobs import Data, Network
+from .kinds import Connect, Distill, Prune, Source, Train
 
 if TYPE_CHECKING:
     from .parameters import Parameters
@@ -76,7 +77,9 @@ class Tickets:
                     setting = EQUAL if rate == self.outer.learning_rate else GENTLE
                     rows.append(Row(method, rate, setting))
             else:
-                rows.append(Row(method, self.outer.learning_rate if method == "imp" else 0.0, EQUAL * (method == "imp")))
+                rows.append(
+                    Row(method, self.outer.learning_rate if method == "imp" else 0.0, EQUAL * (method == "imp"))
+                )
         return rows
 
     @property
@@ -123,7 +126,9 @@ class Tickets:
         if method == "random-real":
             return Distill(self.data, "random", self.parameters.ipc, seed=seed)
         if method == "easy-real":
-            return Distill(self.data, "easy", self.parameters.ipc, model=self.model, width=self.parameters.width, seed=seed)
+            return Distill(
+                self.data, "easy", self.parameters.ipc, model=self.model, width=self.parameters.width, seed=seed
+            )
         return self.data
 
     def chain(self, row: Row, seed: int, level: int) -> Prune | None:
@@ -135,7 +140,13 @@ class Tickets:
                 recipe = self.outer if row.method == "imp" else self.inner(row.rate)
                 source = self.source(row.method, seed)
                 mask = Prune(
-                    network, self.data, source=source, recipe=recipe, fraction=p.fraction, order_seed=CHAIN_ORDER, parent=mask
+                    network,
+                    self.data,
+                    source=source,
+                    recipe=recipe,
+                    fraction=p.fraction,
+                    order_seed=CHAIN_ORDER,
+                    parent=mask,
                 )
             elif row.method in UNTRAINED:
                 mask = Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, parent=mask)

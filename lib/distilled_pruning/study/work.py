@@ -14,7 +14,8 @@ from torch import Tensor, nn
 
 from .. import connectivity, data, distillation, models, pruning, training
 from ..errors import InputError, Interrupted
-from .jobs import Connect, Data, Distill, Job, Network, Prune, Source, Train
+from .jobs import Data, Job, Network
+from .kinds import Connect, Distill, Prune, Source, Train
 from .store import Result
 
 if TYPE_CHECKING:

@@ -1,0 +1,353 @@
+"""The kinds of jobs: distil, train, prune, connect, and what is measured on trained networks."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+from .. import costs
+from ..recipe import Recipe
+from .jobs import Data, Job, Network, source_digest
+
+
+def macs(network: Network, data: Data) -> int:
+    """Forward multiply-accumulates of one image."""
+    info = data.info
+    return costs.forward_macs(
+        network.model, network.width, data.pixels, info.channels, len(info.classes), depth=network.depth or None
+    )
+
+
+@dataclass(frozen=True)
+class Distill(Job):
+    """A small training set made from a dataset: distilled, or chosen from it.
+
+    Attributes:
+        data: The dataset.
+        method: One of ``catalog.DISTILLERS``, ``"easy"`` (small EL2N score) or ``"published"``.
+        ipc: Stored images per class.
+        factor: Multi-formation factor, 0 for the published default.
+        iterations: Outer iterations, 0 for the published default.
+        model: Architecture the set is made for.
+        width: Its width.
+        seed: Seed of everything random.
+        path: File of a published set.
+        shuffle_labels: Permute the labels (a control).
+    """
+
+    kind: ClassVar[str] = "distill"
+    data: Data
+    method: str
+    ipc: int
+    factor: int = 0
+    iterations: int = 0
+    model: str = "convnet3"
+    width: int = 128
+    seed: int = 0
+    path: str = ""
+    shuffle_labels: bool = False
+
+    def spec(self) -> dict[str, Any]:
+        """Describe the job; a published file is named by its digest, not by its path."""
+        spec = super().spec()
+        if self.path:
+            spec["fields"]["path"] = {"digest": source_digest(self.path)}
+        return spec
+
+    @property
+    def images(self) -> int:
+        """Number of images after decoding."""
+        return len(self.data.info.classes) * self.ipc * max(1, self.factor or self.default_factor) ** 2
+
+    @property
+    def default_factor(self) -> int:
+        """The method's published multi-formation factor."""
+        from ..distillation import defaults
+
+        return defaults.factor(self.method, self.data.name)
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates: matching passes over real and stored images."""
+        if self.method in ("random", "published"):
+            return 1e6
+        from ..distillation import defaults
+
+        passes = defaults.image_passes(self.method, self.data.name, self.ipc, self.iterations)
+        return 3.0 * passes * macs(Network(self.model, self.width), self.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"distil {self.data.name} {self.method} ipc {self.ipc} seed {self.seed}"
+
+
+Source = Data | Distill
+
+
+@dataclass(frozen=True)
+class Train(Job):
+    """Train a network or a subnetwork of it.
+
+    Attributes:
+        network: Architecture and initialisation.
+        source: What to train on.
+        recipe: How.
+        order_seed: Seed of data order and augmentation.
+        mask: The subnetwork, ``None`` for dense.
+        start: Rewinding point: weights and step of that run are where this one begins.
+        until: Stop after this many epochs of the schedule, 0 for all.
+        rewind: ``"all"`` rewinds everything, ``"weights"`` keeps biases and norms of the mask's last training.
+    """
+
+    kind: ClassVar[str] = "train"
+    network: Network
+    source: Source
+    recipe: Recipe
+    order_seed: int = 0
+    mask: Prune | None = None
+    start: Train | None = None
+    until: int = 0
+    rewind: str = "all"
+
+    @property
+    def data(self) -> Data:
+        """The dataset behind the source."""
+        return self.source.data if isinstance(self.source, Distill) else self.source
+
+    @property
+    def level(self) -> int:
+        """Pruning level of the subnetwork, 0 for dense."""
+        return self.mask.level if self.mask is not None else 0
+
+    @property
+    def steps(self) -> int:
+        """Optimiser steps of this job."""
+        images = self.source.images
+        per_epoch = self.recipe.steps_per_epoch(images)
+        end = self.until * per_epoch if self.until else self.recipe.total_steps(images)
+        return end - (self.start.until * per_epoch if self.start is not None else 0)
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates: forward and twice that backward, and the closing test."""
+        batch = min(self.recipe.batch_size, self.source.images)
+        return (3.0 * self.steps * batch + self.data.info.test) * macs(self.network, self.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        source = "" if isinstance(self.source, Data) else f" on {self.source.method}{self.source.ipc}"
+        return f"train {self.network.model} init {self.network.seed} level {self.level}{source} order {self.order_seed}"
+
+
+@dataclass(frozen=True)
+class Prune(Job):
+    """One level of pruning: the mask after removing ``fraction`` of the parent's survivors.
+
+    Attributes:
+        network: The dense network at initialisation.
+        data: Dataset the network is for.
+        method: ``"magnitude"`` of the weights after training on ``source`` (or at initialisation without one),
+            ``"magnitude-layers"``, ``"random"``, ``"shuffled"``, ``"snip"`` or ``"synflow"``.
+        source: What the inner loop trains on; ``None`` for methods without training.
+        recipe: The inner loop's recipe.
+        fraction: Share of the survivors to remove.
+        order_seed: Data order of the inner loop, or the seed of a random choice.
+        parent: The level before.
+        start: Rewinding point of the inner loop.
+        rewind: As for :class:`Train`.
+        like: Mask whose layer counts are taken over (``"magnitude-layers"``, ``"shuffled"``).
+    """
+
+    kind: ClassVar[str] = "prune"
+    gpu: ClassVar[bool] = False
+    network: Network
+    data: Data
+    method: str = "magnitude"
+    source: Source | None = None
+    recipe: Recipe | None = None
+    fraction: float = 0.2
+    order_seed: int = 0
+    parent: Prune | None = None
+    start: Train | None = None
+    rewind: str = "all"
+    like: Prune | None = None
+
+    @property
+    def level(self) -> int:
+        """Pruning level: the parent's plus one."""
+        if self.like is not None:
+            return self.like.level
+        return 1 + (self.parent.level if self.parent is not None else 0)
+
+    @functools.cached_property
+    def training(self) -> Train | None:
+        """The inner loop: an ordinary training of the parent's subnetwork."""
+        if self.source is None or self.recipe is None:
+            return None
+        return Train(
+            self.network, self.source, self.recipe, self.order_seed, self.parent, start=self.start, rewind=self.rewind
+        )
+
+    @functools.cached_property
+    def parents(self) -> tuple[Job, ...]:
+        """The inner loop's training, the parent's mask, and the mask taken after."""
+        wanted = (self.training, self.parent, self.like)
+        return tuple(job for job in wanted if job is not None)
+
+    def chain(self) -> list[Prune]:
+        """All levels from the first to this one."""
+        return [*(self.parent.chain() if self.parent is not None else ()), self]
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"prune {self.network.model} init {self.network.seed} to level {self.level} by {self.method}"
+
+
+@dataclass(frozen=True)
+class Connect(Job):
+    """Loss and accuracy along the line between two trainings of one ticket.
+
+    Attributes:
+        a: Training at alpha 0.
+        b: Training at alpha 1.
+        alphas: Positions along the line.
+        split: ``"train"`` or ``"test"``, clean.
+        images: Stratified number of images of the split, 0 for all.
+        statistics: BatchNorm statistics ``"interpolated"`` or ``"re-estimated"``.
+        masked: ``False`` switches the pruned weights' decayed initial values on, as the authors' scripts did.
+    """
+
+    kind: ClassVar[str] = "connect"
+    a: Train
+    b: Train
+    alphas: int = 11
+    split: str = "train"
+    images: int = 0
+    statistics: str = "interpolated"
+    masked: bool = True
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates."""
+        info = self.a.data.info
+        images = self.images or (self.a.data.images if self.split == "train" else info.test)
+        return float(self.alphas) * images * macs(self.a.network, self.a.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"connect {self.a.network.model} init {self.a.network.seed} level {self.a.level}"
+
+
+@dataclass(frozen=True)
+class HessianDiagonal(Job):
+    """The exact Hessian diagonal of a trained (sub)network on one batch of clean training images.
+
+    Attributes:
+        trained: The network.
+        images: Size of the stratified batch (the papers: 64).
+        batch_seed: Which batch.
+    """
+
+    kind: ClassVar[str] = "hessian"
+    trained: Train
+    images: int = 64
+    batch_seed: int = 0
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates: about 730 forward passes an image at width 128, fewer below."""
+        return 6.0 * self.trained.network.width * self.images * macs(self.trained.network, self.trained.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"Hessian diagonal, {self.trained.title}"
+
+
+@dataclass(frozen=True)
+class Spectrum(Job):
+    """Trace and top eigenvalues of the Hessian of a trained (sub)network on one batch.
+
+    Attributes:
+        trained: The network.
+        images: Size of the stratified batch.
+        batch_seed: Which batch, and the seed of the probes.
+        probes: Hutchinson probes for the trace.
+        eigenvalues: Number of top eigenvalues.
+    """
+
+    kind: ClassVar[str] = "spectrum"
+    trained: Train
+    images: int = 64
+    batch_seed: int = 0
+    probes: int = 16
+    eigenvalues: int = 3
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates: six forward passes a Hessian-vector product."""
+        products = self.probes + 20 * self.eigenvalues
+        return 6.0 * products * self.images * macs(self.trained.network, self.trained.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"Hessian spectrum, {self.trained.title}"
+
+
+@dataclass(frozen=True)
+class Landscape(Job):
+    """Loss on the plane through three trainings of one ticket.
+
+    Attributes:
+        a: First network, the origin.
+        b: Second network, on the first axis.
+        c: Third network.
+        resolution: Grid points a side.
+        images: Stratified, paired subset of the training data, 0 for all.
+        margin: Room around the networks, in units of the first axis.
+    """
+
+    kind: ClassVar[str] = "landscape"
+    a: Train
+    b: Train
+    c: Train
+    resolution: int = 51
+    images: int = 0
+    margin: float = 0.5
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates."""
+        images = self.images or self.a.data.images
+        return float(self.resolution) ** 2 * images * macs(self.a.network, self.a.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"landscape {self.a.network.model} init {self.a.network.seed} level {self.a.level}"
+
+
+@dataclass(frozen=True)
+class MaskStatistics(Job):
+    """Overlap of two masks of one initialisation, against chance.
+
+    Attributes:
+        a: First mask.
+        b: Second mask.
+    """
+
+    kind: ClassVar[str] = "masks"
+    gpu: ClassVar[bool] = False
+    a: Prune
+    b: Prune
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"compare masks, init {self.a.network.seed} level {self.a.level}"
