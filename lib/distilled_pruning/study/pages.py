@@ -1,4 +1,4 @@
-"""The parts of the book's prose pages that are written by code: the ledger, its tally, the lists of pages and parameters.
+"""The parts of the prose pages that are written by code: ledger, tally, lists of pages and of parameters.
 
 A page names such a part in a line of its own, ``<!-- generated: NAME -->``; :func:`fill` puts it there. Everything is
 Markdown of the MyST kind. Nothing here reads a file or imports PyTorch.
@@ -13,16 +13,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
-from .verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, VERDICTS
+from .verdicts import NOT_RUN, VERDICTS
 
-BADGES = {
-    REPRODUCED: "success",
-    PARTLY: "warning",
-    CONTRADICTED: "danger",
-    UNDECIDED: "secondary",
-    NOT_RUN: "light",
-}
-PAPERS = {"A": "arXiv 2503.17905", "I": "Its ICLR 2024 submission", "P": "arXiv 2307.03364"}
 _MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
 
 
@@ -64,21 +56,21 @@ def plain(value: Any) -> str:
 
 
 def badge(verdict: str) -> str:
-    """Give a verdict as a coloured word."""
-    return f"{{bdg-{BADGES.get(verdict, 'light')}}}`{verdict}`"
+    """Give a verdict as a coloured word; the colours are in ``book/assets/book.css``."""
+    return f"[{verdict}]{{.verdict .{verdict.replace(' ', '-')}}}"
 
 
 def tally(rows: Iterable[Mapping[str, Any]]) -> str:
     """Count the verdicts: one tile each, zero included."""
     counts = Counter(str(row["verdict"]) for row in rows)
-    tiles = "\n".join(
-        f":::{{grid-item}}\n:class: tally\n**{counts[verdict]}** {badge(verdict)}\n:::" for verdict in VERDICTS
-    )
-    return f"::::{{grid}} 2 3 5 5\n:gutter: 2\n{tiles}\n::::"
+    tiles = "\n".join(f"- **{counts[verdict]}** {badge(verdict)}" for verdict in VERDICTS)
+    return f":::{{div}} tallies\n{tiles}\n:::"
 
 
 def ledger(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Write the ledger, one table for each paper, each claim with an anchor ``claim-ID``.
+    """Write the ledger, one table for each text that makes claims, each claim with an anchor ``claim-ID``.
+
+    Claims that were run come first.
 
     Args:
         rows: Rows as ``distilled-pruning check --json`` prints them.
@@ -86,36 +78,54 @@ def ledger(rows: Sequence[Mapping[str, Any]]) -> str:
     if not rows:
         return "No claim is judged yet."
     parts = []
+    ordered = sorted(rows, key=lambda row: row["verdict"] == NOT_RUN)
     for paper in dict.fromkeys(str(row["paper"]) for row in rows):
         lines = [
-            f"### {PAPERS.get(paper, paper)}",
+            f"### Claims of {plain(paper)}",
             "",
             "::::{list-table}",
             ":header-rows: 1",
             ":class: ledger",
             "",
-            "* - Claim\n  - Paper\n  - Recorded\n  - This run\n  - Seeds\n  - Verdict",
+            "* - Claim\n  - Paper\n  - Recorded\n  - This run\n  - Verdict",
+            *(_claim(row) for row in ordered if str(row["paper"]) == paper),
+            "::::",
         ]
-        for row in rows:
-            if str(row["paper"]) == paper:
-                lines.append(_claim(row))
-        parts.append("\n".join([*lines, "::::"]))
+        parts.append("\n".join(lines))
     return "\n\n".join(parts)
 
 
 def _claim(row: Mapping[str, Any]) -> str:
     """Write one row of the ledger."""
-    interval = f" {show(row['interval'])}" if row.get("interval") else ""
-    scale = f" {plain(row['scale'])}" if row.get("scale") else ""
+    about = f"`{row['id']}` · {plain(row['where'])}" + (f" · {plain(row['rule'])}" if row.get("rule") else "")
     cells = (
-        f"{plain(row['statement'])} [{plain(row['where'])} · `{row['id']}`]{{#claim-{row['id']} .where}}",
+        f"{plain(row['statement'])} [{about}]{{#claim-{row['id']} .where}}",
         show(row.get("paper_value")),
-        show(row.get("recorded")),
-        show(row.get("this_run")) + interval,
-        show(row.get("n")) + scale,
+        _recorded(row.get("recorded")),
+        _measured(row),
         badge(str(row["verdict"])),
     )
     return "* - " + "\n  - ".join(cells)
+
+
+def _recorded(found: Any) -> str:
+    """Write the recorded cell: value, verdict, seeds and the scale they belong to."""
+    if not isinstance(found, Mapping):
+        return show(found)
+    about = f"{plain(found.get('verdict'))}, {plain(found.get('scale'))}, n = {show(found.get('n'))}"
+    return f"{show(found.get('value'))} ({about})"
+
+
+def _measured(row: Mapping[str, Any]) -> str:
+    """Write this run's cell: every setting's value with its interval, then seeds and scale."""
+    if not row.get("this_run"):
+        return "–"
+    intervals = row.get("interval") or {}
+    settings = []
+    for part in str(row["this_run"]).split("; "):
+        bounds = intervals.get(part.rsplit(": ", 1)[0])
+        settings.append(plain(part).replace("-", "−") + (f" {show(bounds)}" if bounds else ""))
+    return "; ".join(settings) + f" (n = {show(row.get('n'))}, {plain(row.get('scale'))})"
 
 
 def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]]) -> str:
