@@ -1,0 +1,227 @@
+"""What each parameter of a notebook is called, what it means, and which values it takes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import catalog
+from ..errors import InputError, unknown
+from ..recipe import PRECISIONS
+
+Check = Callable[[str, Any], Any]
+
+YES, NO = ("true", "yes", "1"), ("false", "no", "0")
+KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+
+
+def keep(name: str, value: Any) -> Any:
+    """Take any value."""
+    return value
+
+
+def between(low: float, high: float = math.inf, also: float | None = None, above: bool = False) -> Check:
+    """Take a number from ``low`` (itself left out if ``above``) to ``high``, or the one named by ``also``."""
+
+    def check(name: str, value: Any) -> Any:
+        if value == also or ((low < value if above else low <= value) and value <= high):
+            return value
+        floor = f"above {low:g}" if above else f"at least {low:g}"
+        ceiling = f" and at most {high:g}" if high < math.inf else ""
+        exception = f", or {also:g}" if also is not None else ""
+        raise InputError(f"{name} must be {floor}{ceiling}{exception}, not {value:g}")
+
+    return check
+
+
+def share(name: str, value: Any) -> Any:
+    """Take a number between 0 and 1, both left out."""
+    if 0 < value < 1:
+        return value
+    raise InputError(f"{name} must lie between 0 and 1, as .2 for a fifth, not {value:g}")
+
+
+def words(name: str, value: str) -> list[str]:
+    """Split a comma-separated list; empty, or an item twice, is an error."""
+    found = [part.strip() for part in value.split(",") if part.strip()]
+    if not found:
+        raise InputError(f"{name} must name at least one, comma-separated, not {value!r}")
+    for item in found:
+        if found.count(item) > 1:
+            raise InputError(f"{name} names {item!r} twice: once is enough")
+    return found
+
+
+def several(what: str, known: Iterable[str]) -> Check:
+    """Take a comma-separated list of known names."""
+    names = tuple(known)
+
+    def check(name: str, value: Any) -> Any:
+        for item in words(name, value):
+            if item not in names:
+                raise unknown(what, item, names)
+        return ",".join(words(name, value))
+
+    return check
+
+
+def one(what: str, known: Iterable[str]) -> Check:
+    """Take one known name."""
+    names = tuple(known)
+
+    def check(name: str, value: Any) -> Any:
+        if value not in names:
+            raise unknown(what, value, names)
+        return value
+
+    return check
+
+
+def as_path(text: str) -> Path | None:
+    """Give the absolute path a text names if it looks like one or exists, else ``None``."""
+    path = Path(text).expanduser()
+    looks = "/" in text or text.startswith(("~", ".")) or path.suffix in (".npz", ".pt", ".npy")
+    return path.resolve() if looks or path.exists() else None
+
+
+def datasets(name: str, value: Any) -> Any:
+    """Take catalog names and existing paths, comma-separated; paths become absolute."""
+    found = []
+    for item in words(name, value):
+        path = None if item in catalog.DATASETS else as_path(item)
+        if path is not None and not path.exists():
+            raise InputError(f"{name} {item!r} is not there: give an existing .npz file or folder of class folders")
+        if path is not None and "," in str(path):
+            raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
+        found.append(str(path or item))
+        catalog.info(found[-1])
+    return ",".join(found)
+
+
+def distiller(name: str, value: Any) -> Any:
+    """Take a distillation method, or the path of a published set."""
+    if value in catalog.DISTILLERS:
+        return value
+    path = as_path(value)
+    if path is None:
+        raise unknown("distiller", value, catalog.DISTILLERS)
+    if not path.is_file():
+        raise InputError(f"{name} {value!r} is not there: give an existing .npz or .pt file, or a method's name")
+    return str(path)
+
+
+def rates(name: str, value: Any) -> Any:
+    """Take a comma-separated list of learning rates."""
+    found = []
+    for item in words(name, value):
+        rate = convert(name, float, item)
+        found.append(between(0, 10, above=True)(name, rate))
+    return ",".join(f"{rate:.12g}" for rate in found)
+
+
+def measured(name: str, value: Any) -> Any:
+    """Take ``"all"`` or a comma-separated list of levels."""
+    if value.strip() == "all":
+        return "all"
+    found = {between(0, 100)(name, convert(name, int, item)) for item in words(name, value)}
+    return ",".join(str(level) for level in sorted(found))
+
+
+def augmentation(name: str, value: Any) -> Any:
+    """Take operations joined by ``+``; spaces go, the operations themselves are checked where they are defined."""
+    operations = [part.strip() for part in value.split("+")] if value.strip() else []
+    if not all(part and part.replace("-", "").isalnum() for part in operations):
+        raise InputError(f"{name} must join operations by '+', as 'flip+shift4+cutmix', or be empty, not {value!r}")
+    return "+".join(operations)
+
+
+def device(name: str, value: Any) -> Any:
+    """Take ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
+    kind, _, number = value.partition(":")
+    if value in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdigit()):
+        return value
+    raise InputError(f"{name} must be auto, cpu, cuda or cuda:N, not {value!r}")
+
+
+def convert(name: str, kind: type, value: Any) -> Any:
+    """Turn a value, given as text or as YAML reads it, into the declared type.
+
+    Raises:
+        InputError: It cannot be, or would lose something.
+    """
+    error = InputError(f"{name} must be {KINDS[kind]}, not {value!r}")
+    if kind is bool:
+        lowered = str(value).strip().lower()
+        if lowered not in YES + NO:
+            raise error
+        return lowered in YES
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        raise error
+    if kind is str:
+        return value.strip() if isinstance(value, str) else f"{value:.12g}" if isinstance(value, float) else str(value)
+    try:
+        number = float(value)
+    except ValueError:
+        raise error from None
+    if not math.isfinite(number) or (kind is int and not number.is_integer()):
+        raise error
+    return kind(number)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A parameter.
+
+    Attributes:
+        name: As it is spelled in every notebook.
+        type: ``int``, ``float``, ``bool`` or ``str``.
+        help: A few words.
+        check: Gives the canonical value, or raises :class:`InputError`.
+    """
+
+    name: str
+    type: type
+    help: str
+    check: Check = keep
+
+    def value(self, given: Any) -> Any:
+        """Convert and check a value."""
+        return self.check(self.name, convert(self.name, self.type, given))
+
+
+def table(*fields: Field) -> dict[str, Field]:
+    """Index fields by name."""
+    return {field.name: field for field in fields}
+
+
+FIELDS: dict[str, Field] = table(
+    Field("dataset", str, "names or paths, comma-separated, one row each", datasets),
+    Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
+    Field("subset", int, "training images to use, stratified; 0 for all", between(10, also=0)),
+    Field("model", str, "networks, comma-separated, one row each", several("model", catalog.MODELS)),
+    Field("width", int, "channels of the first layer; 0 for the papers'", between(1, 1024, also=0)),
+    Field("methods", str, "ways to find masks, comma-separated", several("method", catalog.METHODS)),
+    Field("ipc", int, "stored images per class of a distilled set", between(1)),
+    Field("distiller", str, "distillation method, or the path of a published set", distiller),
+    Field("levels", int, "rounds of pruning", between(1, 40)),
+    Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),
+    Field("fraction", float, "share of the surviving weights a round removes", share),
+    Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", between(0)),
+    Field("seeds", int, "independent initialisations", between(1, 100)),
+    Field("replicates", int, "retrainings of each ticket, in different data orders", between(2, 20)),
+    Field("epochs", int, "epochs of a training on real data", between(1)),
+    Field("batch_size", int, "images a step", between(1)),
+    Field("learning_rate", float, "rate of trainings on real data, before its first drop", between(0, 10, above=True)),
+    Field("inner_steps", int, "steps of a short inner loop", between(1)),
+    Field("inner_learning_rate", str, "rates of the short inner loop, comma-separated, one setting each", rates),
+    Field("augmentation", str, "operations joined by '+'", augmentation),
+    Field("alphas", int, "points along a line", between(3, 1001)),
+    Field("resolution", int, "points along a side of a plane", between(3, 1000)),
+    Field("precision", str, "fp32 or bf16", one("precision", PRECISIONS)),
+    Field("compile", bool, "compile training with torch.compile"),
+    Field("device", str, "auto, cpu, cuda or cuda:N", device),
+    Field("store", str, "folder of results; empty for the usual one"),
+)

@@ -1,0 +1,12 @@
+"""Figures: each draws one tidy data frame of :mod:`..experiments` and returns a Matplotlib figure.
+
+Nothing is computed here but means and intervals over initialisations. Matplotlib and seaborn are imported by the
+functions that draw.
+"""
+
+from .accuracy import fig2
+from .diagram import fig1
+from .lines import barriers, fig3
+from .surfaces import fig3_surfaces
+
+__all__ = ["barriers", "fig1", "fig2", "fig3", "fig3_surfaces"]

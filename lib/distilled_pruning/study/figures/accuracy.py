@@ -1,0 +1,90 @@
+"""Accuracy over sparsity, and the images it took to find the mask (2503.17905 Fig. 2)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, spread, student, with_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+
+def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw accuracy over sparsity on the left, images seen to find the mask on the right, a row for each setting.
+
+    Args:
+        frame: As :func:`..experiments.fig2_frame` gives it.
+        stamp: Scale and parameters, for the foot.
+    """
+    if frame.empty:
+        return empty(stamp)
+    frame, palette = with_series(frame)
+    rows = settings(frame)
+    with canvas(9, 0.6 + 3.5 * len(rows), f"{stamp} · {counted(frame)}") as figure:
+        axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.45, 1))
+        for (left, right), (dataset, model) in zip(axes, rows, strict=True):
+            part = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
+            accuracy(left, part, palette)
+            points(right, part)
+            if len(rows) > 1:
+                left.set_title(f"{model} on {dataset}", loc="left")
+    return figure
+
+
+def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
+    """Draw one setting's accuracy; a thin line follows the first initialisation where only it has every level."""
+    import seaborn as sns
+
+    found = per_init(frame, ["accuracy"], ["level", "sparsity"]).assign(
+        accuracy=lambda f: 100 * f["accuracy"], sparsity=lambda f: 100 * f["sparsity"]
+    )
+    dense, pruned = found[found["level"] == 0], found[found["level"] > 0]
+    if not dense.empty:
+        mean = dense["accuracy"].mean()
+        ax.axhspan(*student(list(dense["accuracy"])), color=COLOURS["dense"], alpha=0.15, linewidth=0)
+        ax.axhline(
+            mean, color=COLOURS["dense"], linestyle="--", linewidth=1.3, label=f"{NAMES['dense']} ({mean:.1f} %)"
+        )
+    if not pruned.empty:
+        counts = pruned.groupby("level")["init"].transform("nunique")
+        every = pruned["init"].nunique() > 1 and bool((counts < counts.max()).any())
+        if every:
+            first = pruned[pruned["init"] == pruned["init"].min()]
+            for name, line in first.groupby("series", sort=False):
+                ax.plot(line["sparsity"], line["accuracy"], color=palette[name], linewidth=0.8, alpha=0.6)
+        sns.lineplot(
+            spread(pruned[counts == counts.max()] if every else pruned),
+            x="sparsity",
+            y="accuracy",
+            hue="series",
+            style="series",
+            palette=palette,
+            markers=True,
+            dashes=False,
+            errorbar=student,
+            err_style="bars",
+            err_kws={"capsize": 3, "linewidth": 1.2},
+            linewidth=1.8,
+            ax=ax,
+        )
+        if every:
+            ax.plot([], [], color=FAINT, linewidth=0.8, label="every level, first initialisation")
+    ax.set(xlabel="sparsity (%)", ylabel="test accuracy (%)", xlim=(0, 100))
+    ax.legend(loc="best")
+
+
+def points(ax: Any, frame: pd.DataFrame) -> None:
+    """Draw how many images the inner loops saw: stored ones solid, decoded ones dashed where they differ."""
+    pruned = frame[(frame["level"] > 0) & (frame["points"] > 0)]
+    for method, part in pruned.groupby("method", sort=False):
+        seen = part.groupby("sparsity")[["points", "points_decoded"]].first()
+        colour, name = COLOURS[method], NAMES.get(method, method)
+        ax.plot(100 * seen.index, seen["points"], "o-", color=colour, markersize=4, label=name)
+        if not (seen["points"] == seen["points_decoded"]).all():
+            ax.plot(100 * seen.index, seen["points_decoded"], "--", color=colour, label=f"{name}, decoded images")
+    if not pruned.empty:
+        ax.set_yscale("log")
+        ax.legend(loc="best")
+    ax.set(xlabel="sparsity (%)", ylabel="images seen to find the mask", xlim=(0, 100))

@@ -1,0 +1,149 @@
+"""Loss along the line between two retrainings, and its barrier (2503.17905 Figs. 3 and 4)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ..verdicts import INSTABILITY_THRESHOLD
+from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, spread, student, with_series
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PANEL = 2.75
+
+
+def with_dense(frame: pd.DataFrame, name: str) -> pd.DataFrame:
+    """Rows of a series, and the dense network's as its level 0."""
+    return frame[(frame["series"] == name) | (frame["level"] == 0)]
+
+
+def panels(frame: pd.DataFrame, palette: dict[str, str]) -> list[str]:
+    """Series that get a panel of their own: all but the dense network, unless there is nothing else."""
+    return [name for name in palette if name != NAMES["dense"]] or list(palette)
+
+
+def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
+    """Draw loss along the line: a panel for each way to find masks, a line for each level, the dense network in grey.
+
+    Args:
+        frame: As :func:`..experiments.fig3_frame` gives it.
+        stamp: Scale and parameters, for the foot.
+        value: ``"loss"`` or ``"accuracy"``.
+    """
+    if frame.empty:
+        return empty(stamp)
+    frame, palette = with_series(frame)
+    rows, columns = settings(frame), panels(frame, palette)
+    split = "training" if frame["split"].iloc[0] == "train" else "test"
+    factor = 100 if value == "accuracy" else 1
+    title = f"{split} accuracy (%)" if value == "accuracy" else f"{split} loss (nats)"
+    means = per_init(frame.assign(**{value: factor * frame[value]}), [value], ["level", "sparsity", "alpha"])
+    width = max(6.5, 1 + PANEL * len(columns))
+    with canvas(width, 1.1 + PANEL * len(rows), f"{stamp} · {counted(frame)}") as figure:
+        axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
+        shades = level_colours(frame)
+        for line, (dataset, model) in zip(axes, rows, strict=True):
+            here = means[(means["dataset"] == dataset) & (means["model"] == model)]
+            for ax, name in zip(line, columns, strict=True):
+                for level, part in with_dense(here, name).groupby("level"):
+                    curve(ax, part, value, shades[int(level)])
+                ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}")
+                ax.set(
+                    xlabel="position α along the line",
+                    ylabel=title if ax is line[0] else "",
+                    xlim=(0, 1),
+                    xticks=(0, 0.5, 1),
+                    xticklabels=("0", "0.5", "1"),
+                )
+        figure.legend(handles=handles(frame, shades), loc="outside upper center", ncols=min(7, len(shades)))
+    return figure
+
+
+def level_colours(frame: pd.DataFrame) -> dict[int, Any]:
+    """Colour levels by sparsity, the dense network grey."""
+    import seaborn as sns
+
+    shades = sns.color_palette("viridis_r", as_cmap=True)
+    found = dict(sorted(dict(zip(frame["level"], frame["sparsity"], strict=True)).items()))
+    return {int(n): COLOURS["dense"] if n == 0 else shades(0.12 + 0.83 * float(s)) for n, s in found.items()}
+
+
+def handles(frame: pd.DataFrame, shades: dict[int, Any]) -> list[Any]:
+    """Legend entries for the levels."""
+    from matplotlib.lines import Line2D
+
+    share = dict(zip(frame["level"], frame["sparsity"], strict=True))
+    return [
+        Line2D(
+            [],
+            [],
+            color=shades[n],
+            linestyle="-" if n else "--",
+            label=f"{100 * share[n]:.0f} % sparse" if n else "dense",
+        )
+        for n in shades
+    ]
+
+
+def curve(ax: Any, means: pd.DataFrame, value: str, colour: Any) -> None:
+    """Draw the mean over initialisations and its interval."""
+    groups = means.groupby("alpha")[value]
+    mean = groups.mean()
+    bounds = groups.apply(lambda values: student(list(values)))
+    dashed = "--" if colour == COLOURS["dense"] else "-"
+    ax.plot(mean.index, mean, color=colour, linestyle=dashed, linewidth=1.8)
+    ax.fill_between(
+        mean.index, [low for low, _ in bounds], [high for _, high in bounds], color=colour, alpha=0.16, linewidth=0
+    )
+
+
+def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw barrier and error rise over sparsity, with the instability threshold; collapsed tickets are left out.
+
+    Args:
+        frame: As :func:`..experiments.barriers_frame` gives it.
+        stamp: Scale and parameters, for the foot.
+    """
+    import seaborn as sns
+
+    if frame.empty:
+        return empty(stamp)
+    frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
+    found = per_init(frame, ["barrier", "error_rise"], ["level", "sparsity"]).assign(
+        sparsity=lambda f: 100 * f["sparsity"], error_rise=lambda f: 100 * f["error_rise"]
+    )
+    rows = settings(frame)
+    labels = {"barrier": "loss barrier (nats)", "error_rise": "error rise halfway (points)"}
+    with canvas(9, 1.2 + 3 * len(rows), f"{stamp} · {counted(frame)}") as figure:
+        axes = figure.subplots(len(rows), 2, squeeze=False, sharex=True)
+        for line, (dataset, model) in zip(axes, rows, strict=True):
+            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
+            for ax, (column, label) in zip(line, labels.items(), strict=True):
+                sns.lineplot(
+                    spread(here),
+                    x="sparsity",
+                    y=column,
+                    hue="series",
+                    style="series",
+                    palette=palette,
+                    markers=True,
+                    dashes=False,
+                    errorbar=student,
+                    err_style="bars",
+                    err_kws={"capsize": 3, "linewidth": 1.2},
+                    ax=ax,
+                )
+                ax.axhline(0, color=FAINT, linewidth=0.8)
+                ax.set(xlabel="sparsity (%)", ylabel=label, xlim=(-4, 100))
+                entries, names = ax.get_legend_handles_labels()
+                ax.get_legend().remove()
+            line[1].axhline(100 * INSTABILITY_THRESHOLD, color=FAINT, linestyle=":", linewidth=1.2)
+            line[1].annotate(
+                "unstable above", (100, 100 * INSTABILITY_THRESHOLD), ha="right", va="bottom", fontsize=8, color=FAINT
+            )
+            if len(rows) > 1:
+                line[0].set_title(f"{model} on {dataset}", loc="left")
+        figure.legend(entries, names, loc="outside upper center", ncols=min(4, len(names)))
+    return figure

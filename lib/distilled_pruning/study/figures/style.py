@@ -1,0 +1,152 @@
+"""How figures look: colours that a colour-blind reader can tell apart, one style, the stamp at the foot."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ..verdicts import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+INK, FAINT = "#2b2b2b", "#6e6e6e"
+STAMP_POINTS = 7.5
+NAMES = {
+    "dense": "Dense",
+    "imp": "IMP",
+    "distilled": "Distilled",
+    "random-real": "Random real images",
+    "real-short": "All real images, few steps",
+    "easy-real": "Easy real images",
+    "magnitude": "Magnitude at initialisation",
+    "magnitude-layers": "Magnitude at init., layers as distilled",
+    "random": "Random",
+    "shuffled": "Shuffled in layers",
+    "snip": "SNIP",
+    "synflow": "SynFlow",
+}
+COLOURS = {
+    "dense": "#5f5f5f",
+    "imp": "#d55e00",
+    "distilled": "#0072b2",
+    "random-real": "#cc79a7",
+    "real-short": "#009e73",
+    "easy-real": "#a6761d",
+    "magnitude": "#e69f00",
+    "magnitude-layers": "#b8860b",
+    "random": "#999999",
+    "shuffled": "#7b3294",
+    "snip": "#1b7837",
+    "synflow": "#35978f",
+}
+LIGHTER = 0.45
+RC = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 10.5,
+    "axes.labelsize": 10,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 9,
+    "ytick.labelsize": 9,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "grid.color": "#e3e3e3",
+    "font.family": "DejaVu Sans",
+    "svg.hashsalt": "distilled-pruning",
+}
+
+
+@contextmanager
+def canvas(width: float, height: float, stamp: str) -> Iterator[Figure]:
+    """Open a figure in the house style, stamped at its foot, without touching Matplotlib's global state.
+
+    Args:
+        width: In inches.
+        height: In inches, the stamp included.
+        stamp: Scale, parameters and numbers of seeds.
+    """
+    import matplotlib as mpl
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({**sns.axes_style("whitegrid"), **RC}):
+        figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
+        lines = textwrap.wrap(stamp, int(width * 72 / (STAMP_POINTS * 0.56)))
+        foot = (len(lines) * STAMP_POINTS * 1.35 + 6) / 72 / height
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.set(rect=(0, foot, 1, 1 - foot))  # type: ignore[call-arg]
+        figure.text(0.008, 0.006, "\n".join(lines), fontsize=STAMP_POINTS, color=FAINT, va="bottom", linespacing=1.3)
+        yield figure
+
+
+def student(values: Sequence[float]) -> tuple[float, float]:
+    """Give the ends of an error bar: the ledger's interval, or the value itself where there is only one."""
+    numbers = [float(value) for value in values]
+    mean = sum(numbers) / len(numbers)
+    return interval(numbers) or (mean, mean)
+
+
+def lighter(colour: str, by: float = LIGHTER) -> str:
+    """Mix a colour with white."""
+    mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Add the column ``series``, method and setting as a legend says them.
+
+    Returns:
+        The frame, and series to colour in the order of the rows; the second setting of a method is lighter.
+    """
+    palette: dict[str, str] = {}
+    names = []
+    rates: dict[str, list[Any]] = {m: list(dict.fromkeys(part["rate"])) for m, part in frame.groupby("method")}
+    for method, setting, rate in zip(frame["method"], frame["setting"], frame["rate"], strict=True):
+        name = NAMES.get(method, method)
+        if len(rates[method]) > 1:
+            name = f"{name}, {setting} ({rate:g})"
+        names.append(name)
+        step = rates[method].index(rate)
+        palette.setdefault(name, lighter(COLOURS[method], min(LIGHTER * step, 0.75)) if step else COLOURS[method])
+    return frame.assign(series=names), palette
+
+
+def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    """Average retrainings or lines of one initialisation: they share its mask, so they are no evidence of their own."""
+    keys = ["dataset", "model", "series", "init", *by]
+    return frame.groupby(keys, as_index=False, sort=False)[list(columns)].mean()
+
+
+def spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """Move series that share a sparsity apart by a hair, so that their error bars can be told apart."""
+    names = list(dict.fromkeys(frame["series"]))
+    shift = {name: 0.9 * (i - (len(names) - 1) / 2) for i, name in enumerate(names)}
+    return frame.assign(sparsity=frame["sparsity"] + frame["series"].map(shift))
+
+
+def settings(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """List the datasets and models of a frame in their order."""
+    return list(dict.fromkeys(zip(frame["dataset"], frame["model"], strict=True)))
+
+
+def counted(frame: pd.DataFrame) -> str:
+    """Say how many initialisations stand behind a frame."""
+    n = int(frame["init"].nunique())
+    bars = "; bars and bands: 95 % intervals over them" if n > 1 else "; no interval"
+    return f"n = {n} initialisation{'s' if n > 1 else ''}{bars}"
+
+
+def empty(stamp: str) -> Figure:
+    """Draw the figure that says there is nothing to draw yet."""
+    with canvas(6, 1.6, stamp) as figure:
+        figure.text(0.5, 0.6, "Nothing has been computed yet for these parameters.", ha="center", fontsize=10)
+    return figure

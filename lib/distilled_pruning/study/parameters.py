@@ -1,0 +1,292 @@
+"""Parameters: what a notebook declares, what a user changes, and the scale that the result amounts to."""
+
+from __future__ import annotations
+
+import ast
+import functools
+import json
+import shlex
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .. import catalog
+from ..errors import InputError, unknown
+from .fields import FIELDS, Field, as_path
+
+LIVE, PRESETS = "live", ("reduced", "paper")
+UNCOUNTED = ("device", "store")
+TAG = "parameters"
+LISTS = ("dataset", "model", "methods", "inner_learning_rate")
+
+
+@dataclass(frozen=True)
+class Declared:
+    """One line of a notebook's parameters cell."""
+
+    field: Field
+    value: Any
+
+
+def home() -> Path:
+    """Give the folder that holds ``notebooks``: the working directory or one above it, else where the code lies."""
+    here = Path.cwd()
+    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
+        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
+            return folder
+    raise InputError("no folder here or above holds _toc.yml and notebooks: run this from a copy of the book")
+
+
+def notebooks() -> list[str]:
+    """List the notebooks' names."""
+    return sorted(path.stem for path in (home() / "notebooks").glob("*.ipynb"))
+
+
+def source(notebook: str | Path) -> Path:
+    """Find a notebook by name or by path.
+
+    Raises:
+        InputError: There is none.
+    """
+    path = Path(notebook)
+    if path.suffix == ".ipynb" or len(path.parts) > 1:
+        path = path.with_suffix(".ipynb")
+        if not path.is_file():
+            raise InputError(f"there is no notebook {str(notebook)!r}: choose one of {', '.join(notebooks())}")
+        return path
+    if str(notebook) not in notebooks():
+        raise unknown("notebook", str(notebook), notebooks())
+    return home() / "notebooks" / f"{notebook}.ipynb"
+
+
+def cell(path: Path) -> str:
+    """Give the text of a notebook's parameters cell."""
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        tagged = [item for item in content["cells"] if TAG in item["metadata"].get("tags", ())]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path.name} is not a readable notebook ({error}): restore it or save it again") from error
+    if len(tagged) != 1:
+        raise InputError(f"{path.name} must have one cell tagged {TAG!r}, not {len(tagged)}")
+    return "".join(tagged[0]["source"])
+
+
+def read(path: Path) -> dict[str, Declared]:
+    """Read what a notebook declares: plain lines ``name: type = value  # help``.
+
+    Raises:
+        InputError: The cell holds anything else, or a name or type that :data:`.fields.FIELDS` does not know.
+    """
+    text = cell(path)
+    found: dict[str, Declared] = {}
+    try:
+        statements = ast.parse(text).body
+    except SyntaxError as error:
+        raise InputError(f"line {error.lineno} of the parameters cell of {path.name} is not Python") from error
+    for line in statements:
+        if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
+            raise InputError(f"line {line.lineno} of the parameters cell of {path.name} must read 'name: type = value'")
+        name, kind = line.target.id, ast.unparse(line.annotation)
+        field = FIELDS.get(name)
+        if field is None:
+            raise unknown("parameter", name, FIELDS)
+        if kind != field.type.__name__:
+            raise InputError(f"{name} in {path.name} must be declared as {field.type.__name__}, not {kind}")
+        try:
+            value = ast.literal_eval(line.value)
+        except ValueError:
+            raise InputError(f"{name} in {path.name} must be a plain value, not {ast.unparse(line.value)}") from None
+        found[name] = Declared(field, field.value(value))
+    return found
+
+
+def file_pairs(path: Path) -> dict[str, Any]:
+    """Read a YAML file of parameters, as papermill's ``-f`` does.
+
+    Raises:
+        InputError: It is not there, or does not hold names and values.
+    """
+    import yaml
+
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"parameters cannot be read from {str(path)!r}: {error.strerror or error}") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise InputError(f"{str(path)!r} is not a YAML file of 'name: value' lines") from error
+    if content is None:
+        return {}
+    if not isinstance(content, dict):
+        raise InputError(f"{str(path)!r} must hold 'name: value' lines")
+    return {str(name): value for name, value in content.items()}
+
+
+def preset(notebook: str, scale: str) -> Path:
+    """Give the file of a preset."""
+    return home() / "notebooks" / "presets" / scale / f"{notebook}.yaml"
+
+
+def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: str) -> dict[str, Any]:
+    """Replace values by given ones, checked.
+
+    Raises:
+        InputError: A name is not declared, a value is of the wrong type or out of range, or two do not fit together.
+    """
+    values = dict(base)
+    for name, given in pairs:
+        if name not in values:
+            raise unknown(f"parameter of {notebook}", name, values)
+        values[name] = FIELDS[name].value(given)
+    fit(values)
+    return values
+
+
+def fit(values: Mapping[str, Any]) -> None:
+    """Check what no single parameter can tell: that every class has enough images."""
+    for dataset in values.get("dataset", "").split(",") if "ipc" in values else ():
+        info = catalog.info(dataset)
+        smallest = min(values.get("subset", 0) or info.train, info.train) // len(info.classes)
+        if values["ipc"] > smallest:
+            raise InputError(
+                f"ipc {values['ipc']} is more than the {smallest} training images a class of {dataset_name(dataset)} "
+                f"has: choose at most {smallest}"
+            )
+
+
+def dataset_name(dataset: str) -> str:
+    """Shorten a path to its last part."""
+    path = None if dataset in catalog.DATASETS else as_path(dataset)
+    return path.name if path is not None else dataset
+
+
+def measured(text: str, levels: int) -> tuple[int, ...]:
+    """List the levels at which tickets are retrained: those named within ``levels``, and ``levels`` itself."""
+    named = range(levels + 1) if text == "all" else [int(level) for level in text.split(",")]
+    return tuple(sorted({level for level in named if level <= levels} | {0, levels}))
+
+
+class Parameters(Mapping[str, Any]):
+    """Values of a notebook's parameters; read only, by item or by attribute.
+
+    Attributes:
+        notebook: Name of the notebook.
+        bases: Scale to the values that make it up.
+    """
+
+    def __init__(self, notebook: str, values: Mapping[str, Any], bases: Mapping[str, Mapping[str, Any]]) -> None:
+        """Keep checked values; :func:`resolve` makes them."""
+        self.notebook = notebook
+        self.bases = dict(bases)
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"{self.__dict__.get('notebook')} has no parameter {name!r}") from None
+
+    def __repr__(self) -> str:
+        return f"Parameters({self.notebook!r}, {self.scale!r})"
+
+    def same(self, name: str, other: Any) -> bool:
+        """Say whether another value of a parameter would have the same effect."""
+        mine = self[name]
+        if mine == other:
+            return True
+        if name in LISTS:
+            return set(mine.split(",")) == set(other.split(","))
+        if name == "measured_levels" and "levels" in self:
+            return measured(mine, self.levels) == measured(other, self.levels)
+        if name == "image_size" and "dataset" in self:
+            native = {catalog.info(dataset).size for dataset in self.dataset.split(",")}
+            return len(native) == 1 and {mine, other} == {0, *native}
+        return False
+
+    def differences(self, scale: str) -> dict[str, Any]:
+        """Give the parameters that differ in effect from a scale's, where they run aside."""
+        base = self.bases[scale]
+        return {n: v for n, v in self.items() if n not in UNCOUNTED and not self.same(n, base[n])}
+
+    @functools.cached_property
+    def nearest(self) -> str:
+        """The scale with the fewest differences, the smaller of equals."""
+        return min(self.bases, key=lambda scale: len(self.differences(scale)))
+
+    @functools.cached_property
+    def scale(self) -> str:
+        """The stamp: a scale's name if every effective parameter equals it, else ``"custom: live, ipc 2"``."""
+        changed = self.differences(self.nearest)
+        if not changed:
+            return self.nearest
+        return f"custom: {', '.join([self.nearest, *(f'{n} {shown(v)}' for n, v in changed.items())])}"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What to add to a command to get these parameters."""
+        folder = [] if self.nearest == LIVE else ["-f", f"notebooks/presets/{self.nearest}/{self.notebook}.yaml"]
+        return folder + [word for n, v in self.differences(self.nearest).items() for word in ("-p", n, str(v))]
+
+    def command(self, action: str = "run") -> str:
+        """Write the shell command that runs the notebook's jobs with these parameters."""
+        return shlex.join(["distilled-pruning", action, self.notebook, *self.arguments])
+
+    @property
+    def papermill(self) -> str:
+        """The shell command that executes the notebook with these parameters."""
+        return shlex.join(["papermill", f"notebooks/{self.notebook}.ipynb", "out.ipynb", *self.arguments])
+
+
+def shown(value: Any) -> str:
+    """Write a value for a stamp: paths by their last part, empty text as quotes."""
+    if isinstance(value, str):
+        return ",".join(dataset_name(part) if "/" in part else part for part in value.split(",")) or "''"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+@functools.lru_cache(maxsize=64)
+def _bases(path: Path, _stamp: tuple[int, ...]) -> dict[str, dict[str, Any]]:
+    """Read the scales of a notebook; the second argument makes an edited file count as another."""
+    live = {name: line.value for name, line in read(path).items()}
+    fit(live)
+    found = {LIVE: live}
+    for scale in PRESETS:
+        file = preset(path.stem, scale)
+        if file.is_file():
+            found[scale] = apply(live, file_pairs(file).items(), path.stem)
+    return found
+
+
+def bases(notebook: str | Path) -> dict[str, dict[str, Any]]:
+    """Give the values of every scale of a notebook: ``live`` from its cell, the others from their files."""
+    path = source(notebook)
+    files = (path, *(preset(path.stem, scale) for scale in PRESETS))
+    return _bases(path, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
+
+
+def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: str | Path | None = None) -> Parameters:
+    """Give a notebook's parameters after a file's and the user's changes.
+
+    Args:
+        notebook: Name or path of the notebook.
+        pairs: Names and values, values as text or of the declared type; the last of a name counts.
+        file: YAML file applied before the pairs, or the name of a scale.
+
+    Raises:
+        InputError: Something is unknown, ill-typed, out of range or does not fit together.
+    """
+    name = source(notebook).stem
+    known = bases(notebook)
+    values: Mapping[str, Any] = known[LIVE]
+    if file is not None:
+        values = known[str(file)] if str(file) in known else apply(values, file_pairs(Path(file)).items(), name)
+    return Parameters(name, apply(values, pairs, name), known)
