@@ -1,12 +1,19 @@
-"""Dataset distillation: small training sets made to stand for large ones, and other people's published ones."""
+"""Dataset distillation: small training sets made to stand for large ones, and other people's published ones.
+
+Names load on first use, so that :mod:`.defaults` can be read without PyTorch.
+"""
 
 from __future__ import annotations
 
-from . import published
-from .distiller import distill
-from .evaluation import Evaluation, Objectives, evaluate, objectives
-from .synthetic import Synthetic, decode, mix
-from .trajectory import expert
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from . import published
+    from .distiller import distill
+    from .evaluation import Evaluation, Objectives, evaluate, objectives
+    from .synthetic import Synthetic, decode, mix
+    from .trajectory import expert
 
 __all__ = [
     "Evaluation",
@@ -20,3 +27,24 @@ __all__ = [
     "objectives",
     "published",
 ]
+
+_HOMES = {
+    "distill": "distiller",
+    "Evaluation": "evaluation",
+    "Objectives": "evaluation",
+    "evaluate": "evaluation",
+    "objectives": "evaluation",
+    "Synthetic": "synthetic",
+    "decode": "synthetic",
+    "mix": "synthetic",
+    "expert": "trajectory",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name from its module."""
+    if name == "published":
+        return importlib.import_module(".published", __name__)
+    if name in _HOMES:
+        return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import costs
+from ..distillation import defaults
 from ..recipe import Recipe
 from .jobs import Data, Job, Network, source_digest
 
@@ -55,27 +56,30 @@ class Distill(Job):
             spec["fields"]["path"] = {"digest": source_digest(self.path)}
         return spec
 
+    @functools.cached_property
+    def settings(self) -> defaults.Settings | None:
+        """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""
+        if self.method not in defaults.METHODS:
+            return None
+        options = {"factor": self.factor or None, "iterations": self.iterations or None}
+        classes = len(self.data.info.classes)
+        return defaults.resolve(self.method, self.data.name, self.ipc, self.data.pixels, classes, options)
+
     @property
     def images(self) -> int:
         """Number of images after decoding."""
-        return len(self.data.info.classes) * self.ipc * max(1, self.factor or self.default_factor) ** 2
-
-    @property
-    def default_factor(self) -> int:
-        """The method's published multi-formation factor."""
-        from ..distillation import defaults
-
-        return defaults.factor(self.method, self.data.name)
+        factor = self.settings.factor if self.settings is not None else max(1, self.factor)
+        return len(self.data.info.classes) * self.ipc * factor**2
 
     @property
     def cost(self) -> float:
-        """Work in multiply-accumulates: matching passes over real and stored images."""
-        if self.method in ("random", "published"):
+        """Work in multiply-accumulates: matching passes over real and stored images, and the networks' own training."""
+        s = self.settings
+        if s is None or s.iterations == 0:
             return 1e6
-        from ..distillation import defaults
-
-        passes = defaults.image_passes(self.method, self.data.name, self.ipc, self.iterations)
-        return 3.0 * passes * macs(Network(self.model, self.width), self.data)
+        matched = len(self.data.info.classes) * (s.real_batch + min(self.ipc * s.factor**2, s.decoded_batch))
+        passes = s.iterations * s.inner * (4 * matched + 3 * s.train_steps * s.train_batch)
+        return float(passes) * macs(Network(self.model, self.width), self.data)
 
     @property
     def title(self) -> str:

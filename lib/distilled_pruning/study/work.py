@@ -66,7 +66,8 @@ def mask_of(job: Prune | None, context: Context) -> pruning.Mask | None:
 def syn_of(job: Distill, context: Context) -> distillation.Synthetic:
     """Read the set a distillation job left."""
     result = context.load(job)
-    return distillation.Synthetic.from_arrays(result.arrays, result.metrics)
+    whitening = load(job.data).train.whitening if job.data.zca else None
+    return distillation.Synthetic.unpack(result.metrics["set"], result.arrays, whitening)
 
 
 def split_of(source: Source, context: Context) -> data.Split:
@@ -134,7 +135,8 @@ def distill(job: Distill, context: Context) -> Result:
         )
     if job.shuffle_labels:
         syn = syn.shuffled(job.seed)
-    return Result(syn.metrics(), syn.to_arrays())
+    meta, stored = syn.pack()
+    return Result({"set": meta, "images": len(syn.decode())}, stored)
 
 
 def start_of(job: Train, context: Context, net: nn.Module) -> training.State | None:
