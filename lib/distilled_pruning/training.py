@@ -240,8 +240,6 @@ def train(
         raise InputError("the training data has no images: give at least one per class")
     place = resolve(device)
     net.to(place)
-    if any(isinstance(module, nn.modules.batchnorm._BatchNorm) for module in net.modules()):
-        net.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     split = split.to(place)
     dtype = next(net.parameters()).dtype
     if mask is not None:
