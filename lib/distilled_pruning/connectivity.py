@@ -150,8 +150,8 @@ def interpolate(
     """Measure loss and accuracy along (1 - alpha) a + alpha b on clean data (2503.17905 section 4, Figs. 3 and 4).
 
     Weights, biases, norm parameters and BatchNorm statistics are all interpolated. With a mask, both networks are the
-    trained *subnetworks*; without one, whatever the state dicts hold is used, which reproduces the authors' scripts when
-    the pruned weights still hold decayed initial values.
+    trained *subnetworks*; without one, whatever the state dicts hold is used, which reproduces the authors' scripts
+    when the pruned weights still hold decayed initial values.
 
     Args:
         net: A network of the right shape; a copy is used, the caller's weights are not touched.
@@ -251,7 +251,7 @@ def instability(
 ) -> Iterator[tuple[int, Curve]]:
     """Train k common epochs, then two data orders to the end, and interpolate (Frankle et al. 2020).
 
-    The schedule is the full run's throughout: the copies go on from epoch k with momentum and learning rate as they are.
+    The schedule is the full run's throughout: the copies go on from epoch k with momentum and rate as they are.
 
     Args:
         net: Network at initialisation; not changed.

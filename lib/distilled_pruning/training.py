@@ -1,4 +1,4 @@
-"""Training a network: seeded data order, masks applied after each step, checkpoints that continue to the same numbers."""
+"""Training a network: seeded data order, masks applied after each step, exact continuation from a checkpoint."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Log:
 
 
 def resolve(device: str | torch.device = "auto") -> torch.device:
-    """Turn ``"auto"`` into the GPU where there is one, else the CPU; raise :class:`InputError` for a device not here."""
+    """Turn ``"auto"`` into the GPU where there is one, else the CPU; a device that is not here is an input error."""
     if device == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     try:
@@ -119,7 +119,9 @@ def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
         return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
     return torch.optim.SGD(
         parameters,
-        lr=torch.tensor(recipe.learning_rate, device=parameters[0].device) if parameters[0].is_cuda else recipe.learning_rate,
+        lr=torch.tensor(recipe.learning_rate, device=parameters[0].device)
+        if parameters[0].is_cuda
+        else recipe.learning_rate,
         momentum=recipe.momentum,
         weight_decay=recipe.weight_decay,
         fused=True,
@@ -284,7 +286,9 @@ def train(
         chosen = order[position * batch : (position + 1) * batch]
         generator = seeded("augment", order_seed, step)
         inputs, targets = pipeline(split.images[chosen], split.labels[chosen], generator)
-        open_loss += step_of(inputs.to(dtype), targets if targets.dtype == torch.int64 else targets.to(dtype), len(chosen) == batch)
+        open_loss += step_of(
+            inputs.to(dtype), targets if targets.dtype == torch.int64 else targets.to(dtype), len(chosen) == batch
+        )
         open_steps += 1
         done = step + 1
         if done % interval == 0 or done == end:

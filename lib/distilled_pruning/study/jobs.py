@@ -1,8 +1,8 @@
 """Jobs: frozen dataclasses that name one piece of work completely, each with a key that follows from its content.
 
-A job's parents are fields, so jobs form a graph. The key hashes the fields that differ from their defaults, the parents'
-keys, the version of the job's kind and the digest of the data, so a new option orphans nothing. Nothing here imports
-PyTorch; :mod:`.kinds` lists the kinds and :mod:`.work` says how each is done.
+A job's parents are fields, so jobs form a graph. The key hashes the fields that differ from their defaults, the
+parents' keys, the version of the job's kind and the digest of the data, so a new option orphans nothing. Nothing
+here imports PyTorch; :mod:`.kinds` lists the kinds and :mod:`.work` says how each is done.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ import functools
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .. import catalog, costs
-from ..recipe import Recipe
+from .. import catalog
 from .keys import key_of
 
 

@@ -21,7 +21,7 @@ def percent(level: int) -> str:
     return f"{100 * (1 - 0.8**level):.0f} %"
 
 
-def select(frames: Frames, name: str, **where: object) -> pd.DataFrame | None:
+def select(frames: Frames, name: str, **where: str | int | bool) -> pd.DataFrame | None:
     """Rows of a frame that match, ``None`` where there are none."""
     frame = frames.get(name)
     if frame is None or frame.empty:
@@ -35,7 +35,10 @@ def select(frames: Frames, name: str, **where: object) -> pd.DataFrame | None:
 
 def by_init(frame: pd.DataFrame | None, column: str) -> dict[int, float]:
     """Mean of a column for each initialisation."""
-    return {} if frame is None else {int(k): float(v) for k, v in frame.groupby("init")[column].mean().items()}
+    if frame is None:
+        return {}
+    means = frame.groupby("init")[column].mean()
+    return {int(init): float(mean) for init, mean in zip(means.index, means, strict=True)}
 
 
 def paired(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]:
@@ -43,38 +46,42 @@ def paired(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]
     return [left[init] - right[init] for init in sorted(left.keys() & right.keys())]
 
 
-def rise(frames: Frames, level: int, **where: object) -> list[float]:
+def rise(frames: Frames, level: int, **where: str) -> list[float]:
     """Error rise of each initialisation at a level; a collapsed ticket never counts as stable."""
     frame = select(frames, "barriers", level=level, **where)
     if frame is None:
         return []
-    return list(by_init(frame.assign(error_rise=frame["error_rise"].mask(frame["collapsed"], 1.0)), "error_rise").values())
+    return list(
+        by_init(frame.assign(error_rise=frame["error_rise"].mask(frame["collapsed"], 1.0)), "error_rise").values()
+    )
 
 
-def barriers(frames: Frames, level: int, **where: object) -> dict[int, float]:
+def barriers(frames: Frames, level: int, **where: str) -> dict[int, float]:
     """Barrier of each initialisation at a level, collapsed tickets left out."""
     frame = select(frames, "barriers", level=level, collapsed=False, **where)
     return by_init(frame, "barrier")
 
 
-def dense_unstable(**where: object) -> Measure:
+def dense_unstable(**where: str) -> Measure:
     """The dense network's error rises between two data orders."""
     return lambda frames: [unstable("dense", rise(frames, 0, method="dense", **where))]
 
 
-def imp_unstable(**where: object) -> Measure:
+def imp_unstable(**where: str) -> Measure:
     """IMP's error rises at 59 and 87 %."""
     return lambda frames: [unstable(percent(level), rise(frames, level, method="imp", **where)) for level in LEVELS]
 
 
-def distilled_stable(setting: str, method: str = "distilled", **where: object) -> Measure:
+def distilled_stable(setting: str, method: str = "distilled", **where: str) -> Measure:
     """The subnetwork's error does not rise at 59 and 87 %."""
     return lambda frames: [
         stable(percent(level), rise(frames, level, method=method, setting=setting, **where)) for level in LEVELS
     ]
 
 
-def more_stable(setting: str, method: str = "distilled", than: str = "imp", than_setting: str = EQUAL, **where: object) -> Measure:
+def more_stable(
+    setting: str, method: str = "distilled", than: str = "imp", than_setting: str = EQUAL, **where: str
+) -> Measure:
     """The paired difference of barriers, B(than) - B(method), is positive."""
 
     def measure(frames: Frames) -> list[Finding]:
@@ -117,7 +124,7 @@ def stability_grows(frames: Frames) -> list[Finding]:
     return [negative("barrier", slopes(frame, "barrier")), positive("end loss", slopes(frame, "end_loss"))]
 
 
-def accuracy_difference(left: str, right: str, margin: float, **where: object) -> Measure:
+def accuracy_difference(left: str, right: str, margin: float, **where: str) -> Measure:
     """Paired accuracy of two methods at 59 and 87 %, equal within a margin."""
 
     def measure(frames: Frames) -> list[Finding]:
@@ -152,4 +159,22 @@ def points_ratio(frames: Frames) -> list[Finding]:
     return findings
 
 
-GENTLE_MORE_STABLE = more_stable(GENTLE)
+CONV = "convnet3"
+
+MEASURES: dict[str, Measure] = {
+    "match-imp": accuracy_difference("distilled", "imp", 0.01, model="resnet18"),
+    "points-150x": points_ratio,
+    "dense-unstable-conv": dense_unstable(model=CONV),
+    "dense-unstable-r10": dense_unstable(model="resnet10"),
+    "dense-unstable-r18": dense_unstable(model="resnet18"),
+    "imp-unstable": imp_unstable(model=CONV),
+    "syn-stable-conv": distilled_stable(EQUAL, model=CONV),
+    "syn-stable-r10": distilled_stable(EQUAL, model="resnet10"),
+    "syn-more-stable-r18": more_stable(EQUAL, model="resnet18"),
+    "stability-grows": stability_grows,
+    "where-not-how-much": more_stable(EQUAL, model=CONV),
+    "gentle-stable": distilled_stable(GENTLE, model=CONV),
+    "gentle-more-stable": more_stable(GENTLE, model=CONV),
+    "control-equal-steps": more_stable(EQUAL, method="real-short", than="distilled", model=CONV),
+    "control-subset": more_stable(EQUAL, than="random-real", model=CONV),
+}
