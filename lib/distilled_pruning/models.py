@@ -1,0 +1,257 @@
+"""The papers' networks, with any width, depth, norm, input size and seed; their initialisation and cost.
+
+Sources: 2503.17905 (ConvNet-3 and ResNets, as defined by IDC, Kim et al. 2022) and 2307.03364 (AlexNet, as defined by
+MTT, Cazenavette et al. 2022).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from .costs import residual_form
+from .errors import InputError, unknown
+from .residual import ResNet, chain, normalisation
+
+__all__ = ["INITS", "NORMS", "build", "initialise", "macs", "prunable"]
+
+NORMS = ("batch", "instance", "group", "none")
+INITS = ("default", "kaiming", "xavier")
+
+
+def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
+    """Give the weights that pruning may remove: those of every Conv2d and Linear, the classifier's included.
+
+    Biases and norm parameters are never pruned (both papers).
+
+    Args:
+        net: Any network.
+
+    Returns:
+        Weights by their name in ``named_parameters``, in its order.
+
+    Raises:
+        InputError: There is no such weight.
+    """
+    owned = {id(m.weight) for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)}
+    found = {name: weight for name, weight in net.named_parameters() if id(weight) in owned}
+    if not found:
+        raise InputError("the network has no Conv2d or Linear layer, so nothing in it can be pruned")
+    return found
+
+
+def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth: int) -> nn.Sequential:
+    """Chain ``depth`` blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, and a linear classifier.
+
+    Modules are named ``conv1 norm1 relu1 pool1 … flatten head``.
+    """
+    if size < 2**depth:
+        raise InputError(
+            f"images of {size} px do not survive {depth} poolings: use at least {2**depth} px or a smaller depth"
+        )
+    layers: list[tuple[str, nn.Module | None]] = []
+    for index in range(1, depth + 1):
+        layers += [
+            (f"conv{index}", nn.Conv2d(channels, width, 3, padding=1)),
+            (f"norm{index}", normalisation(norm, width)),
+            (f"relu{index}", nn.ReLU()),
+            (f"pool{index}", nn.AvgPool2d(2)),
+        ]
+        channels, size = width, size // 2
+    return chain([*layers, ("flatten", nn.Flatten()), ("head", nn.Linear(width * size**2, classes))])
+
+
+def alexnet(width: int, size: int, channels: int, classes: int, norm: str) -> nn.Sequential:
+    """Chain the five convolutions of the first paper's AlexNet, three of them max-pooled, and a linear classifier."""
+    wide = width * 3 // 2
+    layers: list[tuple[str, nn.Module | None]] = []
+    plan = ((width, 5, True), (wide, 5, True), (2 * width, 3, False), (wide, 3, False), (wide, 3, True))
+    for index, (after, kernel, pooled) in enumerate(plan, 1):
+        layers += [
+            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=kernel // 2)),
+            (f"norm{index}", normalisation(norm, after)),
+            (f"relu{index}", nn.ReLU()),
+            (f"pool{index}", nn.MaxPool2d(2) if pooled else None),
+        ]
+        channels = after
+    return chain([*layers, ("flatten", nn.Flatten()), ("head", nn.Linear(wide * (size // 8) ** 2, classes))])
+
+
+def initialise(net: nn.Module, seed: int, init: str = "default") -> nn.Module:
+    """Draw all parameters anew, in module order, from a CPU generator of their own.
+
+    ``"default"`` is what the papers use: PyTorch's own (U(±1/sqrt(fan_in)) for weights and biases), except that the
+    convolutions of residual networks are N(0, 2/(k² · out channels)). ``"kaiming"`` and ``"xavier"`` are normal, for
+    ReLU (fan-in) and for linear units, with zero biases. Norm layers start at scale 1, shift 0 and empty statistics.
+
+    Args:
+        net: Network of Conv2d, Linear, BatchNorm2d and GroupNorm layers.
+        seed: Seed; the global generator is neither read nor moved.
+        init: One of :data:`INITS`.
+
+    Returns:
+        The network, changed in place.
+
+    Raises:
+        InputError: Unknown ``init``, or a layer with parameters that is none of the above.
+    """
+    if init not in INITS:
+        raise unknown("init", init, INITS)
+    generator = torch.Generator("cpu").manual_seed(seed)
+
+    def draw(tensor: Tensor, fill: Callable[..., Any], *arguments: float, **options: Any) -> None:
+        values = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
+        fill(values, *arguments, generator=generator, **options)
+        tensor.copy_(values)
+
+    with torch.no_grad():
+        for module in net.modules():
+            if isinstance(module, nn.Conv2d | nn.Linear):
+                bound = 1 / math.sqrt(module.weight[0].numel())
+                if init == "kaiming":
+                    draw(module.weight, nn.init.kaiming_normal_, nonlinearity="relu")
+                elif init == "xavier":
+                    draw(module.weight, nn.init.xavier_normal_)
+                elif isinstance(net, ResNet) and isinstance(module, nn.Conv2d):
+                    spread = math.sqrt(2 / (math.prod(module.kernel_size) * module.out_channels))
+                    draw(module.weight, nn.init.normal_, 0.0, spread)
+                else:
+                    draw(module.weight, nn.init.kaiming_uniform_, a=math.sqrt(5))
+                if module.bias is not None and init == "default":
+                    draw(module.bias, nn.init.uniform_, -bound, bound)
+                elif module.bias is not None:
+                    module.bias.zero_()
+            elif isinstance(module, nn.BatchNorm2d | nn.GroupNorm):
+                module.reset_parameters()
+            elif next(module.parameters(recurse=False), None) is not None:
+                raise InputError(
+                    f"no initialisation is known for a layer of type {type(module).__name__}: "
+                    "use Conv2d, Linear, BatchNorm2d and GroupNorm"
+                )
+    return net
+
+
+def build(
+    name: str,
+    ds: Any = None,
+    *,
+    width: int | None = None,
+    depth: int | None = None,
+    norm: str | None = None,
+    size: int | None = None,
+    channels: int | None = None,
+    classes: int | None = None,
+    seed: int = 0,
+    init: str = "default",
+) -> nn.Module:
+    """Build a network of the papers at initialisation, on the CPU.
+
+    ======================  ==================  =========  ==========================================================
+    name                    width               norm       form
+    ======================  ==================  =========  ==========================================================
+    convnet3                128                 instance   ``depth`` (3) blocks, a plain ``nn.Sequential``
+    resnet10, resnet18      32 to 64 px, or 64  batch      CIFAR's to 64 px, 3x3 stem to 128 px, torchvision's above
+    resnetap10              32 to 64 px, or 64  instance   ResNet-10 with average pooling in place of strides
+    alexnet                 128                 none       five convolutions, a plain ``nn.Sequential``
+    ======================  ==================  =========  ==========================================================
+
+    Args:
+        name: One of the names above.
+        ds: Dataset, or anything with ``size``, ``channels`` and ``classes``; the arguments below override it.
+        width: Channels of the first stage; the others scale with it.
+        depth: Blocks, for ``convnet3`` only.
+        norm: One of :data:`NORMS`; ``"group"`` has 4 groups, or 2 or 1 where 4 do not divide the width.
+        size: Image side in pixels.
+        channels: Image channels.
+        classes: Outputs, or their names.
+        seed: Seed of the initialisation, the same on every device and whatever the global generator has done.
+        init: One of :data:`INITS`, see :func:`initialise`.
+
+    Returns:
+        The network, in training mode.
+
+    Raises:
+        InputError: An unknown name, or numbers from which no working network follows.
+    """
+    if name not in MODELS:
+        raise unknown("model", name, MODELS)
+    usual_norm, minimum, make = MODELS[name]
+    norm = usual_norm if norm is None else norm
+    if norm not in NORMS:
+        raise unknown("norm", norm, NORMS)
+    size = getattr(ds, "size", None) if size is None else size
+    channels = getattr(ds, "channels", None) if channels is None else channels
+    classes = getattr(ds, "classes", None) if classes is None else classes
+    if classes is not None and not isinstance(classes, int):
+        classes = len(classes)
+    if width is None and size is not None:
+        width = 32 if name.startswith("resnet") and residual_form(size) == "small" else 64
+        width = width if name.startswith("resnet") else 128
+    for what, value in (("width", width), ("size", size), ("channels", channels), ("classes", classes)):
+        if value is None:
+            raise InputError(f"{what} of the network is not known: give a dataset, or size, channels and classes")
+        if value < 1:
+            raise InputError(f"{what} of the network must be at least 1, not {value}")
+    assert width is not None and size is not None
+    if size < minimum:
+        raise InputError(f"images of {size} px are too small for {name}: use at least {minimum} px")
+    options: dict[str, Any] = {}
+    if name == "convnet3":
+        options["depth"] = 3 if depth is None else depth
+        if options["depth"] < 1:
+            raise InputError(f"depth of the network must be at least 1, not {depth}")
+    elif depth is not None:
+        raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
+    if name.startswith("resnet") and norm in ("instance", "group") and size < 2 * minimum:
+        raise InputError(f"{norm} norm would see maps of one pixel at {size} px: use at least {2 * minimum} px")
+    with torch.device("meta"):
+        net = make(width, size, channels, classes, norm, **options)
+    return initialise(net.to_empty(device="cpu"), seed, init)
+
+
+def _resnet(blocks: int, averaging: bool = False) -> Callable[..., nn.Module]:
+    def make(width: int, size: int, channels: int, classes: int, norm: str) -> nn.Module:
+        return ResNet(blocks, width, size, channels, classes, norm, averaging)
+
+    return make
+
+
+MODELS: dict[str, tuple[str, int, Callable[..., nn.Module]]] = {
+    "convnet3": ("instance", 1, convnet),
+    "resnet10": ("batch", 8, _resnet(1)),
+    "resnet18": ("batch", 8, _resnet(2)),
+    "resnetap10": ("instance", 8, _resnet(1, averaging=True)),
+    "alexnet": ("none", 8, alexnet),
+}
+
+
+def macs(net: nn.Module, size: int, channels: int) -> int:
+    """Count the multiply-accumulates of convolutions and linear layers in one forward pass of one image.
+
+    Args:
+        net: Any network; it is copied without its numbers and left as it is.
+        size: Image side in pixels.
+        channels: Image channels.
+
+    Returns:
+        Multiply-accumulates, pruned weights included.
+    """
+    net = copy.deepcopy(net).to("meta").eval()
+    total = 0
+
+    def count(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        nonlocal total
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        total += output.numel() * module.weight[0].numel()
+
+    for module in net.modules():
+        if isinstance(module, nn.Conv2d | nn.Linear):
+            module.register_forward_hook(count)
+    with torch.no_grad():
+        net(torch.empty(1, channels, size, size, device="meta", dtype=next(net.parameters()).dtype))
+    return total
