@@ -1,8 +1,8 @@
 """One result on disk: files, checksums, and the check that they belong together.
 
-An entry is a folder of plain data: ``spec.json`` (what was computed), ``metrics.json``, ``arrays.safetensors`` (left out
-where there are none) and ``provenance.json``, which seals the others and itself with SHA-256. Nothing in it is ever
-executed, and no name in it becomes a path.
+An entry is a folder of plain data: ``spec.json`` (what was computed), ``metrics.json``, ``arrays.safetensors`` (left
+out where there are none) and ``provenance.json``, which seals the others and itself with SHA-256. Nothing in it is
+ever executed, and no name in it becomes a path.
 """
 
 from __future__ import annotations

@@ -70,7 +70,7 @@ class Store:
     """Results by key.
 
     Every read compares checksums; a damaged entry is moved to ``quarantine/`` with a warning and counts as missing.
-    Names are built from validated keys only, so nothing reaches outside the folder. Creating a ``Store`` touches no disk.
+    Names are built from validated keys only, so nothing reaches outside the folder. Creating one touches no disk.
     """
 
     def __init__(self, root: str | Path | None = None, fallback: Fallback | None = None) -> None:
@@ -112,12 +112,14 @@ class Store:
         here = (self.folder(key) / entry.PROVENANCE).exists()
         return here or (self.fallback is not None and self.fallback.has(key))
 
-    def keys(self) -> Iterator[str]:
+    def __iter__(self) -> Iterator[str]:
         """List the keys of all entries, sorted."""
         if not self.root.is_dir():
             return
-        for shard in sorted(path for path in self.root.iterdir() if len(path.name) == 2 and path.is_dir()):
-            yield from sorted(name for name in os.listdir(shard) if is_key(name) and name[:2] == shard.name)
+        for shard in sorted(path for path in self.root.iterdir() if len(path.name) == 2):
+            yield from sorted(
+                path.name for path in shard.iterdir() if is_key(path.name) and path.name[:2] == shard.name
+            )
 
     def load(self, key: str) -> Result:
         """Read a whole result, checked.
@@ -147,11 +149,13 @@ class Store:
 
     def whole(self, key: str) -> bool:
         """Whether the folder holds an undamaged entry; a damaged one goes to quarantine."""
+        if not self.folder(key).is_dir():
+            return False
         try:
             self.load(key)
         except Missing:
             return False
-        return self.folder(key).is_dir()
+        return True
 
     def entry(self, key: str) -> Entry:
         """Give the entry of a key, to read parts of it."""
@@ -194,7 +198,7 @@ class Store:
         folder = self.root / "quarantine"
         try:
             folder.mkdir(exist_ok=True)
-            number = sum(name.startswith(key) for name in os.listdir(folder))
+            number = sum(path.name.startswith(key) for path in folder.iterdir())
             self.folder(key).rename(folder / f"{key}.{number}")
             log.warning("result %s is damaged (%s): moved to %s, it will be computed again", key, reason, folder)
         except FileNotFoundError:
@@ -235,7 +239,9 @@ class Store:
         return len(stale)
 
     def adopt(self, folder: str | Path) -> str:
-        """Take in an entry copied from another machine, on its own evidence: checksums, and a key that follows from the spec.
+        """Take in an entry copied from another machine on its own evidence.
+
+        The checksums must hold and the key must follow from the spec.
 
         Returns:
             The key.
@@ -257,3 +263,7 @@ class Store:
         except Busy as busy:
             raise InputError(f"{source} cannot be taken in while its job runs: try again when that is done") from busy
         return found.key
+
+    def discard(self, key: str) -> None:
+        """Remove an entry."""
+        shutil.rmtree(self.folder(key), ignore_errors=True)

@@ -1,0 +1,161 @@
+"""One attempt at one job, in whichever process: lock, perform, save, and a report of how it went."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib.util
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError, Interrupted
+from .entry import Result
+from .provenance import Meter
+from .store import Busy, Missing, Store
+
+if TYPE_CHECKING:
+    from .jobs import Job
+
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+REST_SECONDS = 0.5
+
+
+@dataclass
+class Context:
+    """What a running job sees of the world around it.
+
+    Attributes:
+        store: Where parents' results are.
+        device: ``"auto"``, ``"cpu"`` or a CUDA device.
+        checkpoint: A folder of the job's own; what it leaves there is there again in its next life.
+        progress: Call with ``(done, total, figures)`` as often as you like.
+        stop: Whether to save a checkpoint and raise :class:`~distilled_pruning.errors.Interrupted`.
+    """
+
+    store: Store
+    device: str
+    checkpoint: Path
+    progress: Callable[[int, int, dict[str, float]], None]
+    stop: Callable[[], bool]
+
+    def load(self, job: Job) -> Result:
+        """Read a parent's result."""
+        return self.store.load(job.key)
+
+
+Perform = Callable[["Job", Context], Result]
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all attempts of a run share; it travels to worker processes.
+
+    Attributes:
+        store: Where results are kept.
+        device: Device to compute on.
+        threads: Threads of every job, so that side by side or alone gives the same numbers.
+        perform: How jobs are done; ``None`` for :func:`distilled_pruning.study.work.perform`.
+    """
+
+    store: Store
+    device: str = "auto"
+    threads: int = 1
+    perform: Perform | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """How an attempt ended.
+
+    Attributes:
+        key: Whose.
+        status: ``"done"``, ``"busy"`` (another run does it), ``"missing"`` (a parent's result is), ``"stopped"``,
+            ``"failed"``, ``"died"`` (its process did) or ``"storage"`` (results cannot be kept).
+        seconds: Wall time; 0 when another run had done it.
+        message: The reason, or the missing key.
+        details: A traceback, where the reason is a fault in the code.
+    """
+
+    key: str
+    status: str
+    seconds: float = 0.0
+    message: str = ""
+    details: str = ""
+
+
+def resolve(settings: Settings) -> Perform:
+    """Give what performs jobs; the standard way imports PyTorch."""
+    perform = settings.perform
+    if perform is None:
+        from .work import perform as standard
+
+        perform = standard
+    return perform
+
+
+def attempt(
+    job: Job,
+    settings: Settings,
+    perform: Perform,
+    stop: Callable[[], bool],
+    progress: Callable[[int, int, dict[str, float]], None],
+) -> Report:
+    """Do a job unless someone else does or did; never raises but for what ends the process."""
+    store = settings.store
+    try:
+        with store.lock(job.key):
+            if store.has(job.key):
+                return Report(job.key, "done")
+            meter = Meter()
+            checkpoint = store.checkpoint(job.key)
+            continued = any(checkpoint.iterdir())
+            result = perform(job, Context(store, settings.device, checkpoint, progress, stop))
+            provenance: dict[str, Any] = meter.provenance(settings.device, settings.threads)
+            store.save(job, result, {**provenance, "cost": job.cost, "continued": continued})
+            return Report(job.key, "done", provenance["seconds"])
+    except Busy:
+        return Report(job.key, "busy")
+    except Interrupted:
+        return Report(job.key, "stopped")
+    except Missing as missing:
+        return Report(job.key, "missing", message=missing.key)
+    except InputError as mistake:
+        return Report(job.key, "failed", message=str(mistake))
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in STORAGE:
+            return Report(job.key, "storage", message=f"the store {store.root} cannot be written ({error.strerror})")
+        return Report(job.key, "failed", message=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+
+
+def pin(threads: int) -> Callable[[], None]:
+    """Hold PyTorch, where it is loaded, and NumPy's libraries to a number of threads; gives what undoes it."""
+    undo: list[Callable[[], object]] = []
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        undo.append(functools.partial(torch.set_num_threads, torch.get_num_threads()))
+        torch.set_num_threads(threads)
+    if importlib.util.find_spec("threadpoolctl") is not None:
+        from threadpoolctl import threadpool_limits
+
+        undo.insert(0, threadpool_limits(threads).restore_original_limits)
+    return lambda: [step() for step in undo] and None
+
+
+def rate_limited(
+    send: Callable[[int, int, dict[str, float]], None], seconds: float = REST_SECONDS
+) -> Callable[[int, int, dict[str, float]], None]:
+    """Let a progress callback through at most once in a while."""
+    last = 0.0
+
+    def progress(done: int, total: int, figures: dict[str, float]) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            send(done, total, figures)
+
+    return progress
