@@ -1,0 +1,259 @@
+"""Curvature of a network's loss: the exact Hessian diagonal, its summary, trace and extreme eigenvalues.
+
+The loss is the mean softmax cross-entropy over the images given, the parameters are those of ``named_parameters``,
+and the mask, if any, is part of the network: masked weights are zero and stay so.
+
+The diagonal of :func:`diagonal` is exact. For networks of convolutions, per-image norms (group, instance), BatchNorm
+in evaluation mode, piecewise linear activations, average and max pooling, residual sums and linear layers it costs
+hundreds of forward passes in all instead of several for each weight; see :mod:`distilled_pruning.curvature`. The
+table of arXiv 2503.17905, section 4.2, is :func:`summary` of it.
+"""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor, nn
+
+from .curvature import graph, krylov, loop, structured
+from .curvature.krylov import Spectrum, Trace
+from .curvature.problem import Problem, exact_arithmetic, pose
+from .errors import InputError
+
+__all__ = ["Spectrum", "Trace", "diagonal", "gauss_newton_diagonal", "sharpness", "summary", "top_eigenvalues", "trace"]
+
+COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
+Progress = Callable[[int, int, dict[str, float]], None]
+
+
+def diagonal(
+    net: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    mask: Mapping[str, Tensor] | None = None,
+    *,
+    fallback_limit: int = 20_000,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Return the exact diagonal of the Hessian.
+
+    A network the fast method does not cover, or only with BatchNorm in training mode, whose images depend on one
+    another, goes through one double backward an entry when it is small enough; nothing is ever approximated.
+
+    Args:
+        net: Any module from images to logits ``[N, classes]``. It is left as it is, in the mode it is in; frozen
+            parameters are treated like the others.
+        images: Floats ``[N, C, H, W]``, used as they are but for the network's dtype and device.
+        labels: int64 ``[N]``.
+        mask: Bool tensors by parameter name; the Hessian is taken at the masked weights. Entries outside are exact
+            zeros, and cost nothing.
+        fallback_limit: Most unmasked entries the double backward may be used for.
+        progress: Called with images (or, in the fallback, entries) done and in all.
+
+    Returns:
+        A tensor shaped as the parameter for every name of ``net.named_parameters()``, on the network's device and in
+        its dtype. Biases whose effect a norm of single channels removes are exact zeros.
+
+    Raises:
+        InputError: For input that is not finite or does not fit together, an empty mask, a network that is neither
+            covered nor small enough, or one with a random output.
+    """
+    problem = pose(net, images, labels, mask)
+    with exact_arithmetic(problem.images.device):
+        try:
+            return _structured(problem, True, progress)
+        except graph.Unsupported as reason:
+            free = problem.free
+            if free > fallback_limit:
+                raise InputError(
+                    f"no fast exact method covers {reason}, and {free:,} entries are too many for a double backward"
+                    f" each: mask or change the network{_advice(reason)}, or set fallback_limit={free}"
+                ) from None
+            if isinstance(reason, graph.BatchCoupled):
+                warnings.warn(f"double backward for each entry, because of {reason}{_advice(reason)}", stacklevel=2)
+            return loop.diagonal(problem, _reporter(progress, free))
+
+
+def gauss_newton_diagonal(
+    net: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    mask: Mapping[str, Tensor] | None = None,
+    *,
+    progress: Progress | None = None,
+) -> dict[str, Tensor]:
+    """Return the exact diagonal of the Gauss-Newton matrix J'AJ, A the curvature of the loss in the logits.
+
+    It is the Hessian's diagonal for networks without per-image norms, such as ReLU networks with BatchNorm in
+    evaluation mode, and never negative.
+
+    Args:
+        net: As in :func:`diagonal`.
+        images: As in :func:`diagonal`.
+        labels: As in :func:`diagonal`; they only have to fit, the result does not depend on them.
+        mask: As in :func:`diagonal`.
+        progress: Called with images done and in all.
+
+    Returns:
+        A tensor shaped as the parameter for every name of ``net.named_parameters()``.
+
+    Raises:
+        InputError: As in :func:`diagonal`, and for every network the fast method does not cover.
+    """
+    problem = pose(net, images, labels, mask)
+    with exact_arithmetic(problem.images.device):
+        try:
+            return _structured(problem, False, progress)
+        except graph.Unsupported as reason:
+            raise InputError(f"no exact Gauss-Newton diagonal for {reason}{_advice(reason)}") from None
+
+
+def trace(
+    net: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    mask: Mapping[str, Tensor] | None = None,
+    *,
+    probes: int = 64,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Trace:
+    """Estimate the Hessian's trace by Hutchinson's method, with its standard error.
+
+    Works for any network that can be differentiated twice. Where :func:`diagonal` is affordable its sum is the exact
+    trace.
+
+    Args:
+        net: Any module from images to logits.
+        images: As in :func:`diagonal`; all are worked on together.
+        labels: int64 ``[N]``.
+        mask: As in :func:`diagonal`.
+        probes: Random sign vectors, each one product with the Hessian.
+        seed: Of the random vectors.
+        progress: Called with probes done and in all.
+
+    Returns:
+        Value, standard error and number of probes.
+
+    Raises:
+        InputError: As in :func:`diagonal`, and for fewer than one probe.
+    """
+    problem = pose(net, images, labels, mask)
+    with exact_arithmetic(problem.images.device):
+        return krylov.hutchinson(problem, probes, seed, _reporter(progress, probes))
+
+
+def top_eigenvalues(
+    net: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    mask: Mapping[str, Tensor] | None = None,
+    *,
+    count: int = 5,
+    end: str = "largest",
+    iterations: int = 100,
+    tolerance: float = 1e-4,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Spectrum:
+    """Find extreme eigenvalues of the Hessian by the Lanczos method, with their residuals.
+
+    Args:
+        net: Any module from images to logits.
+        images: As in :func:`diagonal`; all are worked on together.
+        labels: int64 ``[N]``.
+        mask: As in :func:`diagonal`; the Hessian is that of the surviving parameters.
+        count: Eigenvalues wanted.
+        end: ``"largest"``, ``"smallest"`` or ``"magnitude"``.
+        iterations: Most products with the Hessian.
+        tolerance: Largest residual wanted, relative to the largest magnitude.
+        seed: Of the random start.
+        progress: Called with products done and at most to do.
+
+    Returns:
+        Values, residuals and products spent; a residual above the tolerance says that ``iterations`` were too few.
+
+    Raises:
+        InputError: As in :func:`diagonal`, for an unknown end, and for a count below one or above the iterations.
+    """
+    problem = pose(net, images, labels, mask)
+    report = _reporter(progress, iterations)
+    with exact_arithmetic(problem.images.device):
+        return krylov.lanczos(problem, count, end, iterations, tolerance, seed, report)
+
+
+def summary(diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None) -> dict[str, float]:
+    """Summarise a diagonal by the columns of the paper's table (2503.17905, section 4.2).
+
+    Args:
+        diag: A diagonal by parameter name.
+        mask: The mask it was taken under.
+
+    Returns:
+        ``min max mean std mean_abs count`` over all entries, masked zeros included, as the authors' script counts;
+        the same with the suffix ``_kept`` without masked entries, and with ``_nonzero`` without any exact zero
+        either, such as the biases that a norm makes ineffective. Deviations are of the population.
+
+    Raises:
+        InputError: When a set of entries is empty, or the mask does not fit.
+    """
+    every = torch.cat([value.detach().flatten() for value in diag.values()]).double().cpu()
+    kept = every
+    if mask is not None:
+        for name in mask:
+            if name not in diag or mask[name].shape != diag[name].shape:
+                raise InputError(f"the mask's {name!r} does not fit the diagonal: give the mask it was taken under")
+        parts = [value.detach()[mask[n].to(value.device).bool()] if n in mask else value for n, value in diag.items()]
+        kept = torch.cat([part.detach().flatten() for part in parts]).double().cpu()
+    sets = {"": every, "_kept": kept, "_nonzero": kept[kept != 0]}
+    return {name + suffix: figure for suffix, entries in sets.items() for name, figure in _columns(entries).items()}
+
+
+def sharpness(net: nn.Module, diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None) -> float:
+    """Return the sum of w^2 h over all parameters w with diagonal entries h.
+
+    Unlike the diagonal it does not change when the weights before a norm, or of two layers with a ReLU between them,
+    are scaled without changing the network's function.
+
+    Args:
+        net: The network the diagonal was taken of.
+        diag: Its diagonal by parameter name.
+        mask: The mask it was taken under.
+
+    Raises:
+        InputError: When a parameter has no entry in the diagonal.
+    """
+    total = []
+    for name, parameter in net.named_parameters():
+        if name not in diag or diag[name].shape != parameter.shape:
+            raise InputError(f"the diagonal does not fit the network: no entry for the parameter {name!r}")
+        weight = parameter.detach().double()
+        if mask is not None and name in mask:
+            weight = weight * mask[name].to(weight.device)
+        total.append(float((weight.square() * diag[name].detach().to(weight)).sum()))
+    return math.fsum(total)
+
+
+def _structured(problem: Problem, curved: bool, progress: Progress | None) -> dict[str, Tensor]:
+    steps = graph.read(problem.net)
+    structured.verify(steps, problem)
+    report = _reporter(progress, len(problem.images))
+    return structured.diagonal(steps, problem, curved, structured.budget(problem.images.device), report)
+
+
+def _reporter(progress: Progress | None, total: int) -> Callable[[int], None] | None:
+    return None if progress is None else lambda done: progress(done, total, {})
+
+
+def _advice(reason: graph.Unsupported) -> str:
+    return " (net.eval() uses its running statistics)" if isinstance(reason, graph.BatchCoupled) else ""
+
+
+def _columns(entries: Tensor) -> dict[str, float]:
+    if not len(entries):
+        return dict.fromkeys(COLUMNS, math.nan) | {"count": 0}
+    figures = (entries.min(), entries.max(), entries.mean(), entries.std(correction=0), entries.abs().mean())
+    return dict(zip(COLUMNS, (*map(float, figures), len(entries)), strict=True))
