@@ -63,19 +63,21 @@ def contents(root: Path) -> list[str]:
     path = root / "_toc.yml"
     if not path.is_file():
         raise InputError(f"there is no _toc.yml in {root}: run this from the folder of the book or name it")
-    found: list[str] = []
-    stack: list[Any] = [yaml.safe_load(path.read_text(encoding="utf-8"))]
-    while stack:
-        node = stack.pop(0)
-        if isinstance(node, Mapping):
-            found += [str(node[key]) for key in ("root", "file") if key in node]
-            stack = [node[key] for key in ("parts", "chapters", "sections") if key in node] + stack
-        elif isinstance(node, Sequence) and not isinstance(node, str):
-            stack = [*node, *stack]
+    found = contents_of(yaml.safe_load(path.read_text(encoding="utf-8")))
     for name in found:
         if not any((root / (name + ending)).is_file() for ending in (".md", ".ipynb")):
             raise InputError(f"_toc.yml names the page {name!r}, but there is no {name}.md and no {name}.ipynb")
     return found
+
+
+def contents_of(node: Any) -> list[str]:
+    """List the files that a table of contents names, in order."""
+    if isinstance(node, Mapping):
+        own = [str(node[key]) for key in ("root", "file") if key in node]
+        return own + [name for key in ("parts", "chapters", "sections") for name in contents_of(node.get(key))]
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [name for item in node for name in contents_of(item)]
+    return []
 
 
 def notebooks_of(root: Path) -> list[str]:

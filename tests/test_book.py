@@ -1,0 +1,417 @@
+"""The build of the book, and the built book opened in a real browser.
+
+The browser tests look at a small book made of this repository's prose and two notebooks of a few lines, or at the book
+whose first page the environment variable ``DISTILLED_PRUNING_BOOK`` names. They skip where there is no Chromium.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import nbformat
+import pytest
+from distilled_pruning.errors import InputError
+from distilled_pruning.study import book, pages
+from distilled_pruning.study.verdicts import VERDICTS
+from playwright.sync_api import Browser, Page, sync_playwright
+
+ROOT = Path(__file__).parent.parent
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+ROW = {
+    "id": "syn-stable",
+    "paper": "arXiv:2503.17905",
+    "where": "section 4, Fig. 3",
+    "statement": "Subnetworks found with *distilled* data | are stable.",
+    "paper_value": "about 0",
+    "rule": "error rise below 2 points",
+    "recorded": None,
+    "this_run": "59 %: -0.01; 87 %: 0.02",
+    "interval": {"59 %": [-0.02, 0.001]},
+    "n": 5,
+    "scale": "live",
+    "verdict": "reproduced",
+}
+PARTS = {
+    "tally": pages.tally([ROW]),
+    "ledger": pages.ledger([ROW, {**ROW, "id": "other", "this_run": None, "verdict": "not run"}]),
+    "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
+}
+FIGURE = """
+import matplotlib.pyplot as plt
+from IPython.display import HTML, display
+plt.plot(range(levels))
+plt.show()
+display(HTML("<table><tr>" + "<td>a rather wide cell</td>" * 12 + "</tr></table>"))
+"""
+
+
+def notebook(path: Path, code: str = FIGURE, kernel: str = "python3") -> None:
+    """Write a notebook with an equation, parameters and one cell of code."""
+    prose = (
+        f"# Page {path.stem}\n\n{{cite:t}}`frankle2020linear`, {{term}}`barrier`\n\n"
+        f"```{{math}}\n:label: eq-{path.stem}\n\\tfrac12 + \\sum_i x_i^2\n```\n\nSee {{eq}}`eq-{path.stem}`"
+        " and $\\alpha$.\n"
+    )
+    drawn = {"mystnb": {"image": {"alt": "a rising line"}}, "tags": ["hide-input"]}
+    cells = [
+        nbformat.v4.new_markdown_cell(prose),
+        nbformat.v4.new_code_cell("levels: int = 3  # pruning levels", metadata={"tags": ["parameters"]}),
+        nbformat.v4.new_code_cell(code, metadata=drawn),
+    ]
+    metadata = {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}}
+    path.parent.mkdir(parents=True, exist_ok=True)
+    nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
+
+
+def small_book(root: Path) -> list[book.Page]:
+    """Lay out a book of this repository's prose and two notebooks; give the notebooks as pages."""
+    shutil.copytree(ROOT / "book", root / "book")
+    shutil.copy(ROOT / "_config.yml", root)
+    toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
+    listed = iter(("one", "two"))
+    lines = []
+    for line in toc.splitlines():
+        if "notebooks/" in line and "file:" in line:
+            name = next(listed, None)
+            line = re.sub(r"notebooks/\S+", f"notebooks/{name}", line) if name else ""
+        lines.append(line)
+    (root / "_toc.yml").write_text("\n".join(lines), encoding="utf-8")
+    for name in ("one", "two"):
+        notebook(root / f"notebooks/{name}.ipynb")
+    return [page_of(root, name) for name in ("one", "two")]
+
+
+def page_of(root: Path, name: str, **parameters: Any) -> book.Page:
+    """Describe a notebook of the small book."""
+    return book.Page(name, root / f"notebooks/{name}.ipynb", parameters, ("00" * 16,))
+
+
+def assemble(root: Path, wanted: list[book.Page]) -> Path:
+    """Build the small book."""
+    names = [page.name for page in wanted]
+    parts = {**PARTS, "pages": pages.pages(names, {"one": ["Loss along the line"]})}
+    return book.assemble(root, root / "_build", wanted, parts, [ROW], jobs=2)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """First page of the small book, built as if the library never changed meanwhile."""
+    root = tmp_path_factory.mktemp("book")
+    wanted = small_book(root)
+    before = book.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(book, "surroundings", lambda root: "library")
+        index = assemble(root, wanted)
+        after = book.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
+        assert before == after, "a build wrote into the sources"
+        yield index
+
+
+def test_values_are_written_for_reading() -> None:
+    """Dashes for nothing, three digits, true minus signs, no markup left live."""
+    assert pages.show(None) == pages.show("") == pages.show(float("nan")) == "–"
+    assert pages.show(-0.012345) == "−0.0123"
+    assert pages.show([-0.5, 2]) == "[−0.5, 2]"
+    assert pages.show("a|b*c") == r"a\|b\*c"
+
+
+def test_ledger_shows_every_column() -> None:
+    """Value, interval, seeds, scale, rule and anchor of a claim reach its row."""
+    text = pages.ledger([ROW])
+    for part in ("59 %: −0.01 [−0.02, 0.001]", "87 %: 0.02", "n = 5, live", "#claim-syn-stable", "error rise below"):
+        assert part in text
+    assert "No claim" in pages.ledger([])
+
+
+def test_tally_counts_every_verdict() -> None:
+    """A verdict nobody got is shown as 0, never left out."""
+    text = pages.tally([ROW, ROW])
+    assert "**2** [reproduced]" in text
+    assert all(f"[{verdict}]" in text for verdict in VERDICTS)
+    assert text.count("**0**") == len(VERDICTS) - 1
+
+
+def test_a_part_nobody_makes_is_an_error() -> None:
+    """A misspelt generated part would leave a hole in the page."""
+    with pytest.raises(InputError, match="choose one of tally"):
+        pages.fill("text\n\n<!-- generated: taly -->\n", {"tally": ""})
+    assert pages.fill("<!-- generated: tally -->\n", {"tally": "x"}) == "x\n"
+
+
+def test_every_generated_part_of_the_prose_is_made() -> None:
+    """The prose asks for nothing that the build does not make."""
+    asked = {name for path in (ROOT / "book").glob("*.md") for name in pages._MARK.findall(path.read_text("utf-8"))}
+    assert asked <= {*PARTS, "pages"}
+
+
+def test_contents_lists_pages_in_order() -> None:
+    """The root comes first, notebooks in between, in the order of the file."""
+    listed = book.contents_of({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
+    assert listed == ["a", "b", "c"]
+
+
+def test_a_page_that_does_not_exist_is_named(tmp_path: Path) -> None:
+    """A line too many in the list of pages is a mistake with a name."""
+    with pytest.raises(InputError, match=r"no _toc\.yml"):
+        book.contents(tmp_path)
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/nowhere\n", encoding="utf-8")
+    with pytest.raises(InputError, match="book/nowhere"):
+        book.contents(tmp_path)
+
+
+@pytest.mark.parametrize(("text", "message"), [("{", "not a readable notebook"), ('{"cells": []}', "not a readable")])
+def test_a_broken_notebook_is_named(tmp_path: Path, text: str, message: str) -> None:
+    """A truncated file is an input mistake."""
+    path = tmp_path / "page.ipynb"
+    path.write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match=message):
+        book.check_kernel(path)
+
+
+def test_a_missing_kernel_is_named(tmp_path: Path) -> None:
+    """The sentence names the kernel asked for and those there are."""
+    notebook(tmp_path / "page.ipynb", kernel="fortran")
+    with pytest.raises(InputError, match=r"'fortran'.*python3"):
+        book.check_kernel(tmp_path / "page.ipynb")
+
+
+def test_identity_follows_what_decides_a_page(tmp_path: Path) -> None:
+    """Notebook, parameters, keys and surroundings each make another page."""
+    notebook(tmp_path / "notebooks/one.ipynb")
+    page = page_of(tmp_path, "one", levels=3)
+    first = book.identity(page, "library")
+    assert first == book.identity(page_of(tmp_path, "one", levels=3), "library")
+    others = [
+        book.identity(page_of(tmp_path, "one", levels=4), "library"),
+        book.identity(page, "another library"),
+        book.identity(book.Page("one", page.source, page.parameters, ("11" * 16,)), "library"),
+    ]
+    notebook(tmp_path / "notebooks/one.ipynb", code="print(levels)")
+    others.append(book.identity(page, "library"))
+    assert len({first, *others}) == 5
+
+
+def test_surroundings_follow_results_and_packages(tmp_path: Path) -> None:
+    """A new recorded result or another package makes every page anew; what Python caches does not."""
+    (tmp_path / "results").mkdir()
+    seen = [book.surroundings(tmp_path)]
+    (tmp_path / "results/index.json").write_text("{}", encoding="utf-8")
+    seen.append(book.surroundings(tmp_path))
+    (tmp_path / "requirements.lock").write_text("torch==0\n", encoding="utf-8")
+    seen.append(book.surroundings(tmp_path))
+    assert len(set(seen)) == 3
+    (tmp_path / "results/__pycache__").mkdir()
+    (tmp_path / "results/__pycache__/x.pyc").write_text("", encoding="utf-8")
+    assert book.surroundings(tmp_path) == seen[-1]
+
+
+@pytest.mark.parametrize(
+    ("code", "kind", "message"),
+    [
+        ("1 / 0", book.BuildError, "notebook one failed in cell 2: ZeroDivisionError: division by zero"),
+        (
+            "from distilled_pruning.errors import InputError\nraise InputError('ipc 99 is too much')",
+            InputError,
+            "^one: ipc 99 is too much$",
+        ),
+        ("import os\nos.kill(os.getpid(), 9)", book.BuildError, "killed"),
+    ],
+    ids=["error", "input", "killed"],
+)
+def test_a_failing_cell_leaves_nothing(tmp_path: Path, code: str, kind: type[Exception], message: str) -> None:
+    """One sentence, and no executed copy that a later build could take for complete."""
+    notebook(tmp_path / "notebooks/one.ipynb", code=code)
+    with pytest.raises(kind, match=message):
+        book.execute_all({"x": page_of(tmp_path, "one")}, tmp_path / "_build", tmp_path, 1, lambda line: None)
+    assert not list((tmp_path / "_build").rglob("*.ipynb"))
+    assert not list((tmp_path / "_build").rglob("*.json"))
+
+
+def test_a_second_build_executes_nothing_and_keeps_the_book_when_it_fails(built: Path) -> None:
+    """Fresh pages are reused; a page with a warning fails the build and leaves the last book in place."""
+    root = built.parent.parent.parent
+    executed = root / "_build/executed/one.ipynb"
+    stamp, shown = executed.stat().st_mtime_ns, built.stat().st_mtime_ns
+    glossary = root / "book/glossary.md"
+    text = glossary.read_text(encoding="utf-8")
+    glossary.write_text(text + "\nSee {doc}`nowhere`.\n", encoding="utf-8")
+    try:
+        with pytest.raises(book.BuildError, match=r"glossary.md.*nowhere"):
+            assemble(root, [page_of(root, "one"), page_of(root, "two")])
+    finally:
+        glossary.write_text(text, encoding="utf-8")
+    assert executed.stat().st_mtime_ns == stamp
+    assert built.stat().st_mtime_ns == shown
+
+
+def test_parameters_reach_the_page(tmp_path: Path) -> None:
+    """A value given to the build is injected after the parameters cell."""
+    notebook(tmp_path / "notebooks/one.ipynb", code="print('levels', levels * 2)")
+    page = page_of(tmp_path, "one", levels=21)
+    book.execute_all({"x": page}, tmp_path / "_build", tmp_path, 1, lambda line: None)
+    text = (tmp_path / "_build/executed/one.ipynb").read_text(encoding="utf-8")
+    assert "levels 42" in text
+    assert "injected-parameters" in text
+
+
+# The built book in a browser
+
+
+class Anchors(HTMLParser):
+    """Collects the ids of a page and where it links to."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.ids: set[str] = set()
+        self.links: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note ids, links and sources."""
+        for name, value in attrs:
+            if name in ("id", "name") and value:
+                self.ids.add(value)
+            elif (name == "href" and tag in ("a", "link")) or (name == "src" and tag in ("img", "script")):
+                self.links.append(value or "")
+
+
+@pytest.fixture(scope="module")
+def index(request: pytest.FixtureRequest) -> Path:
+    """First page of the book to look at."""
+    named = os.environ.get("DISTILLED_PRUNING_BOOK")
+    return Path(named).resolve() if named else request.getfixturevalue("built")
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    if CHROMIUM is None:
+        pytest.skip("no Chromium on this machine")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        yield chromium
+        chromium.close()
+
+
+def html_pages(index: Path) -> list[Path]:
+    """List the pages of a book."""
+    found = [path for path in index.parent.rglob("*.html") if "_static" not in path.parts]
+    return sorted(path for path in found if path.name not in ("genindex.html", "search.html"))
+
+
+def watched(browser: Browser, width: int, scheme: Any) -> tuple[Page, list[str]]:
+    """Open a tab that writes down every request off the disk, every error on the console and every failed load."""
+    page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
+    troubles: list[str] = []
+
+    def request(made: Any) -> None:
+        if urlsplit(made.url).scheme not in ("file", "data", "blob"):
+            troubles.append(f"request {made.url}")
+
+    page.on("request", request)
+    page.on("requestfailed", lambda made: troubles.append(f"failed {made.url}"))
+    page.on("pageerror", lambda error: troubles.append(f"error {error}"))
+    page.on("console", lambda line: troubles.append(f"console {line.text}") if line.type == "error" else None)
+    return page, troubles
+
+
+def opened(page: Page, path: Path) -> None:
+    """Open a page and wait until its equations are set."""
+    page.goto(path.as_uri())
+    page.wait_for_function("!document.querySelector('.math') || document.querySelector('mjx-container')")
+    page.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise : null")
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("width", [1280, 390])
+def test_every_page_is_complete(index: Path, browser: Browser, width: int, scheme: str) -> None:
+    """Nothing leaves the page, nothing fails, nothing overflows, equations are set, the theme follows the reader."""
+    page, troubles = watched(browser, width, scheme)
+    for path in html_pages(index):
+        opened(page, path)
+        if path == index and page.url != path.as_uri():
+            continue
+        name = f"{path.name} at {width} px, {scheme}"
+        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} overflows"
+        broken = page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
+        assert not broken, name
+        formulas = page.evaluate("document.querySelectorAll('.math').length")
+        assert page.evaluate("document.querySelectorAll('.math mjx-container').length") >= formulas, name
+        assert not page.evaluate("document.querySelectorAll('mjx-merror').length"), name
+        ink = page.evaluate("getComputedStyle(document.body).color.match(/[0-9.]+/g).slice(0, 3).map(Number)")
+        assert (sum(ink) > 3 * 128) == (scheme == "dark"), f"{name}: text colour {ink}"
+    assert not troubles
+    page.close()
+
+
+def test_no_link_is_broken(index: Path) -> None:
+    """Every local link, image, style and script exists, and so does every anchor it names."""
+    parsed: dict[Path, Anchors] = {}
+    for path in index.parent.rglob("*.html"):
+        if "_static" not in path.parts:
+            parsed[path] = Anchors()
+            parsed[path].feed(path.read_text(encoding="utf-8"))
+    broken = []
+    for path, found in parsed.items():
+        for link in found.links:
+            parts = urlsplit(link)
+            if parts.scheme or parts.netloc:
+                continue
+            target = (path.parent / unquote(parts.path)).resolve() if parts.path else path
+            anchor = unquote(parts.fragment)
+            if not target.exists() or (anchor and target in parsed and anchor not in parsed[target].ids):
+                broken.append(f"{path.name}: {link}")
+    assert not broken
+
+
+def test_every_figure_shows_something(index: Path, browser: Browser) -> None:
+    """Every image says in words what it shows, and has more than one colour when drawn."""
+    from PIL import Image
+
+    page, troubles = watched(browser, 1280, "light")
+    seen = 0
+    for path in html_pages(index):
+        opened(page, path)
+        for image in page.locator("article img").all():
+            words = image.get_attribute("alt") or ""
+            assert words and not re.search(r"\.(png|svg)$", words), f"{path.name}: an image without words"
+            colours = Image.open(io.BytesIO(image.screenshot())).convert("RGB").getcolors(1 << 20)
+            assert colours is None or len(colours) > 1, f"{path.name}: {words!r} is blank"
+            seen += 1
+    assert seen
+    assert not troubles
+
+
+def test_search_finds_a_word_from_disk(index: Path, browser: Browser) -> None:
+    """The search page works without a server."""
+    page, _ = watched(browser, 1280, "light")
+    page.goto((index.parent / "search.html").as_uri() + "?q=barrier")
+    page.wait_for_selector("#search-results li a", timeout=10_000)
+    assert page.locator("#search-results li a").count() >= 1
+
+
+def test_the_ledger_is_published(index: Path) -> None:
+    """The rows of the scorecard are a file next to the book."""
+    found = list((index.parent / "_downloads").rglob("ledger.json"))
+    assert len(found) == 1
+    claims = json.loads(found[0].read_text(encoding="utf-8"))["claims"]
+    assert claims and all(claim["verdict"] in VERDICTS for claim in claims)
+    scorecard = (index.parent / "book/scorecard.html").read_text(encoding="utf-8")
+    assert all(f'id="claim-{claim["id"]}"' in scorecard for claim in claims)
