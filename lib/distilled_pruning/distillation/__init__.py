@@ -1,6 +1,6 @@
 """Dataset distillation: small training sets made to stand for large ones, and other people's published ones.
 
-Names load on first use, so that :mod:`.defaults` can be read without PyTorch.
+Names are imported when first used, so that :mod:`.defaults` can be read without PyTorch.
 """
 
 from __future__ import annotations
@@ -42,9 +42,9 @@ _HOMES = {
 
 
 def __getattr__(name: str) -> Any:
-    """Import a public name from its module."""
-    if name == "published":
-        return importlib.import_module(".published", __name__)
+    """Import a public name from the module that holds it."""
     if name in _HOMES:
         return getattr(importlib.import_module(f".{_HOMES[name]}", __name__), name)
+    if name == "published":
+        return importlib.import_module(".published", __name__)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -45,7 +45,9 @@ class Settings:
         metric: Distance between gradients: ``"mse"`` (sum of squares), ``"l1"`` or ``"cosine"`` (per output unit).
         inner: Matching steps per outer iteration.
         apart: Update the images after each class rather than after all of them (IDC).
-        pretrain: Epochs on real data before matching starts.
+        batched: Differentiate all classes in one pass; faster on a GPU, slower on a CPU. With ``apart`` the gradients
+            of all classes are then taken before the first update, and rounding differs, so it is part of the settings.
+        pretrain: Epochs on real data before matching starts, or before a coreset looks at features.
         train_on: What the network trains on between matching steps: ``"real"`` or ``"synthetic"``.
         train_steps: Network steps after each matching step.
         train_batch: Batch size of those.
@@ -84,6 +86,7 @@ class Settings:
     metric: str = "mse"
     inner: int = 1
     apart: bool = False
+    batched: bool = False
     pretrain: int = 0
     train_on: str = "real"
     train_steps: int = 0
@@ -128,43 +131,97 @@ class Settings:
         return asdict(self)
 
 
-_IDC_CIFAR = {
-    "factor": 2, "init": "mix", "iterations": 2000, "inner": 100, "metric": "mse", "apart": True, "space": "pixel", "clamp": True,
-    "real_batch": 64, "siamese": "color+crop4+cutout", "train_steps": 32, "train_augmentation": "color+crop4+cutmix",
-}  # fmt: skip
-_IDC_IMAGENET = _IDC_CIFAR | {
-    "factor": 3, "pad": True, "iterations": 500, "metric": "l1", "model": "resnetap10", "train_steps": 8,
-    "pretrain": 10, "train_augmentation": "color+crop4+cutmix1",
-}  # fmt: skip
-_DC = {
-    "init": "real", "iterations": 1000, "metric": "cosine", "image_rate": 0.1, "train_on": "synthetic",
-    "train_batch": 256, "train_momentum": 0.5,
-}  # fmt: skip
-_BASE: dict[str, dict[str, Any]] = {
-    "idc": _IDC_CIFAR,
+_IDC: dict[str, Any] = {
+    "factor": 2,
+    "init": "mix",
+    "iterations": 2000,
+    "inner": 100,
+    "metric": "mse",
+    "apart": True,
+    "space": "pixel",
+    "clamp": True,
+    "real_batch": 64,
+    "siamese": "color+crop4+cutout",
+    "train_steps": 32,
+    "train_augmentation": "color+crop4+cutmix",
+}
+_IDC_IMAGENET: dict[str, Any] = {
+    "factor": 3,
+    "pad": True,
+    "iterations": 500,
+    "metric": "l1",
+    "model": "resnetap10",
+    "train_steps": 8,
+    "pretrain": 10,
+    "train_augmentation": "color+crop4+cutmix1",
+}
+_IDC_RATES = {
+    "cifar10": 5e-3,
+    "cifar100": 5e-3,
+    "svhn": 5e-3,
+    "mnist": 1e-4,
+    "fashion_mnist": 1e-4,
+    "imagenet10": 3e-3,
+    "imagenette": 3e-3,
+    "imagenet100": 1e-3,
+}
+_IMAGENETS = ("imagenet10", "imagenet100", "imagenette")
+_DC: dict[str, Any] = {
+    "iterations": 1000,
+    "metric": "cosine",
+    "image_rate": 0.1,
+    "train_on": "synthetic",
+    "train_batch": 256,
+    "train_momentum": 0.5,
+}
+_DC_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+_PUBLISHED: dict[str, dict[str, Any]] = {
+    "idc": _IDC,
     "dc": _DC,
-    "dsa": _DC | {"siamese": "mtt-dsa"},
+    "dsa": _DC | {"siamese": "mtt-dsa", "train_augmentation": "mtt-dsa"},
     "dm": {"iterations": 20_000, "image_rate": 1.0, "siamese": "mtt-dsa"},
     "mtt": {"iterations": 5000, "image_rate": 1000.0, "train_augmentation": "mtt-dsa"},
-    "random": {},
-    "herding": {},
-    "kcenter": {},
+    "random": {"space": "pixel"},
+    "herding": {"space": "pixel", "pretrain": 10},
+    "kcenter": {"space": "pixel", "pretrain": 10},
 }
 _DIGITS: dict[str, dict[str, Any]] = {
-    "idc": {"iterations": 10, "inner": 10, "real_batch": 64, "siamese": "shift2", "train_steps": 8, "width": 16,
-            "train_augmentation": "shift2"},
-    "dc": {"iterations": 20, "width": 16, "real_batch": 64},
-    "dsa": {"iterations": 20, "width": 16, "real_batch": 64, "siamese": "shift2"},
-    "dm": {"iterations": 300, "optimiser": "adam", "image_rate": 0.02, "real_batch": 64, "width": 16, "siamese": "shift2"},
-    "mtt": {"iterations": 50, "width": 16, "image_rate": 100.0, "expert_count": 3, "expert_epochs": 6, "last_start": 3, "span": 2,
-            "expert_batch": 32, "expert_rate": 0.05, "step_size": 0.05, "student_steps": 10, "train_augmentation": "shift2"},
-    "herding": {"width": 16},
-    "kcenter": {"width": 16},
-}  # fmt: skip
-_IDC_RATES = {"cifar10": 5e-3, "cifar100": 5e-3, "svhn": 5e-3, "mnist": 1e-4, "fashion_mnist": 1e-4, "imagenet10": 3e-3,
-              "imagenette": 3e-3, "imagenet100": 1e-3}  # fmt: skip
-_IMAGENETS = ("imagenet10", "imagenet100", "imagenette")
-_DC_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
+    "idc": {
+        "iterations": 10,
+        "inner": 10,
+        "siamese": "shift2",
+        "train_steps": 8,
+        "train_augmentation": "shift2",
+        "width": 16,
+    },
+    "dc": {"iterations": 20, "real_batch": 64, "width": 16},
+    "dsa": {"iterations": 20, "real_batch": 64, "siamese": "shift2", "train_augmentation": "shift2", "width": 16},
+    "dm": {
+        "iterations": 300,
+        "optimiser": "adam",
+        "image_rate": 0.02,
+        "real_batch": 64,
+        "siamese": "shift2",
+        "width": 16,
+    },
+    "mtt": {
+        "iterations": 50,
+        "image_rate": 100.0,
+        "expert_count": 3,
+        "expert_epochs": 6,
+        "expert_rate": 0.05,
+        "expert_batch": 32,
+        "span": 2,
+        "last_start": 3,
+        "student_steps": 10,
+        "step_size": 0.05,
+        "train_augmentation": "shift2",
+        "width": 16,
+    },
+    "random": {"width": 16},
+    "herding": {"pretrain": 2, "train_rate": 0.1, "width": 16},
+    "kcenter": {"pretrain": 2, "train_rate": 0.1, "width": 16},
+}
 
 
 def _loops(ipc: int) -> tuple[int, int]:
@@ -195,7 +252,7 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
     for name in options:
         if name not in known or name in ("method", "ipc"):
             raise unknown("distillation option", name, known[2:])
-    chosen: dict[str, Any] = dict(_BASE[method])
+    chosen: dict[str, Any] = dict(_PUBLISHED[method])
     if method == "idc":
         chosen |= _IDC_IMAGENET if dataset in _IMAGENETS else {}
         chosen["image_rate"] = _IDC_RATES.get(dataset, 5e-3) * ipc / 10
@@ -209,8 +266,11 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
         chosen["inner"], epochs = _loops(ipc)
         chosen["train_steps"] = 0 if ipc == 1 else epochs * -(-classes * ipc // 256)
     if dataset == "digits":
-        chosen |= _DIGITS.get(method, {})
-    return Settings(method, ipc, **(chosen | {name: value for name, value in options.items() if value is not None}))
+        chosen |= _DIGITS[method]
+    chosen |= {name: value for name, value in options.items() if value is not None}
+    if options.get("init") is None and (chosen.get("factor", 1) > 1) != (chosen.get("init") == "mix"):
+        chosen["init"] = "mix" if chosen.get("factor", 1) > 1 else "real"
+    return Settings(method, ipc, **chosen)
 
 
 def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Recipe:

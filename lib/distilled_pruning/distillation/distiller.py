@@ -66,7 +66,7 @@ def distill(
         progress: Called after every outer iteration with iterations done, iterations in all and the matching loss;
             it may raise to stop.
         experts: MTT: trained experts from :func:`.trajectory.expert`, in order; trained when needed by default.
-        **options: Further fields of :class:`.defaults.Settings`; a multi-formation ``factor`` implies ``init="mix"``.
+        **options: Further fields of :class:`.defaults.Settings`.
 
     Returns:
         The distilled set.
@@ -74,10 +74,6 @@ def distill(
     Raises:
         InputError: Unknown names, data and settings that do not fit each other, or a loss that is not finite.
     """
-    if factor is not None and factor > 1:
-        options.setdefault("init", "mix")
-    elif factor == 1:
-        options.setdefault("init", "real")
     size, classes = int(ds.train.images.shape[-1]), ds.train.classes
     settings = resolve(method, ds.name, ipc, size, classes, {"factor": factor, "iterations": iterations, **options})
     problem = Problem(ds, settings, seed, device)

@@ -15,7 +15,6 @@ from torch.nn import functional as F
 from .. import models
 from ..errors import InputError
 from ..recipe import Recipe
-from ..training import evaluate as test
 from ..training import resolve, train
 from .defaults import evaluation_recipe
 from .synthetic import Synthetic

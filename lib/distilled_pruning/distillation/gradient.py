@@ -6,12 +6,13 @@ from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
 
 from ..training import Step, train
 from .problem import Draft, Problem
 
-__all__ = ["distance", "gradients", "step"]
+__all__ = ["distance", "gradients", "gradients_by_class", "matched", "step"]
 
 
 def _cosine(real: Tensor, synthetic: Tensor) -> Tensor:
@@ -28,7 +29,7 @@ def distance(real: Sequence[Tensor], synthetic: Sequence[Tensor], metric: str) -
         real: Gradient of each matched weight on real images.
         synthetic: Gradient of the same weights on synthetic images; differentiable.
         metric: ``"mse"``, the sum of squared differences, not averaged (IDC, CIFAR); ``"l1"``, the sum of absolute
-            differences (IDC, ImageNet); ``"cosine"``, per output unit (DC, DSA).
+            differences (IDC, ImageNet); ``"cosine"``, one minus the cosine for each output unit (DC, DSA).
 
     Returns:
         A scalar, summed over weights.
@@ -41,10 +42,10 @@ def distance(real: Sequence[Tensor], synthetic: Sequence[Tensor], metric: str) -
     return torch.stack([(r - s).square().sum() for r, s in pairs]).sum()
 
 
-def matched(net: nn.Module, metric: str) -> list[nn.Parameter]:
+def matched(net: nn.Module, metric: str) -> dict[str, nn.Parameter]:
     """List the weights whose gradients are matched: of convolutions (IDC), with cosine also of linear layers (DC)."""
     kinds = (nn.Conv2d, nn.Linear) if metric == "cosine" else (nn.Conv2d,)
-    return [module.weight for module in net.modules() if isinstance(module, kinds)]
+    return {f"{name}.weight": module.weight for name, module in net.named_modules() if isinstance(module, kinds)}
 
 
 def gradients(
@@ -58,24 +59,33 @@ def gradients(
         images: Normalised images [n, channels, height, width], all of class ``label``.
         label: Their class.
         differentiable: Whether the gradient will be differentiated with respect to the images.
+
+    Returns:
+        The gradient of each weight.
     """
     labels = torch.full((len(images),), label, device=images.device)
     loss = F.cross_entropy(net(images), labels)
     return torch.autograd.grad(loss, list(weights), create_graph=differentiable)
 
 
-def _match(problem: Problem, images: Tensor, net: nn.Module, label: int, generator: torch.Generator) -> Tensor:
-    """Measure the gradient distance of one class."""
-    settings = problem.settings
-    weights = matched(net, settings.metric)
-    real = problem.real(label, settings.real_batch, generator)
-    synthetic = problem.decode(images[label * settings.ipc : (label + 1) * settings.ipc], 1)
-    if len(synthetic) > settings.decoded_batch:
-        chosen = torch.randperm(len(synthetic), generator=generator)[: settings.decoded_batch]
-        synthetic = synthetic[chosen.to(synthetic.device)]
-    real, synthetic = problem.siamese(real, synthetic, generator)
-    wanted = gradients(net, weights, real, label)
-    return distance(wanted, gradients(net, weights, synthetic, label, differentiable=True), settings.metric)
+def gradients_by_class(net: nn.Module, weights: dict[str, nn.Parameter], images: Tensor) -> dict[str, Tensor]:
+    """Do what :func:`gradients` does for all classes in one batched pass: far fewer kernels to launch on a GPU.
+
+    Args:
+        net: Network without running statistics.
+        weights: Some of its parameters by name.
+        images: Normalised images [classes, n, channels, height, width].
+
+    Returns:
+        Gradients [classes, *weight shape] by name; differentiable where the images are.
+    """
+
+    def loss(free: dict[str, Tensor], batch: Tensor, label: Tensor) -> Tensor:
+        return F.cross_entropy(functional_call(net, free, (batch,)), label.expand(len(batch)))
+
+    fixed = {name: weight.detach() for name, weight in weights.items()}
+    labels = torch.arange(len(images), device=images.device)
+    return vmap(grad(loss), in_dims=(None, 0, 0))(fixed, images, labels)
 
 
 class _Trainer:
@@ -84,9 +94,7 @@ class _Trainer:
     def __init__(self, problem: Problem, net: nn.Module, generator: torch.Generator) -> None:
         """Prepare the optimiser and the order of the data."""
         self.problem, self.generator = problem, generator
-        settings = problem.settings
         self.step = Step(net, problem.recipe(), None)
-        self.pipeline = problem.pipeline(settings.train_augmentation or settings.siamese)
         self.order = torch.empty(0, dtype=torch.int64)
 
     def _next(self, count: int, images: int) -> Tensor:
@@ -99,52 +107,110 @@ class _Trainer:
     def __call__(self, images: Tensor) -> None:
         """Train for the settings' number of steps, on real data or on the images as they are now."""
         problem, settings = self.problem, self.problem.settings
-        real = settings.train_on == "real"
-        decoded = None if real else problem.decode(images.detach(), problem.classes)
+        pipeline = problem.pipeline(settings.train_augmentation)
+        decoded = None if settings.train_on == "real" else problem.decode(images.detach(), problem.classes)
         labels = problem.split.labels if decoded is None else problem.labels.repeat_interleave(settings.factor**2)
         batch = min(settings.train_batch, len(labels))
         for _ in range(settings.train_steps):
             chosen = self._next(batch, len(labels))
             inputs = problem.split.normalised(chosen) if decoded is None else decoded[chosen]
-            self.step(*self.pipeline(inputs, labels[chosen], self.generator), True)
+            self.step(*pipeline(inputs, labels[chosen], self.generator), True)
+
+
+class _Matcher:
+    """Moves the images towards equal gradients under one network."""
+
+    def __init__(self, problem: Problem, draft: Draft, net: nn.Module, generator: torch.Generator) -> None:
+        """Remember what to match; the real batch is as large as the smallest class allows."""
+        self.problem, self.draft, self.net, self.generator = problem, draft, net, generator
+        self.weights = matched(net, problem.settings.metric)
+        self.batch = min(problem.settings.real_batch, *(len(members) for members in problem.members))
+
+    def pair(self, label: int) -> tuple[Tensor, Tensor]:
+        """Draw real images of a class, decode its synthetic ones, and augment both alike."""
+        problem, settings = self.problem, self.problem.settings
+        real = problem.real(label, self.batch, self.generator)
+        synthetic = problem.decode(self.draft.images[label * settings.ipc : (label + 1) * settings.ipc], 1)
+        if len(synthetic) > settings.decoded_batch:
+            chosen = torch.randperm(len(synthetic), generator=self.generator)[: settings.decoded_batch]
+            synthetic = synthetic[chosen.to(synthetic.device)]
+        return problem.siamese(real, synthetic, self.generator)
+
+    def one(self, label: int) -> tuple[Tensor, Tensor]:
+        """Give a class's gradient distance, and its gradient with respect to all images."""
+        real, synthetic = self.pair(label)
+        weights = list(self.weights.values())
+        wanted = gradients(self.net, weights, real, label)
+        found = gradients(self.net, weights, synthetic, label, differentiable=True)
+        loss = distance(wanted, found, self.problem.settings.metric)
+        return loss.detach(), torch.autograd.grad(loss, [self.draft.images])[0]
+
+    def all(self) -> tuple[Tensor, Tensor]:
+        """Give the summed gradient distance of all classes, and its gradient, in batched passes."""
+        pairs = [self.pair(label) for label in range(self.problem.classes)]
+        wanted = gradients_by_class(self.net, self.weights, torch.stack([real for real, _ in pairs]).detach())
+        found = gradients_by_class(self.net, self.weights, torch.stack([synthetic for _, synthetic in pairs]))
+        loss = torch.stack(
+            [
+                distance(
+                    [w[c].detach() for w in wanted.values()],
+                    [f[c] for f in found.values()],
+                    self.problem.settings.metric,
+                )
+                for c in range(self.problem.classes)
+            ]
+        ).sum()
+        return loss.detach(), torch.autograd.grad(loss, [self.draft.images])[0]
+
+    def __call__(self) -> Tensor:
+        """Do one matching step and give the loss summed over classes."""
+        settings, images, optimiser = self.problem.settings, self.draft.images, self.draft.optimiser
+        classes = range(self.problem.classes)
+        if settings.apart and not settings.batched:
+            total = torch.zeros((), device=images.device)
+            for label in classes:
+                loss, images.grad = self.one(label)
+                optimiser.step()
+                total += loss
+            return total
+        if settings.batched:
+            total, gradient = self.all()
+        else:
+            parts = [self.one(label) for label in classes]
+            total = torch.stack([loss for loss, _ in parts]).sum()
+            gradient = torch.stack([part for _, part in parts]).sum(0)
+        if not settings.apart:
+            images.grad = gradient
+            optimiser.step()
+            return total
+        for label in classes:
+            own = slice(label * settings.ipc, (label + 1) * settings.ipc)
+            images.grad = torch.zeros_like(gradient)
+            images.grad[own] = gradient[own]
+            optimiser.step()
+        return total
 
 
 def step(problem: Problem, draft: Draft, iteration: int) -> float:
     """Match gradients ``inner`` times along the training of a fresh network.
 
     IDC updates all images after each class, with one momentum for all; DC and DSA update once after all classes. The
-    network trains on real data (IDC) or on the synthetic images (DC, DSA) in between.
+    network trains on real data (IDC) or on the synthetic images (DC, DSA) in between. ``batched`` takes the gradients
+    of all classes before the first update.
 
     Returns:
         The matching loss summed over classes, averaged over the matching steps.
     """
-    settings, images, optimiser = problem.settings, draft.images, draft.optimiser
+    settings = problem.settings
     net = problem.network(iteration).train()
     generator = problem.generator("batch", iteration)
     if settings.pretrain:
         recipe = problem.recipe(epochs=settings.pretrain)
         train(net, problem.split, recipe, order_seed=generator.initial_seed(), device=problem.device)
-    trainer = _Trainer(problem, net, generator)
+    trainer, matcher = _Trainer(problem, net, generator), _Matcher(problem, draft, net, generator)
     total = torch.zeros((), device=problem.device)
     for inner in range(settings.inner):
-        if not settings.apart:
-            optimiser.zero_grad()
-        for label in range(problem.classes):
-            if settings.apart:
-                optimiser.zero_grad()
-            loss = _match(problem, images, net, label, generator)
-            _accumulate(images, loss)
-            total += loss.detach()
-            if settings.apart:
-                optimiser.step()
-        if not settings.apart:
-            optimiser.step()
+        total += matcher()
         if inner + 1 < settings.inner:
-            trainer(images)
+            trainer(draft.images)
     return total.item() / settings.inner
-
-
-def _accumulate(images: Tensor, loss: Tensor) -> None:
-    """Add the gradient of a class's loss to what the images hold, without touching the network's own gradients."""
-    (gradient,) = torch.autograd.grad(loss, [images])
-    images.grad = gradient if images.grad is None else images.grad + gradient

@@ -86,7 +86,8 @@ def load(
     if not found and space == "auto":
         raise InputError(
             f"the values of {file.name} do not tell whether they are normalised or ZCA-whitened (standard deviation "
-            f"{float(images.std()):.2f}, neighbour correlation {smoothness(images):.2f}): pass space='normalised' or 'zca'"
+            f"{float(images.std()):.2f}, neighbour correlation {smoothness(images):.2f}): "
+            "pass space='normalised' or space='zca'"
         )
     if space != "auto" and found and space != found:
         raise InputError(
@@ -193,7 +194,8 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
     counts = torch.bincount(labels)
     if int(counts.min()) != int(counts.max()):
         raise InputError(
-            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images: they must have equally many"
+            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images: "
+            "they must have equally many"
         )
     return images, labels, len(counts)
 
@@ -211,8 +213,8 @@ def _fits(name: str, ds: Dataset, images: Tensor, classes: int, space: str) -> N
     if (space == "zca") != whitened:
         advice = "load the dataset with zca=True" if space == "zca" else "load the dataset without zca"
         raise InputError(
-            f"{name} is {_described(space)} but {ds.name} was loaded {'with' if whitened else 'without'} ZCA whitening, "
-            f"and a network trained in one space fails in the other: {advice}"
+            f"{name} is {_described(space)} but {ds.name} was loaded {'with' if whitened else 'without'} ZCA "
+            f"whitening, and a network trained in one space fails in the other: {advice}"
         )
 
 

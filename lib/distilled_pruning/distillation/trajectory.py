@@ -1,4 +1,4 @@
-"""Trajectory matching (MTT, Cazenavette et al., CVPR 2022): students that travel as experts did, on distilled images."""
+"""Trajectory matching (MTT, Cazenavette et al. 2022): students that travel as experts did, on distilled images."""
 
 from __future__ import annotations
 
