@@ -1,0 +1,179 @@
+"""Published sets: read safely, checked, and told apart by the space their values live in."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from distilled_pruning import data
+from distilled_pruning.distillation import evaluate, published
+from distilled_pruning.errors import InputError
+
+REAL = Path(os.environ.get("DISTILLED_PRUNING_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+needs_files = pytest.mark.skipif(not (REAL / "distilled").is_dir(), reason=f"no published sets in {REAL}")
+
+
+def pixels(count: int = 6, size: int = 8, channels: int = 3) -> torch.Tensor:
+    """Smooth images in [0, 1]."""
+    generator = torch.Generator().manual_seed(0)
+    coarse = torch.rand(count, channels, 3, 3, generator=generator)
+    return torch.nn.functional.interpolate(coarse, size=(size, size), mode="bilinear")
+
+
+@pytest.fixture(scope="module")
+def digits() -> data.Dataset:
+    return data.load("digits", size=16)
+
+
+def test_idc_file_is_a_list_of_images_and_labels(tmp_path: Path) -> None:
+    images = pixels()
+    images[0, 0, 0, 0] = 1.03
+    torch.save([images, torch.tensor([0, 0, 1, 1, 2, 2])], tmp_path / "data.pt")
+    for path in (tmp_path / "data.pt", tmp_path):
+        syn = published.load(path, factor=2)
+        assert syn.space == "pixel" and syn.factor == 2 and syn.classes == 3 and syn.ipc == 2
+        assert torch.equal(syn.images, images)
+        assert syn.decode().images.shape == (24, 3, 8, 8)
+        assert syn.decode().normalised().mean().abs() < 0.2
+
+
+def test_mtt_pair_is_found_by_name_or_given(tmp_path: Path) -> None:
+    images, labels = pixels() * 4 - 2, torch.tensor([0, 1, 2, 0, 1, 2])
+    torch.save(images, tmp_path / "x_images.pt")
+    with pytest.raises(InputError, match=r"x_labels\.pt is not beside it"):
+        published.load(tmp_path / "x_images.pt")
+    torch.save(labels, tmp_path / "x_labels.pt")
+    torch.save(labels, tmp_path / "other.pt")
+    for given in (None, tmp_path / "other.pt"):
+        syn = published.load(tmp_path / "x_images.pt", given)
+        assert syn.labels.tolist() == [0, 0, 1, 1, 2, 2]
+        assert torch.equal(syn.images, images[[0, 3, 1, 4, 2, 5]])
+        assert syn.space == "normalised" and syn.mean == (0.0, 0.0, 0.0) and syn.std == (1.0, 1.0, 1.0)
+
+
+def test_bytes_are_pixels_with_channels_last_too(tmp_path: Path) -> None:
+    images = (pixels() * 255).to(torch.uint8)
+    np.savez(tmp_path / "a.npz", images=images.permute(0, 2, 3, 1).numpy(), labels=np.array([0, 0, 0, 1, 1, 1]))
+    syn = published.load(tmp_path / "a.npz")
+    assert syn.space == "pixel" and torch.allclose(syn.images, images.float() / 255)
+
+
+class Harmful:
+    """What an unsafe reader would execute."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return os.mkdir, ("harmed",)
+
+
+def test_files_that_would_run_code_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    torch.save([Harmful(), torch.zeros(1)], "data.pt")
+    np.savez("a.npz", images=np.array([Harmful()], dtype=object), labels=np.zeros(1))
+    for name, sentence in (("data.pt", "holds more than tensors"), ("a.npz", "no readable archive of plain arrays")):
+        with pytest.raises(InputError, match=sentence):
+            published.load(name)
+    assert not Path("harmed").exists()
+
+
+def damaged(images: Any = None, labels: Any = None) -> list[Any]:
+    return [pixels() if images is None else images, torch.tensor([0, 0, 1, 1, 2, 2]) if labels is None else labels]
+
+
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (damaged(images=pixels()[0]), "it must be"),
+        (damaged(images=pixels(channels=4)), "have 4 channels"),
+        (damaged(images=pixels().double() * torch.nan), "not finite"),
+        (damaged(images=(pixels() * 255).long()), "must be float or uint8"),
+        (damaged(labels=torch.tensor([0, 1])), r"labels of shape \(2,\) for 6 images"),
+        (damaged(labels=torch.full((6, 3), 0.3)), r"labels of shape \(6, 3\)"),
+        (damaged(labels=torch.tensor([0.5, 0, 1, 1, 2, 2])), "not whole numbers"),
+        (damaged(labels=torch.tensor([-1, 0, 1, 1, 2, 2])), "numbered from 0"),
+        (damaged(labels=torch.tensor([0, 0, 0, 1, 2, 2])), "from 1 to 3 images"),
+        (damaged(labels=torch.tensor([0, 0, 1, 1, 3, 3])), "from 0 to 2 images"),
+        ({"pictures": pixels()}, "holds a dict"),
+    ],
+)
+def test_damage_is_said_in_a_sentence(tmp_path: Path, content: Any, sentence: str) -> None:
+    torch.save(content, tmp_path / "data.pt")
+    with pytest.raises(InputError, match=sentence):
+        published.load(tmp_path / "data.pt")
+
+
+def test_missing_and_broken_files_are_said(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="there is no file"):
+        published.load(tmp_path / "none.pt")
+    with pytest.raises(InputError, match=r"holds no data\.pt"):
+        published.load(tmp_path)
+    for name in ("broken.pt", "broken.npz"):
+        (tmp_path / name).write_bytes(b"no archive")
+        with pytest.raises(InputError, match=r"damaged or no PyTorch file|no readable archive|holds more than tensors"):
+            published.load(tmp_path / name)
+    np.savez(tmp_path / "b.npz", pictures=np.zeros(3))
+    with pytest.raises(InputError, match="holds pictures: it must hold images and labels"):
+        published.load(tmp_path / "b.npz")
+
+
+def test_a_space_the_values_contradict_is_refused(tmp_path: Path) -> None:
+    torch.save(damaged(), tmp_path / "data.pt")
+    with pytest.raises(InputError, match=r"looks like pixels in \[0, 1\], not normalised"):
+        published.load(tmp_path / "data.pt", space="normalised")
+    torch.save(damaged(images=pixels() * 6 - 3), tmp_path / "data.pt")
+    with pytest.raises(InputError, match="looks normalised, not like pixels"):
+        published.load(tmp_path / "data.pt", space="pixel")
+
+
+def test_values_that_tell_nothing_are_asked_about(tmp_path: Path) -> None:
+    rough = torch.randn(6, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * 1.5
+    torch.save(damaged(images=rough), tmp_path / "data.pt")
+    with pytest.raises(InputError, match="do not tell whether"):
+        published.load(tmp_path / "data.pt")
+    assert published.load(tmp_path / "data.pt", space="zca").space == "zca"
+
+
+def test_a_set_must_fit_its_dataset(tmp_path: Path, digits: data.Dataset) -> None:
+    labels = torch.arange(10)
+    for images, sentence in (
+        (pixels(10, 8, 1), "1x8x8 but those of digits are 1x16x16"),
+        (pixels(10, 16, 3), "3x16x16"),
+    ):
+        torch.save([images, labels], tmp_path / "data.pt")
+        with pytest.raises(InputError, match=sentence):
+            published.load(tmp_path / "data.pt", ds=digits)
+    torch.save([pixels(6, 16, 1), torch.arange(6)], tmp_path / "data.pt")
+    with pytest.raises(InputError, match="has 6 classes but digits has 10"):
+        published.load(tmp_path / "data.pt", ds=digits)
+    torch.save([pixels(10, 16, 1), labels], tmp_path / "data.pt")
+    syn = published.load(tmp_path / "data.pt", ds=digits)
+    assert syn.mean == tuple(digits.train.mean)
+    assert len(evaluate(syn, digits, 1, width=2, device="cpu").accuracies) == 1
+
+
+def test_whitened_images_do_not_fit_a_dataset_that_is_not(tmp_path: Path, digits: data.Dataset) -> None:
+    rough = torch.randn(10, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 0.5
+    torch.save([rough, torch.arange(10)], tmp_path / "data.pt")
+    with pytest.raises(InputError, match=r"loaded without ZCA whitening.*load the dataset with zca=True"):
+        published.load(tmp_path / "data.pt", ds=digits)
+
+
+@needs_files
+@pytest.mark.parametrize(
+    ("name", "space", "ipc"),
+    [
+        ("cifar10_mtt_ipc10_float", "zca", 10),
+        ("cifar10_dc_ipc1_float", "normalised", 1),
+        ("cifar10_dc_ipc10_float", "normalised", 10),
+        ("cifar10_drop2sparse_ipc1_factor2_float", "pixel", 1),
+        ("cifar10_dc_ipc10_png", "pixel", 10),
+        ("cifar10_tm_ipc50_png", "pixel", 50),
+    ],
+)
+def test_real_published_sets_are_told_apart(name: str, space: str, ipc: int) -> None:
+    syn = published.load(REAL / "distilled" / f"{name}.npz")
+    assert (syn.space, syn.ipc, syn.classes) == (space, ipc, 10)
+    assert syn.grid().shape == (331, ipc * 33 + 1, 3)
