@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +135,8 @@ def distill(job: Distill, context: Context) -> Result:
             progress=context.progress,
         )
     if job.shuffle_labels:
-        syn = syn.shuffled(job.seed)
+        order = torch.randperm(len(syn.labels), generator=training.seeded("labels", job.seed))
+        syn = replace(syn, labels=syn.labels[order])
     meta, stored = syn.pack()
     return Result({"set": meta, "images": len(syn.decode())}, stored)
 
