@@ -122,9 +122,9 @@ def file_pairs(path: Path) -> dict[str, Any]:
     return {str(name): value for name, value in content.items()}
 
 
-def preset(notebook: str, scale: str) -> Path:
-    """Give the file of a preset."""
-    return home() / "notebooks" / "presets" / scale / f"{notebook}.yaml"
+def preset(path: Path, scale: str) -> Path:
+    """Give the file of a notebook's preset, which lies beside it."""
+    return path.parent / "presets" / scale / f"{path.stem}.yaml"
 
 
 def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: str) -> dict[str, Any]:
@@ -260,7 +260,7 @@ def _bases(path: Path, _stamp: tuple[int, ...]) -> dict[str, dict[str, Any]]:
     fit(live)
     found = {LIVE: live}
     for scale in PRESETS:
-        file = preset(path.stem, scale)
+        file = preset(path, scale)
         if file.is_file():
             found[scale] = apply(live, file_pairs(file).items(), path.stem)
     return found
@@ -269,7 +269,7 @@ def _bases(path: Path, _stamp: tuple[int, ...]) -> dict[str, dict[str, Any]]:
 def bases(notebook: str | Path) -> dict[str, dict[str, Any]]:
     """Give the values of every scale of a notebook: ``live`` from its cell, the others from their files."""
     path = source(notebook)
-    files = (path, *(preset(path.stem, scale) for scale in PRESETS))
+    files = (path, *(preset(path, scale) for scale in PRESETS))
     return _bases(path, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
 
 
@@ -290,3 +290,25 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     if file is not None:
         values = known[str(file)] if str(file) in known else apply(values, file_pairs(Path(file)).items(), name)
     return Parameters(name, apply(values, pairs, name), known)
+
+
+def resolve_all(
+    names: Iterable[str | Path], pairs: Iterable[tuple[str, Any]] = (), file: str | Path | None = None
+) -> list[Parameters]:
+    """Give the parameters of several notebooks; each takes the changes it declares.
+
+    Raises:
+        InputError: As :func:`resolve`; a name that none of the notebooks declares is unknown.
+    """
+    wanted, given = list(dict.fromkeys(names)), list(pairs)
+    if len(wanted) == 1:
+        return [resolve(wanted[0], given, file)]
+    declared = {name: bases(name)[LIVE].keys() for name in wanted}
+    known = sorted(set().union(*declared.values()))
+    scale = file if str(file) in PRESETS else None
+    content = list(file_pairs(Path(file)).items()) if file is not None and scale is None else []
+    for name, _ in (*content, *given):
+        if name not in known:
+            raise unknown("parameter", name, known)
+    changes = {name: [pair for pair in (*content, *given) if pair[0] in declared[name]] for name in wanted}
+    return [resolve(name, changes[name], scale) for name in wanted]

@@ -1,0 +1,106 @@
+"""What a notebook's cells show: tables and notes, as HTML for the book and as text for a terminal."""
+
+from __future__ import annotations
+
+import base64
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+@dataclass(frozen=True)
+class Markup:
+    """Text that is HTML already."""
+
+    html: str
+    text: str
+
+    def __str__(self) -> str:
+        return self.text
+
+
+def markup(value: Any) -> str:
+    """Give a value as HTML."""
+    return value.html if isinstance(value, Markup) else escape(str(value))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A small table.
+
+    Attributes:
+        columns: Headings.
+        rows: Cells; text, or :class:`Markup`.
+        note: A line below.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Any]]
+    note: str = ""
+
+    def _repr_html_(self) -> str:
+        head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
+        body = "".join(f"<tr>{''.join(f'<td>{markup(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
+        note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
+        return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
+
+    def __repr__(self) -> str:
+        cells = [[str(cell) for cell in row] for row in (self.columns, *self.rows)]
+        widths = [max(len(row[i]) for row in cells) for i in range(len(self.columns))]
+        lines = [
+            "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
+        ]
+        return "\n".join([*lines, *([self.note] if self.note else [])])
+
+
+@dataclass(frozen=True)
+class Note:
+    """Terms and what they are, one a line; what is long lies behind a click.
+
+    Attributes:
+        entries: Term and content.
+        folded: Heading and content to be opened by a click.
+    """
+
+    entries: Sequence[tuple[str, Any]]
+    folded: Sequence[tuple[str, Any]] = field(default=())
+
+    def _repr_html_(self) -> str:
+        lines = "".join(f"<dt>{escape(term)}</dt><dd>{markup(content)}</dd>" for term, content in self.entries)
+        folds = "".join(
+            f"<details><summary>{escape(term)}</summary>{markup(content)}</details>" for term, content in self.folded
+        )
+        return f'<dl class="field-list simple">{lines}</dl>{folds}'
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{term}: {content}" for term, content in self.entries)
+
+
+def code(text: str) -> Markup:
+    """Show a command."""
+    return Markup(f"<code>{escape(text)}</code>", text)
+
+
+def download(name: str, content: str, kind: str = "text/csv") -> Markup:
+    """Offer text as a file that needs no server."""
+    data = base64.b64encode(content.encode()).decode()
+    return Markup(
+        f'<a download="{escape(name)}" href="data:{kind};charset=utf-8;base64,{data}">{escape(name)}</a>', name
+    )
+
+
+def verdict(name: str) -> Markup:
+    """Show a verdict as a word in its colour."""
+    return Markup(f'<span class="verdict {name.replace(" ", "-")}">{escape(name)}</span>', name)
+
+
+def png(figure: Figure) -> bytes:
+    """Render a figure; the same figure always gives the same bytes."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

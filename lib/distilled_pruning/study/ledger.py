@@ -1,0 +1,100 @@
+"""The ledger of a run: which claims the chosen notebooks can judge, and what their results say."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from . import claims
+from .claims import Claim, Judgement
+from .experiments import EXPERIMENTS
+from .section import Section
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class _Asked(Mapping[str, "pd.DataFrame"]):
+    """Frames that are never there, and remember which were asked for."""
+
+    def __init__(self) -> None:
+        self.names: list[str] = []
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        self.names.append(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+@functools.cache
+def frames_of(claim: Claim) -> tuple[str, ...]:
+    """Names of the experiments a claim is judged by."""
+    asked = _Asked()
+    if claim.measure is not None:
+        claim.measure(asked)
+    return tuple(dict.fromkeys(asked.names))
+
+
+def notebooks_of(claim: Claim) -> tuple[str, ...]:
+    """Names of the notebooks a claim is judged by; none where no experiment measures it yet."""
+    return tuple(dict.fromkeys(EXPERIMENTS[name].notebook for name in frames_of(claim)))
+
+
+def claims_of(notebook: str) -> list[Claim]:
+    """List the claims that a notebook's results judge."""
+    return [claim for claim in claims.claims() if notebook in notebooks_of(claim)]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """Judged claims.
+
+    Attributes:
+        judgements: One for each claim.
+        recorded: Claim to its judgement on recorded results, where there is one.
+        problems: What falls short of the expectations for the scale.
+    """
+
+    judgements: tuple[Judgement, ...]
+    recorded: Mapping[str, Judgement]
+    problems: tuple[str, ...]
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Rows as ``distilled-pruning check --json`` prints them."""
+        return [claims.row(judgement, self.recorded.get(judgement.claim.id)) for judgement in self.judgements]
+
+
+def stamp(sections: Sequence[Section]) -> str:
+    """Give the scale of several notebooks: their common one, or ``"custom: …"`` with the stamp of each that differs."""
+    scales = {section.name: section.parameters.scale for section in sections}
+    if len(set(scales.values())) <= 1:
+        return next(iter(scales.values()), "")
+    return "custom: " + "; ".join(f"{name} {scale.removeprefix('custom: ')}" for name, scale in scales.items())
+
+
+def judge(
+    sections: Sequence[Section], everything: bool = True, recorded: Mapping[str, Judgement] | None = None
+) -> Ledger:
+    """Judge claims on what the stores hold; nothing is trained.
+
+    Args:
+        sections: Notebooks under their parameters.
+        everything: Judge every claim; otherwise only those these notebooks' results judge.
+        recorded: Judgements on recorded results.
+    """
+    frames = {name: frame for section in sections for name, frame in section.frames().items()}
+    judgements = claims.judge(frames, stamp(sections))
+    problems = claims.shortfalls(judgements)
+    if not everything:
+        names = {section.name for section in sections}
+        kept = {claim.id for name in names for claim in claims_of(name)}
+        judgements = [judgement for judgement in judgements if judgement.claim.id in kept]
+        problems = [problem for problem in problems if problem.partition(":")[0] in kept]
+    return Ledger(tuple(judgements), recorded or {}, tuple(problems))

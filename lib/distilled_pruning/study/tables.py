@@ -1,0 +1,99 @@
+"""Tables: tidy frames of :mod:`.experiments` as means with intervals over initialisations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from .display import Table
+from .verdicts import interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MINUS = "−"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with a fixed number of decimals and a true minus sign."""
+    text = f"{value:.{digits}f}".replace("-", MINUS)
+    return text.removeprefix(MINUS) if not float(f"{value:.{digits}f}") else text
+
+
+def quote(values: Sequence[float], digits: int = 3) -> str:
+    """Write mean and 95 % interval of values over initialisations; a dash where there are none."""
+    numbers = [float(value) for value in values]
+    if not numbers:
+        return "–"
+    mean = number(sum(numbers) / len(numbers), digits)
+    bounds = interval(numbers)
+    return mean if bounds is None else f"{mean} [{number(bounds[0], digits)}, {number(bounds[1], digits)}]"
+
+
+def first(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
+    """Rows of a frame's first dataset and model that match."""
+    if not frame.empty:
+        where = {**{name: frame[name].iloc[0] for name in ("dataset", "model")}, **where}
+        for name, wanted in where.items():
+            frame = frame[frame[name] == wanted]
+    return frame
+
+
+def by_init(frame: pd.DataFrame, column: str) -> list[float]:
+    """Average a column over what shares an initialisation; one value each."""
+    return [] if frame.empty else [float(value) for value in frame.groupby("init")[column].mean()]
+
+
+def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) -> Table:
+    """Summarise a frame by dataset, model, series and level.
+
+    Args:
+        frame: A tidy frame with the columns that name a ticket.
+        columns: Column to heading, factor and decimals.
+    """
+    from .figures.style import with_series
+
+    if frame.empty:
+        return Table(["ticket"], [], "Nothing has been computed yet for these parameters.")
+    frame, _ = with_series(frame)
+    several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
+    rows = []
+    for (dataset, model, series, level), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
+        setting = [f"{model}, {dataset}"] if several else []
+        sparsity = f"{100 * float(part['sparsity'].iloc[0]):.0f} %"
+        values = [quote([factor * v for v in by_init(part, c)], n) for c, (_, factor, n) in columns.items()]
+        flag = " (collapsed)" if "collapsed" in part and bool(part["collapsed"].any()) else ""
+        rows.append([*setting, f"{series}{flag}", str(level), sparsity, *values, str(part["init"].nunique())])
+    headings = [heading for heading, _, _ in columns.values()]
+    first = ["network, data"] if several else []
+    note = "Mean over initialisations [95 % interval]; n is their number."
+    return Table([*first, "mask from", "level", "sparsity", *headings, "n"], rows, note)
+
+
+def barriers(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.experiments.barriers_frame`."""
+    return summary(
+        frame,
+        {
+            "barrier": ("loss barrier", 1, 3),
+            "maximum": ("highest point", 1, 3),
+            "error_rise": ("error rise (points)", 100, 2),
+            "end_loss": ("loss at the ends", 1, 3),
+            "end_accuracy": ("accuracy at the ends (%)", 100, 2),
+        },
+    )
+
+
+def accuracy(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.experiments.fig2_frame` at the levels that every initialisation has."""
+    if not frame.empty:
+        counts = frame.groupby("level")["init"].transform("nunique")
+        frame = frame[counts == counts.max()]
+    return summary(
+        frame,
+        {
+            "accuracy": ("test accuracy (%)", 100, 2),
+            "train_loss": ("training loss", 1, 3),
+            "points": ("images seen for the mask", 1, 0),
+        },
+    )
