@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .errors import InputError
-from .models import prunable
+from ..errors import InputError
+from ..models import prunable
 
 __all__ = ["Mask"]
 

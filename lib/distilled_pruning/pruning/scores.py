@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .errors import InputError
-from .models import prunable
+from ..errors import InputError
+from ..models import prunable
 
 __all__ = ["Flow", "easiest", "el2n", "sensitivity"]
 
@@ -59,8 +59,9 @@ class _Affine(nn.Module):
 class Flow:
     """Synaptic flow scores ``|dR/dw * w|`` of a network and its masks (Tanaka et al. 2020, Eq. 2).
 
-    R is the summed output for one image of ones, with all parameters replaced by their absolute values. In float64, since the products over many layers overflow float32. BatchNorm is in evaluation mode, as published.
-    Instance and group norm have no such mode and would cancel the flow; their scale and shift are applied alone.
+    R is the summed output for one image of ones, with all parameters replaced by their absolute values. In float64,
+    since products over many layers overflow float32. BatchNorm is in evaluation mode, as published. Instance and group
+    norm have no such mode and would cancel the flow, so only their scale and shift are applied.
     """
 
     def __init__(self, net: nn.Module, shape: tuple[int, ...]) -> None:

@@ -1,45 +1,20 @@
-"""Pruning: which weights to remove, and the loop of training, pruning and rewinding.
-
-Sources: 2503.17905 sections 2.1 and 3 (iterative magnitude pruning, distilled pruning); SNIP (Lee et al. 2019) and
-SynFlow (Tanaka et al. 2020) as references that prune at initialisation.
-"""
+"""Which weights to remove: the smallest, random ones, or those of lowest score at initialisation."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from collections.abc import Mapping
 
 import torch
 from torch import Tensor, nn
 
 from . import scores
-from .errors import InputError, unknown
+from ..errors import InputError, unknown
 from .mask import Mask
-from .models import prunable
+from ..models import prunable
 
-if TYPE_CHECKING:
-    from .data import Dataset, Split
-    from .distillation.synthetic import Synthetic
-    from .recipe import Recipe
-    from .training import Log
-
-__all__ = [
-    "Mask",
-    "Ticket",
-    "iterative",
-    "magnitude",
-    "magnitude_layers",
-    "prunable",
-    "random",
-    "shuffled",
-    "snip",
-    "survivors",
-    "synflow",
-]
+__all__ = ["magnitude", "magnitude_layers", "random", "shuffled", "snip", "survivors", "synflow"]
 
 SCOPES = ("global", "layer")
-REWINDS = ("all", "weights")
 FLOW_ROUNDS = 100
 
 
@@ -178,7 +153,7 @@ def shuffled(mask: Mask, seed: int = 0) -> Mask:
 
 
 def _seeded(*parts: object) -> torch.Generator:
-    from .training import seeded
+    from ..training import seeded
 
     return seeded(*parts)
 
@@ -240,116 +215,3 @@ def synflow(
         keep = round(mask.total * (left / mask.total) ** (done / rounds))
         mask = drop(flow(mask), mask, mask.survivors - keep)
     return mask
-
-
-@dataclass(frozen=True)
-class Ticket:
-    """A subnetwork found by one level of pruning.
-
-    Attributes:
-        level: Levels of pruning so far, from 1.
-        mask: Its survivors.
-        state: The rewound, masked network (``state_dict``, on the CPU), ready to be trained.
-        log: What the training reported whose weights the mask was chosen by.
-    """
-
-    level: int
-    mask: Mask
-    state: dict[str, Tensor]
-    log: Log
-
-
-def iterative(
-    net: nn.Module,
-    source: Split | Dataset | Synthetic,
-    recipe: Recipe,
-    levels: int = 10,
-    fraction: float = 0.2,
-    rewind: int = 0,
-    *,
-    scope: str = "all",
-    mask: Mask | None = None,
-    layerwise: bool = False,
-    order_seed: int = 0,
-    test: Split | None = None,
-    device: str | torch.device = "auto",
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
-) -> Iterator[Ticket]:
-    """Train, prune, rewind, again and again (2503.17905 section 3; distilled pruning where the source is distilled).
-
-    At each ticket ``net`` holds the ticket itself; what the caller does with it has no effect on the next level.
-    Every level's training starts with fresh momentum and has the same data order.
-
-    Args:
-        net: Network at initialisation.
-        source: What the inner loop trains on: a split, a dataset (its training split) or a distilled set (decoded).
-        recipe: How it trains.
-        levels: Levels of pruning.
-        fraction: Share of the survivors that a level removes.
-        rewind: Epoch k to rewind to: the state after k epochs of this very recipe on the dense network; trainings then
-            go on from there in its schedule. 0 is the initialisation.
-        scope: ``"all"`` rewinds everything; ``"weights"`` only what can be pruned, so that biases, norm parameters and
-            BatchNorm statistics are carried from level to level and into the ticket, as in the authors' scripts.
-        mask: Survivors to start from, as for the papers' combined method (distilled pruning, then IMP); the dense
-            network that is rewound to is masked with it.
-        layerwise: Remove the fraction in each layer, not over all.
-        order_seed: Seed of data order and augmentation.
-        test: Clean data for the figures in each log.
-        device: Where to train.
-        progress: Passed on to each training.
-
-    Returns:
-        An iterator over the tickets of levels 1 to ``levels``.
-
-    Raises:
-        InputError: More levels than weights, a fraction outside (0, 1), an epoch that the recipe does not have.
-    """
-    if scope not in REWINDS:
-        raise unknown("scope", scope, REWINDS)
-    if levels < 1:
-        raise InputError(f"levels must be at least 1, not {levels}")
-    survivors((Mask.ones(net) if mask is None else mask).survivors, levels, fraction)
-    split = source.decode() if hasattr(source, "decode") else getattr(source, "train", source)
-    first = rewind * recipe.steps_per_epoch(len(split))
-    if not 0 <= first < recipe.total_steps(len(split)):
-        raise InputError(
-            f"cannot rewind to epoch {rewind}: choose one from 0 to "
-            f"{(recipe.total_steps(len(split)) - 1) // recipe.steps_per_epoch(len(split))}"
-        )
-    options = {"order_seed": order_seed, "device": device, "progress": progress}
-    return _levels(net, split, recipe, levels, fraction, first, scope, mask, layerwise, test, options)
-
-
-def _levels(
-    net: nn.Module,
-    split: Split,
-    recipe: Recipe,
-    levels: int,
-    fraction: float,
-    first: int,
-    scope: str,
-    mask: Mask | None,
-    layerwise: bool,
-    test: Split | None,
-    options: dict[str, Any],
-) -> Iterator[Ticket]:
-    from . import training
-
-    if first:
-        training.train(net, split, recipe, until=first, **options)
-    if mask is not None:
-        mask.apply(net)
-    target = _copy(net)
-    state = target
-    for level in range(1, levels + 1):
-        log = training.train(net, split, recipe, mask, test=test, state=training.State(first, state, {}), **options)
-        mask = magnitude(net, mask, fraction, "layer" if layerwise else "global")
-        kept = target if scope == "all" else {name: target[name] for name in mask}
-        net.load_state_dict({**_copy(net), **kept})
-        mask.apply(net)
-        state = _copy(net)
-        yield Ticket(level, mask, dict(state), log)
-
-
-def _copy(net: nn.Module) -> dict[str, Tensor]:
-    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in net.state_dict().items()}
