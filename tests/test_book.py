@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, pages
+from distilled_pruning.study import book, execution, pages, rendering
 from distilled_pruning.study.verdicts import VERDICTS
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -81,7 +81,7 @@ def notebook(path: Path, code: str = FIGURE, kernel: str = "python3") -> None:
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
 
 
-def small_book(root: Path) -> list[book.Page]:
+def small_book(root: Path) -> list[execution.Page]:
     """Lay out a book of this repository's prose and two notebooks; give the notebooks as pages."""
     shutil.copytree(ROOT / "book", root / "book")
     shutil.copy(ROOT / "_config.yml", root)
@@ -99,12 +99,12 @@ def small_book(root: Path) -> list[book.Page]:
     return [page_of(root, name) for name in ("one", "two")]
 
 
-def page_of(root: Path, name: str, **parameters: Any) -> book.Page:
+def page_of(root: Path, name: str, **parameters: Any) -> execution.Page:
     """Describe a notebook of the small book."""
-    return book.Page(name, root / f"notebooks/{name}.ipynb", parameters, ("00" * 16,))
+    return execution.Page(name, root / f"notebooks/{name}.ipynb", parameters, ("00" * 16,))
 
 
-def assemble(root: Path, wanted: list[book.Page]) -> Path:
+def assemble(root: Path, wanted: list[execution.Page]) -> Path:
     """Build the small book."""
     names = [page.name for page in wanted]
     parts = {**PARTS, "pages": pages.pages(names, {"one": ["Loss along the line"]})}
@@ -116,11 +116,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """First page of the small book, built as if the library never changed meanwhile."""
     root = tmp_path_factory.mktemp("book")
     wanted = small_book(root)
-    before = book.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
+    before = execution.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(book, "surroundings", lambda root: "library")
         index = assemble(root, wanted)
-        after = book.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
+        after = execution.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
         assert before == after, "a build wrote into the sources"
         yield index
 
@@ -164,17 +164,17 @@ def test_every_generated_part_of_the_prose_is_made() -> None:
 
 def test_contents_lists_pages_in_order() -> None:
     """The root comes first, notebooks in between, in the order of the file."""
-    listed = book.contents_of({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
+    listed = rendering.contents_of({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
     assert listed == ["a", "b", "c"]
 
 
 def test_a_page_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """A line too many in the list of pages is a mistake with a name."""
     with pytest.raises(InputError, match=r"no _toc\.yml"):
-        book.contents(tmp_path)
+        rendering.contents(tmp_path)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/nowhere\n", encoding="utf-8")
     with pytest.raises(InputError, match="book/nowhere"):
-        book.contents(tmp_path)
+        rendering.contents(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not a readable notebook"), ('{"cells": []}', "not a readable")])
@@ -183,56 +183,56 @@ def test_a_broken_notebook_is_named(tmp_path: Path, text: str, message: str) -> 
     path = tmp_path / "page.ipynb"
     path.write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match=message):
-        book.check_kernel(path)
+        execution.check_kernel(path)
 
 
 def test_a_missing_kernel_is_named(tmp_path: Path) -> None:
     """The sentence names the kernel asked for and those there are."""
     notebook(tmp_path / "page.ipynb", kernel="fortran")
     with pytest.raises(InputError, match=r"'fortran'.*python3"):
-        book.check_kernel(tmp_path / "page.ipynb")
+        execution.check_kernel(tmp_path / "page.ipynb")
 
 
 def test_identity_follows_what_decides_a_page(tmp_path: Path) -> None:
     """Notebook, parameters, keys and surroundings each make another page."""
     notebook(tmp_path / "notebooks/one.ipynb")
     page = page_of(tmp_path, "one", levels=3)
-    first = book.identity(page, "library")
-    assert first == book.identity(page_of(tmp_path, "one", levels=3), "library")
+    first = execution.identity(page, "library")
+    assert first == execution.identity(page_of(tmp_path, "one", levels=3), "library")
     others = [
-        book.identity(page_of(tmp_path, "one", levels=4), "library"),
-        book.identity(page, "another library"),
-        book.identity(book.Page("one", page.source, page.parameters, ("11" * 16,)), "library"),
+        execution.identity(page_of(tmp_path, "one", levels=4), "library"),
+        execution.identity(page, "another library"),
+        execution.identity(execution.Page("one", page.source, page.parameters, ("11" * 16,)), "library"),
     ]
     notebook(tmp_path / "notebooks/one.ipynb", code="print(levels)")
-    others.append(book.identity(page, "library"))
+    others.append(execution.identity(page, "library"))
     assert len({first, *others}) == 5
 
 
 def test_surroundings_follow_results_and_packages(tmp_path: Path) -> None:
     """A new recorded result or another package makes every page anew; what Python caches does not."""
     (tmp_path / "results").mkdir()
-    seen = [book.surroundings(tmp_path)]
+    seen = [execution.surroundings(tmp_path)]
     (tmp_path / "results/index.json").write_text("{}", encoding="utf-8")
-    seen.append(book.surroundings(tmp_path))
+    seen.append(execution.surroundings(tmp_path))
     (tmp_path / "requirements.lock").write_text("torch==0\n", encoding="utf-8")
-    seen.append(book.surroundings(tmp_path))
+    seen.append(execution.surroundings(tmp_path))
     assert len(set(seen)) == 3
     (tmp_path / "results/__pycache__").mkdir()
     (tmp_path / "results/__pycache__/x.pyc").write_text("", encoding="utf-8")
-    assert book.surroundings(tmp_path) == seen[-1]
+    assert execution.surroundings(tmp_path) == seen[-1]
 
 
 @pytest.mark.parametrize(
     ("code", "kind", "message"),
     [
-        ("1 / 0", book.BuildError, "notebook one failed in cell 2: ZeroDivisionError: division by zero"),
+        ("1 / 0", execution.BuildError, "notebook one failed in cell 2: ZeroDivisionError: division by zero"),
         (
             "from distilled_pruning.errors import InputError\nraise InputError('ipc 99 is too much')",
             InputError,
             "^one: ipc 99 is too much$",
         ),
-        ("import os\nos.kill(os.getpid(), 9)", book.BuildError, "killed"),
+        ("import os\nos.kill(os.getpid(), 9)", execution.BuildError, "killed"),
     ],
     ids=["error", "input", "killed"],
 )
@@ -240,7 +240,7 @@ def test_a_failing_cell_leaves_nothing(tmp_path: Path, code: str, kind: type[Exc
     """One sentence, and no executed copy that a later build could take for complete."""
     notebook(tmp_path / "notebooks/one.ipynb", code=code)
     with pytest.raises(kind, match=message):
-        book.execute_all({"x": page_of(tmp_path, "one")}, tmp_path / "_build", tmp_path, 1, lambda line: None)
+        execution.execute_all({"x": page_of(tmp_path, "one")}, tmp_path / "_build", tmp_path, 1, lambda line: None)
     assert not list((tmp_path / "_build").rglob("*.ipynb"))
     assert not list((tmp_path / "_build").rglob("*.json"))
 
@@ -254,7 +254,7 @@ def test_a_second_build_executes_nothing_and_keeps_the_book_when_it_fails(built:
     text = glossary.read_text(encoding="utf-8")
     glossary.write_text(text + "\nSee {doc}`nowhere`.\n", encoding="utf-8")
     try:
-        with pytest.raises(book.BuildError, match=r"glossary.md.*nowhere"):
+        with pytest.raises(execution.BuildError, match=r"glossary.md.*nowhere"):
             assemble(root, [page_of(root, "one"), page_of(root, "two")])
     finally:
         glossary.write_text(text, encoding="utf-8")
@@ -266,7 +266,7 @@ def test_parameters_reach_the_page(tmp_path: Path) -> None:
     """A value given to the build is injected after the parameters cell."""
     notebook(tmp_path / "notebooks/one.ipynb", code="print('levels', levels * 2)")
     page = page_of(tmp_path, "one", levels=21)
-    book.execute_all({"x": page}, tmp_path / "_build", tmp_path, 1, lambda line: None)
+    execution.execute_all({"x": page}, tmp_path / "_build", tmp_path, 1, lambda line: None)
     text = (tmp_path / "_build/executed/one.ipynb").read_text(encoding="utf-8")
     assert "levels 42" in text
     assert "injected-parameters" in text

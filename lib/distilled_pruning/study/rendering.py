@@ -1,0 +1,134 @@
+"""From prose and executed notebooks to HTML: what the book holds, how it is laid out, how it is rendered."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from . import pages
+from .execution import BuildError
+
+FOLDER = "notebooks"
+
+
+def contents(root: Path) -> list[str]:
+    """List the book's files in order, as ``_toc.yml`` names them.
+
+    Raises:
+        InputError: There is no readable ``_toc.yml``, or a page it names does not exist.
+    """
+    import yaml
+
+    path = root / "_toc.yml"
+    if not path.is_file():
+        raise InputError(f"there is no _toc.yml in {root}: run this from the folder of the book or name it")
+    found = contents_of(yaml.safe_load(path.read_text(encoding="utf-8")))
+    for name in found:
+        if not any((root / (name + ending)).is_file() for ending in (".md", ".ipynb")):
+            raise InputError(f"_toc.yml names the page {name!r}, but there is no {name}.md and no {name}.ipynb")
+    return found
+
+
+def contents_of(node: Any) -> list[str]:
+    """List the files that a table of contents names, in order."""
+    if isinstance(node, Mapping):
+        own = [str(node[key]) for key in ("root", "file") if key in node]
+        return own + [name for key in ("parts", "chapters", "sections") for name in contents_of(node.get(key))]
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [name for item in node for name in contents_of(item)]
+    return []
+
+
+def notebooks_of(root: Path) -> list[str]:
+    """List the names of the notebooks in the book, in order."""
+    return [Path(name).name for name in contents(root) if name.startswith(f"{FOLDER}/")]
+
+
+def without(node: Any, left_out: Sequence[str]) -> Any:
+    """Give a table of contents without some files."""
+    if isinstance(node, Mapping):
+        return {key: without(value, left_out) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [
+            without(item, left_out) for item in node if not (isinstance(item, Mapping) and item.get("file") in left_out)
+        ]
+    return node
+
+
+def stage(
+    root: Path, build: Path, names: Sequence[str], parts: Mapping[str, str], ledger: Sequence[Mapping[str, Any]]
+) -> Path:
+    """Lay out the book to render: prose with its generated parts, executed notebooks, styles, the ledger as a file.
+
+    Args:
+        root: The folder of the sources.
+        build: The folder ``_build``.
+        names: Notebooks to show; the others are left out of the contents.
+        parts: Generated parts of the prose.
+        ledger: Rows of the ledger.
+
+    Returns:
+        The folder to render.
+    """
+    import yaml
+
+    target = build / "stage"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    shutil.copy2(root / "_config.yml", target)
+    left_out = [f"{FOLDER}/{name}" for name in notebooks_of(root) if name not in names]
+    toc = without(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")), left_out)
+    (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+    shutil.copytree(root / "book", target / "book")
+    for path in (target / "book").rglob("*.md"):
+        path.write_text(pages.fill(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    if (target / "book/assets").is_dir():
+        shutil.move(target / "book/assets", target / "_static")
+    (target / FOLDER).mkdir()
+    for name in names:
+        shutil.copy2(build / "executed" / f"{name}.ipynb", target / FOLDER)
+    text = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
+    (target / "book/ledger.json").write_text(text + "\n", encoding="utf-8")
+    return target
+
+
+def render(source: Path, build: Path, strict: bool = True) -> Path:
+    """Run Jupyter Book on the staged book; the new pages replace the old ones in one move.
+
+    Args:
+        source: The staged book.
+        build: The folder ``_build``.
+        strict: Take warnings for errors; a book with pages left out has references to nowhere.
+
+    Returns:
+        The book's first page.
+
+    Raises:
+        BuildError: Jupyter Book failed or warned.
+    """
+    scratch, log = build / "render", build / "book.log"
+    shutil.rmtree(scratch, ignore_errors=True)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
+    command += ["--path-output", str(scratch), "-q", *(["-W", "-n", "--keep-going"] if strict else [])]
+    with log.open("w", encoding="utf-8") as lines:
+        status = subprocess.run(command, stdout=lines, stderr=subprocess.STDOUT, check=False).returncode
+    made = scratch / "_build/html"
+    if status or not (made / "index.html").is_file():
+        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
+        first = next((line.strip() for line in text.splitlines() if "WARNING" in line or "rror" in line), "no message")
+        raise BuildError(f"Jupyter Book did not accept the pages: {first} (all of it in {log})")
+    html, old = build / "html", build / "html.old"
+    shutil.rmtree(old, ignore_errors=True)
+    if html.exists():
+        html.replace(old)
+    made.replace(html)
+    shutil.rmtree(old, ignore_errors=True)
+    shutil.rmtree(scratch, ignore_errors=True)
+    return html / "index.html"
