@@ -1,13 +1,14 @@
-"""How long a job will take: measured seconds of jobs of its kind and size on this device, scaled by cost."""
+"""What a job will take: time, memory and disk of the jobs of its kind and size that were measured on this device."""
 
 from __future__ import annotations
 
 import bisect
 import math
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from . import hardware
-from .entry import Damaged
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -15,47 +16,77 @@ if TYPE_CHECKING:
 
 NEIGHBOURS = 8
 # Before anything of a kind was measured here: multiply-accumulates a second of small convolutional networks in float32,
-# on one CPU thread and on a data-centre GPU, and a fixed time for every job.
+# on one CPU thread and on a data-centre GPU, a fixed time for every job, a process with PyTorch, a small network.
 DEFAULT_CPU, DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
+DEFAULT_MEMORY_MB, DEFAULT_BYTES = 2000, 1_000_000
+
+
+class Measured(NamedTuple):
+    """What one finished job took; ordered by size."""
+
+    size: float
+    cost: float
+    seconds: float
+    memory_mb: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one job is expected to take.
+
+    Attributes:
+        seconds: Wall time.
+        memory_mb: Peak resident memory.
+        bytes: Size of its result on disk.
+        measured: Whether jobs of its kind were measured on this device, else these are rough defaults.
+    """
+
+    seconds: float
+    memory_mb: int
+    bytes: int
+    measured: bool
 
 
 class Estimate:
-    """Seconds a job takes on one device."""
+    """Expectations for one device."""
 
     def __init__(self, device: str = "auto") -> None:
         """Start with the defaults for a device."""
         self.device = hardware.name(device)
         self.default = DEFAULT_CPU if self.device == hardware.processor() else DEFAULT_GPU
-        self.measured: dict[str, list[tuple[float, float, float]]] = {}
+        self.measured: dict[str, list[Measured]] = {}
 
     @classmethod
     def of(cls, store: Store, device: str = "auto") -> Estimate:
         """Calibrate with what the store's entries took on this device; jobs that were continued do not count."""
         estimate = cls(device)
         for key in store:
-            try:
-                found = store.entry(key).provenance()
-            except Damaged:
-                continue
-            if found.get("device") == estimate.device and not found.get("continued") and "cost" in found:
-                estimate.observe(found["kind"], found["cost"], found["seconds"])
+            provenance = store.provenance(key) or {}
+            if provenance.get("device") == estimate.device and not provenance.get("continued") and "cost" in provenance:
+                estimate.observe(provenance)
         return estimate
 
-    def observe(self, kind: str, cost: float, seconds: float) -> None:
+    def observe(self, provenance: Mapping[str, Any]) -> None:
         """Add a measurement."""
-        bisect.insort(self.measured.setdefault(kind, []), (math.log(max(cost, 1.0)), cost, seconds))
+        cost = max(float(provenance["cost"]), 1.0)
+        size = sum(file["bytes"] for file in provenance["files"].values())
+        measured = Measured(math.log(cost), cost, provenance["seconds"], provenance.get("memory_mb", 0), size)
+        bisect.insort(self.measured.setdefault(provenance["kind"], []), measured)
 
-    def calibrated(self, job: Job) -> bool:
-        """Whether the estimate rests on measurements of the job's kind on this device."""
-        return job.kind in self.measured
-
-    def seconds(self, job: Job) -> float:
+    def needs(self, job: Job) -> Needs:
         """Estimate a job by the measured jobs of its kind nearest in cost."""
         measured = self.measured.get(job.kind)
         if not measured:
-            return DEFAULT_SECONDS + job.cost / self.default
+            return Needs(DEFAULT_SECONDS + job.cost / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
         cost = max(job.cost, 1.0)
-        middle = bisect.bisect(measured, (math.log(cost),))
+        size = math.log(cost)
+        middle = bisect.bisect(measured, (size,))
         around = measured[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]
-        near = sorted(around, key=lambda entry: abs(entry[0] - math.log(cost)))[:NEIGHBOURS]
-        return cost * sum(entry[2] for entry in near) / sum(max(entry[1], 1.0) for entry in near)
+        near = sorted(around, key=lambda other: abs(other.size - size))[:NEIGHBOURS]
+        seconds = cost * sum(other.seconds for other in near) / sum(other.cost for other in near)
+        return Needs(seconds, max(other.memory_mb for other in near), max(other.bytes for other in near), True)
+
+    def seconds(self, job: Job) -> float:
+        """Estimate a job's wall time."""
+        return self.needs(job).seconds

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterator
 from typing import Any
 
 from ..errors import InputError
@@ -36,16 +35,3 @@ def checked(key: str) -> str:
             f"{key!r} is not a key: a key is 32 hexadecimal digits, as `distilled-pruning plan --json` lists"
         )
     return key
-
-
-def parents_in(spec: Any) -> Iterator[str]:
-    """List the keys of the jobs that a spec names, however deep."""
-    if isinstance(spec, dict):
-        if spec.keys() == {"job"} and is_key(spec["job"]):
-            yield spec["job"]
-        else:
-            for value in spec.values():
-                yield from parents_in(value)
-    elif isinstance(spec, list | tuple):
-        for value in spec:
-            yield from parents_in(value)

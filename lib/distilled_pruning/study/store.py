@@ -147,6 +147,13 @@ class Store:
             self.quarantine(key, str(damage))
             return None
 
+    def provenance(self, key: str) -> dict[str, Any] | None:
+        """Read who made a result, where and when; ``None`` where it is not in this folder, or damaged."""
+        try:
+            return Entry(self.folder(key), key).provenance()
+        except Damaged:
+            return None
+
     def whole(self, key: str) -> bool:
         """Whether the folder holds an undamaged entry; a damaged one goes to quarantine."""
         if not self.folder(key).is_dir():
@@ -169,7 +176,8 @@ class Store:
         Raises:
             OSError: The disk is full or fails; nothing is left behind.
         """
-        files = entry.pack(job.key, job.spec(), result, {"kind": job.kind, "version": job.version, **provenance})
+        known = {"kind": job.kind, "version": job.version, "parents": [parent.key for parent in job.parents]}
+        files = entry.pack(job.key, job.spec(), result, {**known, **provenance})
         self.put(job.key, files)
         shutil.rmtree(self.root / "checkpoints" / job.key, ignore_errors=True)
 

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import json
+import os
+import time
+from pathlib import Path
+
+import pytest
+from distilled_pruning.errors import InputError
+from distilled_pruning.study import entry, hardware, jobs, plan
+from distilled_pruning.study.entry import Result
+from distilled_pruning.study.estimate import DEFAULT_BYTES, DEFAULT_MEMORY_MB, DEFAULT_SECONDS, Estimate
+from distilled_pruning.study.store import Store
+from toyjobs import Toy, chain
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    return store
+
+
+def measured(seconds: float, job: Toy, **more: object) -> dict[str, object]:
+    return {"device": hardware.name(), "seconds": seconds, "cost": job.cost, "memory_mb": 321, **more}
+
+
+def test_counts_what_is_cached_missing_and_not_needed(store: Store) -> None:
+    a, b = chain("a", 3, 100), chain("b", 2, 100)
+    store.save(a[1], Result({}), {})  # so a0 is not needed
+    found = plan.plan([a[2], b[1]], store)
+    (row,) = found.rows
+    assert (row.kind, row.jobs, row.cached, row.missing, row.measured) == ("toy", 5, 1, 3, False)
+    assert [step.job.key for step in found.steps] == [a[2].key, b[0].key, b[1].key]
+    assert [step.parents for step in found.steps] == [(), (), (b[0].key,)]
+    assert (row.memory_mb, row.disk_mb) == (DEFAULT_MEMORY_MB, 3 * DEFAULT_BYTES / 1e6)
+
+
+def test_planning_writes_nothing(tmp_path: Path) -> None:
+    plan.plan([Toy("a")], Store(tmp_path / "store"))
+    assert not any(tmp_path.iterdir())
+
+
+def test_times_are_those_measured_on_this_device(store: Store) -> None:
+    quick, slow = Toy("quick", 10), Toy("slow", 10_000)
+    store.save(quick, Result({}), measured(0.5, quick))
+    store.save(slow, Result({}), measured(2000.0, slow))
+    for number in range(8):  # jobs elsewhere and continued ones say nothing
+        other = Toy(f"other{number}", 20)
+        store.save(
+            other, Result({}), measured(1e6, other, **({"device": "abacus"} if number % 2 else {"continued": True}))
+        )
+    estimate = Estimate.of(store)
+    needs = estimate.needs(Toy("new", 20))
+    assert needs.measured and needs.memory_mb == 321 and 0 < needs.bytes < 5000
+    assert needs.seconds == pytest.approx(20 * 2000.5 / 10_010)  # both are near enough: their times over their costs
+    for number in range(8):
+        near = Toy(f"near{number}", 20)
+        store.save(near, Result({}), measured(3.0, near))
+    assert Estimate.of(store).seconds(Toy("new", 20)) == pytest.approx(3.0)
+    assert Estimate().seconds(Toy("new", 20)) == pytest.approx(DEFAULT_SECONDS + 20e6 / 8e9)
+
+
+def test_several_jobs_at_a_time_are_never_faster_than_the_longest_chain(store: Store) -> None:
+    known = Toy("known", 100)
+    store.save(known, Result({}), measured(60.0, known))
+    found = plan.plan([*chain("a", 4, 100), *chain("b", 2, 100)], store)
+    assert [found.minutes(n) for n in (1, 2, 3)] == pytest.approx([6, 4, 4])
+
+
+def test_the_table_says_which_times_are_guesses(store: Store) -> None:
+    text = str(plan.plan(chain("a", 2, 100), store))
+    assert text.splitlines()[0].split() == [
+        "job",
+        "planned",
+        "cached",
+        "missing",
+        "minutes",
+        "memory",
+        "MB",
+        "disk",
+        "MB",
+    ]
+    assert text.splitlines()[-1].split()[:4] == ["all", "2", "0", "2"] and "~" in text.splitlines()[1]
+
+
+def test_json_lists_every_missing_job_with_its_command(store: Store) -> None:
+    a = chain("a", 2, 100)
+    found = json.loads(json.dumps(plan.plan(a, store).json(lambda key: ["distilled-pruning", "run", key])))
+    assert found["total"]["missing"] == 2 and [row["kind"] for row in found["kinds"]] == ["toy"]
+    assert found["jobs"][1] == {
+        "key": a[1].key,
+        "kind": "toy",
+        "title": "toy a1",
+        "parents": [a[0].key],
+        "cost": 1e8,
+        "minutes": pytest.approx((DEFAULT_SECONDS + 1e8 / 8e9) / 60, abs=1e-4),
+        "memory_mb": DEFAULT_MEMORY_MB,
+        "disk_mb": 1.0,
+        "gpu": True,
+        "group": a[1].key,
+        "command": ["distilled-pruning", "run", a[1].key],
+    }
+
+
+def test_shards_cover_everything_once_and_share_the_work() -> None:
+    wanted = [job for name in "abcdef" for job in chain(name, 3, 10)[-1:]]
+    for count in (1, 2, 3, 6):
+        parts = [plan.shard(wanted, number, count) for number in range(1, count + 1)]
+        assert [job for part in parts for job in part] == wanted
+        assert {len(part) for part in parts} == {6 // count}
+    assert [len(plan.shard(wanted[:1], number, 3)) for number in (1, 2, 3)] == [0, 1, 0]
+    with pytest.raises(InputError, match="not 5/4"):
+        plan.shard(wanted, 5, 4)
+
+
+def test_ten_thousand_jobs_are_planned_within_five_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "fsync", lambda _: None)
+    store = Store(tmp_path / "store")
+    wanted = [job for number in range(1000) for job in chain(f"{number}-", 10)]
+    for job in wanted:
+        files = entry.pack(job.key, job.spec(), Result({}), {"kind": "toy", **measured(1.0, job)})
+        entry.write(store.folder(job.key), files)
+    wanted = [job for number in range(1000) for job in chain(f"{number}-", 10)]  # keys not yet computed
+    began = time.perf_counter()
+    found = plan.plan(wanted, store)
+    assert time.perf_counter() - began < 5
+    assert (found.total.cached, found.total.missing) == (10_000, 0)
+    assert len(jobs.graph(wanted)) == 10_000
