@@ -7,10 +7,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor, nn
 
-from . import scores
 from ..errors import InputError, unknown
-from .mask import Mask
 from ..models import prunable
+from ..training import seeded
+from . import scores
+from .mask import Mask
 
 __all__ = ["magnitude", "magnitude_layers", "random", "shuffled", "snip", "survivors", "synflow"]
 
@@ -136,26 +137,20 @@ def random(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, seed
     """
     mask = Mask.ones(net) if mask is None else mask
     left = survivors(mask.survivors, 1, fraction)
-    generator = _seeded("random mask", seed)
+    generator = seeded("random mask", seed)
     ranking = {name: torch.rand(kept.shape, generator=generator, dtype=torch.float64) for name, kept in mask.items()}
     return drop(ranking, mask, mask.survivors - left)
 
 
 def shuffled(mask: Mask, seed: int = 0) -> Mask:
     """Move the survivors of a mask to random places within their layers."""
-    generator = _seeded("shuffled mask", seed)
+    generator = seeded("shuffled mask", seed)
     return Mask(
         {
             name: kept.flatten()[torch.randperm(kept.numel(), generator=generator)].reshape(kept.shape)
             for name, kept in mask.items()
         }
     )
-
-
-def _seeded(*parts: object) -> torch.Generator:
-    from ..training import seeded
-
-    return seeded(*parts)
 
 
 def _target(total: int, count: int | None, sparsity: float | None) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
+from .. import training
 from ..errors import InputError, unknown
 from .criteria import magnitude, survivors
 from .mask import Mask
@@ -115,8 +116,6 @@ def _levels(
     test: Split | None,
     options: dict[str, Any],
 ) -> Iterator[Ticket]:
-    from .. import training
-
     if first:
         training.train(net, split, recipe, until=first, **options)
     if mask is not None:
