@@ -156,7 +156,7 @@ class Page:
         )
 
     def quote(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
-        """Write mean and interval over initialisations of a frame's column, in the matching rows of the first network."""
+        """Write mean and interval over initialisations of a column, in the matching rows of the first network."""
         values = tables.by_init(tables.first(self.frame(name), **where), column)
         return tables.quote([factor * value for value in values], digits)
 

@@ -1,0 +1,171 @@
+"""The command ``distilled-pruning``.
+
+Exit codes: 0 done, 1 a claim does not hold as expected or a job failed, 2 wrong input. A user's mistake is one sentence
+on standard error; with ``--json`` standard output holds JSON only. Each command imports what it needs, so that
+``--help`` is quick.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable, Sequence
+from typing import NoReturn
+
+from . import __version__
+from .errors import InputError
+
+DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
+EXAMPLES = """examples:
+  distilled-pruning plan s4-stability
+  distilled-pruning run s4-stability -p levels 3 -p ipc 2
+  distilled-pruning run all --budget 9m --jobs 2
+  distilled-pruning check --json
+
+exit codes: 0 done, 1 a claim or a job failed, 2 wrong input
+"""
+UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one sentence, without the usage text."""
+
+    def error(self, message: str) -> NoReturn:
+        """Leave with exit code 2."""
+        self.exit(WRONG, f"{self.prog}: {message} (see {self.prog} --help)\n")
+
+
+def seconds(text: str) -> float:
+    """Read a duration: a number with ``s``, ``m`` or ``h``, seconds by default."""
+    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    try:
+        value = float(number) * UNITS[unit]
+    except ValueError:
+        value = -1.0
+    if not 0 < value < float("inf"):
+        raise argparse.ArgumentTypeError(f"a duration reads 90s, 9m or 2h, not {text!r}")
+    return value
+
+
+def count(text: str) -> int:
+    """Read a number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
+    return int(text)
+
+
+def part(text: str) -> tuple[int, int]:
+    """Read a shard ``i/n``."""
+    number, _, total = text.partition("/")
+    if not (number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
+        raise argparse.ArgumentTypeError(f"a shard reads i/n with i from 1 to n, as 1/4, not {text!r}")
+    return int(number), int(total)
+
+
+def parser() -> Parser:
+    """Build the command line."""
+    root = Parser("distilled-pruning", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root.description = (
+        "Reproduce two papers on distilled pruning: train what is missing, judge the claims, build the book."
+    )
+    root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
+
+    def add(name: str, text: str) -> Parser:
+        return commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+
+    data = add("data", "list datasets, fetch them, or verify what is on this machine")
+    data.add_argument("action", choices=("list", "fetch", "verify"), help="what to do")
+    data.add_argument("names", nargs="*", metavar="DATASET", help="datasets; all of them by default for verify")
+    data.add_argument("--json", action="store_true", help="print JSON")
+
+    plan = add("plan", "say what a run would compute and what it would take")
+    targets(plan)
+    plan.add_argument("--json", action="store_true", help="list every missing job with its command, as JSON")
+
+    run = add("run", "compute what is missing; interrupt at will, it continues")
+    targets(run)
+    work(run)
+    run.add_argument("--shard", type=part, metavar="i/n", help="do only one of n equal parts of the work")
+
+    book = add("book", "compute what is missing, execute the notebooks, render the book")
+    book.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="pages to show; all of the contents by default")
+    book.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
+    work(book)
+    book.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+
+    check = add("check", "judge the claims on what the store holds; trains nothing")
+    targets(check)
+    check.add_argument("--recorded", action="store_true", help="judge the recorded results instead")
+    check.add_argument("--json", action="store_true", help="print the ledger as JSON")
+
+    record = add("record", "keep results of reduced or paper scale with the sources")
+    targets(record)
+
+    status = add("status", "say what the store holds, and for which figures")
+    targets(status)
+    status.add_argument("--json", action="store_true", help="print JSON")
+
+    verify = add("verify", "compare every result with its checksums; damaged ones are moved aside")
+    place(verify)
+
+    gc = add("gc", "remove what dead processes left; with targets, also all results that these do not need")
+    targets(gc)
+    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+    bench = add("bench", "measure how fast this machine trains")
+    bench.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    bench.add_argument("--json", action="store_true", help="print JSON")
+    return root
+
+
+def place(command: Parser) -> None:
+    """Add the option that names the store."""
+    command.add_argument("--store", metavar="DIR", help="folder of results; by default .store")
+
+
+def targets(command: Parser) -> None:
+    """Add the arguments that say what to work on and with which parameters."""
+    command.add_argument(
+        "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on; every notebook by default"
+    )
+    command.add_argument(
+        "-p", nargs=2, action="append", default=[], dest="pairs", metavar=("NAME", "VALUE"), help="change a parameter"
+    )
+    command.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
+    command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
+    place(command)
+
+
+def work(command: Parser) -> None:
+    """Add the options of a run."""
+    command.add_argument(
+        "--jobs", type=count, metavar="N", help="jobs side by side; by default one a core, or one a GPU"
+    )
+    command.add_argument("--budget", type=seconds, metavar="TIME", help="stop cleanly after so long, as 90s, 9m or 2h")
+
+
+def handler(name: str) -> Callable[[argparse.Namespace], int]:
+    """Find the function that does a command."""
+    from .study import commands
+
+    found: Callable[[argparse.Namespace], int] = getattr(commands, name)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do what the command line says and give the exit code."""
+    parsed = parser().parse_args(arguments)
+    try:
+        code = handler(parsed.command)(parsed)
+        sys.stdout.flush()
+        return code
+    except InputError as error:
+        print(f"distilled-pruning: {error}", file=sys.stderr)
+        return WRONG
+    except KeyboardInterrupt:
+        print("distilled-pruning: stopped; the same command continues", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        sys.stderr.close()
+        return DONE

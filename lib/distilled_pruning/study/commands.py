@@ -1,0 +1,224 @@
+"""What each command of :mod:`distilled_pruning.cli` does: from parsed arguments to an exit code."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from argparse import Namespace
+from typing import Any
+
+from ..errors import InputError
+from .ledger import Ledger, judge
+from .notebook import workers
+from .targets import Target, find, jobs_of, sections_of
+
+INTERRUPTED = 130
+
+
+def chosen(options: Namespace) -> list[Target]:
+    """Find the targets of a command; ``--store`` and ``--device`` are parameters like others."""
+    pairs = [(name, value) for name, value in options.pairs]
+    pairs += [(name, getattr(options, name)) for name in ("store", "device") if getattr(options, name)]
+    return find(options.targets, pairs, options.file)
+
+
+def one(targets: list[Target], name: str, default: str = "") -> str:
+    """Give a parameter that all targets share."""
+    values = {str(section.parameters.get(name, default)) for section in sections_of(targets)}
+    if len(values) > 1:
+        raise InputError(f"{name} differs between the targets ({', '.join(sorted(values))}): give one with --{name}")
+    return values.pop() if values else default
+
+
+def write(value: Any) -> None:
+    """Print JSON."""
+    print(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def plan(options: Namespace) -> int:
+    """Say what a run would compute."""
+    from .plan import plan as make
+
+    targets = chosen(options)
+    device = one(targets, "device", "auto")
+    found = make(jobs_of(targets), sections_of(targets)[0].store, device)
+    if options.json:
+        extra = [word for pair in options.pairs for word in ("-p", *pair)]
+        extra += ["-f", options.file] if options.file else []
+        extra += [
+            word
+            for name in ("store", "device")
+            if getattr(options, name)
+            for word in (f"--{name}", getattr(options, name))
+        ]
+        write(found.json(lambda key: ["distilled-pruning", "run", key, *extra]))
+    else:
+        side = options_jobs(None, device)
+        print(found)
+        print(f"about {found.minutes(side):.1f} minutes with {side} at a time")
+        for section in sections_of(targets):
+            print(f"{section.name}: {section.parameters.scale}")
+    return 0
+
+
+def options_jobs(given: int | None, device: str) -> int:
+    """Give the number of jobs side by side."""
+    return given or workers(device)
+
+
+def run(options: Namespace) -> int:
+    """Compute what is missing."""
+    from .plan import shard
+    from .runner import run as start
+
+    targets = chosen(options)
+    device = one(targets, "device", "auto")
+    jobs = jobs_of(targets)
+    if options.shard:
+        jobs = shard(jobs, *options.shard)
+    outcome = start(
+        jobs,
+        sections_of(targets)[0].store,
+        jobs_n=options_jobs(options.jobs, device),
+        budget=options.budget,
+        device=device,
+    )
+    if outcome.failed:
+        print(f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left", file=sys.stderr)
+    elif outcome.left:
+        print(
+            f"stopped ({outcome.stopped}), {len(outcome.left)} jobs are left: the same command continues",
+            file=sys.stderr,
+        )
+    elif outcome.done:
+        print(f"done: {len(outcome.done)} jobs in {outcome.seconds:.0f} s", file=sys.stderr)
+    else:
+        print(f"nothing to do: all {len(jobs)} results are in the store", file=sys.stderr)
+    return INTERRUPTED if outcome.stopped == "signal" else outcome.code
+
+
+def ledger(options: Namespace) -> Ledger:
+    """Judge the claims of the chosen notebooks, all of them when none is named."""
+    targets = chosen(options)
+    if options.recorded:
+        from . import record
+
+        return record.ledger(sections_of(targets), everything=not options.targets)
+    return judge(sections_of(targets), everything=not options.targets)
+
+
+def check(options: Namespace) -> int:
+    """Judge the claims."""
+    found = ledger(options)
+    rows = found.rows()
+    if options.json:
+        write({"claims": rows})
+    else:
+        width = max((len(row["id"]) for row in rows), default=0)
+        for row in rows:
+            value = f"  {row['this_run']}  (n = {row['n']})" if row["this_run"] else ""
+            print(f"{row['verdict']:<13} {row['id']:<{width}}{value}")
+        print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")
+    for problem in found.problems:
+        print(f"distilled-pruning: {problem}", file=sys.stderr)
+    return 1 if found.problems else 0
+
+
+def book(options: Namespace) -> int:
+    """Build the book."""
+    from .book import build
+    from .execution import BuildError
+    from .parameters import home
+
+    try:
+        page = build(
+            home(),
+            notebooks=options.notebooks or None,
+            preset=options.file,
+            jobs=options_jobs(options.jobs, options.device),
+            budget=options.budget,
+            device=options.device,
+        )
+    except BuildError as error:
+        print(f"distilled-pruning: {error}", file=sys.stderr)
+        return 1
+    print(page)
+    return 0
+
+
+def status(options: Namespace) -> int:
+    """Say what the store holds."""
+    from .upkeep import status as look
+
+    targets = chosen(options)
+    store = sections_of(targets)[0].store
+    wanted = {s.name: [job.key for job in s.graph] for s in sections_of(targets)}
+    found = look(store, wanted)
+    if options.json:
+        write({"store": str(store.root), **dataclasses.asdict(found)})
+        return 0
+    print(f"store {store.root}")
+    for kind, number in found.entries.items():
+        size, minutes = found.bytes[kind] / 1e6, found.seconds[kind] / 60
+        print(f"  {kind:<10} {number:>6} results  {size:>9.1f} MB  {minutes:>8.1f} min")
+    for name, (there, total) in found.figures.items():
+        print(f"  {name}: {there} of {total} results are there")
+    print(
+        f"  {found.unclaimed} belong to none of these; {found.checkpoints} jobs stopped half-way; "
+        f"{found.quarantined + len(found.damaged)} damaged"
+    )
+    return 0
+
+
+def verify(options: Namespace) -> int:
+    """Compare every result with its checksums."""
+    from .store import Store
+    from .upkeep import verify as look
+
+    wrong = look(Store(options.store))
+    for key, reason in wrong.items():
+        print(f"{key}: {reason}")
+    print(f"{len(wrong)} damaged" if wrong else "all results are whole")
+    return 1 if wrong else 0
+
+
+def gc(options: Namespace) -> int:
+    """Remove what nobody needs."""
+    from .upkeep import gc as clean
+
+    targets = chosen(options)
+    keep = [job.key for target in targets for job in target.jobs] if options.targets else None
+    found = clean(sections_of(targets)[0].store, keep, dry=options.dry_run)
+    verb = "would remove" if options.dry_run else "removed"
+    print(f"{verb} {len(found.entries)} results and {len(found.leftovers)} leftovers, {found.bytes / 1e6:.1f} MB")
+    return 0
+
+
+def data(options: Namespace) -> int:
+    """List, fetch or verify datasets."""
+    from . import datasets
+
+    return datasets.command(options.action, options.names, options.json)
+
+
+def bench(options: Namespace) -> int:
+    """Measure how fast this machine trains."""
+    from . import bench as measure
+
+    found = measure.training(options.device)
+    if options.json:
+        write(found)
+    else:
+        for name, value in found.items():
+            print(f"{name}: {value}")
+    return 0
+
+
+def record(options: Namespace) -> int:
+    """Keep results with the sources."""
+    from . import record as keep
+
+    for section in sections_of(chosen(options)):
+        print(keep.record(section))
+    return 0

@@ -1,0 +1,154 @@
+"""Figures: what they draw, that nothing is clipped, and that the same frame always gives the same picture."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+
+import matplotlib.text
+import numpy as np
+import pandas as pd
+import pytest
+from distilled_pruning.study import figures
+from distilled_pruning.study.display import png
+from distilled_pruning.study.figures import style
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+
+STAMP = "custom: live, ipc 2 · dataset digits, image_size 16, model convnet3, width 16, learning_rate 0.3, epochs 30"
+ROWS = (("dense", "", 0.0, 0.5), ("imp", "equal rate", 0.3, 0.3), ("distilled", "equal rate", 0.3, 0.2))
+GENTLE = ("distilled", "gentle rate", 0.1, 0.05)
+
+
+def frames(seeds: int = 3, models: tuple[str, ...] = ("convnet3",), every: bool = True) -> dict[str, pd.DataFrame]:
+    """Frames as the experiments give them, from a known parabola along each line."""
+    accuracy, lines, barriers = [], [], []
+    for model in models:
+        for method, setting, rate, height in (*ROWS, GENTLE):
+            for init in range(seeds):
+                for level in [0] if method == "dense" else range(1, 10) if every and init == 0 else [4, 9]:
+                    named = {"dataset": "digits", "model": model, "method": method, "setting": setting, "rate": rate}
+                    named |= {"level": level, "sparsity": 1 - 0.8**level, "init": init}
+                    seen = level * (43110 if method == "imp" else 9600)
+                    for order in range(2):
+                        accuracy.append(
+                            {
+                                **named,
+                                "order": order,
+                                "accuracy": 0.98 - 0.002 * level + 0.001 * init,
+                                "train_loss": 0.1,
+                            }
+                            | {"points": seen, "points_decoded": seen * (1 if method == "imp" else 4)}
+                        )
+                    if level in (0, 4, 9):
+                        rise = height * (1 + 0.1 * init)
+                        alphas = np.linspace(0, 1, 11)
+                        loss = 0.1 + 4 * rise * alphas * (1 - alphas)
+                        lines += [
+                            {**named, "pair": "0-1", "alpha": a, "loss": x, "accuracy": 1 - x / 4, "split": "train"}
+                            for a, x in zip(alphas, loss, strict=True)
+                        ]
+                        barriers.append(
+                            {**named, "pair": "0-1", "barrier": rise, "error_rise": rise / 4, "collapsed": False}
+                        )
+    return {"fig2": pd.DataFrame(accuracy), "fig3": pd.DataFrame(lines), "barriers": pd.DataFrame(barriers)}
+
+
+DRAWN: dict[str, tuple[str, Callable[..., Figure]]] = {
+    "fig2": ("fig2", figures.fig2),
+    "fig3": ("fig3", figures.fig3),
+    "fig3_surfaces": ("fig3", figures.fig3_surfaces),
+    "barriers": ("barriers", figures.barriers),
+}
+
+
+def texts(figure: Figure) -> list[matplotlib.text.Text]:
+    """All texts that show."""
+    found = figure.findobj(matplotlib.text.Text)
+    return [text for text in found if text.get_text() and text.get_visible()]  # type: ignore[attr-defined]
+
+
+def fits(figure: Figure) -> bool:
+    """Whether nothing that is drawn reaches over the figure's edge."""
+    drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
+    width, height = figure.get_size_inches()
+    return bool(drawn.x0 > -0.01 and drawn.y0 > -0.01 and drawn.x1 < width + 0.01 and drawn.y1 < height + 0.01)
+
+
+@pytest.mark.parametrize(
+    ("name", "models"),
+    [
+        *((name, ("convnet3",)) for name in DRAWN),
+        ("fig2", ("convnet3", "resnet10")),
+        ("fig3", ("convnet3", "resnet10")),
+    ],
+)
+def test_figures_are_stamped_legible_and_not_blank(name: str, models: tuple[str, ...]) -> None:
+    frame, draw = DRAWN[name]
+    figure = draw(frames(models=models)[frame], STAMP)
+    picture = np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
+    assert (picture == 255).all(axis=2).mean() < 0.97, "blank"
+    assert picture[0, 0].tolist() == [255, 255, 255], "no opaque ground: axis labels vanish in dark mode"
+    written = " ".join(" ".join(text.get_text() for text in texts(figure)).split())
+    assert STAMP in written and "3 initialisations" in written
+    assert fits(figure)
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_a_figure_without_results_says_so(name: str) -> None:
+    frame, draw = DRAWN[name]
+    figure = draw(frames()[frame].iloc[:0], STAMP)
+    assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_one_initialisation_gives_a_figure_without_interval(name: str) -> None:
+    frame, draw = DRAWN[name]
+    assert "1 initialisation" in " ".join(text.get_text() for text in texts(draw(frames(seeds=1)[frame], STAMP)))
+
+
+def test_the_line_drawn_is_the_mean_over_initialisations() -> None:
+    figure = figures.fig3(frames()["fig3"], STAMP)
+    dense = next(line for line in figure.axes[0].lines if line.get_linestyle() == "--")
+    alphas = np.linspace(0, 1, 11)
+    expected = 0.1 + 4 * 0.5 * np.mean([1.0, 1.1, 1.2]) * alphas * (1 - alphas)
+    np.testing.assert_allclose(np.asarray(dense.get_ydata(), dtype=float), expected, rtol=1e-12)
+
+
+def test_a_collapsed_ticket_is_not_drawn() -> None:
+    frame = frames()["barriers"]
+    frame.loc[frame["method"] == "imp", "collapsed"] = True
+    names = [text.get_text() for text in figures.barriers(frame, STAMP).legends[0].get_texts()]
+    assert "IMP" not in names and "Dense" in names
+
+
+def test_retrainings_of_one_initialisation_are_no_evidence_of_their_own() -> None:
+    frame, _ = style.with_series(frames(seeds=3)["fig2"])
+    found = style.per_init(frame[frame["level"] == 9], ["accuracy"], ["level"])
+    assert (found.groupby("series").size() == 3).all()
+
+
+def test_decoded_images_get_a_line_of_their_own_where_they_differ() -> None:
+    legend = figures.fig2(frames()["fig2"], STAMP).axes[1].get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["IMP", "Distilled", "Distilled, decoded images"]
+
+
+def test_the_same_frame_gives_the_same_bytes() -> None:
+    assert png(figures.barriers(frames()["barriers"], STAMP)) == png(figures.barriers(frames()["barriers"], STAMP))
+
+
+def test_every_method_has_a_name_and_a_colour_of_its_own() -> None:
+    from distilled_pruning import catalog
+
+    assert set(style.NAMES) == set(style.COLOURS) == set(catalog.METHODS)
+    assert len(set(style.COLOURS.values())) == len(set(style.NAMES.values())) == len(catalog.METHODS)
+
+
+def test_the_algorithm_names_its_numbers() -> None:
+    figure = figures.fig1(ipc=7, fraction=0.3, levels=5)
+    png(figure)
+    written = [text.get_text() for text in texts(figure)]
+    assert {"7 images per class", "smallest 30 % of weights", "inner loop, 5 rounds"} <= set(written)
+    assert fits(figure)
