@@ -45,7 +45,8 @@ def distance(real: Sequence[Tensor], synthetic: Sequence[Tensor], metric: str) -
 def matched(net: nn.Module, metric: str) -> dict[str, nn.Parameter]:
     """List the weights whose gradients are matched: of convolutions (IDC), with cosine also of linear layers (DC)."""
     kinds = (nn.Conv2d, nn.Linear) if metric == "cosine" else (nn.Conv2d,)
-    return {f"{name}.weight": module.weight for name, module in net.named_modules() if isinstance(module, kinds)}
+    names = {f"{name}.weight" for name, module in net.named_modules() if isinstance(module, kinds)}
+    return {name: parameter for name, parameter in net.named_parameters() if name in names}
 
 
 def gradients(
@@ -114,7 +115,8 @@ class _Trainer:
         for _ in range(settings.train_steps):
             chosen = self._next(batch, len(labels))
             inputs = problem.split.normalised(chosen) if decoded is None else decoded[chosen]
-            self.step(*pipeline(inputs, labels[chosen], self.generator), True)
+            inputs, targets = pipeline(inputs, labels[chosen], self.generator)
+            self.step(inputs, targets, True)
 
 
 class _Matcher:
