@@ -2,7 +2,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-JOBS ?= 2
+JOBS ?=
 UV_VERSION := 0.13.8
 
 SHELL := /bin/bash
@@ -25,13 +25,13 @@ help: ## Show this list
 setup: $(STAMP) ## Create .venv with the exact packages of requirements.lock
 
 book: $(STAMP) ## Train what is missing, execute the notebooks, render _build/html/index.html
-	@$(BIN)/distilled-pruning book --jobs $(JOBS)
+	@$(BIN)/distilled-pruning book $(if $(JOBS),--jobs $(JOBS))
 
 test: lint ## Lint, check types and run the tests (slow ones excepted)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
 check: $(STAMP) ## Train what the claims need, then judge them: exit 1 when one no longer holds
-	@$(BIN)/distilled-pruning run --jobs $(JOBS)
+	@$(BIN)/distilled-pruning run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/distilled-pruning check
 
 serve: $(STAMP) ## Open the book at 127.0.0.1 (PORT=8000)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,12 +15,10 @@ from torch import Tensor, nn
 
 from .. import connectivity, data, distillation, models, pruning, training
 from ..errors import InputError, Interrupted
+from .attempt import Context
 from .jobs import Data, Job, Network
 from .kinds import Connect, Distill, Prune, Source, Train
 from .store import Result
-
-if TYPE_CHECKING:
-    from .runner import Context
 
 CHECKPOINT_SECONDS = 20.0
 
