@@ -81,12 +81,18 @@ class Split:
             raise InputError(f"a subset needs {self.classes} (one a class) to {len(self)} images, not {n}")
         generator = torch.Generator().manual_seed(seed)
         labels = self.labels.cpu()
-        order = torch.randperm(len(labels), generator=generator)
-        members = [order[labels[order] == label] for label in range(self.classes)]
-        ranks = [(torch.arange(len(found)) + 0.5) / max(1, len(found)) for found in members]
-        first = torch.cat([torch.arange(len(found)) > 0 for found in members])
-        by_rank = torch.argsort(first.double() * 2 + torch.cat(ranks).double(), stable=True)
-        return self.take(torch.cat(members)[by_rank[:n]].sort().values.to(self.labels.device))
+        exact = labels.bincount(minlength=self.classes).double() * n / len(labels)
+        quota = exact.long().clamp(min=1)
+        missing = n - int(quota.sum())
+        if missing > 0:
+            quota[(exact - quota).argsort(descending=True, stable=True)[:missing]] += 1
+        elif missing < 0:
+            quota[quota.argsort(descending=True, stable=True)[:-missing]] -= 1
+        chosen = []
+        for label, count in enumerate(quota.tolist()):
+            members = (labels == label).nonzero().flatten()
+            chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
+        return self.take(torch.cat(chosen).sort().values.to(self.labels.device))
 
 
 @dataclass(frozen=True, eq=False)

@@ -194,5 +194,5 @@ class Tickets:
             self.ticket(row, seed, level, b),
             alphas=p.alphas,
             split=split,
-            images=min(p.get("line_images", 0), self.data.images) % self.data.images,
+            images=p.get("line_images", 0),
         )

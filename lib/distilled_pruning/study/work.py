@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from .. import connectivity, data, distillation, models, pruning, training
 from ..errors import InputError, Interrupted
 from .attempt import Context
+from .entry import Result
 from .jobs import Data, Job, Network
 from .kinds import Connect, Distill, Prune, Source, Train
-from .store import Result
 
 CHECKPOINT_SECONDS = 20.0
 
