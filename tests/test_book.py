@@ -311,9 +311,9 @@ def browser() -> Iterator[Browser]:
 
 
 def html_pages(index: Path) -> list[Path]:
-    """List the pages of a book."""
+    """List the pages of a book, without the first, which only leads on."""
     found = [path for path in index.parent.rglob("*.html") if "_static" not in path.parts]
-    return sorted(path for path in found if path.name not in ("genindex.html", "search.html"))
+    return sorted(path for path in found if path.name not in ("index.html", "genindex.html", "search.html"))
 
 
 def watched(browser: Browser, width: int, scheme: Any) -> tuple[Page, list[str]]:
@@ -339,6 +339,15 @@ def opened(page: Page, path: Path) -> None:
     page.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise : null")
 
 
+def test_the_first_page_leads_into_the_book(index: Path, browser: Browser) -> None:
+    """Opening ``index.html`` shows the welcome page."""
+    page, troubles = watched(browser, 1280, "light")
+    page.goto(index.as_uri())
+    page.wait_for_url("**/book/welcome.html", wait_until="load")
+    assert page.locator("h1").inner_text().startswith("Distilled pruning")
+    assert not troubles
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_is_complete(index: Path, browser: Browser, width: int, scheme: str) -> None:
@@ -346,8 +355,6 @@ def test_every_page_is_complete(index: Path, browser: Browser, width: int, schem
     page, troubles = watched(browser, width, scheme)
     for path in html_pages(index):
         opened(page, path)
-        if path == index and page.url != path.as_uri():
-            continue
         name = f"{path.name} at {width} px, {scheme}"
         assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, f"{name} overflows"
         broken = page.evaluate("[...document.images].filter(i => !i.complete || !i.naturalWidth).map(i => i.src)")
