@@ -1,0 +1,156 @@
+"""Recording: promote the small results behind a figure from a store to ``results/``, where git keeps them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..errors import InputError
+from .entry import ARRAYS, METRICS, PROVENANCE, SPEC, Damaged, dump, read_json, sha256
+from .jobs import graph
+from .recorded import FRAMES, INDEX, SCALES, Record, Recorded, index
+
+if TYPE_CHECKING:
+    from .jobs import Job
+    from .store import Store
+
+ARRAY_BYTES = 64 * 1024
+TOTAL_BYTES = 25_000_000
+ALWAYS = ("distill", "prune")
+
+
+def record(
+    figure: str,
+    scale: str,
+    parameters: Mapping[str, Any],
+    jobs: Sequence[Job],
+    store: Store,
+    root: str | Path,
+    *,
+    stated: str | None = None,
+    frame: Mapping[str, Sequence[Any]] | None = None,
+    array_bytes: int = ARRAY_BYTES,
+    always: Sequence[str] = ALWAYS,
+    total_bytes: int = TOTAL_BYTES,
+) -> Record:
+    """Promote the results behind a figure; recording the same figure, scale and parameters again replaces them.
+
+    Metrics of everything the figure was made from go along, arrays only where they are small.
+
+    Args:
+        figure: Name of the experiment.
+        scale: The stamp that follows from the parameters.
+        parameters: Those that decide results.
+        jobs: The jobs whose results the figure shows, in the experiment's order.
+        store: Where they are.
+        root: The folder of recorded results.
+        stated: The scale the user said it is.
+        frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
+        array_bytes: Largest arrays to keep, in bytes of one result.
+        always: Kinds whose arrays are kept whatever their size: masks and distilled images.
+        total_bytes: Largest size of the whole folder.
+
+    Returns:
+        The entry of the index.
+
+    Raises:
+        InputError: The scale is live or not the stated one, results are missing, were made by code that is not
+            committed, or the folder would grow too large; nothing is written.
+    """
+    if stated is not None and stated != scale:
+        raise InputError(f"these parameters are {scale!r}, not {stated!r}: give those of the preset, unchanged")
+    if scale not in SCALES:
+        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
+    missing = [job for job in jobs if store.metrics(job.key) is None]
+    if missing:
+        raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first")
+    recorded = Recorded(root)
+    files: dict[Path, bytes] = {}
+    code: dict[str, str] = {}
+    data: dict[str, str] = {}
+    needed: set[str] = set()
+    seconds = 0.0
+    for job in graph(list(jobs)):
+        if not store.folder(job.key).is_dir():
+            continue  # its children were copied here without it
+        entry = store.entry(job.key)
+        try:
+            parts = {name: entry.content(name) for name in (SPEC, METRICS, PROVENANCE)}
+            provenance = entry.provenance()
+            for name in (SPEC, METRICS):
+                entry.sealed(name, provenance)
+        except Damaged as damage:
+            raise InputError(f"the result {job.key} is damaged ({damage}): run {figure} again") from damage
+        if provenance.get("commit") is None or provenance.get("dirty"):
+            raise InputError(
+                f"the result {job.key} ({job.title}) was made by code that is not committed: commit, "
+                "and run it from a clean checkout, as in a git worktree"
+            )
+        code[provenance["commit"]] = provenance["tree"]
+        data.update(digests(read_json(parts[SPEC], SPEC)))
+        seconds += provenance["seconds"]
+        needed.update((job.key, *provenance["parents"]))
+        whole = {name.removesuffix(".json"): read_json(content, name) for name, content in parts.items()}
+        files[recorded.path(job.key)] = dump(whole)
+        size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
+        if size and (size <= array_bytes or job.kind in always):
+            files[recorded.path(job.key, ".safetensors")] = entry.sealed(ARRAYS, provenance)
+    framed: tuple[str, str] | tuple[()] = ()
+    if frame is not None:
+        content = dump({name: list(values) for name, values in frame.items()})
+        name = f"{figure}-{scale}-{sha256(dump(dict(parameters)))[:8]}.json"
+        framed, files[recorded.root / FRAMES / name] = (name, sha256(content)), content
+    keys = tuple(job.key for job in jobs)
+    new = Record(figure, scale, dict(parameters), keys, dict(sorted(data.items())), framed, code, round(seconds, 1))
+    records = [old for old in recorded.records() if old.name != new.name] + [new]
+    files[recorded.root / INDEX] = index(records)
+    stale = orphans(recorded, records, needed)
+    size = sum(map(len, files.values())) + sum(
+        path.stat().st_size for path in recorded.root.rglob("*") if path.is_file() and path not in {*files, *stale}
+    )
+    if size > total_bytes:
+        raise InputError(
+            f"recorded results would take {size / 1e6:.1f} MB, more than {total_bytes / 1e6:.0f} MB: "
+            "record fewer seeds or arrays"
+        )
+    for path, content in files.items():
+        replace(path, content)
+    for path in stale:
+        path.unlink()
+    return new
+
+
+def digests(spec: Any) -> Iterator[tuple[str, str]]:
+    """List the datasets a spec names, each with its digest; one that is only a file goes by its digest."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("digest"), str):
+            yield str(spec.get("name", spec["digest"][:8])), spec["digest"]
+        for value in spec.values():
+            yield from digests(value)
+    elif isinstance(spec, list):
+        for value in spec:
+            yield from digests(value)
+
+
+def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
+    """List files in the folder that no record needs any more, nor any result about to be written."""
+    needed = needed | recorded.closure({*needed, *(key for record in records for key in record.keys)})
+    frames = {record.frame[0] for record in records if record.frame}
+    found = [
+        path
+        for key in recorded
+        if key not in needed
+        for path in (recorded.path(key), recorded.path(key, ".safetensors"))
+    ]
+    found += [path for path in (recorded.root / FRAMES).glob("*.json") if path.name not in frames]
+    return [path for path in found if path.exists()]
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)

@@ -1,0 +1,205 @@
+"""Recorded results: what is kept in git, read without PyTorch, without data, and without computing a key.
+
+Layout of ``results/``::
+
+    index.json              figure, scale and parameters to keys; see :class:`Record`
+    KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them
+    KEY[:2]/KEY.safetensors its arrays, where they are small
+    frames/NAME.json        the tidy frame behind a figure, by column
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import InputError
+from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, dump, read_json, sha256, unpack_arrays, unsealed
+from .keys import checked, is_key, key_of
+
+INDEX, FRAMES = "index.json", "frames"
+SCALES = ("reduced", "paper")
+
+
+@dataclass(frozen=True)
+class Record:
+    """One figure recorded under one set of parameters.
+
+    Attributes:
+        figure: Name of the experiment.
+        scale: ``"reduced"`` or ``"paper"``.
+        parameters: Those that decide results.
+        keys: Keys of the results it shows, in the experiment's order.
+        data: Name of every dataset behind it, to the digest of its source.
+        frame: File of its tidy frame under ``frames/``, and the SHA-256 of that; empty where none was given.
+        code: Commits it was computed at, each with the tree hash of ``lib/``.
+        seconds: Computing time behind it, of all results it was made from.
+    """
+
+    figure: str
+    scale: str
+    parameters: dict[str, Any]
+    keys: tuple[str, ...]
+    data: dict[str, str]
+    frame: tuple[str, str] | tuple[()]
+    code: dict[str, str]
+    seconds: float
+
+    @property
+    def name(self) -> tuple[str, str, str]:
+        """What distinguishes records: figure, scale and parameters."""
+        return self.figure, self.scale, json.dumps(self.parameters, sort_keys=True)
+
+    def differing(self, digests: Mapping[str, str]) -> list[str]:
+        """Name the datasets whose source here has another digest than the one recorded."""
+        return [name for name, digest in self.data.items() if digests.get(name, digest) != digest]
+
+
+class Recorded:
+    """A folder of recorded results."""
+
+    def __init__(self, root: str | Path) -> None:
+        """Name the folder, ``results/`` of the repository; nothing is read yet."""
+        self.root = Path(root)
+
+    @classmethod
+    def serving(cls, root: str | Path, scale: str) -> Recorded | None:
+        """Give what may stand in for missing results at a scale: nothing at live, which always computes for itself."""
+        based_on = scale.removeprefix("custom: ").split(",")[0]
+        return cls(root) if based_on in SCALES else None
+
+    def records(self, figure: str | None = None, scale: str | None = None) -> list[Record]:
+        """List what is recorded, paper scale first.
+
+        Raises:
+            InputError: The index cannot be read.
+        """
+        path = self.root / INDEX
+        if not path.exists():
+            return []
+        try:
+            rows = json.loads(path.read_bytes())["records"]
+            found = [Record(**{**row, "keys": tuple(row["keys"]), "frame": tuple(row["frame"])}) for row in rows]
+        except (ValueError, TypeError, KeyError) as error:
+            raise InputError(f"{path} is not an index of recorded results ({error}): restore it from git") from error
+        wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
+        return sorted(wanted, key=lambda record: -SCALES.index(record.scale) if record.scale in SCALES else 1)
+
+    def frame(self, record: Record) -> dict[str, list[Any]]:
+        """Read the tidy frame behind a figure, by column.
+
+        Raises:
+            InputError: It was not recorded, or is damaged.
+        """
+        if not record.frame:
+            raise InputError(f"no frame was recorded for {record.figure} at {record.scale} scale: record it again")
+        name, digest = record.frame
+        path = self.root / FRAMES / Path(name).name
+        if not path.is_file() or sha256(path.read_bytes()) != digest:
+            raise InputError(f"{path} is missing or damaged: restore it from git")
+        return read_json(path.read_bytes(), name)
+
+    def __iter__(self) -> Iterator[str]:
+        """List the keys of all entries, sorted."""
+        yield from sorted(path.stem for path in self.root.glob("??/*.json") if is_key(path.stem))
+
+    def path(self, key: str, suffix: str = ".json") -> Path:
+        """Where a file of an entry is or would be."""
+        return self.root / checked(key)[:2] / f"{key}{suffix}"
+
+    def read(self, key: str) -> dict[str, Any]:
+        """Read spec, metrics and provenance of an entry, checked against each other.
+
+        Raises:
+            Damaged: They contradict each other, or there is no such entry.
+        """
+        try:
+            found = read_json(self.path(key).read_bytes(), self.path(key).name)
+        except OSError as error:
+            raise Damaged(f"{self.path(key)} cannot be read ({error.strerror})") from error
+        provenance = unsealed(found.get("provenance", {}))
+        for name, part in ((SPEC, "spec"), (METRICS, "metrics")):
+            if sha256(dump(found.get(part))) != provenance["files"][name]["sha256"]:
+                raise Damaged(f"{part} does not match its checksum")
+        if provenance.get("key") != key or key_of(found["spec"]) != key:
+            raise Damaged("the spec belongs to another key")
+        return {**found, "provenance": provenance}
+
+    def arrays(self, key: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
+        """Read an entry's arrays, checked.
+
+        Raises:
+            Damaged: They were left out, or do not match their checksum.
+        """
+        if ARRAYS not in provenance["files"]:
+            return {}
+        path = self.path(key, ".safetensors")
+        content = path.read_bytes() if path.is_file() else b""
+        if sha256(content) != provenance["files"][ARRAYS]["sha256"]:
+            raise Damaged(f"{path.name} was left out or does not match its checksum")
+        return unpack_arrays(content)
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        """Read the metrics behind a key, ``None`` where there are none."""
+        return self.read(key)["metrics"] if self.path(key).exists() else None
+
+    def load(self, key: str) -> Result:
+        """Read a complete result.
+
+        Raises:
+            Damaged: It is not there, not complete, or contradicts itself.
+        """
+        found = self.read(key)
+        return Result(found["metrics"], self.arrays(key, found["provenance"]))
+
+    def has(self, key: str) -> bool:
+        """Whether a complete, undamaged result is there: one whose arrays were left out serves no other job."""
+        if not self.path(key).exists():
+            return False
+        try:
+            self.load(key)
+        except Damaged:
+            return False
+        return True
+
+    def verify(self) -> dict[str, str]:
+        """Check everything: entries, frames, and that the index names nothing that is not there.
+
+        Returns:
+            Key or file name to what is wrong with it; arrays that were left out are not wrong.
+        """
+        wrong = {}
+        for key in self:
+            try:
+                provenance = self.read(key)["provenance"]
+                if self.path(key, ".safetensors").exists():
+                    self.arrays(key, provenance)
+            except Damaged as damage:
+                wrong[key] = str(damage)
+        for record in self.records():
+            wrong.update({key: f"{record.figure} names it" for key in record.keys if not self.path(key).exists()})
+            if record.frame:
+                try:
+                    self.frame(record)
+                except InputError as error:
+                    wrong[record.frame[0]] = str(error)
+        return wrong
+
+    def closure(self, keys: Iterable[str]) -> set[str]:
+        """Give keys together with those of all recorded results they were made from."""
+        found: set[str] = set()
+        stack = list(keys)
+        while stack:
+            key = stack.pop()
+            if key not in found and self.path(key).exists():
+                found.add(key)
+                stack.extend(self.read(key)["provenance"]["parents"])
+        return found
+
+
+def index(records: Iterable[Record]) -> bytes:
+    """Write the index, sorted, so that recording the same again changes nothing."""
+    return dump({"records": [asdict(record) for record in sorted(records, key=lambda record: record.name)]})

@@ -1,0 +1,218 @@
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distilled_pruning.errors import InputError
+from distilled_pruning.study import provenance
+from distilled_pruning.study.entry import Damaged, Result
+from distilled_pruning.study.record import digests, record
+from distilled_pruning.study.recorded import Record, Recorded
+from distilled_pruning.study.runner import run
+from distilled_pruning.study.store import Store
+from toyjobs import Toy, chain, perform
+
+COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 2.0}
+SMALL, LARGE = np.arange(4.0), np.zeros(100_000)
+JOBS = chain("a", 3)
+PARAMETERS = {"dataset": "cifar10", "levels": 3, "fraction": 0.2}
+FRAME = {"level": [0, 1], "barrier": [0.25, math.inf], "method": ["imp", ""], "collapsed": [True, False]}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "store")
+    store.prepare()
+    for job, array in zip(JOBS, (SMALL, LARGE, SMALL), strict=True):
+        store.save(job, Result({"x": 0.1, "n": float("nan")}, {"w": array}), COMMITTED)
+    return store
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return tmp_path / "results"
+
+
+def keep(store: Store, root: Path, jobs: list[Toy] = JOBS[-1:], **changes: Any) -> Record:
+    wanted: dict[str, Any] = {"figure": "fig3", "scale": "paper", "parameters": PARAMETERS, "frame": FRAME}
+    return record(jobs=jobs, store=store, root=root, **{**wanted, **changes})
+
+
+def files(root: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(root)): path.read_bytes() for path in sorted(root.rglob("*")) if path.is_file()}
+
+
+def test_keeps_metrics_of_everything_and_small_arrays(store: Store, root: Path) -> None:
+    kept = keep(store, root, stated="paper")
+    assert (kept.figure, kept.scale, kept.parameters) == ("fig3", "paper", PARAMETERS)
+    assert (kept.keys, kept.code, kept.seconds) == ((JOBS[2].key,), {"c" * 40: "d" * 40}, 6.0)
+    recorded = Recorded(root)
+    assert sorted(recorded) == sorted(job.key for job in JOBS)
+    assert recorded.records("fig3", "paper") == [kept] and recorded.records("fig2") == []
+    assert json.dumps(recorded.metrics(JOBS[1].key)) == '{"x": 0.1, "n": NaN}'
+    assert recorded.frame(kept) == FRAME
+    assert recorded.read(JOBS[0].key)["provenance"]["commit"] == "c" * 40
+    assert recorded.verify() == {}
+    assert sum(map(len, files(root).values())) < 10_000
+
+
+def test_only_complete_results_serve_other_jobs(store: Store, root: Path) -> None:
+    keep(store, root)
+    recorded = Recorded(root)
+    assert [recorded.has(job.key) for job in JOBS] == [True, False, True]
+    assert recorded.load(JOBS[0].key).arrays["w"].tolist() == SMALL.tolist()
+    with pytest.raises(Damaged, match="left out"):
+        recorded.load(JOBS[1].key)
+    assert recorded.metrics(JOBS[1].key) is not None and recorded.metrics(Toy("absent").key) is None
+
+
+def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root: Path) -> None:
+    parent = Toy("a0", 2)
+    child = Toy("child", 1, (parent,))
+    alone = Store(tmp_path / "alone" / "store")
+    alone.root.parent.mkdir()
+    run([child], alone, perform=perform)
+    recorded = Store(tmp_path / "recorded")
+    recorded.prepare()
+    recorded.save(parent, alone.load(parent.key), COMMITTED)
+    keep(recorded, root, [parent])
+    for scale, done in (("paper", 1), ("custom: reduced, epochs 3", 1), ("live", 2), ("custom: live, ipc 2", 2)):
+        store = Store(tmp_path / scale / "store", fallback=Recorded.serving(root, scale))
+        store.root.parent.mkdir(parents=True)
+        assert len(run([child], store, perform=perform).done) == done
+        assert store.load(child.key).metrics == alone.load(child.key).metrics
+
+
+def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path) -> None:
+    keep(store, root, always=("toy",))
+    assert all(Recorded(root).has(job.key) for job in JOBS)
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        ({"scale": "live"}, "'live' are not recorded"),
+        ({"scale": "custom: paper, epochs 3"}, "are not recorded: choose one of reduced, paper"),
+        ({"stated": "reduced"}, "'paper', not 'reduced'"),
+        ({"jobs": [*JOBS, Toy("absent")]}, "1 of 4 results behind fig3 are missing"),
+        ({"total_bytes": 2000}, "more than 0 MB"),
+    ],
+)
+def test_refuses_with_one_sentence_and_writes_nothing(
+    store: Store, root: Path, changes: dict[str, Any], sentence: str
+) -> None:
+    with pytest.raises(InputError, match=sentence):
+        keep(store, root, **changes)
+    assert not root.exists()
+
+
+@pytest.mark.parametrize("made", [{**COMMITTED, "dirty": True}, {**COMMITTED, "commit": None, "tree": None}])
+def test_refuses_what_uncommitted_code_made(store: Store, root: Path, made: dict[str, Any]) -> None:
+    parent = Toy("parent")
+    child = Toy("child", needs=(parent,))
+    store.save(parent, Result({}), made)
+    store.save(child, Result({}), COMMITTED)
+    with pytest.raises(InputError, match=r"toy parent\) was made by code that is not committed"):
+        keep(store, root, [child])
+    assert not root.exists()
+
+
+def test_recording_again_changes_nothing_and_less_removes_the_rest(store: Store, root: Path) -> None:
+    keep(store, root)
+    before = files(root)
+    keep(store, root)
+    assert files(root) == before
+    keep(store, root, figure="fig2", jobs=JOBS[:1], frame=None)
+    assert len(Recorded(root).records()) == 2
+    keep(store, root, jobs=JOBS[:1])
+    assert list(Recorded(root)) == [JOBS[0].key]
+    assert Recorded(root).verify() == {}
+
+
+def test_the_same_figure_under_other_parameters_stands_beside(store: Store, root: Path) -> None:
+    keep(store, root, scale="reduced")
+    keep(store, root, parameters={**PARAMETERS, "dataset": "cifar100"})
+    keep(store, root)
+    found = Recorded(root).records("fig3")
+    assert [kept.scale for kept in found] == ["paper", "paper", "reduced"]
+    assert {kept.parameters["dataset"] for kept in found} == {"cifar10", "cifar100"}
+    assert len({kept.frame for kept in found}) == 3
+
+
+@pytest.mark.parametrize("part", ["metrics", "spec", "provenance", "arrays", "frame", "gone"])
+def test_verify_sees_damage(store: Store, root: Path, part: str) -> None:
+    kept = keep(store, root)
+    recorded = Recorded(root)
+    key = JOBS[2].key
+    path = recorded.path(key)
+    if part == "arrays":
+        path.with_suffix(".safetensors").write_bytes(b"other")
+    elif part == "frame":
+        key = kept.frame[0]
+        (root / "frames" / key).write_text("{}")
+    elif part == "gone":
+        path.unlink()
+    else:
+        whole = json.loads(path.read_text())
+        whole[part]["more"] = 1
+        path.write_text(json.dumps(whole))
+    assert list(recorded.verify()) == [key]
+    assert not recorded.has(JOBS[2].key) or part == "frame"
+
+
+def test_a_differing_digest_is_named(store: Store, root: Path) -> None:
+    spec = {"fields": {"data": {"name": "cifar10", "digest": "a" * 8}, "source": [{"digest": "b" * 64}]}}
+    assert dict(digests(spec)) == {"cifar10": "a" * 8, "b" * 8: "b" * 64}
+    kept = Record("fig3", "paper", {}, (), {"cifar10": "a" * 8}, (), {}, 0.0)
+    assert kept.differing({"cifar10": "other"}) == ["cifar10"]
+    assert kept.differing({"cifar10": "a" * 8}) == kept.differing({}) == []
+
+
+def test_reading_needs_neither_pytorch_nor_keys(store: Store, root: Path) -> None:
+    keep(store, root)
+    code = f"""
+import sys
+from distilled_pruning.study.recorded import Recorded
+recorded = Recorded({str(root)!r})
+(record,) = recorded.records("fig3")
+assert recorded.frame(record)["barrier"][0] == 0.25 and recorded.metrics(record.keys[0])["x"] == 0.1
+sys.exit(bool({{"torch", "pandas", "distilled_pruning.study.jobs"}} & sys.modules.keys()))
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_broken_index_is_one_sentence(root: Path) -> None:
+    root.mkdir()
+    (root / "index.json").write_text("{")
+    with pytest.raises(InputError, match="restore it from git"):
+        Recorded(root).records()
+
+
+def test_provenance_names_code_versions_and_circumstances() -> None:
+    found = provenance.Meter().provenance("cpu", 1)
+    assert found["versions"].keys() >= {"python", "numpy", "torch", "distilled-pruning"}
+    assert found["threads"] == 1 and 0 <= found["seconds"] < 1 and 10 < found["memory_mb"] < 10_000
+    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode == 0:
+        assert found["commit"] == provenance.git("rev-parse", "HEAD")
+        assert len(found["tree"]) == 40 and isinstance(found["dirty"], bool)
+
+
+def test_peak_memory_is_that_of_one_job() -> None:
+    meter = provenance.Meter()
+    large = np.ones(40_000_000, dtype=np.uint8)
+    del large
+    first = meter.provenance("cpu", 1)["memory_mb"]
+    second = provenance.Meter().provenance("cpu", 1)["memory_mb"]
+    assert first - second > 30
+
+
+def test_code_outside_its_repository_has_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
+    assert provenance.code.__wrapped__() == {"commit": None, "tree": None, "dirty": None}
