@@ -207,8 +207,6 @@ def build(
             raise InputError(f"depth of the network must be at least 1, not {depth}")
     elif depth is not None:
         raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
-    if name.startswith("resnet") and norm in ("instance", "group") and size < 2 * minimum:
-        raise InputError(f"{norm} norm would see maps of one pixel at {size} px: use at least {2 * minimum} px")
     with torch.device("meta"):
         net = make(width, size, channels, classes, norm, **options)
     return initialise(net.to_empty(device="cpu"), seed, init)
@@ -223,8 +221,8 @@ def _resnet(blocks: int, averaging: bool = False) -> Callable[..., nn.Module]:
 
 MODELS: dict[str, tuple[str, int, Callable[..., nn.Module]]] = {
     "convnet3": ("instance", 1, convnet),
-    "resnet10": ("batch", 8, _resnet(1)),
-    "resnet18": ("batch", 8, _resnet(2)),
+    "resnet10": ("batch", 1, _resnet(1)),
+    "resnet18": ("batch", 1, _resnet(2)),
     "resnetap10": ("instance", 8, _resnet(1, averaging=True)),
     "alexnet": ("none", 8, alexnet),
 }

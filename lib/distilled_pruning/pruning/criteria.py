@@ -71,10 +71,18 @@ def drop(ranking: Mapping[str, Tensor], mask: Mask, count: int) -> Mask:
     return Mask(layers)
 
 
-def _magnitudes(net: nn.Module, mask: Mask) -> dict[str, Tensor]:
+def fitting(net: nn.Module, mask: Mask | None) -> Mask:
+    """Give the mask, or a full one for ``None``; raise :class:`InputError` for one of another network."""
+    if mask is None:
+        return Mask.ones(net)
     weights = prunable(net)
     if weights.keys() != mask.keys() or any(weights[name].shape != mask[name].shape for name in mask):
         raise InputError("the mask belongs to another network: its layers are not those of this one")
+    return mask
+
+
+def _magnitudes(net: nn.Module) -> dict[str, Tensor]:
+    weights = prunable(net)
     for name, weight in weights.items():
         if not bool(weight.isfinite().all()):
             raise InputError(f"{name} holds weights that are not finite: train again with a lower learning rate")
@@ -100,8 +108,7 @@ def magnitude(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, s
     check(fraction)
     if scope not in SCOPES:
         raise unknown("scope", scope, SCOPES)
-    mask = Mask.ones(net) if mask is None else mask
-    ranking = _magnitudes(net, mask)
+    mask, ranking = fitting(net, mask), _magnitudes(net)
     left = survivors(mask.survivors, 1, fraction)
     if scope == "global":
         return drop(ranking, mask, mask.survivors - left)
@@ -119,7 +126,7 @@ def magnitude_layers(net: nn.Module, like: Mask) -> Mask:
     Raises:
         InputError: Weights that are not finite, or a mask of another network.
     """
-    ranking = _magnitudes(net, like)
+    like, ranking = fitting(net, like), _magnitudes(net)
     layers: dict[str, Tensor] = {}
     for name, kept in like.items():
         layers |= drop(ranking, Mask({name: torch.ones_like(kept)}), int((~kept).count_nonzero()))
@@ -133,9 +140,9 @@ def random(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, seed
     as one draw of its sparsity; another seed is another mask.
 
     Raises:
-        InputError: A fraction outside (0, 1), or too few survivors.
+        InputError: A fraction outside (0, 1), too few survivors, or another network's mask.
     """
-    mask = Mask.ones(net) if mask is None else mask
+    mask = fitting(net, mask)
     left = survivors(mask.survivors, 1, fraction)
     generator = seeded("random mask", seed)
     ranking = {name: torch.rand(kept.shape, generator=generator, dtype=torch.float64) for name, kept in mask.items()}
@@ -205,6 +212,8 @@ def synflow(
     """
     mask = Mask.ones(net)
     left = _target(mask.total, count, sparsity)
+    if rounds < 1:
+        raise InputError(f"rounds must be at least 1, not {rounds}")
     flow = scores.Flow(net, shape)
     for done in range(1, rounds + 1):
         keep = round(mask.total * (left / mask.total) ** (done / rounds))

@@ -45,15 +45,15 @@ def _finite(found: dict[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-class _Affine(nn.Module):
-    """What is left of a norm layer that has no statistics of its own: scale and shift of each channel."""
+class _Scale(nn.Module):
+    """What is left of a norm layer that has no statistics of its own: the scale of each channel."""
 
     def __init__(self, norm: nn.GroupNorm) -> None:
         super().__init__()
-        self.weight, self.bias = norm.weight, norm.bias
+        self.weight = norm.weight
 
     def forward(self, x: Tensor) -> Tensor:
-        return x * self.weight[:, None, None] + self.bias[:, None, None]
+        return x * self.weight[:, None, None]
 
 
 class Flow:
@@ -61,7 +61,8 @@ class Flow:
 
     R is the summed output for one image of ones, with all parameters replaced by their absolute values. In float64,
     since products over many layers overflow float32. BatchNorm is in evaluation mode, as published. Instance and group
-    norm have no such mode and would cancel the flow, so only their scale and shift are applied.
+    norm have no such mode and would cancel the flow, so only their scale is applied. Biases are left out, as in the
+    paper's equation (they start at zero in its networks): flow that enters by a bias would let a layer collapse.
     """
 
     def __init__(self, net: nn.Module, shape: tuple[int, ...]) -> None:
@@ -70,10 +71,10 @@ class Flow:
         for module in list(self.net.modules()):
             for name, child in module.named_children():
                 if isinstance(child, nn.GroupNorm):
-                    setattr(module, name, _Affine(child))
+                    setattr(module, name, _Scale(child))
         with torch.no_grad():
-            for tensor in self.net.state_dict().values():
-                tensor.abs_()
+            for name, tensor in self.net.state_dict().items():
+                tensor.zero_() if name.rpartition(".")[2] == "bias" else tensor.abs_()
         self.weights = {name: weight.detach().clone() for name, weight in prunable(self.net).items()}
         self.ones = torch.ones(1, *shape, dtype=torch.float64)
 

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor, nn
 
 from .. import training
+from ..data import Dataset, Split
 from ..errors import InputError, unknown
-from .criteria import magnitude, survivors
+from .criteria import fitting, magnitude, survivors
 from .mask import Mask
 
 if TYPE_CHECKING:
-    from ..data import Dataset, Split
     from ..distillation.synthetic import Synthetic
     from ..recipe import Recipe
     from ..training import Log
@@ -85,14 +85,15 @@ def iterative(
         An iterator over the tickets of levels 1 to ``levels``.
 
     Raises:
-        InputError: More levels than weights, a fraction outside (0, 1), an epoch that the recipe does not have.
+        InputError: More levels than weights, a fraction outside (0, 1), an epoch that the recipe does not have, or
+            another network's mask; said at once, before any training.
     """
     if scope not in REWINDS:
         raise unknown("scope", scope, REWINDS)
     if levels < 1:
         raise InputError(f"levels must be at least 1, not {levels}")
-    survivors((Mask.ones(net) if mask is None else mask).survivors, levels, fraction)
-    split = source.decode() if hasattr(source, "decode") else getattr(source, "train", source)
+    survivors(fitting(net, mask).survivors, levels, fraction)
+    split = _split(source)
     first = rewind * recipe.steps_per_epoch(len(split))
     if not 0 <= first < recipe.total_steps(len(split)):
         raise InputError(
@@ -101,6 +102,12 @@ def iterative(
         )
     options = {"order_seed": order_seed, "device": device, "progress": progress}
     return _levels(net, split, recipe, levels, fraction, first, scope, mask, layerwise, test, options)
+
+
+def _split(source: Split | Dataset | Synthetic) -> Split:
+    if isinstance(source, Split):
+        return source
+    return source.train if isinstance(source, Dataset) else source.decode()
 
 
 def _levels(
@@ -129,7 +136,7 @@ def _levels(
         net.load_state_dict({**_copy(net), **kept})
         mask.apply(net)
         state = _copy(net)
-        yield Ticket(level, mask, dict(state), log)
+        yield Ticket(level, mask, _copy(net), log)
 
 
 def _copy(net: nn.Module) -> dict[str, Tensor]:
