@@ -198,10 +198,30 @@ def test_provenance_names_code_versions_and_circumstances() -> None:
     found = provenance.Meter().provenance("cpu", 1)
     assert found["versions"].keys() >= {"python", "numpy", "torch", "distilled-pruning"}
     assert found["threads"] == 1 and 0 <= found["seconds"] < 1 and 10 < found["memory_mb"] < 10_000
-    head = subprocess.run(["git", "rev-parse", "HEAD"], capture_output=True, text=True, check=False)
-    if head.returncode == 0:
-        assert found["commit"] == provenance.git("rev-parse", "HEAD")
-        assert len(found["tree"]) == 40 and isinstance(found["dirty"], bool)
+    assert found["device"] and {"commit", "tree", "dirty"} <= found.keys()
+
+
+def test_code_is_named_by_commit_and_tree_and_dirty_when_changed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "lib" / "distilled_pruning"
+    package.mkdir(parents=True)
+    (package / "a.py").write_text("")
+    monkeypatch.setattr(provenance, "PACKAGE", package)
+    code = provenance.code.__wrapped__
+    nowhere = {"commit": None, "tree": None, "dirty": None}
+    assert code() == nowhere
+    identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
+    for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
+        subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
+    (tmp_path / "notes.txt").write_text("outside lib")
+    head = provenance.git("rev-parse", "HEAD")
+    assert code() == {"commit": head, "tree": provenance.git("rev-parse", "HEAD:lib"), "dirty": False}
+    (package / "b.py").write_text("")
+    assert code()["dirty"] is True
+    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "venv" / "site-packages" / "distilled_pruning")
+    (tmp_path / "venv" / "site-packages" / "distilled_pruning").mkdir(parents=True)
+    assert code() == nowhere
 
 
 def test_peak_memory_is_that_of_one_job() -> None:
@@ -211,8 +231,3 @@ def test_peak_memory_is_that_of_one_job() -> None:
     first = meter.provenance("cpu", 1)["memory_mb"]
     second = provenance.Meter().provenance("cpu", 1)["memory_mb"]
     assert first - second > 30
-
-
-def test_code_outside_its_repository_has_no_commit(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path)
-    assert provenance.code.__wrapped__() == {"commit": None, "tree": None, "dirty": None}
