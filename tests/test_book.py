@@ -344,7 +344,7 @@ def test_the_first_page_leads_into_the_book(index: Path, browser: Browser) -> No
     page, troubles = watched(browser, 1280, "light")
     page.goto(index.as_uri())
     page.wait_for_url("**/book/welcome.html", wait_until="load")
-    assert page.locator("h1").inner_text().startswith("Distilled pruning")
+    assert page.locator("article h1").inner_text().startswith("Distilled pruning")
     assert not troubles
 
 
