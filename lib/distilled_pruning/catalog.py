@@ -38,6 +38,8 @@ class DatasetInfo:
     kind: str
 
 
+CIFAR_NORMALISATION = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
+PAPERS = {"cifar10": CIFAR_NORMALISATION, "cifar100": CIFAR_NORMALISATION}
 CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DATASETS: dict[str, DatasetInfo] = {
     "digits": DatasetInfo(

@@ -251,9 +251,12 @@ def load(
     info = catalog.info(name)
     parts = read(name, root)
     images = [resized(part[0], size) for part in parts]
-    pixels = images[0].float() / 255
-    mean = tuple(round(float(value), 4) for value in pixels.mean((0, 2, 3)))
-    std = tuple(round(float(value), 4) for value in pixels.std((0, 2, 3)))
+    if normalisation == "papers" and name in catalog.PAPERS:
+        mean, std = catalog.PAPERS[name]
+    else:
+        pixels = images[0].float() / 255
+        mean = tuple(round(float(value), 4) for value in pixels.mean((0, 2, 3)))
+        std = tuple(round(float(value), 4) for value in pixels.std((0, 2, 3)))
     train, test = (
         Split(tensor, torch.from_numpy(part[1]), mean, std, len(info.classes))
         for tensor, part in zip(images, parts, strict=True)

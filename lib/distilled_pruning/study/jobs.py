@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, ClassVar
 
 from .. import catalog
@@ -17,11 +19,25 @@ from .keys import key_of
 
 
 @functools.lru_cache(maxsize=64)
+def content(path: Path, stamp: tuple[int, int]) -> str:
+    """Hash a file, or a folder's files by name; ``stamp`` makes a changed file another question."""
+    state = hashlib.sha256()
+    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
+        if file.is_file():
+            state.update(file.relative_to(path).as_posix().encode() if path.is_dir() else b"")
+            state.update(file.read_bytes())
+    return state.hexdigest()
+
+
 def source_digest(name: str) -> str:
-    """Give the digest of a dataset's source, loaded at most once a process."""
+    """Give the digest of a dataset's or a published set's source: the catalog's, or that of the file or folder."""
     known = catalog.DATASETS.get(name)
     if known is not None and known.digest:
         return known.digest
+    path = Path(name)
+    if path.exists():
+        facts = path.stat()
+        return content(path, (facts.st_mtime_ns, facts.st_size))
     from .. import data
 
     return data.digest(name)

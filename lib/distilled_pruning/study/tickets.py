@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from .. import catalog
 from ..errors import InputError
 from ..recipe import Recipe
 from .jobs import Data, Network
@@ -53,8 +54,12 @@ class Tickets:
         """Choose one of the parameters' datasets and models, the first by default."""
         self.parameters = parameters
         self.model = model or words(parameters.model)[0]
+        name = dataset or words(parameters.dataset)[0]
         self.data = Data(
-            dataset or words(parameters.dataset)[0], size=parameters.image_size, subset=parameters.get("subset", 0)
+            name,
+            size=parameters.image_size,
+            subset=parameters.get("subset", 0),
+            normalisation="papers" if name in catalog.PAPERS else "dataset",
         )
         if self.data.size == self.data.info.size:
             self.data = replace(self.data, size=0)

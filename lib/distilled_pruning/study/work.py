@@ -116,7 +116,7 @@ def distill(job: Distill, context: Context) -> Result:
     checkpoints = Checkpoints(context)
     ds = load(job.data)
     if job.method == "published":
-        syn = distillation.published.load(job.path, ds)
+        syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
     else:
         syn = distillation.distill(
             ds,
