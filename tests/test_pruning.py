@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 from distilled_pruning import models, pruning, training
-from distilled_pruning.data import Split
+from distilled_pruning.data import Dataset, Split
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
 from distilled_pruning.training import Recipe
@@ -360,7 +360,9 @@ class Distilled:
 def test_source_may_be_a_dataset_or_a_distilled_set() -> None:
     plain = next(pruning.iterative(build(), split(20), RECIPE, levels=1, device="cpu"))
     distilled = next(pruning.iterative(build(), Distilled(20), RECIPE, levels=1, device="cpu"))  # type: ignore[arg-type]
-    assert plain.mask == distilled.mask
+    dataset = Dataset("made", split(20), split(8), ("a", "b", "c", "d"), "")
+    whole = next(pruning.iterative(build(), dataset, RECIPE, levels=1, device="cpu"))
+    assert plain.mask == distilled.mask == whole.mask
 
 
 def test_impossible_loops_are_refused_before_any_training() -> None:

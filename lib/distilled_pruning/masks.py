@@ -165,6 +165,12 @@ def overlap(a: Mask, b: Mask) -> Overlap:
     )
 
 
+def _layers(weights: Mapping[str, Tensor], mask: Mask) -> dict[str, Tensor]:
+    found = {name: weights[name].detach().cpu() for name in mask if name in weights}
+    _same_shapes(found, mask, "weights and mask")
+    return found
+
+
 @dataclass(frozen=True)
 class Magnitudes:
     """Absolute initial weights on both sides of a mask, over all layers.
@@ -188,11 +194,10 @@ def magnitudes(weights: Mapping[str, Tensor], mask: Mask) -> Magnitudes:
     Raises:
         InputError: A layer of the mask is missing among the weights or shaped otherwise.
     """
-    chosen = {name: weights[name].detach().cpu().abs() for name in mask if name in weights}
-    _same_shapes(chosen, mask, "weights and mask")
+    sizes = {name: layer.abs() for name, layer in _layers(weights, mask).items()}
     return Magnitudes(
-        pruned=torch.cat([chosen[name][~kept] for name, kept in mask.items()]),
-        kept=torch.cat([chosen[name][kept] for name, kept in mask.items()]),
+        pruned=torch.cat([sizes[name][~kept] for name, kept in mask.items()]),
+        kept=torch.cat([sizes[name][kept] for name, kept in mask.items()]),
     )
 
 
@@ -246,10 +251,7 @@ def distance(a: Mapping[str, Tensor], b: Mapping[str, Tensor], mask: Mask) -> Di
     Raises:
         InputError: A layer of the mask is missing or shaped otherwise.
     """
-    left = {name: a[name].detach().cpu().double() * kept for name, kept in mask.items() if name in a}
-    right = {name: b[name].detach().cpu().double() * kept for name, kept in mask.items() if name in b}
-    _same_shapes(left, mask, "weights and mask")
-    _same_shapes(right, mask, "weights and mask")
+    left, right = ({n: layer.double() * mask[n] for n, layer in _layers(side, mask).items()} for side in (a, b))
     layers = {name: float((left[name] - right[name]).norm()) for name in mask}
     norm = sum(value**2 for value in layers.values()) ** 0.5
     own = [sum(float(w.square().sum()) for w in side.values()) ** 0.5 for side in (left, right)]
