@@ -1,8 +1,12 @@
-"""Names and facts, readable without PyTorch: datasets, networks, ways to distil and ways to find a mask."""
+"""Names of datasets, networks and methods, and the facts about datasets that need no pixels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+from .errors import InputError, unknown
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
 DISTILLERS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
@@ -24,7 +28,24 @@ METHODS = (
 
 @dataclass(frozen=True)
 class DatasetInfo:
-    """Facts of a dataset."""
+    """What is known of a dataset before its pixels are read.
+
+    Attributes:
+        name: Name in :data:`DATASETS`, or the path.
+        classes: Class names in label order.
+        size: Side of the images in pixels as they come; of class folders, the side they are decoded to by default.
+        channels: 1 or 3.
+        mean: Per-channel mean of the training images in [0, 1] at their own size, four decimals as usually printed;
+            empty where only the pixels could tell.
+        std: Per-channel standard deviation, likewise.
+        train: Number of training images.
+        test: Number of test images.
+        digest: SHA-256 of the source in canonical order, or ``None`` where it is computed from the files at hand.
+        kind: ``"sklearn"``, ``"torchvision"``, ``"folders"`` or ``"npz"``.
+        wnids: ImageNet synsets whose folders hold the classes, in label order.
+        papers: Mean and standard deviation in the papers' code where they differ (2503.17905 and IDC, whose CIFAR
+            deviations are means over images rather than over pixels); empty where they do not.
+    """
 
     name: str
     classes: tuple[str, ...]
@@ -36,43 +57,131 @@ class DatasetInfo:
     test: int
     digest: str | None
     kind: str
+    wnids: tuple[str, ...] = ()
+    papers: tuple[tuple[float, ...], tuple[float, ...]] | tuple[()] = ()
 
 
-CIFAR_NORMALISATION = (0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010)
-PAPERS = {"cifar10": CIFAR_NORMALISATION, "cifar100": CIFAR_NORMALISATION}
-CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
-DATASETS: dict[str, DatasetInfo] = {
-    "digits": DatasetInfo(
-        "digits",
-        tuple("0123456789"),
-        8,
-        1,
-        (0.3057,),
-        (0.3763,),
-        1437,
-        360,
-        "e9bd9e79c26ff2370770dd3deabf518e826d62999c0982d664eecc7d484954df",
-        "sklearn",
-    ),
-    "cifar10": DatasetInfo(
-        "cifar10",
-        CIFAR10,
-        32,
-        3,
-        (0.4914, 0.4822, 0.4465),
-        (0.2470, 0.2435, 0.2616),
-        50_000,
-        10_000,
-        "626adb247d46525fe528582056b15cb7df38c35ce4678155c8bb18094d23b68c",
-        "torchvision",
-    ),
+_TEN = tuple("0123456789")
+_CIFAR10 = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+_FASHION = (
+    "T-shirt/top", "Trouser", "Pullover", "Dress", "Coat", "Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot",
+)  # fmt: skip
+_CIFAR100 = tuple(
+    (
+        "apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can "
+        "castle caterpillar cattle chair chimpanzee clock cloud cockroach couch crab crocodile cup dinosaur dolphin "
+        "elephant flatfish forest fox girl hamster house kangaroo keyboard lamp lawn_mower leopard lion lizard lobster "
+        "man maple_tree motorcycle mountain mouse mushroom oak_tree orange orchid otter palm_tree pear pickup_truck "
+        "pine_tree plain plate poppy porcupine possum rabbit raccoon ray road rocket rose sea seal shark shrew skunk "
+        "skyscraper snail snake spider squirrel streetcar sunflower sweet_pepper table tank telephone television tiger "
+        "tractor train trout tulip turtle wardrobe whale willow_tree wolf woman worm"
+    ).split()
+)
+_IMAGENET10 = {
+    "n02869837": "bonnet",
+    "n01749939": "green mamba",
+    "n02488291": "langur",
+    "n02107142": "Doberman",
+    "n13037406": "gyromitra",
+    "n02091831": "Saluki",
+    "n04517823": "vacuum",
+    "n04589890": "window screen",
+    "n03062245": "cocktail shaker",
+    "n01773797": "garden spider",
 }
+_IMAGENETTE = {
+    "n01440764": "tench",
+    "n02102040": "English springer",
+    "n02979186": "cassette player",
+    "n03000684": "chain saw",
+    "n03028079": "church",
+    "n03394916": "French horn",
+    "n03417042": "garbage truck",
+    "n03425413": "gas pump",
+    "n03445777": "golf ball",
+    "n03888257": "parachute",
+}
+_PAPERS_CIFAR = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
+_PAPERS_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
+
+DATASETS: dict[str, DatasetInfo] = {
+    item.name: item
+    for item in (
+        DatasetInfo(
+            "digits", _TEN, 8, 1, (0.3056,), (0.3762,), 1437, 360,
+            "4a7b6fa289ee27c547d2b901cfa0c04fd35afc0bc9562a39db606aca6abbb574", "sklearn",
+        ),
+        DatasetInfo(
+            "cifar10", _CIFAR10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), 50_000, 10_000,
+            "e6216b9018fcebdb2fc8d67681111ecdcbcb1599320d6cfc1c4f6ff4b91839a8", "torchvision", papers=_PAPERS_CIFAR,
+        ),
+        DatasetInfo(
+            "cifar100", _CIFAR100, 32, 3, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000,
+            "c352a4f18d4d70a7e305a7e38ec75699a359d7ec8b8e1798620e97bc5eb78c9a", "torchvision", papers=_PAPERS_CIFAR,
+        ),
+        DatasetInfo("mnist", _TEN, 28, 1, (0.1307,), (0.3081,), 60_000, 10_000, None, "torchvision"),
+        DatasetInfo("fashion_mnist", _FASHION, 28, 1, (0.2860,), (0.3530,), 60_000, 10_000, None, "torchvision",
+                    papers=((0.2861,), (0.3530,))),
+        DatasetInfo(
+            "svhn", _TEN, 32, 3, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), 73_257, 26_032, None,
+            "torchvision",
+        ),
+        DatasetInfo(
+            "imagenet10", tuple(_IMAGENET10.values()), 224, 3, (), (), 13_000, 500, None,
+            "folders", wnids=tuple(_IMAGENET10), papers=_PAPERS_IMAGENET,
+        ),
+        DatasetInfo(
+            "imagenette", tuple(_IMAGENETTE.values()), 128, 3, (), (), 9_469, 3_925, None,
+            "folders", wnids=tuple(_IMAGENETTE), papers=_PAPERS_IMAGENET,
+        ),
+    )
+}  # fmt: skip
 
 
 def info(name: str) -> DatasetInfo:
-    """Give the facts of a dataset."""
-    from .errors import unknown
+    """Give the facts about a dataset; of a path, only headers, labels and file names are read.
 
-    if name not in DATASETS:
-        raise unknown("dataset", name, DATASETS)
-    return DATASETS[name]
+    Args:
+        name: A name of :data:`DATASETS`, or the path of an ``.npz`` file or of a folder of class folders.
+
+    Raises:
+        InputError: Neither a known name nor a path that can be read.
+    """
+    if name in DATASETS:
+        return DATASETS[name]
+    path = Path(name).expanduser()
+    if path.suffix == ".npz" and path.is_file():
+        from .sources import npz_info
+
+        return npz_info(path)
+    if path.is_dir():
+        from .folders import folder_info
+
+        return folder_info(path)
+    raise not_found(name)
+
+
+def not_found(name: str) -> InputError:
+    """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
+    if "/" in name or name.endswith(".npz"):
+        return InputError(f"{name} is not there: give an existing .npz file or a folder of class folders")
+    return unknown("dataset", name, DATASETS)
+
+
+def largest_remainder(counts: Sequence[int], total: int) -> list[int]:
+    """Share ``total`` among classes in proportion to ``counts``, at least 1 each, rounded by largest remainder.
+
+    Args:
+        counts: Images of each class, each at least 1.
+        total: Images to share out, from the number of classes to the sum of ``counts``.
+    """
+    whole = sum(counts)
+    shares = [max(1, count * total // whole) for count in counts]
+    order = sorted(range(len(counts)), key=lambda c: (shares[c] * whole - counts[c] * total, c))
+    while (missing := total - sum(shares)) != 0:
+        step = 1 if missing > 0 else -1
+        for c in order if step > 0 else reversed(order):
+            if missing and 1 <= shares[c] + step <= counts[c]:
+                shares[c] += step
+                missing -= step
+    return shares

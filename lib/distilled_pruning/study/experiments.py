@@ -79,10 +79,9 @@ def cost_of(mask: Prune | None) -> dict[str, int]:
         if inner is None:
             continue
         images = inner.source.images
-        passed = inner.steps * min(inner.recipe.batch_size, images)
         stored = len(inner.data.info.classes) * inner.source.ipc if isinstance(inner.source, Distill) else images
-        points += passed * stored // images
-        decoded += passed
+        points += inner.seen * stored // images
+        decoded += inner.seen
         steps += inner.steps
     return {"points": points, "points_decoded": decoded, "steps": steps}
 

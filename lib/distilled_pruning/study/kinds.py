@@ -134,10 +134,16 @@ class Train(Job):
         return end - (self.start.until * per_epoch if self.start is not None else 0)
 
     @property
+    def seen(self) -> int:
+        """Images this job passes through the network, decoded ones; the last batch of an epoch may be smaller."""
+        images = self.source.images
+        epochs, rest = divmod(self.steps, self.recipe.steps_per_epoch(images))
+        return epochs * images + rest * min(self.recipe.batch_size, images)
+
+    @property
     def cost(self) -> float:
         """Work in multiply-accumulates: forward and twice that backward, and the closing test."""
-        batch = min(self.recipe.batch_size, self.source.images)
-        return (3.0 * self.steps * batch + self.data.info.test) * macs(self.network, self.data)
+        return (3.0 * self.seen + self.data.info.test) * macs(self.network, self.data)
 
     @property
     def title(self) -> str:

@@ -59,7 +59,7 @@ class Tickets:
             name,
             size=parameters.image_size,
             subset=parameters.get("subset", 0),
-            normalisation="papers" if name in catalog.PAPERS else "dataset",
+            normalisation="papers" if catalog.info(name).papers else "dataset",
         )
         if self.data.size == self.data.info.size:
             self.data = replace(self.data, size=0)

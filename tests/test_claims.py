@@ -1,0 +1,135 @@
+"""The ledger: every claim is there, judged by its rule, and the check can fail."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from distilled_pruning.study import claims, measures
+from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED, VERDICTS
+
+OF_THE_PAPERS = 36
+
+
+def lines(
+    dense: float = 0.2, imp: float = 0.15, equal: float = 0.1, gentle: float = 0.001, inits: int = 5, **columns: Any
+) -> pd.DataFrame:
+    """Barriers of a study in which error rise and barrier are the given values, a little apart by initialisation."""
+    rows = []
+    for init in range(inits):
+        for method, setting, level, value in [
+            ("dense", "", 0, dense),
+            *[("imp", "equal rate", level, imp) for level in (4, 9)],
+            *[("distilled", "equal rate", level, equal) for level in (4, 9)],
+            *[("distilled", "gentle rate", level, gentle) for level in (4, 9)],
+        ]:
+            rows.append(
+                {
+                    "dataset": "digits", "model": "convnet3", "method": method, "setting": setting, "level": level,
+                    "sparsity": 1 - 0.8**level, "init": init, "pair": "0-1", "barrier": 3 * value + 0.001 * init,
+                    "maximum": 3 * value, "error_rise": value + 0.0001 * init, "end_loss": 0.1 + 0.01 * level,
+                    "end_accuracy": 0.98, "collapsed": False, **columns,
+                }
+            )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def verdicts(frame: pd.DataFrame, scale: str = "live") -> dict[str, str]:
+    return {j.claim.id: j.verdict for j in claims.judge({"barriers": frame}, scale)}
+
+
+def test_the_ledger_holds_every_claim_once() -> None:
+    papers = [claim for claim in claims.claims() if claim.paper != "this companion"]
+    assert len(papers) >= OF_THE_PAPERS
+    assert len({claim.id for claim in claims.claims()}) == len(claims.claims())
+    assert set(measures.MEASURES) <= {claim.id for claim in claims.claims()}
+    assert all(claim.statement.endswith(".") and claim.where and claim.rule for claim in claims.claims())
+
+
+def test_verdicts_follow_the_numbers() -> None:
+    found = verdicts(lines())
+    assert found["dense-unstable-conv"] == found["imp-unstable"] == REPRODUCED
+    assert found["syn-stable-conv"] == CONTRADICTED
+    assert found["gentle-stable"] == found["gentle-more-stable"] == REPRODUCED
+    assert found["dense-unstable-r18"] == NOT_RUN
+    assert verdicts(lines(dense=0.0))["dense-unstable-conv"] == CONTRADICTED
+    assert verdicts(lines(imp=0.0, gentle=0.05))["gentle-more-stable"] == CONTRADICTED
+    assert verdicts(lines(inits=2))["dense-unstable-conv"] == UNDECIDED
+
+
+def test_a_collapsed_ticket_never_counts_as_stable() -> None:
+    frame = lines()
+    assert verdicts(frame)["gentle-stable"] == REPRODUCED
+    assert verdicts(frame.assign(collapsed=True))["gentle-stable"] == CONTRADICTED
+
+
+def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:
+    assert {j.verdict for j in claims.judge({}, "live")} == {NOT_RUN}
+    fig2 = pd.DataFrame(
+        {
+            "model": "convnet3", "method": ["imp", "distilled"], "setting": "equal rate", "level": 9, "init": 0,
+            "points": [15000, 100], "points_decoded": [3750, 100], "steps": [3350, 100], "accuracy": 0.9,
+        }
+    )  # fmt: skip
+    for scale, expected in (("live", UNDECIDED), ("paper", REPRODUCED)):
+        (points,) = (j for j in claims.judge({"fig2": fig2}, scale) if j.claim.id == "points-150x")
+        assert points.verdict == expected
+
+
+EXPECTED = {
+    "live": {"dense-unstable-conv": {"verdict": REPRODUCED, "n": 5}, "imp-unstable": {"verdict": UNDECIDED, "n": 5}}
+}
+
+
+@pytest.mark.parametrize(
+    ("frame", "fragment"),
+    [
+        (lines(), None),
+        (lines(imp=0.0), None),
+        (lines(dense=0.0), "found contradicted"),
+        (lines(inits=4), "found 4"),
+        (lines().iloc[0:0], "found not run"),
+    ],
+)
+def test_only_decided_expectations_gate(
+    monkeypatch: pytest.MonkeyPatch, frame: pd.DataFrame, fragment: str | None
+) -> None:
+    monkeypatch.setattr(claims, "expectations", lambda: EXPECTED)
+    problems = claims.shortfalls(claims.judge({"barriers": frame}, "live"))
+    assert [fragment in problem for problem in problems] == ([True] if fragment else [])
+    assert claims.shortfalls(claims.judge({"barriers": frame}, "custom: live, epochs 3")) == []
+
+
+def test_an_expected_claim_that_is_gone_is_a_shortfall(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(claims, "expectations", lambda: {"live": {"gone": {"verdict": REPRODUCED, "n": 5}}})
+    (problem,) = claims.shortfalls(claims.judge({"barriers": lines()}, "live"))
+    assert "no such claim" in problem
+
+
+def test_rows_are_what_check_prints() -> None:
+    judgements = claims.judge({"barriers": lines()}, "live")
+    for judgement in judgements:
+        row = claims.row(judgement, judgement)
+        assert {
+            "id",
+            "paper",
+            "where",
+            "statement",
+            "paper_value",
+            "recorded",
+            "this_run",
+            "interval",
+            "n",
+            "scale",
+            "verdict",
+        } <= set(row)
+        assert row["verdict"] in VERDICTS
+
+
+def test_committed_expectations_name_claims_and_scales() -> None:
+    known = {claim.id for claim in claims.claims()}
+    for scale, wanted in claims.expectations().items():
+        assert scale in ("live", "reduced", "paper")
+        assert set(wanted) <= known
+        assert all(item["verdict"] in VERDICTS and item["n"] >= 3 for item in wanted.values())

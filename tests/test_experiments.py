@@ -1,0 +1,133 @@
+"""Experiments: which jobs a figure needs, and what its frame says of their results."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from distilled_pruning.study import experiments, jobs
+from distilled_pruning.study.kinds import Connect, Prune, Train
+from distilled_pruning.study.tickets import Tickets
+
+
+class Parameters(dict[str, Any]):
+    """A plain mapping with attribute access, as experiments see parameters."""
+
+    __getattr__ = dict.__getitem__
+
+
+LIVE = Parameters(
+    dataset="digits", image_size=16, model="convnet3", width=16, methods="dense,imp,distilled", ipc=10, distiller="dm",
+    levels=9, measured_levels="0,4,9", fraction=0.2, seeds=3, replicates=2, epochs=30, batch_size=32, learning_rate=0.3,
+    inner_steps=300, inner_learning_rate="0.3,0.1", alphas=11, augmentation="shift2+cutmix", precision="fp32",
+    compile=False,
+)  # fmt: skip
+
+
+def with_(**changes: Any) -> Parameters:
+    return Parameters({**LIVE, **changes})
+
+
+class Reader:
+    """Answers for every job with figures that depend on its level alone."""
+
+    def __init__(self, wanted: list[jobs.Job], collapsed_level: int | None = None) -> None:
+        self.by_key = {job.key: job for job in jobs.graph(wanted)}
+        self.collapsed_level = collapsed_level
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        job = self.by_key.get(key)
+        if isinstance(job, Connect):
+            level = job.a.level
+            return {
+                "alphas": [0.0, 0.5, 1.0], "loss": [0.1, 0.5, 0.1], "accuracy": [0.9, 0.7, 0.9], "barrier": 0.4,
+                "maximum": 0.4, "error_rise": 0.2, "end_loss": 0.1, "end_accuracy": 0.9 - 0.01 * level,
+            }  # fmt: skip
+        if isinstance(job, Prune):
+            return {"collapsed": ["head"] if job.level == self.collapsed_level else []}
+        if isinstance(job, Train):
+            return {"accuracy": 0.9, "loss": 0.3, "train_loss": 0.2, "distance": 1.0, "initial_norm": 2.0}
+        return None
+
+
+def test_rows_follow_methods_and_rates() -> None:
+    rows = [(row.method, row.rate, row.setting) for row in Tickets(LIVE).rows]
+    assert rows == [
+        ("dense", 0.0, ""),
+        ("imp", 0.3, "equal rate"),
+        ("distilled", 0.3, "equal rate"),
+        ("distilled", 0.1, "gentle rate"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("levels", "measured", "expected"),
+    [(9, "0,4,9", [0, 4, 9]), (3, "0,4,9", [0, 3]), (10, "0,4,9", [0, 4, 9, 10]), (3, "all", [0, 1, 2, 3])],
+)
+def test_measured_levels_stay_within_levels(levels: int, measured: str, expected: list[int]) -> None:
+    assert Tickets(with_(levels=levels, measured_levels=measured)).measured == expected
+
+
+def test_figure_3_connects_two_orders_of_one_ticket() -> None:
+    lines = experiments.EXPERIMENTS["fig3"].jobs(LIVE)
+    assert len(lines) == 3 * (1 + 3 * 2)
+    for line in lines:
+        assert isinstance(line, Connect)
+        assert line.a.mask == line.b.mask and line.a.network == line.b.network
+        assert (line.a.order_seed, line.b.order_seed) == (0, 1)
+    assert len({line.key for line in lines}) == len(lines)
+
+
+def test_the_inner_loop_differs_from_the_retraining_only_as_stated() -> None:
+    tickets = Tickets(LIVE)
+    imp, equal, gentle = (tickets.chain(row, 0, 2) for row in tickets.rows[1:])
+    assert imp is not None and equal is not None and gentle is not None
+    assert imp.recipe == tickets.outer and imp.source == tickets.data
+    assert equal.recipe is not None and equal.recipe.steps == 300 and equal.recipe.learning_rate == 0.3
+    assert gentle.recipe is not None and gentle.recipe.learning_rate == 0.1
+    assert equal.source == tickets.distilled(0) != tickets.distilled(1)
+
+
+def test_figure_2_measures_every_level_on_the_first_initialisation() -> None:
+    levels = {init: set() for init in range(3)}
+    for _, init, level, _, _ in Tickets(LIVE).trained(every=True):
+        levels[init].add(level)
+    assert levels[0] == set(range(10))
+    assert levels[1] == levels[2] == {0, 4, 9}
+
+
+def test_points_are_the_papers_arithmetic() -> None:
+    """300 epochs of 50,000 images against 1,000 of 100 stored, 400 decoded ones: 150, 37.5 and 33.5 (section 3)."""
+    paper = with_(
+        dataset="cifar10", image_size=0, width=128, distiller="idc", epochs=300, batch_size=64, learning_rate=0.01,
+        inner_steps=7000, inner_learning_rate="0.01", augmentation="dsa+cutmix",
+    )  # fmt: skip
+    tickets = Tickets(paper)
+    imp, syn = (experiments.cost_of(tickets.chain(row, 0, 9)) for row in tickets.rows[1:])
+    assert imp["points"] == 9 * 300 * 50_000 and imp["steps"] == 9 * 234_600
+    assert syn["steps"] == 9 * 7000
+    assert imp["steps"] / syn["steps"] == pytest.approx(33.5, rel=1e-3)
+    assert imp["points_decoded"] / syn["points_decoded"] == pytest.approx(37.5)
+    assert imp["points"] / syn["points"] == pytest.approx(150)
+
+
+def test_frames_carry_what_figures_and_claims_read() -> None:
+    for name, experiment in experiments.EXPERIMENTS.items():
+        wanted = experiment.jobs(LIVE)
+        frame = experiment.frame(LIVE, Reader(wanted))
+        assert {"dataset", "model", "method", "setting", "level", "sparsity", "init", "key"} <= set(frame), name
+        assert not frame.isna().any().any()
+        assert experiment.frame(LIVE, Reader([])).empty
+
+
+def test_barriers_flag_collapsed_tickets() -> None:
+    wanted = experiments.EXPERIMENTS["barriers"].jobs(LIVE)
+    frame = experiments.EXPERIMENTS["barriers"].frame(LIVE, Reader(wanted, collapsed_level=9))
+    assert frame[frame["level"] == 9]["collapsed"].all()
+    assert not frame[frame["level"] != 9]["collapsed"].any()
+
+
+def test_datasets_and_models_are_a_row_each() -> None:
+    both = with_(model="convnet3,resnet10", seeds=1)
+    frame = experiments.EXPERIMENTS["barriers"].frame(both, Reader(experiments.EXPERIMENTS["barriers"].jobs(both)))
+    assert set(frame["model"]) == {"convnet3", "resnet10"}
