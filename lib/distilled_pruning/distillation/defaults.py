@@ -194,8 +194,15 @@ _DIGITS: dict[str, dict[str, Any]] = {
         "train_augmentation": "shift2",
         "width": 16,
     },
-    "dc": {"iterations": 20, "real_batch": 64, "width": 16},
-    "dsa": {"iterations": 20, "real_batch": 64, "siamese": "shift2", "train_augmentation": "shift2", "width": 16},
+    "dc": {"iterations": 60, "image_rate": 0.3, "real_batch": 64, "width": 16},
+    "dsa": {
+        "iterations": 60,
+        "image_rate": 0.3,
+        "real_batch": 64,
+        "siamese": "shift2",
+        "train_augmentation": "shift2",
+        "width": 16,
+    },
     "dm": {
         "iterations": 300,
         "optimiser": "adam",

@@ -160,7 +160,7 @@ class _Run:
     def advance(self) -> None:
         """Do one outer iteration."""
         settings = self.problem.settings
-        if settings.clamp and self.problem.split.whitening is None:
+        if settings.clamp and not self.problem.whitened:
             with torch.no_grad():
                 self.draft.images.clamp_(0, 1)
         loss = STEPS[settings.method](self.problem, self.draft, self.done)
@@ -182,16 +182,15 @@ class _Run:
 
 def _synthetic(problem: Problem, images: Tensor) -> Synthetic:
     """Put images into their stored form."""
-    split, settings = problem.split, problem.settings
+    settings = problem.settings
     return Synthetic(
         images=problem.stored(images),
         labels=problem.labels.cpu(),
         factor=settings.factor,
         method=settings.method,
-        mean=tuple(split.mean),
-        std=tuple(split.std),
+        mean=problem.statistics[0],
+        std=problem.statistics[1],
         classes=problem.classes,
-        whitening=split.whitening,
-        space="pixel" if split.whitening is None else "zca",
+        space="zca" if problem.whitened else "pixel",
         settings=settings.spec(),
     )

@@ -94,12 +94,20 @@ class Problem:
         labels = ds.train.labels.cpu()
         self.members = [torch.nonzero(labels == c).flatten() for c in range(self.classes)]
         self.labels = torch.arange(self.classes).repeat_interleave(settings.ipc).to(self.device)
-        self.mean = torch.tensor(self.split.mean, device=self.device).reshape(1, -1, 1, 1)
-        self.std = torch.tensor(self.split.std, device=self.device).reshape(1, -1, 1, 1)
+        self.whitened = self.split.whitening is not None
+        self.mean = torch.tensor(self.statistics[0], device=self.device).reshape(1, -1, 1, 1)
+        self.std = torch.tensor(self.statistics[1], device=self.device).reshape(1, -1, 1, 1)
         self.pixel = settings.space == "pixel"
-        fill = torch.full_like(self.mean, 0.0 if self.split.whitening is not None else GREY)
+        fill = torch.full_like(self.mean, 0.0 if self.whitened else GREY)
         self.fill = fill if self.pixel else (fill - self.mean) / self.std
         self._pipelines: dict[str, Pipeline] = {}
+
+    @property
+    def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Mean and standard deviation that stored images are normalised with; whitened ones are left as they are."""
+        channels = len(self.split.mean)
+        plain = (0.0,) * channels, (1.0,) * channels
+        return plain if self.whitened else (tuple(self.split.mean), tuple(self.split.std))
 
     def generator(self, purpose: str, *at: int) -> torch.Generator:
         """Make the generator of one purpose and place in the run."""
@@ -112,7 +120,9 @@ class Problem:
         return models.build(s.model, self.ds, width=s.width, norm=s.norm, seed=seed, **options).to(self.device)
 
     def raw(self, index: Tensor) -> Tensor:
-        """Give real images as float32 in the space the split's mean and std belong to."""
+        """Give real images as float32 in the stored form: pixels, or whitened where the dataset is."""
+        if self.whitened:
+            return self.split.normalised(index.to(self.device))
         images = self.split.images[index.to(self.device)]
         return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
@@ -169,10 +179,7 @@ class Problem:
         """Build an augmentation that takes normalised images."""
         if spec not in self._pipelines:
             plain = (0.0,) * len(self.split.mean), (1.0,) * len(self.split.mean)
-            sample = self.split.normalised(torch.zeros(1, dtype=torch.int64, device=self.device))
-            like = dataclasses.replace(
-                self.split, images=sample, labels=self.split.labels[:1], mean=plain[0], std=plain[1]
-            )
+            like = dataclasses.replace(self.split, mean=plain[0], std=plain[1], whitening=None)
             self._pipelines[spec] = augment.pipeline(spec, like)
         return self._pipelines[spec]
 

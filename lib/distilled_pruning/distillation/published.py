@@ -111,7 +111,6 @@ def load(
         mean=tuple(mean),
         std=tuple(std),
         classes=classes,
-        whitening=ds.train.whitening if ds is not None and space == "zca" else None,
         space=space,
         settings={"file": file.name},
     )

@@ -90,7 +90,6 @@ class Synthetic:
         mean: Channel means for normalising.
         std: Channel standard deviations for normalising.
         classes: Number of classes.
-        whitening: ZCA transform of the data it was made from, or ``None``.
         space: ``"pixel"``, ``"normalised"`` or ``"zca"``: what the values are.
         history: Matching loss of each outer iteration.
         snapshots: Stored images by iteration: start, 10, 20, 50 and 100 %.
@@ -105,7 +104,6 @@ class Synthetic:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: int
-    whitening: Any = None
     space: str = "pixel"
     history: list[float] = field(default_factory=list)
     snapshots: dict[int, Tensor] = field(default_factory=dict)
@@ -142,7 +140,7 @@ class Synthetic:
         fill: float | Tensor = GREY if self.space == "pixel" else 0.0
         images = decode(self.images, self.factor, self.classes, fill)
         labels = self.labels.reshape(self.classes, 1, -1).expand(-1, self.factor**2, -1).reshape(-1)
-        return data.Split(images, labels.contiguous(), self.mean, self.std, self.classes, self.whitening)
+        return data.Split(images, labels.contiguous(), self.mean, self.std, self.classes)
 
     def grid(self, images: Tensor | None = None, columns: int | None = None, margin: int = 1) -> np.ndarray:
         """Lay the stored images out as one picture, a row per class.
@@ -182,14 +180,12 @@ class Synthetic:
         return meta, arrays
 
     @classmethod
-    def unpack(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray], whitening: Any = None) -> Synthetic:
-        """Rebuild a set from what :meth:`pack` gave; ``whitening`` comes from the dataset it was made from."""
+    def unpack(cls, meta: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthetic:
+        """Rebuild a set from what :meth:`pack` gave."""
         tensors = {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
         snapshots = {int(k.split(".")[1]): tensors[k] for k in sorted(tensors, key=_order) if k.startswith("snapshot.")}
         fields = {**meta, "mean": tuple(meta["mean"]), "std": tuple(meta["std"])}
-        return cls(
-            images=tensors["images"], labels=tensors["labels"], snapshots=snapshots, whitening=whitening, **fields
-        )
+        return cls(images=tensors["images"], labels=tensors["labels"], snapshots=snapshots, **fields)
 
 
 def _order(name: str) -> int:
