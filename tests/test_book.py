@@ -316,6 +316,29 @@ def html_pages(index: Path) -> list[Path]:
     return sorted(path for path in found if path.name not in ("index.html", "genindex.html", "search.html"))
 
 
+FAINT = """() => {
+  const channel = v => (v /= 255) <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4;
+  const parse = text => text.match(/[0-9.]+/g).map(Number);
+  const light = c => 0.2126 * channel(c[0]) + 0.7152 * channel(c[1]) + 0.0722 * channel(c[2]);
+  const behind = node => {
+    for (let at = node; at; at = at.parentElement) {
+      const colour = parse(getComputedStyle(at).backgroundColor);
+      if (colour.length < 4 || colour[3] > 0.5) return colour;
+    }
+    return [255, 255, 255];
+  };
+  const found = [];
+  for (const node of document.querySelectorAll('article *')) {
+    const text = [...node.childNodes].filter(n => n.nodeType === 3).map(n => n.data.trim()).join('');
+    if (!text || !node.getClientRects().length || node.closest('mjx-container, svg, .headerlink')) continue;
+    const [a, b] = [light(parse(getComputedStyle(node).color)), light(behind(node))];
+    const contrast = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
+    if (contrast < (node.closest('pre') ? 3 : 4.5)) found.push(`${contrast.toFixed(1)}: ${text.slice(0, 40)}`);
+  }
+  return found;
+}"""
+
+
 def watched(browser: Browser, width: int, scheme: Any) -> tuple[Page, list[str]]:
     """Open a tab that writes down every request off the disk, every error on the console and every failed load."""
     page = browser.new_page(viewport={"width": width, "height": 900}, color_scheme=scheme)
@@ -364,6 +387,7 @@ def test_every_page_is_complete(index: Path, browser: Browser, width: int, schem
         assert not page.evaluate("document.querySelectorAll('mjx-merror').length"), name
         ink = page.evaluate("getComputedStyle(document.body).color.match(/[0-9.]+/g).slice(0, 3).map(Number)")
         assert (sum(ink) > 3 * 128) == (scheme == "dark"), f"{name}: text colour {ink}"
+        assert not page.evaluate(FAINT), f"{name}: text too faint to read (contrast)"
     assert not troubles
     page.close()
 
