@@ -1,41 +1,55 @@
-"""Datasets as resident tensors: decoded once, normalised on the fly, named by a digest of their content."""
+"""Datasets as resident tensors: named ones, ``.npz`` files and class folders."""
 
 from __future__ import annotations
 
-import functools
-import hashlib
-import os
-import pickle
-from collections.abc import Callable
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import catalog
-from .errors import InputError
+from . import catalog, sources
+from .catalog import DatasetInfo
+from .errors import InputError, unknown
+from .sources import Arrays
+from .whitening import Whitening
 
-__all__ = ["Dataset", "Split", "digest", "load"]
+__all__ = ["Dataset", "Split", "Whitening", "digest", "load", "normalise"]
 
-ENVIRONMENT = "DISTILLED_PRUNING_DATA"
-Arrays = dict[str, np.ndarray]
+NORMALISATIONS = ("dataset", "papers")
+CHUNK = 1000
+
+
+def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Normalise images; uint8 ones are divided by 255 first.
+
+    Args:
+        images: uint8 or float [N, C, H, W].
+        mean: Per-channel mean, float32 [1, C, 1, 1], on the images' device.
+        std: Per-channel standard deviation, likewise.
+
+    Returns:
+        float32 [N, C, H, W]; differentiable for float images.
+    """
+    if images.dtype == torch.uint8:
+        return images.float().sub_(mean * 255).div_(std * 255)
+    return (images.float() - mean) / std
 
 
 @dataclass(frozen=True, eq=False)
 class Split:
-    """Images, labels and the normalisation that belongs to them.
+    """Images with labels and the normalisation that belongs to them.
 
     Attributes:
-        images: [N, C, H, W]; uint8 stands for value/255, floats are used as they are.
-        labels: Int64 [N], class-numbered from 0.
-        mean: Per-channel mean to subtract, (0, …) for images in normalised space.
-        std: Per-channel deviation to divide by.
-        classes: Number of classes.
-        whitening: Applied after normalising, ``None`` for none.
+        images: uint8 (0 to 255 standing for 0 to 1) or float, [N, C, H, W]; floats are used as they are, in the space
+            ``mean`` and ``std`` belong to.
+        labels: int64 [N].
+        mean: Per-channel mean that :meth:`normalised` subtracts; 0 for images already normalised or whitened.
+        std: Per-channel standard deviation it divides by; 1 likewise.
+        classes: Number of classes, also those without an image here.
+        whitening: ZCA transform the images went through, or ``None``.
     """
 
     images: Tensor
@@ -43,68 +57,71 @@ class Split:
     mean: tuple[float, ...]
     std: tuple[float, ...]
     classes: int
-    whitening: Callable[[Tensor], Tensor] | None = None
+    whitening: Whitening | None = None
+
+    def __post_init__(self) -> None:
+        """Raise :class:`InputError` for images and labels that do not fit each other."""
+        if self.images.ndim != 4:
+            raise InputError(f"images must have shape [N, C, H, W], not {list(self.images.shape)}")
+        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
+            raise InputError(
+                f"labels must be int64 of shape [{len(self.images)}], one per image, "
+                f"not {str(self.labels.dtype).removeprefix('torch.')} of shape {list(self.labels.shape)}"
+            )
+        if not len(self.mean) == len(self.std) == self.images.shape[1]:
+            raise InputError(f"mean and std must have one value for each of the {self.images.shape[1]} channels")
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self.images)
 
-    def normalise(self, images: Tensor) -> Tensor:
-        """Turn raw images of this split into what a network sees, float32 or the images' own float type."""
-        if images.dtype == torch.uint8:
-            images = images.float() / 255
-        shape = (1, -1, 1, 1)
-        mean = torch.tensor(self.mean, dtype=images.dtype, device=images.device).reshape(shape)
-        std = torch.tensor(self.std, dtype=images.dtype, device=images.device).reshape(shape)
-        images = (images - mean) / std
-        return images if self.whitening is None else self.whitening(images)
+    def normalised(self, index: Tensor | slice | None = None) -> Tensor:
+        """Give the images (or those of an index) as networks take them: float32 [n, C, H, W]."""
+        images = self.images if index is None else self.images[index]
+        if images.dtype != torch.uint8 and not any(self.mean) and set(self.std) == {1.0}:
+            return images.float()
+        mean, std = (torch.tensor(v, device=images.device).reshape(1, -1, 1, 1) for v in (self.mean, self.std))
+        return normalise(images, mean, std)
 
-    def normalised(self, index: Any = None) -> Tensor:
-        """Give normalised images [n, C, H, W], all or those at an index, slice or index tensor."""
-        return self.normalise(self.images if index is None else self.images[index])
-
-    def to(self, device: torch.device | str) -> Split:
-        """Move images and labels to a device."""
+    def to(self, device: str | torch.device) -> Split:
+        """Give the split with its tensors on a device."""
         return replace(self, images=self.images.to(device), labels=self.labels.to(device))
 
-    def take(self, index: Any) -> Split:
-        """Keep the images at an index, in its order."""
+    def take(self, index: Tensor) -> Split:
+        """Give the images of an index, in its order."""
+        index = index.to(self.images.device)
         return replace(self, images=self.images[index], labels=self.labels[index])
 
     def subset(self, n: int, seed: int = 0) -> Split:
-        """Keep ``n`` images, classes in proportion, the same ones for the same seed, in the original order.
+        """Give ``n`` images in the split's order, drawn from each class in proportion, at least one of each.
 
         Raises:
             InputError: More images than there are, or fewer than one a class.
         """
-        if not self.classes <= n <= len(self):
-            raise InputError(f"a subset needs {self.classes} (one a class) to {len(self)} images, not {n}")
-        generator = torch.Generator().manual_seed(seed)
         labels = self.labels.cpu()
-        exact = labels.bincount(minlength=self.classes).double() * n / len(labels)
-        quota = exact.long().clamp(min=1)
-        missing = n - int(quota.sum())
-        if missing > 0:
-            quota[(exact - quota).argsort(descending=True, stable=True)[:missing]] += 1
-        elif missing < 0:
-            quota[quota.argsort(descending=True, stable=True)[:-missing]] -= 1
+        counts = torch.bincount(labels, minlength=self.classes)
+        present = counts.nonzero().flatten()
+        if not len(present) <= n <= len(self):
+            raise InputError(f"a subset must have {len(present)} (one a class) to {len(self)} images, not {n}")
+        shares = catalog.largest_remainder(counts[present].tolist(), n)
+        generator = torch.Generator().manual_seed(seed)
         chosen = []
-        for label, count in enumerate(quota.tolist()):
+        for label, share in zip(present.tolist(), shares, strict=True):
             members = (labels == label).nonzero().flatten()
-            chosen.append(members[torch.randperm(len(members), generator=generator)[:count]])
-        return self.take(torch.cat(chosen).sort().values.to(self.labels.device))
+            chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
+        return self.take(torch.cat(chosen).sort().values)
 
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """A dataset in memory.
+    """A training and a test split that share classes and normalisation.
 
     Attributes:
-        name: Catalog name, or the path it came from.
+        name: Catalog name, or the path's last part.
         train: Training images.
         test: Test images.
-        classes: Class names.
-        digest: SHA-256 of the source's content in canonical order.
+        classes: Class names in label order.
+        digest: SHA-256 of the source, before ``size`` and ``subset``.
     """
 
     name: str
@@ -126,108 +143,40 @@ class Dataset:
     @property
     def size(self) -> int:
         """Side of the images in pixels."""
-        return int(self.train.images.shape[-1])
+        return self.train.images.shape[-1]
 
     @property
     def channels(self) -> int:
-        """Number of channels."""
-        return int(self.train.images.shape[1])
+        """Channels of the images."""
+        return self.train.images.shape[1]
 
 
-def hash_arrays(parts: list[tuple[np.ndarray, np.ndarray]]) -> str:
-    """Hash images (uint8 NCHW) and labels (int64) of train and test, whatever form they came in."""
-    state = hashlib.sha256()
-    for images, labels in parts:
-        state.update(f"{images.dtype}{images.shape}".encode())
-        state.update(np.ascontiguousarray(images))
-        state.update(np.ascontiguousarray(labels, dtype="<i8"))
-    return state.hexdigest()
+def chunks(count: int, length: int = CHUNK) -> Iterator[slice]:
+    """Cut a range into slices."""
+    return (slice(begin, begin + length) for begin in range(0, count, length))
 
 
-def digits() -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read scikit-learn's bundled digits: 1,437 to train on and 360 to test on, 8 x 8 grey."""
-    from sklearn.datasets import load_digits
-
-    bunch = load_digits()
-    order = np.random.RandomState(123).permutation(len(bunch.target))
-    images = np.rint(bunch.images[order] * (255 / 16)).astype(np.uint8)[:, None]
-    labels = bunch.target[order].astype(np.int64)
-    return [(images[360:], labels[360:]), (images[:360], labels[:360])]
-
-
-class ArrayUnpickler(pickle.Unpickler):
-    """Unpickles nothing but NumPy arrays and plain containers, which is what CIFAR's files hold."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        """Allow NumPy's reconstruction helpers only."""
-        if (module.split(".")[0], name) in {("numpy", "_reconstruct"), ("numpy", "ndarray"), ("numpy", "dtype")}:
-            return super().find_class(module, name)
-        if (module, name) == ("_codecs", "encode"):
-            return super().find_class(module, name)
-        raise pickle.UnpicklingError(f"{module}.{name} is not data")
+def resize(images: Tensor, size: int) -> Tensor:
+    """Resize square images [N, C, H, W] bilinearly (antialiased when shrinking); uint8 stays uint8, rounded."""
+    if images.shape[-1] == size:
+        return images
+    out = torch.empty(*images.shape[:2], size, size, dtype=images.dtype)
+    for part in chunks(len(images)):
+        scaled = F.interpolate(images[part].float(), (size, size), mode="bilinear", antialias=size < images.shape[-1])
+        out[part] = scaled.round_().clamp_(0, 255) if images.dtype == torch.uint8 else scaled
+    return out
 
 
-CIFAR_FILES = {
-    "cifar10": ("cifar-10-batches-py", [f"data_batch_{n}" for n in range(1, 6)], ["test_batch"], b"labels"),
-    "cifar100": ("cifar-100-python", ["train"], ["test"], b"fine_labels"),
-}
-
-
-def cifar(name: str, root: Path) -> list[tuple[np.ndarray, np.ndarray]] | None:
-    """Read torchvision's own CIFAR files, ``None`` where they are not there."""
-    folder, train, test, labels = CIFAR_FILES[name]
-    if not all((root / folder / file).is_file() for file in train + test):
-        return None
-    parts = []
-    for files in (train, test):
-        rows = []
-        for file in files:
-            with (root / folder / file).open("rb") as stream:
-                rows.append(ArrayUnpickler(stream, encoding="bytes").load())
-        images = np.concatenate([row[b"data"] for row in rows]).reshape(-1, 3, 32, 32)
-        parts.append((images, np.concatenate([np.asarray(row[labels], dtype=np.int64) for row in rows])))
-    return parts
-
-
-def from_npz(path: Path) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read ``images``, ``labels`` and ``split`` from a NumPy archive."""
-    with np.load(path, allow_pickle=False) as archive:
-        images, labels, split = archive["images"], archive["labels"].astype(np.int64), archive["split"]
-    if images.shape[-1] in (1, 3):
-        images = np.ascontiguousarray(images.transpose(0, 3, 1, 2))
-    return [(images[split == part], labels[split == part]) for part in (0, 1)]
-
-
-@functools.lru_cache(maxsize=2)
-def read(name: str, root: str | None) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Read a dataset's arrays: train and test, images uint8 NCHW and labels."""
-    if name == "digits":
-        return digits()
-    folder = Path(root or os.environ.get(ENVIRONMENT, "data"))
-    if (folder / f"{name}.npz").is_file():
-        return from_npz(folder / f"{name}.npz")
-    parts = cifar(name, folder) if name in CIFAR_FILES else None
-    if parts is None:
-        raise InputError(
-            f"{name} is not in {folder}: put {name}.npz or torchvision's files there, "
-            f"or name another folder in {ENVIRONMENT}"
-        )
-    return parts
-
-
-def digest(name: str, root: str | None = None) -> str:
-    """Give the digest of a dataset's source: the catalog's where it is known, else of the content."""
-    known = catalog.info(name).digest
-    return known if known is not None else hash_arrays(read(name, root))
-
-
-def resized(images: np.ndarray, size: int | None) -> Tensor:
-    """Resize uint8 images bilinearly to a side, rounding to whole values."""
-    tensor = torch.from_numpy(images)
-    if size is None or tensor.shape[-1] == size:
-        return tensor
-    smooth = F.interpolate(tensor.float(), size=(size, size), mode="bilinear", align_corners=False, antialias=True)
-    return smooth.round().clamp(0, 255).to(torch.uint8)
+def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure mean and standard deviation of each channel over all pixels, to four decimals, as usually printed."""
+    total = torch.zeros(2, images.shape[1], dtype=torch.float64)
+    for part in chunks(len(images)):
+        values = images[part].double().transpose(0, 1).flatten(1)
+        values = values / 255 if images.dtype == torch.uint8 else values
+        total += torch.stack([values.sum(1), values.square().sum(1)])
+    mean, square = total / (images.numel() // images.shape[1])
+    std = (square - mean.square()).clamp(min=0).sqrt()
+    return tuple(round(v, 4) for v in mean.tolist()), tuple(round(v, 4) for v in std.tolist())
 
 
 def load(
@@ -236,29 +185,67 @@ def load(
     subset: int | None = None,
     normalisation: str = "dataset",
     zca: bool = False,
-    root: str | None = None,
+    root: str | Path | None = None,
 ) -> Dataset:
     """Load a dataset into memory.
 
     Args:
-        name: A name of the catalog.
-        size: Side in pixels, the native one by default.
-        subset: Stratified number of training images.
-        normalisation: ``"dataset"`` for its own channel statistics, ``"papers"`` for those of the papers' code.
-        zca: Whiten.
-        root: Folder with the files, else the environment's.
+        name: A name of :data:`catalog.DATASETS`, or the path of an ``.npz`` file or a folder of class folders.
+        size: Side in pixels; the dataset's own by default.
+        subset: Number of training images, drawn by class; all by default. The test images stay whole.
+        normalisation: ``"dataset"`` for the training images' per-channel statistics at the size loaded (CIFAR-10's
+            deviations are .2470 .2435 .2616), ``"papers"`` for those of the papers' code (.2023 .1994 .2010).
+        zca: Whiten with ZCA fitted on the training images, instead of normalising.
+        root: Folder with the files, before ``DISTILLED_PRUNING_DATA``.
+
+    Raises:
+        InputError: Unknown name, files that are not there or damaged, or an option that does not fit.
     """
-    info = catalog.info(name)
-    parts = read(name, root)
-    images = [resized(part[0], size) for part in parts]
-    if normalisation == "papers" and name in catalog.PAPERS:
-        mean, std = catalog.PAPERS[name]
+    if normalisation not in NORMALISATIONS:
+        raise unknown("normalisation", normalisation, NORMALISATIONS)
+    if size is not None and size < 1:
+        raise InputError(f"size must be at least 1 px, not {size}")
+    arrays, found = read(name, size, root)
+    train, test = (resize(torch.from_numpy(x), size or x.shape[-1]) for x in (arrays.train_images, arrays.test_images))
+    info = catalog.DATASETS.get(name)
+    mean, std = spread(info, train, normalisation)
+    whitening = None
+    labels = torch.from_numpy(arrays.train_labels), torch.from_numpy(arrays.test_labels)
+    splits = [
+        Split(images, label, mean, std, len(arrays.classes), whitening)
+        for images, label in zip((train, test), labels, strict=True)
+    ]
+    if subset is not None:
+        splits[0] = splits[0].subset(subset)
+    return Dataset(info.name if info else Path(name).name, splits[0], splits[1], arrays.classes, found)
+
+
+def spread(info: DatasetInfo | None, train: Tensor, normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Choose mean and standard deviation of a normalisation."""
+    if info is not None and normalisation == "papers" and info.papers:
+        return info.papers
+    if info is not None and info.mean and train.shape[-1] == info.size:
+        return info.mean, info.std
+    mean, std = statistics(train)
+    if not all(std):
+        raise InputError("a channel of the training images has the same value everywhere: give images that differ")
+    return mean, std
+
+
+def read(name: str, size: int | None, root: str | Path | None) -> tuple[Arrays, str]:
+    """Read a dataset's arrays and digest."""
+    if name == "digits":
+        arrays = sources.digits()
+    elif Path(name).suffix == ".npz":
+        arrays = sources.read_npz(name)
     else:
-        pixels = images[0].float() / 255
-        mean = tuple(round(float(value), 4) for value in pixels.mean((0, 2, 3)))
-        std = tuple(round(float(value), 4) for value in pixels.std((0, 2, 3)))
-    train, test = (
-        Split(tensor, torch.from_numpy(part[1]), mean, std, len(info.classes))
-        for tensor, part in zip(images, parts, strict=True)
-    )
-    return Dataset(name, train.subset(subset) if subset else train, test, info.classes, digest(name, root))
+        raise catalog.not_found(name)
+    return sources.checked(name, arrays), sources.digest(arrays)
+
+
+def digest(name: str, root: str | Path | None = None) -> str:
+    """Give the SHA-256 of a dataset's source."""
+    info = catalog.DATASETS.get(name)
+    if info is not None and info.digest:
+        return info.digest
+    return read(name, None, root)[1]
