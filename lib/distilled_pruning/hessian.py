@@ -61,8 +61,8 @@ def diagonal(
         InputError: For input that is not finite or does not fit together, an empty mask, a network that is neither
             covered nor small enough, or one with a random output.
     """
-    problem = pose(net, images, labels, mask)
-    with exact_arithmetic(problem.images.device):
+    with exact_arithmetic(net):
+        problem = pose(net, images, labels, mask)
         try:
             return _structured(problem, True, progress)
         except graph.Unsupported as reason:
@@ -103,8 +103,8 @@ def gauss_newton_diagonal(
     Raises:
         InputError: As in :func:`diagonal`, and for every network the fast method does not cover.
     """
-    problem = pose(net, images, labels, mask)
-    with exact_arithmetic(problem.images.device):
+    with exact_arithmetic(net):
+        problem = pose(net, images, labels, mask)
         try:
             return _structured(problem, False, progress)
         except graph.Unsupported as reason:
@@ -141,8 +141,8 @@ def trace(
     Raises:
         InputError: As in :func:`diagonal`, and for fewer than one probe.
     """
-    problem = pose(net, images, labels, mask)
-    with exact_arithmetic(problem.images.device):
+    with exact_arithmetic(net):
+        problem = pose(net, images, labels, mask)
         return krylov.hutchinson(problem, probes, seed, _reporter(progress, probes))
 
 
@@ -179,9 +179,9 @@ def top_eigenvalues(
     Raises:
         InputError: As in :func:`diagonal`, for an unknown end, and for a count below one or above the iterations.
     """
-    problem = pose(net, images, labels, mask)
     report = _reporter(progress, iterations)
-    with exact_arithmetic(problem.images.device):
+    with exact_arithmetic(net):
+        problem = pose(net, images, labels, mask)
         return krylov.lanczos(problem, count, end, iterations, tolerance, seed, report)
 
 

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from .fields import Fields, Norm
 from .graph import Graph, Step
+from .scratch import Scratch
 from .tangents import Support, widen
 from .tape import groups, normalised, patches
 
@@ -66,7 +67,9 @@ def vanishes(graph: Graph, conv: Step) -> bool:
     return norm is not None and groups(norm.module) == conv.module.out_channels
 
 
-def directions(fields: Fields, step: Step, diag: dict[str, Tensor], keep: Mapping[str, Tensor]) -> Iterator[Rows]:
+def directions(
+    fields: Fields, scratch: Scratch, step: Step, diag: dict[str, Tensor], keep: Mapping[str, Tensor]
+) -> Iterator[Rows]:
     """Yield the directions of the step's parameters that reach a norm downstream.
 
     A convolution that a norm alone reads is taken together with that norm and what follows it channel by channel; the
@@ -74,6 +77,7 @@ def directions(fields: Fields, step: Step, diag: dict[str, Tensor], keep: Mappin
 
     Args:
         fields: The fields of a tape.
+        scratch: Memory for the tangents.
         step: A parametrised step.
         diag: The diagonal, added to in place.
         keep: Masks by parameter name.
@@ -82,7 +86,7 @@ def directions(fields: Fields, step: Step, diag: dict[str, Tensor], keep: Mappin
     if step.kind == "conv":
         norm = own_norm(graph, step)
         if norm is not None or fields.leads[step.index]:
-            yield from _Block(fields, step, norm, diag, keep).rows()
+            yield from _Block(fields, scratch, step, norm, diag, keep).rows()
     elif step.kind in ("norm", "scale") and own_norm(graph, graph.steps[step.inputs[0]]) is not step:
         yield from _affine(fields, step, diag)
 
@@ -124,9 +128,15 @@ class _Block:
     """A convolution with the norm that alone reads it, or without one."""
 
     def __init__(
-        self, fields: Fields, conv: Step, norm: Step | None, diag: dict[str, Tensor], keep: Mapping[str, Tensor]
+        self,
+        fields: Fields,
+        scratch: Scratch,
+        conv: Step,
+        norm: Step | None,
+        diag: dict[str, Tensor],
+        keep: Mapping[str, Tensor],
     ) -> None:
-        self.fields, self.conv, self.diag = fields, conv, diag
+        self.fields, self.scratch, self.conv, self.diag = fields, scratch, conv, diag
         self.norm: Norm | None = None if norm is None else fields.norms[norm.index]
         self.end = conv if self.norm is None else self.norm.end
         self.norm_step = norm
@@ -214,7 +224,9 @@ class _Block:
 
         def make(part: slice, images: slice) -> Tensor:
             chosen = index[part]
-            tangent = self.seen[split, :, images][chosen].unflatten(2, self.shape)[..., None]
+            seen = self.seen[split, :, images]
+            whole = len(chosen) == len(seen)
+            tangent = (seen if whole else seen[chosen]).unflatten(2, self.shape)[..., None]
             if self.norm is not None:
                 tangent = self._through(tangent, self.norm, o, chosen, support, images)
             first = max(0, part.start - len(index))
@@ -228,8 +240,10 @@ class _Block:
         """Take tangents of the convolution's channel ``o`` through the norm and its tail."""
         own, group = slice(o, o + 1), slice(*support)
         outs = self.conv.module.out_channels // self.conv.module.groups
-        tangent = self.fields.follow(norm.tail, tangent * norm.gain[images, :, :, own], own, images)
+        tangent = self.scratch.product("block", tangent, norm.gain[images, :, :, own])
+        tangent = self.fields.follow(norm.tail, tangent, own, images, self.scratch)
         tangent = widen(tangent, (o, o + 1), support)
         mean = self.mean[o // outs][chosen][:, images, None, None, None]
         nu = self.nu[o // outs, o % outs][chosen][:, images, None, None, None]
-        return tangent - mean * norm.level[images, :, :, group] - nu * norm.shape[images, :, :, group]
+        tangent = torch.addcmul(tangent, mean, norm.level[images, :, :, group], value=-1)
+        return tangent.addcmul_(nu, norm.shape[images, :, :, group], value=-1)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .graph import Graph, Step
+from .scratch import Scratch
 from .tape import Tape, groups, normalised, pooling
 
 CHANNELWISE = ("act", "scale", "pool", "maxpool", "same")
@@ -56,6 +58,12 @@ class Norm:
     tail: list[Step]
     end: Step
 
+    @cached_property
+    def columns(self) -> Tensor:
+        """``normalised`` and ``pull`` by group, ``[groups, count, 2, n]``, as products with tangents take them."""
+        both = torch.stack([self.normalised, self.pull]).flatten(2, 3)
+        return both.unflatten(3, (-1, self.width)).permute(3, 2, 4, 0, 1).flatten(1, 2).contiguous()
+
 
 class Fields:
     """The fields of all steps that tangents pass through on their way to a norm."""
@@ -72,6 +80,7 @@ class Fields:
         self.leads = self.graph.leads()
         self.slopes: dict[int, Tensor] = {}
         self.choices: dict[int, Tensor] = {}
+        self._weights: dict[tuple[int, int, int], Tensor] = {}
         for step in self.graph.steps:
             if self.leads[step.index] and step.kind == "act":
                 self.slopes[step.index] = last(_slope(tape, step))
@@ -81,6 +90,15 @@ class Fields:
                 indices = F.max_pool2d(tape.source(step), **pooling(step.module), return_indices=True)[1]
                 self.choices[step.index] = last(indices)
         self.norms = {step.index: self._norm(step, pulls[step.index]) for step in self.graph.norms()}
+
+    def weight(self, step: Step, low: int, high: int) -> Tensor:
+        """Return the weight of a convolution for a range of its input channels, channels last in memory."""
+        if (step.index, low, high) not in self._weights:
+            weight = self.tape.own(step, "weight")
+            assert weight is not None
+            part = weight if step.module.groups > 1 else weight[:, low:high]
+            self._weights[step.index, low, high] = part.contiguous(memory_format=torch.channels_last)
+        return self._weights[step.index, low, high]
 
     def peak(self, start: Step) -> int:
         """Return the entries an image has in the largest value that tangents of ``start`` can reach."""
@@ -139,7 +157,12 @@ class Fields:
         return steps, step
 
     def follow(
-        self, steps: list[Step], tangent: Tensor, channels: slice = slice(None), images: slice = slice(None)
+        self,
+        steps: list[Step],
+        tangent: Tensor,
+        channels: slice = slice(None),
+        images: slice = slice(None),
+        scratch: Scratch | None = None,
     ) -> Tensor:
         """Carry tangents ``[D, n, H, W, S]`` of some channels through channel-by-channel steps."""
         for step in steps:
@@ -148,7 +171,7 @@ class Fields:
             elif step.kind == "scale":
                 tangent = tangent * self.slopes[step.index][:, :, :, channels]
             elif step.kind == "pool":
-                tangent = _pool(step, tangent)
+                tangent = _pool(step, tangent, scratch or Scratch())
             elif step.kind == "maxpool":
                 chosen = self.choices[step.index][images, :, :, channels]
                 source = tangent.flatten(2, 3).expand(-1, len(chosen), -1, -1)
@@ -177,7 +200,7 @@ def _scale(tape: Tape, step: Step) -> Tensor:
     return (factor if weight is None else factor * weight)[None, None, None]
 
 
-def _pool(step: Step, tangent: Tensor) -> Tensor:
+def _pool(step: Step, tangent: Tensor, scratch: Scratch) -> Tensor:
     """Apply a linear pooling to ``[D, n, H, W, S]``; plain average windows as sums of contiguous rows."""
     d, n, height, width, channels = tangent.shape
     window = _window(step)
@@ -188,17 +211,18 @@ def _pool(step: Step, tangent: Tensor) -> Tensor:
     k, rows, columns = window, height // window, width // window
     split = tangent[:, :, : rows * k, : columns * k].reshape(d, n, rows, k, columns * k, channels)
     summed = split[:, :, :, 0]
+    rows_sum = scratch.take("rows", summed.shape, summed)
     for i in range(1, k):
-        summed = summed + split[:, :, :, i]
+        summed = torch.add(summed, split[:, :, :, i], out=rows_sum)
     if channels == 1:  # rows too short for vectors: a product with the window's indicator instead
         eye = torch.eye(columns, dtype=tangent.dtype, device=tangent.device)
         spread = eye.repeat_interleave(k, 0) / k**2
         return (summed.reshape(-1, columns * k) @ spread).view(d, n, rows, columns, 1)
-    split = summed.view(d, n, rows, columns, k, channels)
-    summed = split[..., 0, :]
+    split = summed.unflatten(3, (columns, k))
+    total = split[..., 0, :] / k**2
     for i in range(1, k):
-        summed = summed + split[..., i, :]
-    return summed.mul_(1 / k**2) if k > 1 else summed
+        total.add_(split[..., i, :], alpha=1 / k**2)
+    return total
 
 
 def _window(step: Step) -> int | None:

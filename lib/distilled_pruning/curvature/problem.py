@@ -77,7 +77,10 @@ def pose(net: nn.Module, images: Tensor, labels: Tensor, mask: Mapping[str, Tens
     keep = _keep(mask, named)
     params = {name: p.detach() * keep[name] if name in keep else p.detach() for name, p in named.items()}
     first = next(iter(params.values()))
-    problem = Problem(net, params, images.detach().to(first), labels.to(first.device, torch.int64), keep)
+    seen, wanted = images.detach().to(first), labels.to(first.device, torch.int64)
+    if seen.is_inference():
+        seen, wanted = seen.clone(), wanted.clone()
+    problem = Problem(net, params, seen, wanted, keep)
     _check_labels(problem)
     return problem
 
@@ -107,12 +110,14 @@ def _check_labels(problem: Problem) -> None:
 
 
 @contextmanager
-def exact_arithmetic(device: torch.device) -> Iterator[None]:
-    """Compute in full precision, without autocast or reduced-precision products, whatever the caller has set."""
+def exact_arithmetic(net: nn.Module) -> Iterator[None]:
+    """Differentiate in full precision on the network's device, whatever modes the caller has set."""
+    device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     precision, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn
     torch.set_float32_matmul_precision("highest")
     try:
         with (
+            torch.inference_mode(False),
             torch.autocast(device.type, enabled=False),
             cudnn.flags(
                 enabled=cudnn.enabled,

@@ -20,6 +20,7 @@ from .directions import Rows, directions, vanishes
 from .fields import Fields
 from .graph import Graph, Unsupported
 from .problem import Problem
+from .scratch import Scratch
 from .tangents import Carrier
 from .tape import Tape, patches, record
 
@@ -117,12 +118,13 @@ def _add_curvature(
     pulls = torch.autograd.grad(tape.logits, [tape.values[norm.index] for norm in norms], slope, materialize_grads=True)
     with torch.no_grad():
         fields = Fields(tape, {norm.index: pull for norm, pull in zip(norms, pulls, strict=True)})
+        scratch = Scratch()
         for step in graph.parametrised():
-            for rows in directions(fields, step, diag, keep):
-                _carry(fields, rows, len(labels), limits)
+            for rows in directions(fields, scratch, step, diag, keep):
+                _carry(fields, scratch, rows, len(labels), limits)
 
 
-def _carry(fields: Fields, rows: Rows, n: int, limits: Budget) -> None:
+def _carry(fields: Fields, scratch: Scratch, rows: Rows, n: int, limits: Budget) -> None:
     """Carry the directions of one channel on and add the curvature along them to their targets."""
     size, positions = rows.count, rows.height * rows.width
     following = fields.graph.sole_user(rows.end)
@@ -131,7 +133,7 @@ def _carry(fields: Fields, rows: Rows, n: int, limits: Budget) -> None:
     entry = rows.sample.element_size()
     weight = entry * fields.peak(rows.end)
     if convolved and single and size > positions:
-        rows.add(slice(0, size), _by_form(fields, rows, n, limits, weight))
+        rows.add(slice(0, size), _by_form(fields, scratch, rows, n, limits, weight))
         return
     span = min(size, max(8, limits.tangents // weight))
     step = max(1, limits.tangents // (weight * span))
@@ -139,10 +141,10 @@ def _carry(fields: Fields, rows: Rows, n: int, limits: Budget) -> None:
         part = slice(low, low + span)
         for start in range(0, n, step):
             images = slice(start, start + step)
-            rows.add(part, Carrier(fields, images).run(rows.end, rows.make(part, images), rows.support))
+            rows.add(part, Carrier(fields, scratch, images).run(rows.end, rows.make(part, images), rows.support))
 
 
-def _by_form(fields: Fields, rows: Rows, n: int, limits: Budget, weight: int) -> Tensor:
+def _by_form(fields: Fields, scratch: Scratch, rows: Rows, n: int, limits: Budget, weight: int) -> Tensor:
     """Return the curvature along directions that outnumber the positions they are spread over."""
     positions = rows.height * rows.width
     basis = torch.eye(positions, dtype=rows.sample.dtype, device=rows.sample.device)
@@ -152,7 +154,7 @@ def _by_form(fields: Fields, rows: Rows, n: int, limits: Budget, weight: int) ->
     total = torch.zeros(rows.count, dtype=basis.dtype, device=basis.device)
     for start in range(0, n, step):
         images = slice(start, min(start + step, n))
-        form = Carrier(fields, images, form=True).run(rows.end, basis, rows.support)
+        form = Carrier(fields, scratch, images, form=True).run(rows.end, basis, rows.support)
         inner = max(1, limits.tangents // (rows.count * rows.spread * basis.element_size()))
         for low in range(images.start, images.stop, inner):
             few = slice(low, min(low + inner, images.stop))

@@ -7,12 +7,15 @@ over contiguous memory and convolutions need no reordering.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
 from .fields import CHANNELWISE, Fields, Norm
 from .graph import Step
+from .scratch import Scratch
 from .tape import convolve, padded
 
 Support = tuple[int, int]
@@ -24,13 +27,14 @@ class Carrier:
 
     Args:
         fields: The fields of the images' tape.
+        scratch: Memory for the tangents.
         images: The range of images.
         form: False for the curvature along each direction, ``[D]`` summed over the images; True for the bilinear
             form between all of them, ``[n, D, D]`` for each image, whose quadratic form is the curvature.
     """
 
-    def __init__(self, fields: Fields, images: slice, form: bool = False) -> None:
-        self.fields, self.images, self.form = fields, images, form
+    def __init__(self, fields: Fields, scratch: Scratch, images: slice, form: bool = False) -> None:
+        self.fields, self.scratch, self.images, self.form = fields, scratch, images, form
 
     def run(self, start: Step, tangent: Tensor, support: Support) -> Tensor:
         """Carry ``tangent`` from the output of ``start`` to the last norm and return the curvature met."""
@@ -80,45 +84,49 @@ class Carrier:
         tangent = widen(tangent, support, whole)
         low, high = whole
         channels, blocks = slice(low, high), slice(low // width, high // width)
-        unit, pull = norm.normalised[self.images, :, :, channels], norm.pull[self.images, :, :, channels]
         rate, twist = norm.rate[self.images, blocks], norm.twist[self.images, blocks]
         if self.form:
-            mean, nu, bent = self._bend_form(norm, tangent, unit, pull, rate, twist)
+            mean, nu, bent = self._bend_form(norm, tangent, blocks, rate, twist)
         else:
+            unit, pull = norm.normalised[self.images, :, :, channels], norm.pull[self.images, :, :, channels]
             mean = _total(tangent, width) / norm.count
-            nu = _total(tangent * unit, width) / norm.count
-            sigma = _total(tangent * pull, width)
-            spread = _total(tangent.square(), width) / norm.count - mean.square()
+            nu = _total(self.scratch.product("norm", tangent, unit), width) / norm.count
+            sigma = _total(self.scratch.product("norm", tangent, pull), width)
+            square = _total(self.scratch.product("norm", tangent, tangent), width) / norm.count
+            spread = square - mean.square()
             bent = (rate.square() * (nu * (3 * twist * nu - 2 * sigma) - twist * spread)).sum((1, 2))
         if not leads:
             return bent, (tangent, whole)
-        gained = tangent * norm.gain[self.images, :, :, channels]
-        out = self.fields.follow(norm.tail, gained, channels, self.images)
-        out = out - _spread(mean, width) * norm.level[self.images, :, :, channels]
-        out -= _spread(nu, width) * norm.shape[self.images, :, :, channels]
+        gained = self.scratch.product("norm", tangent, norm.gain[self.images, :, :, channels])
+        out = self.fields.follow(norm.tail, gained, channels, self.images, self.scratch)
+        out = torch.addcmul(out, _spread(mean, width), norm.level[self.images, :, :, channels], value=-1)
+        out.addcmul_(_spread(nu, width), norm.shape[self.images, :, :, channels], value=-1)
         return bent, (out, whole)
 
     def _bend_form(
-        self, norm: Norm, tangent: Tensor, unit: Tensor, pull: Tensor, rate: Tensor, twist: Tensor
+        self, norm: Norm, tangent: Tensor, blocks: slice, rate: Tensor, twist: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return mean, nu and the bilinear form; tangents shared by all images are multiplied once."""
-        n, width = len(unit), norm.width
+        n, width = len(rate), norm.width
         mean = _total(tangent, width) / norm.count
-        rows = _by_group(tangent, width)
-        nu = _between(rows, _by_group(unit[None], width), n) / norm.count
-        sigma = _between(rows, _by_group(pull[None], width), n)
-        left = (rate.square() * nu).transpose(0, 1)
-        bent = left @ (3 * twist * nu - 2 * sigma).permute(1, 2, 0)
-        rows = rows - mean.permute(1, 2, 0)[..., None]
+        rows = (_by_group(tangent, width) - mean.permute(1, 2, 0)[..., None]).contiguous()
+        fields = norm.columns[blocks][..., self.images]
+        if len(rows) == 1:  # one product a group for all images
+            seen = (rows[0] @ fields.flatten(2)).unflatten(2, (2, n)).permute(2, 3, 1, 0)
+        else:
+            seen = (rows @ fields.permute(3, 0, 1, 2).contiguous()).permute(3, 0, 2, 1)
+        nu, sigma = seen[0] / norm.count, seen[1]
+        left = (rate.square()[:, None] * nu).contiguous()
+        right = torch.addcmul(-2 * sigma, nu, twist[:, None], value=3).transpose(1, 2).contiguous()
+        bent = left @ right
         stiffness = rate.square() * twist / norm.count
         if len(rows) == 1:
             gram = rows[0] @ rows[0].transpose(1, 2)
             bent -= (stiffness @ gram.flatten(1)).view_as(bent)
         else:
-            flat = rows.transpose(1, 2).flatten(2)
             weighed = (rows * stiffness[..., None, None]).transpose(1, 2).flatten(2)
-            bent -= weighed @ flat.transpose(1, 2)
-        return mean, nu, bent
+            bent -= weighed @ rows.transpose(1, 2).flatten(2).transpose(1, 2)
+        return mean, nu.transpose(0, 1), bent
 
     def conv(self, step: Step, tangent: Tensor, support: Support) -> tuple[Tensor, Support]:
         """Carry a tangent through a convolution, reading only the channels it moves."""
@@ -130,13 +138,15 @@ class Carrier:
             tangent, low, high = widen(tangent, support, (0, module.in_channels)), 0, module.in_channels
         else:
             weight = weight[:, low:high]
-        d, n, height, width, channels = tangent.shape
-        maps = tangent.reshape(d * n, height, width, channels).permute(0, 3, 1, 2)
+        d, n = tangent.shape[:2]
+        maps = tangent.flatten(0, 1)
         if module.groups == 1 and weight[0].numel() <= SMALL_KERNEL:
-            out = _small_conv(module, maps, weight)
-        else:
-            out = convolve(module, maps, weight.contiguous(memory_format=torch.channels_last))
-            out = out.permute(0, 2, 3, 1)
+            columns, size = _columns(module, maps, lambda shape: self.scratch.take("columns", shape, maps))
+            shape = (d, n, *size, module.out_channels)
+            out = self.scratch.take(("conv", step.index), shape, maps)
+            torch.mm(columns.T, weight.flatten(1).T, out=out.flatten(0, 3))
+            return out, (0, module.out_channels)
+        out = convolve(module, maps.permute(0, 3, 1, 2), self.fields.weight(step, low, high)).permute(0, 2, 3, 1)
         return out.reshape(d, n, *out.shape[1:]), (0, module.out_channels)
 
     def add(self, step: Step, parts: list[tuple[Tensor, Support]]) -> tuple[Tensor, Support]:
@@ -174,17 +184,20 @@ def _by_group(x: Tensor, width: int) -> Tensor:
     return x.reshape(d, n, -1, x.shape[-1] // width, width).permute(1, 3, 0, 2, 4).flatten(3)
 
 
-def _between(rows: Tensor, field: Tensor, n: int) -> Tensor:
-    """Multiply tangents ``[n or 1, groups, D, e]`` with a field ``[n, groups, 1, e]``: ``[D, n, groups]``."""
-    if len(rows) == 1 and n > 1:  # one product a group for all images
-        return (rows[0] @ field[:, :, 0].permute(1, 2, 0)).permute(1, 2, 0)
-    return (rows @ field.transpose(2, 3))[..., 0].permute(2, 0, 1)
+def _columns(
+    module: torch.nn.Conv2d, maps: Tensor, out: Callable[[tuple[int, ...]], Tensor]
+) -> tuple[Tensor, list[int]]:
+    """Stack what each entry of a kernel is multiplied with: ``[S * kernel entries, m * H' * W']``, and H', W'.
 
-
-def _small_conv(module: torch.nn.Conv2d, maps: Tensor, weight: Tensor) -> Tensor:
-    """Convolve maps of few channels as one matrix product; returns ``[m, H', W', C']``."""
-    maps = padded(module, maps)
-    settings = zip(maps.shape[2:], module.dilation, module.kernel_size, module.stride, strict=True)
-    size = [(side - dilation * (kernel - 1) - 1) // stride + 1 for side, dilation, kernel, stride in settings]
-    columns = F.unfold(maps, module.kernel_size, module.dilation, 0, module.stride)
-    return (columns.transpose(1, 2) @ weight.flatten(1).T).view(len(maps), *size, -1)
+    Shifted copies of whole maps, which are faster than unfolding when there are few channels.
+    """
+    maps = padded(module, maps.permute(0, 3, 1, 2))
+    settings = list(zip(maps.shape[2:], module.dilation, module.kernel_size, module.stride, strict=True))
+    rows, columns = ((side - gap * (kernel - 1) - 1) // stride + 1 for side, gap, kernel, stride in settings)
+    shifts = [
+        [slice(i * gap, i * gap + (size - 1) * stride + 1, stride) for i in range(kernel)]
+        for (_, gap, kernel, stride), size in zip(settings, (rows, columns), strict=True)
+    ]
+    parts = [maps[:, s, down, right] for s in range(maps.shape[1]) for down in shifts[0] for right in shifts[1]]
+    stacked = torch.stack(parts, out=out((len(parts), *parts[0].shape)))
+    return stacked.view(len(parts), -1), [rows, columns]
