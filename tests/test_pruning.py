@@ -378,3 +378,14 @@ def test_impossible_loops_are_refused_before_any_training() -> None:
         pruning.iterative(build(), split(), RECIPE, scope="biases")
     with pytest.raises(InputError, match="mask belongs to another network"):
         pruning.iterative(build(), split(), RECIPE, mask=Mask.ones(build(width=5)))
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_masks_do_not_depend_on_the_device() -> None:
+    on_cpu, on_gpu = build(width=32), build(width=32).cuda()
+    mask = pruning.magnitude(on_gpu)
+    assert mask == pruning.magnitude(on_cpu)
+    mask.apply(on_gpu)
+    mask.apply(on_cpu)
+    assert states_equal(clone(on_cpu), {name: tensor.cpu() for name, tensor in clone(on_gpu).items()})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -180,36 +181,34 @@ def build(
     """
     if name not in MODELS:
         raise unknown("model", name, MODELS)
-    usual_norm, minimum, make = MODELS[name]
-    norm = usual_norm if norm is None else norm
+    model = MODELS[name]
+    norm = model.norm if norm is None else norm
     if norm not in NORMS:
         raise unknown("norm", norm, NORMS)
-    size = getattr(ds, "size", None) if size is None else size
-    channels = getattr(ds, "channels", None) if channels is None else channels
-    classes = getattr(ds, "classes", None) if classes is None else classes
-    if classes is not None and not isinstance(classes, int):
-        classes = len(classes)
-    if width is None and size is not None:
-        width = 32 if name.startswith("resnet") and residual_form(size) == "small" else 64
-        width = width if name.startswith("resnet") else 128
-    for what, value in (("width", width), ("size", size), ("channels", channels), ("classes", classes)):
-        if value is None:
-            raise InputError(f"{what} of the network is not known: give a dataset, or size, channels and classes")
-        if value < 1:
-            raise InputError(f"{what} of the network must be at least 1, not {value}")
-    assert width is not None and size is not None
-    if size < minimum:
-        raise InputError(f"images of {size} px are too small for {name}: use at least {minimum} px")
+    size = _count("size", size, getattr(ds, "size", None))
+    channels = _count("channels", channels, getattr(ds, "channels", None))
+    named = getattr(ds, "classes", None)
+    classes = _count("classes", classes, named if named is None or isinstance(named, int) else len(named))
+    width = _count("width", width, model.narrow if residual_form(size) == "small" else model.width)
+    if size < model.smallest:
+        raise InputError(f"images of {size} px are too small for {name}: use at least {model.smallest} px")
     options: dict[str, Any] = {}
-    if name == "convnet3":
-        options["depth"] = 3 if depth is None else depth
-        if options["depth"] < 1:
-            raise InputError(f"depth of the network must be at least 1, not {depth}")
+    if model.depth is not None:
+        options["depth"] = _count("depth", depth, model.depth)
     elif depth is not None:
         raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
-    with torch.device("meta"):
-        net = make(width, size, channels, classes, norm, **options)
-    return initialise(net.to_empty(device="cpu"), seed, init)
+    with torch.random.fork_rng(devices=[]), torch.device("cpu"):
+        net = model.make(width, size, channels, classes, norm, **options)
+    return initialise(net, seed, init)
+
+
+def _count(what: str, value: int | None, usual: int | None) -> int:
+    value = usual if value is None else value
+    if value is None:
+        raise InputError(f"{what} of the network is not known: give a dataset, or size, channels and classes")
+    if value < 1:
+        raise InputError(f"{what} of the network must be at least 1, not {value}")
+    return value
 
 
 def _resnet(blocks: int, averaging: bool = False) -> Callable[..., nn.Module]:
@@ -219,12 +218,33 @@ def _resnet(blocks: int, averaging: bool = False) -> Callable[..., nn.Module]:
     return make
 
 
-MODELS: dict[str, tuple[str, int, Callable[..., nn.Module]]] = {
-    "convnet3": ("instance", 1, convnet),
-    "resnet10": ("batch", 1, _resnet(1)),
-    "resnet18": ("batch", 1, _resnet(2)),
-    "resnetap10": ("instance", 8, _resnet(1, averaging=True)),
-    "alexnet": ("none", 8, alexnet),
+@dataclass(frozen=True)
+class Model:
+    """What the papers fix of a network.
+
+    Attributes:
+        make: Builds it from width, size, channels, classes and norm (and depth).
+        norm: Its norm.
+        width: Channels of the first stage.
+        narrow: The same up to 64 px.
+        smallest: Smallest image side.
+        depth: Blocks, where they are an option.
+    """
+
+    make: Callable[..., nn.Module]
+    norm: str
+    width: int
+    narrow: int
+    smallest: int = 1
+    depth: int | None = None
+
+
+MODELS = {
+    "convnet3": Model(convnet, "instance", 128, 128, depth=3),
+    "resnet10": Model(_resnet(1), "batch", 64, 32),
+    "resnet18": Model(_resnet(2), "batch", 64, 32),
+    "resnetap10": Model(_resnet(1, averaging=True), "instance", 64, 32, smallest=8),
+    "alexnet": Model(alexnet, "none", 128, 128, smallest=8),
 }
 
 
@@ -232,14 +252,14 @@ def macs(net: nn.Module, size: int, channels: int) -> int:
     """Count the multiply-accumulates of convolutions and linear layers in one forward pass of one image.
 
     Args:
-        net: Any network; it is copied without its numbers and left as it is.
+        net: Any network; a copy of it is run.
         size: Image side in pixels.
         channels: Image channels.
 
     Returns:
         Multiply-accumulates, pruned weights included.
     """
-    net = copy.deepcopy(net).to("meta").eval()
+    net = copy.deepcopy(net).cpu().eval()
     total = 0
 
     def count(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
@@ -251,5 +271,5 @@ def macs(net: nn.Module, size: int, channels: int) -> int:
         if isinstance(module, nn.Conv2d | nn.Linear):
             module.register_forward_hook(count)
     with torch.no_grad():
-        net(torch.empty(1, channels, size, size, device="meta", dtype=next(net.parameters()).dtype))
+        net(torch.zeros(1, channels, size, size, dtype=next(net.parameters()).dtype, device="cpu"))
     return total
