@@ -141,9 +141,9 @@ _IDC: dict[str, Any] = {
     "space": "pixel",
     "clamp": True,
     "real_batch": 64,
-    "siamese": "color+crop4+cutout",
+    "siamese": "color+crop+cutout",
     "train_steps": 32,
-    "train_augmentation": "color+crop4+cutmix",
+    "train_augmentation": "color+crop+cutmix",
 }
 _IDC_IMAGENET: dict[str, Any] = {
     "factor": 3,
@@ -153,7 +153,7 @@ _IDC_IMAGENET: dict[str, Any] = {
     "model": "resnetap10",
     "train_steps": 8,
     "pretrain": 10,
-    "train_augmentation": "color+crop4+cutmix1",
+    "train_augmentation": "color+crop+cutmix1",
 }
 _IDC_RATES = {
     "cifar10": 5e-3,

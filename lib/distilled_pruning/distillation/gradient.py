@@ -150,7 +150,7 @@ class _Matcher:
     def all(self) -> tuple[Tensor, Tensor]:
         """Give the summed gradient distance of all classes, and its gradient, in batched passes."""
         pairs = [self.pair(label) for label in range(self.problem.classes)]
-        wanted = gradients_by_class(self.net, self.weights, torch.stack([real for real, _ in pairs]).detach())
+        wanted = gradients_by_class(self.net, self.weights, torch.stack([real for real, _ in pairs]))
         found = gradients_by_class(self.net, self.weights, torch.stack([synthetic for _, synthetic in pairs]))
         loss = torch.stack(
             [

@@ -176,7 +176,15 @@ class Problem:
         return dataclasses.replace(recipe, **changes)
 
     def pipeline(self, spec: str) -> Pipeline:
-        """Build an augmentation that takes normalised images."""
+        """Build an augmentation that takes normalised images.
+
+        Raises:
+            InputError: An operation that works on pixels before normalisation.
+        """
+        if "imagenet" in spec:
+            raise InputError(
+                "distillation augments normalised images: use color, crop, cutout and the like, not imagenet"
+            )
         if spec not in self._pipelines:
             plain = (0.0,) * len(self.split.mean), (1.0,) * len(self.split.mean)
             like = dataclasses.replace(self.split, mean=plain[0], std=plain[1], whitening=None)
@@ -191,4 +199,5 @@ class Problem:
         """Augment real and synthetic images with one shared draw (DSA; IDC section 4.2)."""
         if not self.settings.siamese:
             return real, synthetic
-        return self.pipeline(self.settings.siamese).siamese(real, synthetic, generator)
+        real, synthetic = self.pipeline(self.settings.siamese).siamese(real, synthetic, generator)
+        return real.detach(), synthetic
