@@ -9,7 +9,7 @@ from argparse import Namespace
 from typing import Any
 
 from ..errors import InputError
-from .ledger import Ledger, judge
+from .ledger import Ledger, judge, judge_recorded
 from .notebook import workers
 from .targets import Target, find, jobs_of, sections_of
 
@@ -101,11 +101,8 @@ def run(options: Namespace) -> int:
 def ledger(options: Namespace) -> Ledger:
     """Judge the claims of the chosen notebooks, all of them when none is named."""
     targets = chosen(options)
-    if options.recorded:
-        from . import record
-
-        return record.ledger(sections_of(targets), everything=not options.targets)
-    return judge(sections_of(targets), everything=not options.targets)
+    make = judge_recorded if options.recorded else judge
+    return make(sections_of(targets), everything=not options.targets)
 
 
 def check(options: Namespace) -> int:
@@ -217,8 +214,13 @@ def bench(options: Namespace) -> int:
 
 def record(options: Namespace) -> int:
     """Keep results with the sources."""
-    from . import record as keep
+    from .parameters import home
+    from .record import record as keep
 
     for section in sections_of(chosen(options)):
-        print(keep.record(section))
+        for name in section.experiments:
+            frame = {str(column): values for column, values in section.frame(name).to_dict("list").items()}
+            scale, jobs = section.parameters.scale, section.jobs(name)
+            kept = keep(name, scale, section.deciding, jobs, section.store, home() / "results", frame=frame)
+            print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale")
     return 0

@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import claims
 from .claims import Claim, Judgement
 from .experiments import EXPERIMENTS
+from .parameters import home
 from .section import Section
+from .verdicts import NOT_RUN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -87,14 +90,63 @@ def judge(
     Args:
         sections: Notebooks under their parameters.
         everything: Judge every claim; otherwise only those these notebooks' results judge.
-        recorded: Judgements on recorded results.
+        recorded: Judgements on recorded results; by default those of :func:`recorded_judgements`.
     """
     frames = {name: frame for section in sections for name, frame in section.frames().items()}
     judgements = claims.judge(frames, stamp(sections))
-    problems = claims.shortfalls(judgements)
+    found = recorded_judgements() if recorded is None else recorded
+    return chosen(judgements, claims.shortfalls(judgements), sections, everything, found)
+
+
+def judge_recorded(sections: Sequence[Section], everything: bool = True) -> Ledger:
+    """Judge claims on recorded results, each at the largest scale that has any.
+
+    Args:
+        sections: Notebooks whose claims are meant.
+        everything: Judge every claim, whatever the notebooks.
+    """
+    best = recorded_judgements()
+    none = claims.judge({}, "recorded")
+    problems = [problem for found in by_scale().values() for problem in claims.shortfalls(found)]
+    return chosen([best.get(item.claim.id, item) for item in none], problems, sections, everything, best)
+
+
+def chosen(
+    judgements: Sequence[Judgement],
+    problems: Sequence[str],
+    sections: Sequence[Section],
+    everything: bool,
+    recorded: Mapping[str, Judgement],
+) -> Ledger:
+    """Leave out the claims that the notebooks do not judge, unless everything is wanted."""
+    ids = {item.claim.id for item in judgements}
     if not everything:
-        names = {section.name for section in sections}
-        kept = {claim.id for name in names for claim in claims_of(name)}
-        judgements = [judgement for judgement in judgements if judgement.claim.id in kept]
-        problems = [problem for problem in problems if problem.partition(":")[0] in kept]
-    return Ledger(tuple(judgements), recorded or {}, tuple(problems))
+        ids = {claim.id for section in sections for claim in claims_of(section.name)}
+    kept = tuple(item for item in judgements if item.claim.id in ids)
+    return Ledger(kept, recorded, tuple(text for text in problems if everything or text.partition(":")[0] in ids))
+
+
+def by_scale(root: Path | None = None) -> dict[str, list[Judgement]]:
+    """Judge every claim on the recorded frames of each scale, the largest first."""
+    from .recorded import SCALES, Recorded
+
+    folder = Recorded(root or home() / "results")
+    found = {}
+    for scale in reversed(SCALES):
+        records = [record for record in folder.records(scale=scale) if record.frame]
+        if records:
+            import pandas as pd
+
+            frames = {record.figure: pd.DataFrame(folder.frame(record)) for record in records}
+            found[scale] = claims.judge(frames, scale)
+    return found
+
+
+def recorded_judgements(root: Path | None = None) -> dict[str, Judgement]:
+    """Give each claim's judgement at the largest recorded scale that has one."""
+    found: dict[str, Judgement] = {}
+    for judgements in by_scale(root).values():
+        for judgement in judgements:
+            if judgement.verdict != NOT_RUN:
+                found.setdefault(judgement.claim.id, judgement)
+    return found

@@ -9,7 +9,8 @@ from ..errors import unknown
 from . import experiments
 from .experiments import Experiment
 from .jobs import Job, graph
-from .parameters import UNCOUNTED, Parameters
+from .parameters import UNCOUNTED, Parameters, home
+from .recorded import Recorded
 from .store import Store
 
 if TYPE_CHECKING:
@@ -27,7 +28,8 @@ class Section:
     def __init__(self, parameters: Parameters, store: Store | None = None) -> None:
         """Name the parameters; the store is theirs unless one is given."""
         self.parameters = parameters
-        self.store = store or Store(parameters.get("store") or None)
+        recorded = Recorded.serving(home() / "results", parameters.scale)
+        self.store = store or Store(parameters.get("store") or None, fallback=recorded)
         self._frames: dict[str, pd.DataFrame] = {}
 
     @property

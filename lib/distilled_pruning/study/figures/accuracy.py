@@ -52,7 +52,8 @@ def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
         every = pruned["init"].nunique() > 1 and bool((counts < counts.max()).any())
         if every:
             first = pruned[pruned["init"] == pruned["init"].min()]
-            for name, line in first.groupby("series", sort=False):
+            for name in dict.fromkeys(first["series"]):
+                line = first[first["series"] == name]
                 ax.plot(line["sparsity"], line["accuracy"], color=palette[name], linewidth=0.8, alpha=0.6)
         sns.lineplot(
             spread(pruned[counts == counts.max()] if every else pruned),
@@ -78,8 +79,8 @@ def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
 def points(ax: Any, frame: pd.DataFrame) -> None:
     """Draw how many images the inner loops saw: stored ones solid, decoded ones dashed where they differ."""
     pruned = frame[(frame["level"] > 0) & (frame["points"] > 0)]
-    for method, part in pruned.groupby("method", sort=False):
-        seen = part.groupby("sparsity")[["points", "points_decoded"]].first()
+    for method in dict.fromkeys(pruned["method"]):
+        seen = pruned[pruned["method"] == method].groupby("sparsity")[["points", "points_decoded"]].first()
         colour, name = COLOURS[method], NAMES.get(method, method)
         ax.plot(100 * seen.index, seen["points"], "o-", color=colour, markersize=4, label=name)
         if not (seen["points"] == seen["points_decoded"]).all():

@@ -47,8 +47,9 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
         for line, (dataset, model) in zip(axes, rows, strict=True):
             here = means[(means["dataset"] == dataset) & (means["model"] == model)]
             for ax, name in zip(line, columns, strict=True):
-                for level, part in with_dense(here, name).groupby("level"):
-                    curve(ax, part, value, shades[int(level)])
+                for level in shades:
+                    part = with_dense(here, name)
+                    curve(ax, part[part["level"] == level], value, shades[level])
                 ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}")
                 ax.set(
                     xlabel="position α along the line",

@@ -44,7 +44,7 @@ COLOURS = {
     "synflow": "#35978f",
 }
 LIGHTER = 0.45
-RC = {
+RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "axes.edgecolor": FAINT,
@@ -77,7 +77,8 @@ def canvas(width: float, height: float, stamp: str) -> Iterator[Figure]:
     import seaborn as sns
     from matplotlib.figure import Figure
 
-    with mpl.rc_context({**sns.axes_style("whitegrid"), **RC}):
+    rc: dict[Any, Any] = {**sns.axes_style("whitegrid"), **RC}
+    with mpl.rc_context(rc):
         figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
         lines = textwrap.wrap(stamp, int(width * 72 / (STAMP_POINTS * 0.56)))
         foot = (len(lines) * STAMP_POINTS * 1.35 + 6) / 72 / height
@@ -109,7 +110,10 @@ def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """
     palette: dict[str, str] = {}
     names = []
-    rates: dict[str, list[Any]] = {m: list(dict.fromkeys(part["rate"])) for m, part in frame.groupby("method")}
+    pairs = dict.fromkeys(zip(frame["method"], frame["rate"], strict=True))
+    rates: dict[str, list[Any]] = {}
+    for method, rate in pairs:
+        rates.setdefault(method, []).append(rate)
     for method, setting, rate in zip(frame["method"], frame["setting"], frame["rate"], strict=True):
         name = NAMES.get(method, method)
         if len(rates[method]) > 1:

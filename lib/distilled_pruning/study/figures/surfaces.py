@@ -60,9 +60,9 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
                         rcount=200,
                         ccount=200,
                     )
-                for share, losses in grid.iterrows():
+                for share, losses in zip(shares[:, 0], grid.to_numpy(), strict=True):
                     colour = COLOURS["dense"] if share == 0 else INK
-                    ax.plot(grid.columns, np.full(len(losses), 100 * share), losses, color=colour, linewidth=1.1)
+                    ax.plot(grid.columns, np.full(len(losses), share), losses, color=colour, linewidth=1.1)
                 ax.set(xlabel="position α", ylabel="sparsity (%)", zlim=(0, 1.05 * top))
                 ax.set_zlabel(f"{split} loss (nats)", labelpad=2)
                 ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}", y=1.0)

@@ -1,0 +1,58 @@
+"""Datasets on this machine: what is known, what can be read, and whether it is what its name says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from .. import catalog
+from ..errors import InputError
+
+
+def facts(name: str) -> dict[str, Any]:
+    """Describe a dataset without reading its pixels."""
+    info = catalog.info(name)
+    shape = f"{info.channels}x{info.size}x{info.size}"
+    return {"name": name, "classes": len(info.classes), "shape": shape, "train": info.train, "test": info.test}
+
+
+def looked_at(name: str, fetch: bool) -> dict[str, Any]:
+    """Read a dataset and compare it with what is known of it.
+
+    Args:
+        name: A catalog name or a path.
+        fetch: Let what goes wrong be an error; otherwise it is the ``state``.
+    """
+    from .. import data
+
+    try:
+        found = data.load(name)
+    except InputError as error:
+        if fetch:
+            raise
+        return {**facts(name), "state": f"not here: {error}"}
+    known = catalog.info(name).digest
+    state = "whole" if known == found.digest else "here" if known is None else "differs from the published one"
+    return {**facts(name), "train": len(found.train), "test": len(found.test), "state": state, "digest": found.digest}
+
+
+def command(action: str, names: Sequence[str], as_json: bool) -> int:
+    """List, fetch or verify datasets and give the exit code.
+
+    Raises:
+        InputError: A name is unknown, nothing is named to fetch, or a dataset cannot be had.
+    """
+    if action == "fetch" and not names:
+        raise InputError(f"name the datasets to fetch: some of {', '.join(catalog.DATASETS)}")
+    wanted = list(names or catalog.DATASETS)
+    rows = [facts(name) for name in wanted]
+    if action != "list":
+        rows = [looked_at(name, fetch=action == "fetch") for name in wanted]
+    if as_json:
+        print(json.dumps({"datasets": rows}, indent=2))
+    else:
+        for row in rows:
+            line = f"{row['name']:<14} {row['classes']:>4} classes  {row['shape']:<10}"
+            print(f"{line} {row['train']:>6} + {row['test']:<6} {row.get('state', '')}".rstrip())
+    return 1 if any(str(row.get("state", "")).startswith("differs") for row in rows) else 0
