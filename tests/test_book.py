@@ -193,6 +193,24 @@ def test_a_missing_kernel_is_named(tmp_path: Path) -> None:
         execution.check_kernel(tmp_path / "page.ipynb")
 
 
+def test_a_build_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An unknown page or a missing kernel is found while nothing has been written or trained."""
+    with pytest.raises(InputError, match=r"unknown notebook.*'s4-stabilty'.*did you mean 's4-stability'"):
+        book.build(ROOT, notebooks=["s4-stabilty"])
+    (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: notebooks/one\n", encoding="utf-8")
+    notebook(tmp_path / "notebooks/one.ipynb", kernel="fortran")
+    monkeypatch.setattr(book, "compute", lambda *arguments: pytest.fail("trained"))
+    with pytest.raises(InputError, match="'fortran'"):
+        book.build(tmp_path)
+    assert not (tmp_path / "_build").exists()
+
+
+def test_pages_left_out_leave_no_trace() -> None:
+    """A book of some of the notebooks lists only those."""
+    toc = {"root": "a", "parts": [{"caption": "x", "chapters": [{"file": "b"}, {"file": "c"}]}]}
+    assert rendering.contents_of(rendering.without(toc, ["b"])) == ["a", "c"]
+
+
 def test_identity_follows_what_decides_a_page(tmp_path: Path) -> None:
     """Notebook, parameters, keys and surroundings each make another page."""
     notebook(tmp_path / "notebooks/one.ipynb")
