@@ -93,6 +93,11 @@ def chain(name: str, length: int, steps: int = 0) -> list[Toy]:
     return jobs
 
 
+def wanted(steps: int) -> list[Toy]:
+    """Thirty-two jobs in chains of four."""
+    return [job for name in "abcdefgh" for job in chain(name, 4, steps)]
+
+
 def diary(root: Path) -> list[str]:
     """Read who began and ended what."""
     path = root / "diary"

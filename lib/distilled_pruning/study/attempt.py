@@ -121,7 +121,7 @@ def attempt(
     except Busy:
         return Report(job.key, "busy")
     except Interrupted:
-        return Report(job.key, "stopped")
+        return Report(job.key, "stopped", message="it was told to stop")
     except Missing as missing:
         return Report(job.key, "missing", message=missing.key)
     except InputError as mistake:

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from .jobs import Job
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
+HANDLED = (signal.SIGINT, signal.SIGTERM)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -70,7 +71,11 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=serve, args=(theirs, settings, gpu), daemon=True)
-        self.process.start()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # inherited: none is lost while the process starts
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.job: Job | None = None
 
@@ -119,17 +124,23 @@ class Pool:
             try:
                 news = worker.pipe.recv()
             except (EOFError, OSError):
-                self.workers[index] = None
-                worker.close()
+                self.retire(index)
                 if worker.job is not None:
-                    reason = f"its process died (exit status {worker.process.exitcode}), perhaps out of memory"
-                    yield Report(worker.job.key, "died", message=reason)
+                    yield ended(worker.job, worker.process.exitcode)
                 continue
             if isinstance(news, Report):
                 worker.job = None
+                if news.status == "stopped":
+                    self.retire(index)  # it ends itself
                 yield news
             elif worker.job is not None:
                 self.progress(worker.job.key, *news)
+
+    def retire(self, index: int) -> None:
+        """End a worker; the next job in its place starts another."""
+        worker, self.workers[index] = self.workers[index], None
+        if worker is not None:
+            worker.close()
 
     def ask_to_stop(self) -> None:
         """Ask every running job to stop at its next checkpoint."""
@@ -140,9 +151,15 @@ class Pool:
 
     def close(self) -> None:
         """End all processes."""
-        for worker in self.workers:
-            if worker is not None:
-                worker.close()
+        for index in range(len(self.workers)):
+            self.retire(index)
+
+
+def ended(job: Job, status: int | None) -> Report:
+    """Report on a job whose process ended: because it was told to, or by an accident."""
+    if status == 0:
+        return Report(job.key, "stopped", message="its process was told to end")
+    return Report(job.key, "died", message=f"its process died (exit status {status}), perhaps out of memory")
 
 
 def die_with_parent() -> None:
@@ -173,6 +190,7 @@ def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, terminate)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 
     def stop() -> bool:
         nonlocal terminated

@@ -122,6 +122,8 @@ def run(
         if value < 1:
             raise InputError(f"{name} must be at least 1, not {value}")
     began = time.monotonic()
+    for job in jobs:
+        store.sound(job.key)  # a damaged result is missing from here on
     schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
@@ -217,14 +219,14 @@ class Run:
         elif report.status == "busy":
             schedule.running.discard(key)
             self.busy[key] = time.monotonic() + BUSY_SECONDS
-        elif report.status == "stopped":
+        elif report.status == "stopped" and self.stop():
             schedule.put_back(key)
         elif report.status == "missing":
             before = len(schedule.pending)
             schedule.require(key, report.message)
             self.progress.grow(len(schedule.pending) - before)
             self.expected = {k: self.estimate.seconds(schedule.jobs[k]) for k in schedule.pending}
-        elif report.status == "died":
+        elif report.status in ("died", "stopped"):
             self.progress.say(f"{job.title}: {report.message}")
             schedule.retry(key, report.message)
         else:

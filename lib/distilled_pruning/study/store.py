@@ -112,6 +112,17 @@ class Store:
         here = (self.folder(key) / entry.PROVENANCE).exists()
         return here or (self.fallback is not None and self.fallback.has(key))
 
+    def sound(self, key: str) -> bool:
+        """Whether a result is there and whole, but for the content of its arrays; a damaged one goes to quarantine."""
+        if not self.folder(key).is_dir():
+            return self.has(key)
+        try:
+            Entry(self.folder(key), key).check()
+        except Damaged as damage:
+            self.quarantine(key, str(damage))
+            return False
+        return True
+
     def __iter__(self) -> Iterator[str]:
         """List the keys of all entries, sorted."""
         if not self.root.is_dir():
