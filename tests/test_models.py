@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from types import SimpleNamespace
 from typing import Any
 
@@ -55,6 +57,11 @@ def test_formula_counts_what_a_forward_pass_does(name: str, size: int) -> None:
 @pytest.mark.parametrize("depth", [1, 2, 4])
 def test_formula_counts_depth(depth: int) -> None:
     assert costs.forward_macs("convnet3", 8, 16, 3, 10, depth) == models.macs(build(depth=depth), 16, 3)
+
+
+def test_estimates_need_no_pytorch() -> None:
+    code = "import sys, distilled_pruning.costs; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
 def test_counting_leaves_the_network_alone() -> None:
