@@ -107,15 +107,16 @@ DATASETS: dict[str, DatasetInfo] = {
     for item in (
         DatasetInfo(
             "digits", _TEN, 8, 1, (0.3056,), (0.3762,), 1437, 360,
-            "4a7b6fa289ee27c547d2b901cfa0c04fd35afc0bc9562a39db606aca6abbb574", "sklearn",
+            "e9bd9e79c26ff2370770dd3deabf518e826d62999c0982d664eecc7d484954df", "sklearn",
         ),
         DatasetInfo(
             "cifar10", _CIFAR10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), 50_000, 10_000,
-            "e6216b9018fcebdb2fc8d67681111ecdcbcb1599320d6cfc1c4f6ff4b91839a8", "torchvision", papers=_PAPERS_CIFAR,
+            "626adb247d46525fe528582056b15cb7df38c35ce4678155c8bb18094d23b68c", "torchvision", papers=_PAPERS_CIFAR,
         ),
         DatasetInfo(
-            "cifar100", tuple(_CIFAR100.split()), 32, 3, (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000,
-            "c352a4f18d4d70a7e305a7e38ec75699a359d7ec8b8e1798620e97bc5eb78c9a", "torchvision", papers=_PAPERS_CIFAR,
+            "cifar100", tuple(_CIFAR100.split()), 32, 3,
+            (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000,
+            "d4f5218ee45957450ce27b7986bba3a3cd3c2582104d84fb8c10ac36dff7a0a2", "torchvision", papers=_PAPERS_CIFAR,
         ),
         DatasetInfo("mnist", _TEN, 28, 1, (0.1307,), (0.3081,), 60_000, 10_000, None, "torchvision"),
         DatasetInfo("fashion_mnist", _FASHION, 28, 1, (0.2860,), (0.3530,), 60_000, 10_000, None, "torchvision",

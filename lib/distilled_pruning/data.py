@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from . import catalog, sources
+from . import catalog, official, sources
 from .catalog import DatasetInfo
 from .errors import InputError, unknown
 from .sources import Arrays
@@ -18,6 +19,7 @@ from .whitening import Whitening
 
 __all__ = ["Dataset", "Split", "Whitening", "digest", "load", "normalise"]
 
+ENVIRONMENT = "DISTILLED_PRUNING_DATA"
 NORMALISATIONS = ("dataset", "papers")
 CHUNK = 1000
 
@@ -232,15 +234,40 @@ def spread(info: DatasetInfo | None, train: Tensor, normalisation: str) -> tuple
     return mean, std
 
 
+def folder(root: str | Path | None = None) -> Path:
+    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else ``data``."""
+    return Path(root or os.environ.get(ENVIRONMENT) or "data").expanduser()
+
+
 def read(name: str, size: int | None, root: str | Path | None) -> tuple[Arrays, str]:
     """Read a dataset's arrays and digest."""
+    info = catalog.DATASETS.get(name)
     if name == "digits":
         arrays = sources.digits()
-    elif Path(name).suffix == ".npz":
+    elif info is not None:
+        arrays = named(name, folder(root))
+    elif Path(name).suffix == ".npz" and Path(name).is_file():
         arrays = sources.read_npz(name)
     else:
         raise catalog.not_found(name)
-    return sources.checked(name, arrays), sources.digest(arrays)
+    found = sources.digest(arrays)
+    if info is not None and info.digest not in (None, found):
+        raise InputError(
+            f"{folder(root) / name}.npz is not {name} as published (digest {found[:12]}, not {str(info.digest)[:12]}): "
+            "put the original there in its order, or load your file by its path"
+        )
+    return sources.checked(name, arrays), found
+
+
+def named(name: str, root: Path) -> Arrays:
+    """Read a named dataset from ``NAME.npz`` or torchvision's files."""
+    if (root / f"{name}.npz").is_file():
+        return sources.read_npz(root / f"{name}.npz")
+    if official.present(name, root):
+        return official.read(name, root)
+    raise InputError(
+        f"{name} is not in {root}: put {name}.npz or torchvision's files there, or name another folder in {ENVIRONMENT}"
+    )
 
 
 def digest(name: str, root: str | Path | None = None) -> str:
