@@ -1,0 +1,281 @@
+"""Loss on a plane through trained networks (2503.17905, section 4.1, Fig. 5).
+
+The authors' plane has axes that are neither orthogonal nor of equal length, and holds two of their four networks.
+Here it is spanned by three networks: u = b - a, and v the part of c - a orthogonal to u, scaled to the length of u.
+Distances on the plane are then distances between weights, and all three networks lie on it.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from . import connectivity, training
+from .basins import Basins, basins, loss_range
+from .errors import InputError, unknown
+from .planes import Plane, masked, plane
+from .recipe import PRECISIONS
+
+if TYPE_CHECKING:
+    from .data import Split
+
+__all__ = ["Basins", "Grid", "Plane", "basins", "evaluate", "evaluations", "loss_range", "plane"]
+
+RESIDENT = 2**30  # bytes of normalised images kept between points; more are normalised again at each
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """Loss and accuracy at points of a plane.
+
+    Attributes:
+        points: ``[m, 2]`` coordinates, float64; a regular grid row by row, y ascending, x ascending within a row.
+        loss: ``[m]`` mean cross-entropy in nats, NaN where not evaluated yet.
+        accuracy: ``[m]`` top-1 accuracy in [0, 1], NaN likewise.
+        resolution: Points a side of a regular grid, ``None`` for random points.
+        coordinates: x and y of the plane's networks.
+        unit: Length of a coordinate's unit in weight space (L2).
+    """
+
+    points: np.ndarray
+    loss: np.ndarray
+    accuracy: np.ndarray
+    resolution: int | None
+    coordinates: tuple[tuple[float, float], ...]
+    unit: float
+
+    @property
+    def complete(self) -> bool:
+        """Whether every point has been evaluated."""
+        return not bool(np.isnan(self.accuracy).any())
+
+    @property
+    def surface(self) -> np.ndarray:
+        """The loss of a regular grid as ``[resolution, resolution]``, rows by y.
+
+        Raises:
+            InputError: For random points.
+        """
+        if self.resolution is None:
+            raise InputError("random points have no surface: evaluate a regular grid (points=None)")
+        return self.loss.reshape(self.resolution, self.resolution)
+
+
+def evaluate(
+    net: nn.Module,
+    plane: Plane,
+    data: Split,
+    resolution: int = 51,
+    mask: Mapping[str, Tensor] | None = None,
+    *,
+    points: int | None = None,
+    images: int | None = None,
+    margin: float = 0.5,
+    seed: int = 0,
+    start: Grid | None = None,
+    batch_size: int | None = None,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    compile: bool = False,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> Grid:
+    """Evaluate the loss over a square of the plane that holds its networks.
+
+    Every point sees the same images, so differences between points are far less noisy than the losses themselves.
+
+    Args:
+        net: A network of the right shape; a copy is used, in evaluation mode.
+        plane: From :func:`plane`.
+        data: Clean images, such as ``ds.train``.
+        resolution: Points a side of the regular grid.
+        mask: Mask of the networks' common ticket; they and the whole plane are masked.
+        points: Random points, uniform over the square, instead of a grid; 10,000 in the paper.
+        images: Size of a fixed stratified subset of ``data``; ``None`` or 0 for all of it.
+        margin: Room around the networks, in units of the first axis.
+        seed: Of the subset and the random points.
+        start: A grid of the same points to go on from; what it holds is not evaluated again.
+        batch_size: Images a forward pass; ``None`` for 100 on a CPU, whose caches it fits, and 1,000 elsewhere.
+        device: Where to compute; ``None`` for where the network lies.
+        precision: ``"fp32"``, or ``"bf16"`` for bfloat16 autocast.
+        compile: Compile the network's forward pass, where a compiler is installed.
+        progress: Called with points done, points in all and the last loss after every row or hundred points.
+
+    Returns:
+        The grid, complete.
+
+    Raises:
+        InputError: For a network or mask that does not fit the plane, or a grid of fewer than two points a side.
+    """
+    grid = None
+    for grid in evaluations(
+        net,
+        plane,
+        data,
+        resolution,
+        mask,
+        points=points,
+        images=images,
+        margin=margin,
+        seed=seed,
+        start=start,
+        batch_size=batch_size,
+        device=device,
+        precision=precision,
+        compile=compile,
+    ):
+        if progress is not None:
+            done = np.isfinite(grid.accuracy)
+            last = float(grid.loss[done][-1]) if done.any() else float("nan")
+            progress(int(done.sum()), len(done), {"loss": last})
+    assert grid is not None
+    return grid
+
+
+def evaluations(
+    net: nn.Module,
+    plane: Plane,
+    data: Split,
+    resolution: int = 51,
+    mask: Mapping[str, Tensor] | None = None,
+    *,
+    points: int | None = None,
+    images: int | None = None,
+    margin: float = 0.5,
+    seed: int = 0,
+    start: Grid | None = None,
+    chunk: int | None = None,
+    batch_size: int | None = None,
+    device: str | torch.device | None = None,
+    precision: str = "fp32",
+    compile: bool = False,
+) -> Iterator[Grid]:
+    """Evaluate as :func:`evaluate` does, and yield the grid as it fills, to be saved and gone on from.
+
+    Args:
+        net: As in :func:`evaluate`, like all others not listed here.
+        plane: See there.
+        data: See there.
+        resolution: See there.
+        mask: See there.
+        points: See there.
+        images: See there.
+        margin: See there.
+        seed: See there.
+        start: See there.
+        chunk: Points between two yields; ``None`` for a row of the grid, or a hundred random points.
+        batch_size: See there.
+        device: See there.
+        precision: See there.
+        compile: See there.
+
+    Yields:
+        The same grid, with ``chunk`` more points evaluated each time; a complete ``start`` once.
+
+    Raises:
+        InputError: As :func:`evaluate`.
+    """
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
+    connectivity.check(net, plane.networks[0])
+    plane = masked(plane, mask)
+    grid = _empty(plane, resolution, points, margin, seed)
+    if start is not None:
+        _resume(grid, start)
+    place = next(net.parameters()).device if device is None else training.resolve(device)
+    surface = _Surface(net, plane, data.subset(images, seed) if images else data, place, batch_size, precision, compile)
+    todo = np.flatnonzero(np.isnan(grid.accuracy))
+    size = chunk or (resolution if points is None else 100)
+    for begin in range(0, max(len(todo), 1), size):
+        part = todo[begin : begin + size]
+        grid.loss[part], grid.accuracy[part] = surface.measure(grid.points[part])
+        yield grid
+
+
+class _Surface:
+    """A network whose weights are one vector, moved over a plane in place, and the images it is measured on."""
+
+    def __init__(
+        self,
+        net: nn.Module,
+        plane: Plane,
+        data: Split,
+        place: torch.device,
+        batch_size: int | None,
+        precision: str,
+        compile: bool,
+    ) -> None:
+        self.net = copy.deepcopy(net).to(place).eval().requires_grad_(False)
+        self.data, self.bf16 = data.to(place), precision == "bf16"
+        self.size = batch_size or (100 if place.type == "cpu" else 1000)
+        own = {name: t for name, t in self.net.state_dict(keep_vars=True).items() if t.is_floating_point()}
+        sizes = [tensor.numel() for tensor in own.values()]
+        self.dtype = next(iter(own.values())).dtype
+        self.current = torch.empty(sum(sizes), dtype=self.dtype, device=place)
+        self.variances = [
+            part.data for name, part in zip(own, self.current.split(sizes), strict=True) if name.endswith("running_var")
+        ]
+        for tensor, part in zip(own.values(), self.current.split(sizes), strict=True):
+            tensor.data = part.view(tensor.shape)
+        first, second = plane.axes
+        origin = plane.networks[0]
+        self.origin, self.x, self.y = (
+            torch.cat([source[name].flatten().to(self.current) for name in own]) for source in (origin, first, second)
+        )
+        self.forward = torch.compile(self.net) if compile else self.net
+        element = 4 * self.data.images[0].numel() if len(self.data) else 0
+        self.kept = list(self._batches()) if element * len(self.data) <= RESIDENT else None
+
+    def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
+        for begin in range(0, len(self.data), self.size):
+            part = slice(begin, begin + self.size)
+            yield self.data.normalised(part).to(self.dtype), self.data.labels[part]
+
+    @torch.inference_mode()
+    def measure(self, points: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Return mean loss and accuracy at points ``[m, 2]``; the device is waited for once."""
+        loss = torch.zeros(len(points), dtype=torch.float64, device=self.current.device)
+        correct = torch.zeros_like(loss)
+        for i, (x, y) in enumerate(points.tolist()):
+            torch.add(self.origin, self.x, alpha=x, out=self.current).add_(self.y, alpha=y)
+            for variance in self.variances:
+                variance.clamp_(min=0)
+            for images, labels in self._batches() if self.kept is None else self.kept:
+                with torch.autocast(self.current.device.type, torch.bfloat16, enabled=self.bf16):
+                    logits = self.forward(images)
+                logits = logits.float() if self.bf16 else logits
+                loss[i] += nn.functional.cross_entropy(logits, labels, reduction="sum")
+                correct[i] += (logits.argmax(1) == labels).sum()
+        count = len(self.data)
+        return (loss / count).cpu().numpy(), (correct / count).cpu().numpy()
+
+
+def _empty(plane: Plane, resolution: int, points: int | None, margin: float, seed: int) -> Grid:
+    """Lay out the points: a square around the networks, with the margin around the longer side."""
+    known = np.array(plane.coordinates)
+    low, high = known.min(0), known.max(0)
+    centre, half = (low + high) / 2, (high - low).max() / 2 + margin
+    if points is not None:
+        if points < 1:
+            raise InputError(f"points must be at least 1, not {points}")
+        draw = torch.rand(points, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).numpy()
+        where = centre + half * (2 * draw - 1)
+    else:
+        if resolution < 2:
+            raise InputError(f"resolution must be at least 2 points a side, not {resolution}")
+        x, y = (np.linspace(middle - half, middle + half, resolution) for middle in centre)
+        where = np.stack([np.tile(x, resolution), np.repeat(y, resolution)], 1)
+    nothing = np.full(len(where), np.nan)
+    side = resolution if points is None else None
+    return Grid(where, nothing, nothing.copy(), side, plane.coordinates, plane.unit)
+
+
+def _resume(grid: Grid, start: Grid) -> None:
+    if start.points.shape != grid.points.shape or not np.allclose(start.points, grid.points, rtol=1e-9, atol=1e-9):
+        raise InputError("the grid to go on from has other points: use the same plane, resolution, margin and seed")
+    grid.loss[:], grid.accuracy[:] = start.loss, start.accuracy
