@@ -65,8 +65,7 @@ def mask_of(job: Prune | None, context: Context) -> pruning.Mask | None:
 def syn_of(job: Distill, context: Context) -> distillation.Synthetic:
     """Read the set a distillation job left."""
     result = context.load(job)
-    whitening = load(job.data).train.whitening if job.data.zca else None
-    return distillation.Synthetic.unpack(result.metrics["set"], result.arrays, whitening)
+    return distillation.Synthetic.unpack(result.metrics["set"], result.arrays)
 
 
 def split_of(source: Source, context: Context) -> data.Split:
