@@ -9,7 +9,7 @@ A pipeline is written as operations joined by ``"+"``, applied in that order:
 ``color``                 brightness, saturation and contrast
 ``scale``, ``rotate``     zoom each axis by up to 1.2 either way; turn by up to 15 degrees
 ``cutout``                blank a square of half the side
-``noiseN``                add normal noise of N hundredths
+``noiseN``                add normal noise with a deviation of N hundredths
 ``dsa``                   the papers' mix for CIFAR: flip, color, then one of crop, scale, rotate for the batch
 ``mtt-dsa``               the first paper's: one of color, crop, cutout, flip, scale, rotate for the batch
 ``imagenet``              on pixels, so first: random resized crop, flip, color jitter, lighting
@@ -20,6 +20,7 @@ A pipeline is written as operations joined by ``"+"``, applied in that order:
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,7 +30,8 @@ from torch import Tensor
 from .cutmix import CutMix, Mix
 from .data import normalise
 from .errors import InputError, unknown
-from .operations import Flip, Operation, Parameters, Shift
+from .operations import Color, Cutout, Flip, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
+from .photographic import Jitter, Lighting, ResizedCrop
 
 if TYPE_CHECKING:
     from .data import Split
@@ -65,7 +67,7 @@ class Pipeline:
         """Keep the operations of each stage and the split's normalisation."""
         self.spec, self.shape, self.classes = spec, tuple(split.images.shape[1:]), split.classes
         self.pixel, self.normal, self.cutmix = pixel, normal, cutmix
-        self.plain = not any(split.mean) and set(split.std) == {1.0}
+        self.plain = is_plain(split)
         self.mean, self.std = (torch.tensor(v).reshape(1, -1, 1, 1) for v in (split.mean, split.std))
         self.eye = torch.eye(split.classes)
 
@@ -130,6 +132,12 @@ class Pipeline:
         return both[: len(real)], both[len(real) :]
 
 
+NAMES = (
+    "shift4", "crop4", "crop", "flip", "color", "scale", "rotate", "cutout", "noise10", "dsa", "mtt-dsa", "imagenet",
+    "cutmix", "cutmix1",
+)  # fmt: skip
+
+
 def pipeline(spec: str, split: Split) -> Pipeline:
     """Build an augmentation for the images of a split.
 
@@ -138,29 +146,73 @@ def pipeline(spec: str, split: Split) -> Pipeline:
         split: Images (for their size, channels and normalisation).
 
     Raises:
-        InputError: An unknown operation, one without the number it needs, or one at the wrong place.
+        InputError: An unknown operation, one without the number it needs, or one that does not fit the images.
     """
-    size = split.images.shape[-1]
+    pixel: list[Operation] = []
     normal: list[Operation] = []
     cutmix: CutMix | None = None
-    for word in filter(None, spec.replace(" ", "").split("+")):
-        found = re.fullmatch(r"([a-z-]+?)(\d*)", word)
-        name, number = (found[1], found[2]) if found else (word, "")
+    for word in filter(None, (part.strip() for part in spec.split("+"))):
         if cutmix is not None:
-            raise InputError(f"augmentation {spec!r} has {word!r} after cutmix: put cutmix last")
-        if name == "cutmix":
-            if number not in ("", "1"):
-                raise InputError(f"augmentation {word!r} is not known: use cutmix (half of the batches) or cutmix1")
-            cutmix = CutMix(1.0 if number else 0.5, size)
-        elif name in ("shift", "crop"):
-            if name == "shift" and not number:
-                raise InputError("augmentation 'shift' needs a number of pixels: write shift2 or shift4")
-            pixels = int(number) if number else int(size * CROP_RATIO + 0.5)
-            if not 0 < pixels < size:
-                raise InputError(f"augmentation {word!r} must move by 1 to {size - 1} px, less than the image's side")
-            normal.append(Shift(pixels, size))
-        elif name == "flip":
-            normal.append(Flip())
+            raise InputError(f"augmentation {spec!r} has {word!r} after cutmix: put cutmix last, and once")
+        if word in ("cutmix", "cutmix1"):
+            cutmix = CutMix(0.5 if word == "cutmix" else 1.0, split.images.shape[-1])
+        elif word == "imagenet":
+            if pixel or normal:
+                raise InputError(
+                    f"augmentation {spec!r} has imagenet, which works on pixels, after others: put it first"
+                )
+            pixel += photographs(split)
         else:
-            raise unknown("augmentation", word, ["shift4", "crop4", "flip", "cutmix", "cutmix1"])
-    return Pipeline(spec, split, [], normal, cutmix)
+            normal += normalised(word, split)
+    return Pipeline(spec, split, pixel, normal, cutmix)
+
+
+def photographs(split: Split) -> list[Operation]:
+    """Build the ImageNet pipeline (experiments of 2503.17905 on ImageNet-10)."""
+    if split.images.shape[1] != 3:
+        raise InputError("augmentation 'imagenet' jitters colours, and these images are grey: use dsa or shift4+flip")
+    if split.whitening is not None or (split.images.dtype != torch.uint8 and is_plain(split)):
+        raise InputError("augmentation 'imagenet' works on pixels, and these images are normalised already: use dsa")
+    return [ResizedCrop(split.images.shape[-1]), Flip(), Jitter(), Lighting()]
+
+
+def normalised(word: str, split: Split) -> list[Operation]:
+    """Build the operations on normalised images that a word stands for."""
+    size, shape = split.images.shape[-1], tuple(split.images.shape[1:])
+    eighth = max(1, int(size * CROP_RATIO + 0.5))
+
+    def geometric(corners: bool) -> list[Operation]:
+        return [Shift(eighth, size), Scale(corners), Rotate(corners)]
+
+    simple: dict[str, Callable[[], list[Operation]]] = {
+        "flip": lambda: [Flip()],
+        "color": lambda: [Color()],
+        "crop": lambda: [Shift(eighth, size)],
+        "scale": lambda: [Scale(False)],
+        "rotate": lambda: [Rotate(False)],
+        "cutout": lambda: [Cutout(size)],
+        "dsa": lambda: [Flip(), Color(), OneOf(geometric(False))],
+        "mtt-dsa": lambda: [OneOf([Color(), Cutout(size), Flip(), *geometric(True)])],
+    }
+    if word in simple:
+        return simple[word]()
+    found = re.fullmatch(r"(shift|crop|noise)(\d+)", word)
+    if found is None:
+        if word in ("shift", "noise"):
+            raise InputError(
+                f"augmentation {word!r} needs a number: write {'shift2 or shift4' if word == 'shift' else 'noise10'}"
+            )
+        raise unknown("augmentation", word, NAMES)
+    number = int(found[2])
+    if found[1] == "noise":
+        return [Noise(number / 100, shape)]
+    if not 0 < number < size:
+        raise InputError(
+            f"augmentation {word!r} must move by 1 to {size - 1} px, less than the {size} px of the images"
+        )
+    return [Shift(number, size)]
+
+
+def is_plain(split: Split) -> bool:
+    """Tell whether a split's images need no normalising."""
+    return not any(split.mean) and set(split.std) == {1.0}

@@ -1,45 +1,61 @@
-"""Augmentation operations on normalised images: parameters drawn on the CPU, applied in batch, differentiable."""
+"""Augmentation operations on normalised images: parameters drawn on the CPU, applied in batch, differentiable.
+
+They are those of DSA (Zhao and Bilen 2021) as IDC's and the papers' code use them: zeros that come in from outside are
+the mean colour, because images are normalised.
+"""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Protocol
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn import functional as F
 
 Parameters = tuple[Tensor, ...]
 
+ZOOM, DEGREES = 1.2, 15.0
+
 
 class Operation(Protocol):
-    """One operation; it holds no state, so one draw can be applied to any images."""
+    """One operation; it holds no state, so one draw can be applied to any images.
 
-    def draw(self, n: int, generator: torch.Generator) -> Parameters:
-        """Draw the parameters of ``n`` images on the CPU, the images along the first axis."""
+    ``draw`` makes the parameters of ``n`` images on the CPU; ``apply`` uses them on float images [B, C, H, W], where
+    the parameters of a single image are shared by all.
+    """
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw parameters, each with the images along its first axis."""
         ...
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
-        """Apply drawn parameters to float images [B, C, H, W]; parameters of one image are shared by all."""
+        """Apply drawn parameters; the images given are left as they are."""
         ...
 
 
+def per_image(values: Tensor, images: Tensor) -> Tensor:
+    """Bring one number an image [n] to the images' device, as [n, 1, 1, 1]."""
+    return values.to(images.device)[:, None, None, None]
+
+
 class Shift:
-    """Move by whole pixels, zeros coming in (DSA's crop; with mean colour, as images are normalised)."""
+    """Move by whole pixels."""
 
     def __init__(self, pixels: int, size: int) -> None:
         """Move images of side ``size`` by up to ``pixels`` each way."""
         self.pixels, self.padded = pixels, size + 2 * pixels
-        rows = torch.arange(size)
-        self.window = (rows[:, None] * self.padded + rows).flatten()
+        side = torch.arange(size)
+        self.window = (side[:, None] * self.padded + side).flatten()
 
-    def draw(self, n: int, generator: torch.Generator) -> Parameters:
-        """Draw the window's first row and column in the padded image, each int64 [n]."""
-        corner = torch.randint(0, 2 * self.pixels + 1, (2, n), generator=generator)
-        return corner[0], corner[1]
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the window's first row and column in the padded image, int64 [n, 2]."""
+        return (torch.randint(0, 2 * self.pixels + 1, (n, 2), generator=generator),)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Cut each image's window out of the padded image."""
-        top, left = parameters
+        top, left = parameters[0].unbind(1)
         index = ((top * self.padded + left)[:, None] + self.window).to(images.device)
         padded = F.pad(images, (self.pixels,) * 4).flatten(2)
         count, channels = padded.shape[:2]
@@ -49,11 +65,117 @@ class Shift:
 class Flip:
     """Mirror left and right with probability 1/2."""
 
-    def draw(self, n: int, generator: torch.Generator) -> Parameters:
+    def draw(self, n: int, generator: Generator) -> Parameters:
         """Draw which images are mirrored, bool [n]."""
         return (torch.rand(n, generator=generator) < 0.5,)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Mirror the chosen images."""
-        chosen = parameters[0].to(images.device)
-        return torch.where(chosen[:, None, None, None], images.flip(3), images)
+        return torch.where(per_image(parameters[0], images), images.flip(3), images)
+
+
+class Color:
+    """Change brightness, then saturation about each pixel's grey, then contrast about the image's mean."""
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw what is added (-1/2 to 1/2), and the factors of saturation (0 to 2) and contrast (1/2 to 3/2), [n, 3]."""
+        return (torch.rand(n, 3, generator=generator) * torch.tensor([1.0, 2.0, 1.0]) + torch.tensor([-0.5, 0.0, 0.5]),)
+
+    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """Change the three in turn."""
+        added, saturation, contrast = (per_image(values, images) for values in parameters[0].unbind(1))
+        images = images + added
+        grey = images.mean(1, keepdim=True)
+        images = torch.addcmul(grey, images - grey, saturation)
+        mean = images.mean((1, 2, 3), keepdim=True)
+        return torch.addcmul(mean, images - mean, contrast)
+
+
+class Affine:
+    """Sample along an affine map: bilinear, zeros outside."""
+
+    def __init__(self, corners: bool) -> None:
+        """Set PyTorch's ``align_corners``: the first paper's code has it on, IDC's off."""
+        self.corners = corners
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the maps from output to input coordinates, [n, 2, 3]."""
+        raise NotImplementedError
+
+    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """Sample every image along its map."""
+        maps = parameters[0].to(images.device).expand(len(images), 2, 3)
+        grid = F.affine_grid(maps, list(images.shape), align_corners=self.corners)
+        return F.grid_sample(images, grid, align_corners=self.corners)
+
+
+class Scale(Affine):
+    """Zoom each axis by its own factor of 1/1.2 to 1.2, above 1 outwards."""
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the maps, [n, 2, 3]."""
+        factors = torch.rand(n, 2, generator=generator) * (ZOOM - 1 / ZOOM) + 1 / ZOOM
+        return (F.pad(torch.diag_embed(factors), (0, 1)),)
+
+
+class Rotate(Affine):
+    """Turn by up to 15 degrees either way."""
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the maps, [n, 2, 3]."""
+        angles = (torch.rand(n, generator=generator) * 2 - 1) * (DEGREES * math.pi / 180)
+        cosine, sine, zero = angles.cos(), angles.sin(), torch.zeros(n)
+        return (torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(n, 2, 3),)
+
+
+class Cutout:
+    """Blank a square of half the side, clipped at the border."""
+
+    def __init__(self, size: int) -> None:
+        """Blank images of side ``size``."""
+        self.size, self.side = size, int(size / 2 + 0.5)
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the squares' middles, int64 [n, 2]; an even square's middle lies between pixels, so has one more place."""
+        return (torch.randint(0, self.size + 1 - self.side % 2, (n, 2), generator=generator),)
+
+    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """Set the squares to 0."""
+        begin = (parameters[0] - self.side // 2)[:, :, None]
+        line = torch.arange(self.size)
+        inside = (line >= begin) & (line < begin + self.side)
+        square = inside[:, 0, :, None] & inside[:, 1, None, :]
+        return images.masked_fill(square[:, None].to(images.device), 0)
+
+
+class Noise:
+    """Add independent normal noise."""
+
+    def __init__(self, deviation: float, shape: tuple[int, ...]) -> None:
+        """Add noise of a standard deviation to images of a shape (C, H, W)."""
+        self.deviation, self.shape = deviation, shape
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the noise, [n, C, H, W]."""
+        return (torch.randn(n, *self.shape, generator=generator) * self.deviation,)
+
+    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """Add the noise."""
+        return images + parameters[0].to(images.device)
+
+
+class OneOf:
+    """Apply one of several operations, chosen for the whole batch."""
+
+    def __init__(self, choices: Sequence[Operation]) -> None:
+        """Choose uniformly."""
+        self.choices = choices
+
+    def draw(self, n: int, generator: Generator) -> Parameters:
+        """Draw the choice, int64 [1], and its parameters."""
+        chosen = torch.randint(len(self.choices), (1,), generator=generator)
+        return (chosen, *self.choices[int(chosen)].draw(n, generator))
+
+    def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
+        """Apply the chosen operation."""
+        return self.choices[int(parameters[0])].apply(images, parameters[1:])
