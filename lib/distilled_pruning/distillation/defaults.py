@@ -9,10 +9,11 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+from ..catalog import DISTILLERS
 from ..errors import InputError, unknown
 from ..recipe import Recipe
 
-METHODS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
+METHODS = DISTILLERS
 CORESETS = ("random", "herding", "kcenter")
 INITS = ("real", "mix", "noise")
 METRICS = ("mse", "l1", "cosine")
