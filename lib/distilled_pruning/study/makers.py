@@ -1,0 +1,130 @@
+"""How sets, networks and masks are made."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import torch
+from torch import nn
+
+from .. import distillation, pruning, training
+from ..errors import InputError
+from .attempt import Context
+from .entry import Result
+from .kinds import Distill, Prune, Train
+from .materials import Checkpoints, arrays, build, load, mask_of, split_of, tensors
+
+
+def distill(job: Distill, context: Context) -> Result:
+    """Make a distilled or chosen set; continues at its last outer iteration."""
+    checkpoints = Checkpoints(context)
+    ds = load(job.data)
+    if job.method == "published":
+        syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
+    else:
+        syn = distillation.distill(
+            ds,
+            method=job.method,
+            ipc=job.ipc,
+            factor=job.factor or None,
+            iterations=job.iterations or None,
+            seed=job.seed,
+            model=job.model,
+            width=job.width,
+            device=context.device,
+            state=checkpoints.read(),
+            save=lambda state: checkpoints(lambda: state),
+            progress=context.progress,
+        )
+    if job.shuffle_labels:
+        order = torch.randperm(len(syn.labels), generator=training.seeded("labels", job.seed))
+        syn = replace(syn, labels=syn.labels[order])
+    meta, stored = syn.pack()
+    return Result({"set": meta, "images": len(syn.decode())}, stored)
+
+
+def start_of(job: Train, context: Context, net: nn.Module) -> training.State | None:
+    """Give the state a rewound training begins with: weights of the true epoch, fresh momentum, the run's schedule."""
+    if job.start is None:
+        return None
+    per_epoch = job.recipe.steps_per_epoch(job.source.images)
+    return training.State(job.start.until * per_epoch, tensors(context.load(job.start).arrays), {})
+
+
+def train(job: Train, context: Context) -> Result:
+    """Train a (sub)network; continues at its last checkpoint."""
+    checkpoints = Checkpoints(context)
+    ds = load(job.data)
+    split = split_of(job.source, context)
+    net = build(job.network, ds)
+    mask = mask_of(job.mask, context)
+    start = start_of(job, context, net)
+    if job.rewind == "weights" and job.mask is not None and job.mask.training is not None:
+        last = tensors(context.load(job.mask.training).arrays)
+        kept = {name: tensor for name, tensor in net.state_dict().items() if name in pruning.prunable(net)}
+        start = training.State(0, {**last, **kept}, {})
+    saved = checkpoints.read()
+    initial = start.network if start is not None else {k: v.clone() for k, v in net.state_dict().items()}
+    log = training.train(
+        net,
+        split,
+        job.recipe,
+        mask,
+        job.order_seed,
+        test=ds.test,
+        device=context.device,
+        state=training.State(**saved) if saved is not None else start,
+        until=job.until * job.recipe.steps_per_epoch(len(split)) if job.until else None,
+        checkpoint=lambda snapshot: checkpoints(lambda: vars(snapshot())),
+        progress=context.progress,
+    )
+    names = pruning.prunable(net)
+    kept_weights = {name: (mask[name] if mask is not None else torch.ones_like(initial[name])) for name in names}
+    final = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    distance = sum(float(((final[n] - initial[n]) * kept_weights[n]).square().sum()) for n in names) ** 0.5
+    norm = sum(float((initial[n] * kept_weights[n]).square().sum()) for n in names) ** 0.5
+    metrics = {
+        "level": job.level,
+        "steps": log.steps,
+        "images": log.images,
+        "train_loss": log.train_loss,
+        "loss": log.loss,
+        "accuracy": log.accuracy,
+        "distance": distance,
+        "initial_norm": norm,
+        "curve": log.curve,
+    }
+    return Result(metrics, arrays(net.state_dict()))
+
+
+def prune(job: Prune, context: Context) -> Result:
+    """Find the mask of one level."""
+    ds = load(job.data)
+    net = build(job.network, ds)
+    parent = mask_of(job.parent, context)
+    like = mask_of(job.like, context)
+    inner = context.load(job.training) if job.training is not None else None
+    if inner is not None:
+        net.load_state_dict(tensors(inner.arrays))
+    if job.method == "magnitude":
+        mask = pruning.magnitude(net, parent, job.fraction)
+    elif job.method == "random":
+        mask = pruning.random(net, parent, job.fraction, seed=job.order_seed)
+    elif job.method == "magnitude-layers" and like is not None:
+        mask = pruning.magnitude_layers(net, like)
+    elif job.method == "shuffled" and like is not None:
+        mask = pruning.shuffled(like, seed=job.order_seed)
+    else:
+        raise InputError(f"a pruning job of method {job.method!r} lacks what that method needs")
+    metrics: dict[str, Any] = {
+        "level": job.level,
+        "sparsity": mask.sparsity,
+        "survivors": mask.survivors,
+        "total": mask.total,
+        "layers": {name: int(kept.sum()) for name, kept in mask.items()},
+        "collapsed": [name for name, kept in mask.items() if not bool(kept.any())],
+    }
+    if inner is not None:
+        metrics["inner"] = {k: inner.metrics[k] for k in ("accuracy", "loss", "train_loss", "images", "steps")}
+    return Result(metrics, mask.pack())

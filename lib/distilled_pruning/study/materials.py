@@ -1,0 +1,101 @@
+"""What jobs are made of: datasets, networks, masks and sets, read from parents' results; and checkpoints."""
+
+from __future__ import annotations
+
+import functools
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from .. import data, distillation, models, pruning
+from ..errors import Interrupted
+from .attempt import Context
+from .jobs import Data, Network
+from .kinds import Distill, Prune, Source
+
+CHECKPOINT_SECONDS = 20.0
+
+
+@functools.lru_cache(maxsize=4)
+def dataset(name: str, size: int, subset: int, normalisation: str, zca: bool) -> data.Dataset:
+    """Load a dataset, keeping the last few of a process in memory."""
+    return data.load(name, size=size or None, subset=subset or None, normalisation=normalisation, zca=zca)
+
+
+def load(wanted: Data) -> data.Dataset:
+    """Load the dataset a job names."""
+    return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca)
+
+
+def build(network: Network, ds: data.Dataset) -> nn.Module:
+    """Build a network at initialisation."""
+    return models.build(
+        network.model,
+        ds,
+        width=network.width,
+        depth=network.depth or None,
+        norm=network.norm or None,
+        seed=network.seed,
+        init=network.init,
+    )
+
+
+def tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+    """Turn stored arrays into tensors of their own memory."""
+    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+
+
+def arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
+    """Turn tensors into arrays for the store."""
+    return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
+
+
+def mask_of(job: Prune | None, context: Context) -> pruning.Mask | None:
+    """Read the mask a pruning job left."""
+    return pruning.Mask.unpack(context.load(job).arrays) if job is not None else None
+
+
+def syn_of(job: Distill, context: Context) -> distillation.Synthetic:
+    """Read the set a distillation job left."""
+    result = context.load(job)
+    return distillation.Synthetic.unpack(result.metrics["set"], result.arrays)
+
+
+def split_of(source: Source, context: Context) -> data.Split:
+    """Give the images a job trains on."""
+    return syn_of(source, context).decode() if isinstance(source, Distill) else load(source).train
+
+
+class Checkpoints:
+    """Writes a job's state from time to time, and at once when the runner wants to stop."""
+
+    def __init__(self, context: Context, name: str = "state.pt") -> None:
+        """Keep checkpoints in the running job's own folder."""
+        self.context, self.path, self.last = context, Path(context.checkpoint) / name, time.monotonic()
+
+    def read(self) -> Any:
+        """Give the last state, or ``None``; a damaged file counts as none."""
+        if not self.path.exists():
+            return None
+        try:
+            return torch.load(self.path, map_location="cpu", weights_only=True)
+        except Exception:
+            self.path.unlink(missing_ok=True)
+            return None
+
+    def __call__(self, snapshot: Callable[[], Any]) -> None:
+        """Write the state if it is time; raise :class:`Interrupted` after writing if the runner wants to stop."""
+        stopping = self.context.stop()
+        if not stopping and time.monotonic() - self.last < CHECKPOINT_SECONDS:
+            return
+        temporary = self.path.with_suffix(".tmp")
+        torch.save(snapshot(), temporary)
+        temporary.replace(self.path)
+        self.last = time.monotonic()
+        if stopping:
+            raise Interrupted
