@@ -61,6 +61,14 @@ def test_times_are_those_measured_on_this_device(store: Store) -> None:
     assert Estimate().seconds(Toy("new", 20)) == pytest.approx(DEFAULT_SECONDS + 20e6 / 8e9)
 
 
+def test_the_first_job_of_a_process_counts_only_without_others(store: Store) -> None:
+    first, later = Toy("first", 10), Toy("later", 10)
+    store.save(first, Result({}), measured(60.0, first, cold=True))
+    assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(60)
+    store.save(later, Result({}), measured(1.0, later, cold=False))
+    assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(1)
+
+
 def test_several_jobs_at_a_time_are_never_faster_than_the_longest_chain(store: Store) -> None:
     known = Toy("known", 100)
     store.save(known, Result({}), measured(60.0, known))

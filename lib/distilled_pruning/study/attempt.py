@@ -79,6 +79,7 @@ class Report:
         seconds: Wall time; 0 when another run had done it.
         message: The reason, or the missing key.
         details: A traceback, where the reason is a fault in the code.
+        typical: Whether the time says something about other jobs.
     """
 
     key: str
@@ -86,6 +87,7 @@ class Report:
     seconds: float = 0.0
     message: str = ""
     details: str = ""
+    typical: bool = False
 
 
 def resolve(settings: Settings) -> Perform:
@@ -104,8 +106,18 @@ def attempt(
     perform: Perform,
     stop: Callable[[], bool],
     progress: Callable[[int, int, dict[str, float]], None],
+    cold: bool = False,
 ) -> Report:
-    """Do a job unless someone else does or did; never raises but for what ends the process."""
+    """Do a job unless someone else does or did; never raises but for what ends the process.
+
+    Args:
+        job: The job; its parents are done.
+        settings: Those of the run.
+        perform: How to do it.
+        stop: Whether to stop at the next checkpoint.
+        progress: Where the job says how far it is.
+        cold: Whether it is the first job of its process, which pays for imports and for reading the data.
+    """
     store = settings.store
     try:
         with store.lock(job.key):
@@ -116,8 +128,9 @@ def attempt(
             continued = any(checkpoint.iterdir())
             result = perform(job, Context(store, settings.device, checkpoint, progress, stop))
             provenance: dict[str, Any] = meter.provenance(settings.device, settings.threads)
-            store.save(job, result, {**provenance, "cost": job.cost, "continued": continued})
-            return Report(job.key, "done", provenance["seconds"])
+            timing = {"cost": job.cost, "cold": cold, "continued": continued}
+            store.save(job, result, {**provenance, **timing})
+            return Report(job.key, "done", provenance["seconds"], typical=not (cold or continued))
     except Busy:
         return Report(job.key, "busy")
     except Interrupted:

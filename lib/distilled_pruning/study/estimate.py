@@ -59,11 +59,23 @@ class Estimate:
 
     @classmethod
     def of(cls, store: Store, device: str = "auto") -> Estimate:
-        """Calibrate with what the store's entries took on this device; jobs that were continued do not count."""
+        """Calibrate with what the store's entries took on this device.
+
+        Jobs that were continued do not count; the first of a process only where there are no others of its kind.
+        """
         estimate = cls(device)
+        cold = []
         for key in store:
             provenance = store.provenance(key) or {}
-            if provenance.get("device") == estimate.device and not provenance.get("continued") and "cost" in provenance:
+            if provenance.get("device") != estimate.device or provenance.get("continued") or "cost" not in provenance:
+                continue
+            if provenance.get("cold"):
+                cold.append(provenance)
+            else:
+                estimate.observe(provenance)
+        warm = set(estimate.measured)
+        for provenance in cold:
+            if provenance["kind"] not in warm:
                 estimate.observe(provenance)
         return estimate
 

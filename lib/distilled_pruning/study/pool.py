@@ -38,6 +38,7 @@ class Local:
         self.perform = resolve(settings)
         self.pinned = pin(settings.threads)
         self.job: Job | None = None
+        self.cold = True
 
     @property
     def free(self) -> bool:
@@ -53,7 +54,8 @@ class Local:
         job, self.job = self.job, None
         if job is not None:
             send = rate_limited(lambda done, total, figures: self.progress(job.key, done, total, figures))
-            yield attempt(job, self.settings, self.perform, self.stop, send)
+            cold, self.cold = self.cold, False
+            yield attempt(job, self.settings, self.perform, self.stop, send, cold)
 
     def ask_to_stop(self) -> None:
         """Do nothing: a job in this process asks for itself."""
@@ -181,6 +183,7 @@ def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
     terminated = working = False
+    cold = True
 
     def terminate(number: int, frame: FrameType | None) -> None:
         nonlocal terminated
@@ -207,8 +210,8 @@ def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
             working = True
             perform = resolve(settings)
             pin(settings.threads)
-            report = attempt(job, settings, perform, stop, send)
+            report = attempt(job, settings, perform, stop, send, cold)
             pipe.send(report)
-            working = False
+            working = cold = False
     except (EOFError, OSError):
         return

@@ -9,6 +9,7 @@ from __future__ import annotations
 import signal
 import threading
 import time
+from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -142,19 +143,24 @@ class Run:
         self.settings = settings
         self.progress = Progress(len(schedule.pending), stream)
         self.expected = {key: self.estimate.seconds(schedule.jobs[key]) for key in schedule.pending}
-        self.spent = self.foreseen = 0.0
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        self.foreseen: defaultdict[str, float] = defaultdict(float)
         self.busy: dict[str, float] = {}
         self.outcome = Outcome()
 
     def left(self) -> float:
-        """Estimate the seconds left: what is pending, as much faster or slower than foreseen as the run was so far."""
-        pace = self.spent / self.foreseen if self.foreseen > 0 else 1.0
-        return pace * sum(self.expected.get(key, 0.0) for key in self.schedule.pending) / self.jobs_n
+        """Estimate the seconds left: what is pending, as much faster or slower than foreseen as its kind was so far."""
+        pending: defaultdict[str, float] = defaultdict(float)
+        for key in self.schedule.pending:
+            pending[self.schedule.jobs[key].kind] += self.expected.get(key, 0.0)
+        overall = sum(self.spent.values()) / sum(self.foreseen.values()) if self.foreseen else 1.0
+        pace = {kind: self.spent[kind] / self.foreseen[kind] for kind in self.foreseen}
+        return sum(seconds * pace.get(kind, overall) for kind, seconds in pending.items()) / self.jobs_n
 
     def go(self, began: float) -> Outcome:
         """Work until nothing is left, or until told to stop."""
-        cached = len(self.schedule.jobs) - self.progress.total
-        self.progress.say(f"{self.progress.total} jobs to do, {cached} need nothing, about {duration(self.left())}")
+        count = f"{self.progress.total} of {len(self.schedule.jobs)} jobs to do"
+        self.progress.say(f"{count}, about {duration(self.left())}")
         workers: Local | Pool | None = None
         try:
             with self.stop.signals(self.progress.say):
@@ -212,9 +218,9 @@ class Run:
         if report.status == "done":
             schedule.done(key)
             self.outcome.done.append(key)
-            if report.seconds:
-                self.spent += report.seconds
-                self.foreseen += self.expected.get(key, 0.0)
+            if report.typical and key in self.expected:
+                self.spent[job.kind] += report.seconds
+                self.foreseen[job.kind] += self.expected[key]
             self.progress.done(job, report.seconds, self.left())
         elif report.status == "busy":
             schedule.running.discard(key)
