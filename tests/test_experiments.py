@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pytest
 from distilled_pruning.study import experiments, jobs
-from distilled_pruning.study.kinds import Connect, Prune, Train
+from distilled_pruning.study.analyses import COLUMNS
+from distilled_pruning.study.kinds import (
+    Connect,
+    HessianDiagonal,
+    Landscape,
+    MaskStatistics,
+    Prune,
+    Spectrum,
+    Train,
+)
 from distilled_pruning.study.tickets import Tickets
 
 
@@ -20,7 +30,7 @@ LIVE = Parameters(
     dataset="digits", image_size=16, model="convnet3", width=16, methods="dense,imp,distilled", ipc=10, distiller="dm",
     levels=9, measured_levels="0,4,9", fraction=0.2, seeds=3, replicates=2, epochs=30, batch_size=32, learning_rate=0.3,
     inner_steps=300, inner_learning_rate="0.3,0.1", alphas=11, augmentation="shift2+cutmix", precision="fp32",
-    compile=False,
+    compile=False, resolution=5,
 )  # fmt: skip
 
 
@@ -43,10 +53,31 @@ class Reader:
                 "alphas": [0.0, 0.5, 1.0], "loss": [0.1, 0.5, 0.1], "accuracy": [0.9, 0.7, 0.9], "barrier": 0.4,
                 "maximum": 0.4, "error_rise": 0.2, "end_loss": 0.1, "end_accuracy": 0.9 - 0.01 * level,
             }  # fmt: skip
+        if isinstance(job, HessianDiagonal):
+            columns = [name + kind for kind in ("", "_kept", "_nonzero") for name in COLUMNS]
+            return {"summary": dict.fromkeys(columns, 0.1), "sharpness": 1.0, "images": 64}
+        if isinstance(job, Spectrum):
+            return {"trace": 1.0, "trace_error": 0.1, "eigenvalues": [2.0], "residuals": [0.001]}
+        if isinstance(job, Landscape):
+            return {"basins": 1, "loss_range": 0.2, "unit": 3.0, "coordinates": [[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]}
+        if isinstance(job, MaskStatistics):
+            compared = {"jaccard": 0.2, "ratio": 1.0, "shared": 10, "expected": 9.0, "low": 5, "high": 14}
+            layers = {"conv1.weight": 0.5, "head.weight": 0.9}
+            return {
+                "whole": compared, "layered": compared, "ks_pruned": 0.01, "ks_kept": 0.02, "sparsity": [layers, layers]
+            }  # fmt: skip
         if isinstance(job, Prune):
             return {"collapsed": ["head"] if job.level == self.collapsed_level else []}
         if isinstance(job, Train):
             return {"accuracy": 0.9, "loss": 0.3, "train_loss": 0.2, "distance": 1.0, "initial_norm": 2.0}
+        return None
+
+    def arrays(self, key: str) -> dict[str, np.ndarray] | None:
+        job = self.by_key.get(key)
+        if isinstance(job, HessianDiagonal):
+            return {"bins": np.array([-1.0, 0.0, 1.0]), "counts": np.array([1, 3])}
+        if isinstance(job, Landscape):
+            return {"points": np.zeros((4, 2)), "loss": np.ones(4), "accuracy": np.ones(4)}
         return None
 
 

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
+from . import analyses
+from .frames import Reader, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Distill, Prune, Train
-from .tickets import Row, Tickets, words
+from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .parameters import Parameters
-
-
-class Reader(Protocol):
-    """Anything that gives a finished job's metrics, or ``None`` where there is no result."""
-
-    def metrics(self, key: str) -> Mapping[str, Any] | None:
-        """Read the metrics behind a key."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -43,34 +37,6 @@ class Experiment:
     frame: Callable[[Parameters, Reader], pd.DataFrame]
 
 
-def settings(parameters: Parameters) -> list[Tickets]:
-    """One group of tickets for every dataset and model of the parameters."""
-    return [
-        Tickets(parameters, dataset, model)
-        for dataset in words(parameters.dataset)
-        for model in words(parameters.model)
-    ]
-
-
-def sparsity(parameters: Parameters, level: int) -> float:
-    """Share of prunable weights removed at a level."""
-    return 1 - (1 - float(parameters.fraction)) ** level
-
-
-def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
-    """The columns that name a ticket."""
-    return {
-        "dataset": tickets.data.name,
-        "model": tickets.model,
-        "method": row.method,
-        "setting": row.setting,
-        "rate": row.rate,
-        "level": level,
-        "sparsity": sparsity(tickets.parameters, level),
-        "init": init,
-    }
-
-
 def cost_of(mask: Prune | None) -> dict[str, int]:
     """Images and steps spent in the inner loops that found a mask, stored and decoded."""
     points = decoded = steps = 0
@@ -84,13 +50,6 @@ def cost_of(mask: Prune | None) -> dict[str, int]:
         decoded += inner.seen
         steps += inner.steps
     return {"points": points, "points_decoded": decoded, "steps": steps}
-
-
-def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Build a frame from rows."""
-    import pandas as pd
-
-    return pd.DataFrame(rows)
 
 
 def fig2_jobs(parameters: Parameters) -> list[Job]:
@@ -174,6 +133,18 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("fig2", "s3-distilled-pruning", "Accuracy over sparsity", fig2_jobs, fig2_frame),
         Experiment("fig3", "s4-stability", "Loss along the line", line_jobs, fig3_frame),
         Experiment("barriers", "s4-stability", "Loss barriers", line_jobs, barriers_frame),
+        Experiment("planes", "s4-1-loss-landscape", "Loss on planes", analyses.plane_jobs, analyses.plane_frame),
+        Experiment("basins", "s4-1-loss-landscape", "Basins of planes", analyses.plane_jobs, analyses.basins_frame),
+        Experiment("hessian", "s4-2-hessian", "Hessian diagonals", analyses.hessian_jobs, analyses.hessian_frame),
+        Experiment(
+            "histograms",
+            "s4-2-hessian",
+            "Distributions of the diagonal",
+            analyses.hessian_jobs,
+            analyses.histogram_frame,
+        ),
+        Experiment("overlap", "s7-mask-structure", "Overlap of masks", analyses.overlap_jobs, analyses.overlap_frame),
+        Experiment("layers", "s7-mask-structure", "Sparsity of layers", analyses.overlap_jobs, analyses.layer_frame),
     )
 }
 

@@ -158,6 +158,13 @@ class Store:
             self.quarantine(key, str(damage))
             return None
 
+    def arrays(self, key: str) -> dict[str, Any] | None:
+        """Read the arrays alone, checked; ``None`` where there is no (undamaged) result."""
+        try:
+            return self.load(key).arrays
+        except Missing:
+            return None
+
     def provenance(self, key: str) -> dict[str, Any] | None:
         """Read who made a result, where and when; ``None`` where it is not in this folder, or damaged."""
         try:
