@@ -111,9 +111,9 @@ def test_running_again_computes_nothing(page: Page) -> None:
 def test_a_failed_job_stops_the_notebook() -> None:
     from distilled_pruning.study.runner import Outcome
 
-    with pytest.raises(RuntimeError, match="1 of 5 jobs failed, first abc: no disk"):
+    with pytest.raises(notebook.Unfinished, match="1 of 5 jobs failed, first abc: no disk"):
         notebook.summary(Outcome(failed={"abc": "no disk"}), 5)
-    with pytest.raises(RuntimeError, match="2 of 5 jobs are left"):
+    with pytest.raises(notebook.Unfinished, match="2 of 5 jobs are left"):
         notebook.summary(Outcome(left=["a", "b"]), 5)
     assert notebook.summary(Outcome(done=["a"], seconds=2.2), 5) == "1 results in 2 s; 4 were in the store"
 

@@ -30,6 +30,14 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
+class Unfinished(RuntimeError):
+    """Jobs failed or are left; the run has said which and why."""
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the sentence alone (IPython's hook)."""
+        return [f"Unfinished: {self}."]
+
+
 def said(function: Callable[P, T]) -> Callable[P, T]:
     """Make a user's mistake end a cell with its one sentence, without a traceback."""
 
@@ -129,7 +137,7 @@ class Page:
         """Run what is missing, with a line of progress for each job.
 
         Raises:
-            RuntimeError: A job failed, or the run was stopped before its end.
+            Unfinished: A job failed, or the run was stopped before its end.
         """
         from .runner import run
 
@@ -239,13 +247,13 @@ def summary(outcome: Outcome, total: int) -> str:
     """Say how a run ended.
 
     Raises:
-        RuntimeError: A job failed, or something is left.
+        Unfinished: A job failed, or something is left.
     """
     if outcome.failed:
         key, reason = next(iter(outcome.failed.items()))
-        raise RuntimeError(f"{len(outcome.failed)} of {total} jobs failed, first {key}: {reason}")
+        raise Unfinished(f"{len(outcome.failed)} of {total} jobs failed, first {key}: {reason}")
     if outcome.left:
-        raise RuntimeError(f"{len(outcome.left)} of {total} jobs are left: run the same command again to go on")
+        raise Unfinished(f"{len(outcome.left)} of {total} jobs are left: run the same command again to go on")
     if not outcome.done:
         return f"nothing: all {total} results were in the store"
     return f"{len(outcome.done)} results in {outcome.seconds:.0f} s; {total - len(outcome.done)} were in the store"

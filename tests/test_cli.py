@@ -1,0 +1,239 @@
+"""The command line: quick help, one sentence for a mistake, exit codes that mean something, JSON that is JSON."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pretend
+import pytest
+from distilled_pruning import cli
+from distilled_pruning.study import claims, parameters, pool
+from distilled_pruning.study.section import Section
+from distilled_pruning.study.targets import find, jobs_of
+
+S4 = "s4-stability"
+SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
+PAIRS = list(zip(SMALL[1::3], SMALL[2::3], strict=True))
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    """Run a command in this process."""
+    try:
+        code = cli.main(words)
+    except SystemExit as left:
+        code = int(left.code or 0)
+    found = capsys.readouterr()
+    return code, found.out, found.err
+
+
+@pytest.fixture(scope="module")
+def full(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A store that holds all results of the small section."""
+    root = str(tmp_path_factory.mktemp("full"))
+    pretend.fill(Section(parameters.resolve(S4, [*PAIRS, ("store", root)])))
+    return root
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Jobs are done by formula."""
+    monkeypatch.setattr(pool, "resolve", lambda settings: pretend.perform)
+
+
+@pytest.mark.parametrize(
+    "command", ["", "data", "plan", "run", "book", "check", "record", "status", "verify", "gc", "bench"]
+)
+def test_every_command_explains_itself(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, err = ask(capsys, *command.split(), "--help")
+    assert code == 0 and "usage: distilled-pruning" in out and not err
+    assert all(line.strip() for line in out.split("options:")[1].splitlines()[1:2])
+
+
+def test_help_is_quick_and_imports_nothing_heavy() -> None:
+    code = (
+        "import sys; from distilled_pruning import cli\n"
+        "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
+        "print([n for n in ('torch', 'numpy', 'pandas', 'matplotlib', 'papermill', 'yaml') if n in sys.modules])"
+    )
+    began = time.perf_counter()
+    found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert found.stdout.splitlines()[-1] == "[]"
+    assert time.perf_counter() - began < 5, "importing torch alone takes as long"
+
+
+@pytest.mark.parametrize("action", ["plan", "status", "check"])
+def test_looking_needs_no_torch(action: str, tmp_path: Path) -> None:
+    code = (
+        "import sys; from distilled_pruning import cli; cli.main(sys.argv[1:]);"
+        "print([n for n in ('torch', 'torchvision', 'sklearn', 'matplotlib') if n in sys.modules], file=sys.stderr)"
+    )
+    words = [action, S4, "--store", str(tmp_path)]
+    found = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True, check=True)
+    assert found.stderr.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize(
+    ("words", "part"),
+    [
+        (["rn"], "invalid choice"),
+        (["run", "s4-stabilty"], "did you mean 's4-stability'"),
+        (["run", "fig33"], "unknown notebook or figure 'fig33'"),
+        (["run", "notebooks/none.ipynb"], "there is no notebook"),
+        (["run", S4, "-p", "levls", "3"], "did you mean 'levels'"),
+        (["run", "-p", "levls", "3"], "did you mean 'levels'"),
+        (["run", S4, "-p", "levels", "many"], "levels must be a whole number"),
+        (["run", S4, "-p", "levels"], "expected 2 arguments"),
+        (["run", S4, "-p", "methods", "impp"], "unknown method 'impp'"),
+        (["run", S4, "-p", "model", "vgg"], "unknown model 'vgg'"),
+        (["run", S4, "-p", "dataset", "no/such.npz"], "is not there"),
+        (["run", S4, "-p", "ipc", "500"], "ipc 500 is more than the 143"),
+        (["run", S4, "-f", "none.yaml"], "cannot be read"),
+        (["run", S4, "--jobs", "0"], "whole number of at least 1"),
+        (["run", S4, "--budget", "soon"], "90s, 9m or 2h"),
+        (["run", S4, "--shard", "5/4"], "i/n"),
+        (["run", "0" * 32], "no notebook plans a job"),
+        (["run", S4, "--store", "/proc/none"], "cannot be written"),
+        (["data", "fetch"], "name the datasets"),
+        (["data", "verify", "cifr10"], "did you mean 'cifar10'"),
+        (["check", "--store"], "expected one argument"),
+    ],
+)
+def test_a_mistake_is_one_sentence_and_exit_code_2(
+    words: list[str], part: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, out, err = ask(capsys, *words)
+    assert (code, out) == (2, "")
+    assert part in err and err.count("\n") == 1 and "Traceback" not in err
+
+
+def test_the_plan_as_json_is_only_json_and_its_commands_work(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, pretended: None
+) -> None:
+    store = str(tmp_path)
+    code, out, _ = ask(capsys, "plan", S4, *SMALL, "--store", store, "--json")
+    plan = json.loads(out)
+    jobs = plan["jobs"]
+    assert code == 0 and len(jobs) == plan["total"]["missing"] > 50
+    first = next(job for job in jobs if not job["parents"])
+    assert ask(capsys, *first["command"][1:], "--jobs", "1")[0] == 0
+    again = json.loads(ask(capsys, "plan", S4, *SMALL, "--store", store, "--json")[1])
+    assert {job["key"] for job in jobs} - {job["key"] for job in again["jobs"]} == {first["key"]}
+
+
+def test_run_computes_what_is_missing_once(capsys: pytest.CaptureFixture[str], tmp_path: Path, pretended: None) -> None:
+    words = ["run", "barriers", *SMALL, "--store", str(tmp_path), "--jobs", "1"]
+    code, out, err = ask(capsys, *words)
+    assert (code, out) == (0, "") and "done: " in err
+    code, out, err = ask(capsys, *words)
+    assert (code, out, err) == (0, "", "nothing to do: all 9 results are in the store\n")
+
+
+def test_shards_together_are_everything(capsys: pytest.CaptureFixture[str], tmp_path: Path, pretended: None) -> None:
+    words = ["run", S4, *SMALL, "--store", str(tmp_path), "--jobs", "1", "--shard"]
+    assert [ask(capsys, *words, f"{part}/3")[0] for part in (1, 2, 3)] == [0, 0, 0]
+    _, out, _ = ask(capsys, "plan", S4, *SMALL, "--store", str(tmp_path), "--json")
+    assert json.loads(out)["total"]["missing"] == 0
+
+
+def test_a_failing_job_is_exit_code_1(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(job: Any, context: Any) -> Any:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(pool, "resolve", lambda settings: fail)
+    code, _, err = ask(capsys, "run", S4, *SMALL, "--store", str(tmp_path), "--jobs", "1")
+    assert code == 1 and "jobs failed" in err.splitlines()[-1]
+
+
+def test_check_prints_the_ledger_and_trains_nothing(capsys: pytest.CaptureFixture[str], full: str) -> None:
+    code, out, err = ask(capsys, "check", *SMALL, "--store", full, "--json")
+    rows = json.loads(out)["claims"]
+    assert (code, err) == (0, "")
+    assert {row["id"] for row in rows} == {claim.id for claim in claims.claims()}
+    wanted = {
+        "id",
+        "paper",
+        "where",
+        "statement",
+        "paper_value",
+        "recorded",
+        "this_run",
+        "interval",
+        "n",
+        "scale",
+        "verdict",
+    }
+    assert all(wanted <= set(row) for row in rows)
+    dense = next(row for row in rows if row["id"] == "dense-unstable-conv")
+    assert (dense["verdict"], dense["n"]) == ("reproduced", 3)
+
+
+def test_check_of_one_notebook_judges_its_claims_only(capsys: pytest.CaptureFixture[str], full: str) -> None:
+    _, out, _ = ask(capsys, "check", S4, *SMALL, "--store", full)
+    assert "dense-unstable-conv" in out and "match-imp" not in out
+
+
+def test_check_fails_when_a_verdict_is_worse_than_expected(
+    capsys: pytest.CaptureFixture[str], full: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["check", S4, *SMALL, "--store", full]
+    scale = find([S4], PAIRS)[0].section.parameters.scale
+    wanted = {"imp-unstable": {"verdict": "reproduced", "n": 3}, "gone": {"verdict": "reproduced", "n": 3}}
+    monkeypatch.setattr(
+        claims, "expectations", lambda: {scale: {"dense-unstable-conv": {"verdict": "reproduced", "n": 3}}}
+    )
+    assert ask(capsys, *words)[0] == 0
+    monkeypatch.setattr(
+        claims, "expectations", lambda: {scale: {"dense-unstable-conv": {"verdict": "reproduced", "n": 5}}}
+    )
+    code, _, err = ask(capsys, *words)
+    assert code == 1 and "expected at least 5 initialisations, found 3" in err
+    monkeypatch.setattr(claims, "expectations", lambda: {scale: wanted})
+    assert ask(capsys, "check", *SMALL, "--store", full)[0] == 1, "a claim that left the ledger goes unnoticed"
+
+
+def test_recorded_results_alone_are_judged_without_a_store(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    code, out, _ = ask(capsys, "check", "--recorded", "--json", "--store", str(tmp_path))
+    rows = json.loads(out)["claims"]
+    assert code == 0 and len(rows) == len(claims.claims())
+    assert {row["scale"] for row in rows} <= {"recorded", "reduced", "paper"}
+
+
+def test_live_results_are_not_recorded(capsys: pytest.CaptureFixture[str], full: str) -> None:
+    code, _, err = ask(capsys, "record", S4, *SMALL, "--store", full)
+    assert code == 2 and "not recorded: choose one of reduced, paper" in err
+
+
+def test_upkeep_says_what_is_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    pretend.fill(Section(parameters.resolve(S4, [*PAIRS, ("store", str(tmp_path))])))
+    count = len(find([S4], PAIRS)[0].section.graph)
+    words = [S4, *SMALL, "--store", str(tmp_path)]
+    assert f"{count} of {count} results are there" in ask(capsys, "status", *words)[1]
+    assert json.loads(ask(capsys, "status", *words, "--json")[1])["figures"] == {S4: [count, count]}
+    assert ask(capsys, "verify", "--store", str(tmp_path))[:2] == (0, "all results are whole\n")
+    assert "removed 0 results" in ask(capsys, "gc", *words)[1]
+    assert "would remove 9 results" in ask(capsys, "gc", "fig2", "--dry-run", "--store", str(tmp_path))[1]
+
+
+def test_targets_are_notebooks_figures_keys_or_everything() -> None:
+    section = find([S4], PAIRS)[0].section
+    assert len(jobs_of(find([]))) == len(jobs_of(find(["all"]))) == len(jobs_of(find(parameters.notebooks())))
+    assert jobs_of(find(["fig3"], PAIRS)) == section.jobs("fig3")
+    assert jobs_of(find([f"notebooks/{S4}.ipynb"], PAIRS)) == section.jobs()
+    inner = section.graph[0]
+    assert jobs_of(find([inner.key], PAIRS)) == [inner]
+    reduced = Section(parameters.resolve(S4, file="reduced")).graph[-1]
+    assert jobs_of(find([reduced.key])) == [reduced], "a preset's key needs no -f"
+
+
+def test_data_are_listed_without_being_read(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = json.loads(ask(capsys, "data", "list", "--json")[1])["datasets"]
+    assert {"name": "digits", "classes": 10, "shape": "1x8x8", "train": 1437, "test": 360} in rows
+    code, out, _ = ask(capsys, "data", "verify", "digits")
+    assert (code, out.split()[-1]) == (0, "whole")
