@@ -28,13 +28,13 @@ import torch
 from torch import Tensor
 
 from .cutmix import CutMix, Mix
-from .data import normalise
 from .errors import InputError, unknown
+from .images import normalise
 from .operations import Color, Cutout, Flip, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
 from .photographic import Jitter, Lighting, ResizedCrop
 
 if TYPE_CHECKING:
-    from .data import Split
+    from .split import Split
 
 __all__ = ["Draw", "Pipeline", "pipeline"]
 
@@ -128,8 +128,8 @@ class Pipeline:
         """
         if self.cutmix is not None:
             raise InputError(f"augmentation {self.spec!r} has cutmix, which matching cannot share: leave it out")
-        both = self.apply(torch.cat([real.to(synthetic.dtype), synthetic]), self.draw(1, generator))
-        return both[: len(real)], both[len(real) :]
+        draw = self.draw(1, generator)
+        return self.apply(real, draw), self.apply(synthetic, draw)
 
 
 NAMES = (

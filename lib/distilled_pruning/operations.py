@@ -78,7 +78,7 @@ class Color:
     """Change brightness, then saturation about each pixel's grey, then contrast about the image's mean."""
 
     def draw(self, n: int, generator: Generator) -> Parameters:
-        """Draw what is added (-1/2 to 1/2), and the factors of saturation (0 to 2) and contrast (1/2 to 3/2), [n, 3]."""
+        """Draw what is added (-1/2 to 1/2) and the factors of saturation (0 to 2), contrast (1/2 to 3/2), [n, 3]."""
         return (torch.rand(n, 3, generator=generator) * torch.tensor([1.0, 2.0, 1.0]) + torch.tensor([-0.5, 0.0, 0.5]),)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
@@ -136,7 +136,7 @@ class Cutout:
         self.size, self.side = size, int(size / 2 + 0.5)
 
     def draw(self, n: int, generator: Generator) -> Parameters:
-        """Draw the squares' middles, int64 [n, 2]; an even square's middle lies between pixels, so has one more place."""
+        """Draw the squares' middles, int64 [n, 2]; an even square's, between pixels, has one more place."""
         return (torch.randint(0, self.size + 1 - self.side % 2, (n, 2), generator=generator),)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:

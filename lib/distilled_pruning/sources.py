@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +63,7 @@ def digits() -> Arrays:
     return Arrays(images[train], labels[train], images[test], labels[test], tuple("0123456789"))
 
 
-def stratify(labels: np.ndarray, share: float = TEST_SHARE) -> np.ndarray:
+def stratify(labels: np.ndarray, names: Sequence[str] = (), share: float = TEST_SHARE) -> np.ndarray:
     """Choose test images, ``share`` of each class (at least one, and one left for training): bool [N], always the same.
 
     Raises:
@@ -73,7 +74,8 @@ def stratify(labels: np.ndarray, share: float = TEST_SHARE) -> np.ndarray:
     for label in np.unique(labels):
         members = np.flatnonzero(labels == label)
         if len(members) < 2:
-            raise InputError(f"class {label} has one image: give at least two of each, one to train and one to test on")
+            name = repr(names[label]) if len(names) else str(label)
+            raise InputError(f"class {name} has one image: give at least two of each, one to train and one to test on")
         count = min(max(1, round(share * len(members))), len(members) - 1)
         chosen[random.permutation(members)[:count]] = True
     return chosen

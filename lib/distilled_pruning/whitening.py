@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import zipfile
+from contextlib import suppress
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from .errors import InputError
+from .folders import cache_folder, write_atomically
+from .images import chunks
 
 EPSILON = 0.1
 LARGEST = 4096
@@ -19,7 +24,7 @@ class Whitening:
 
     Attributes:
         mean: Mean image, flattened, float32 [D] with D = C x H x W.
-        matrix: Symmetric transform float32 [D, D].
+        matrix: Symmetric transform, float32 [D, D].
         inverse: Its inverse, for looking at whitened images.
     """
 
@@ -28,38 +33,62 @@ class Whitening:
     inverse: Tensor
 
     def apply(self, images: Tensor) -> Tensor:
-        """Whiten images float32 [N, C, H, W] in [0, 1]."""
-        flat = images.reshape(len(images), -1) - self.mean.to(images.device)
-        return (flat @ self.matrix.to(images.device)).reshape(images.shape)
+        """Whiten images [N, C, H, W], uint8 or float in [0, 1]; give float32."""
+        out = torch.empty(images.shape, device=images.device)
+        mean, matrix = self.mean.to(images.device), self.matrix.to(images.device)
+        for part in chunks(len(images)):
+            out[part] = ((rows(images[part]) - mean) @ matrix).view_as(images[part])
+        return out
 
     def undo(self, images: Tensor) -> Tensor:
         """Bring whitened images float32 [N, C, H, W] back to [0, 1]."""
-        flat = images.reshape(len(images), -1) @ self.inverse.to(images.device) + self.mean.to(images.device)
-        return flat.reshape(images.shape)
+        flat = images.flatten(1) @ self.inverse.to(images.device) + self.mean.to(images.device)
+        return flat.view_as(images)
+
+
+def rows(images: Tensor) -> Tensor:
+    """Flatten images to float32 [N, D] in [0, 1]."""
+    return images.flatten(1).float() / 255 if images.dtype == torch.uint8 else images.flatten(1).float()
 
 
 def fit(images: Tensor, epsilon: float = EPSILON) -> Whitening:
     """Fit ZCA as the trajectory-matching authors do (2307.03364, whose CIFAR-10 images live in this space).
 
-    The transform is ``U diag((L + epsilon) ** -1/2) U'`` of the pixels' unbiased covariance ``U diag(L) U'``.
+    The transform is ``U diag((L + epsilon) ** -1/2) U'`` for the pixels' unbiased covariance ``U diag(L) U'``.
 
     Args:
-        images: Training images float32 in [0, 1], [N, C, H, W].
+        images: Training images [N, C, H, W], uint8 or float in [0, 1].
         epsilon: Added to the eigenvalues.
 
     Raises:
-        InputError: Images too large for a dense covariance.
+        InputError: Images too large for a dense covariance, or fewer than two.
     """
-    flat = images.reshape(len(images), -1)
-    if flat.shape[1] > LARGEST:
+    width = images[0].numel() if len(images) else 0
+    if width > LARGEST:
         raise InputError(
-            f"ZCA whitening needs a dense covariance of all {flat.shape[1]} values of an image: "
-            f"use images of at most {LARGEST} values, such as 3 x 36 x 36"
+            f"ZCA whitening needs the covariance of all {width} values of an image: "
+            f"use images of at most {LARGEST}, such as 3 x 32 x 32"
         )
-    mean = flat.mean(0)
-    centred = flat - mean
-    covariance = (centred.T @ centred / (len(flat) - 1)).double()
-    values, vectors = torch.linalg.eigh(covariance)
+    if len(images) < 2:
+        raise InputError(f"ZCA whitening needs at least two images, not {len(images)}")
+    mean = sum((rows(images[part]).double().sum(0) for part in chunks(len(images))), torch.zeros(width).double())
+    mean = (mean / len(images)).float()
+    covariance = torch.zeros(width, width, dtype=torch.float64)
+    for part in chunks(len(images)):
+        centred = rows(images[part]) - mean
+        covariance += centred.T @ centred
+    values, vectors = torch.linalg.eigh(covariance / (len(images) - 1))
     scale = (values.clamp(min=0) + epsilon).sqrt()
-    matrix = (vectors / scale) @ vectors.T
-    return Whitening(mean, matrix.float(), ((vectors * scale) @ vectors.T).float())
+    return Whitening(mean, ((vectors / scale) @ vectors.T).float(), ((vectors * scale) @ vectors.T).float())
+
+
+def fitted(images: Tensor, key: str) -> Whitening:
+    """Fit ZCA, or give the fit kept under a key that names the images."""
+    path = cache_folder() / "whitening" / f"{key}.npz"
+    names = ("mean", "matrix", "inverse")
+    with suppress(OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile), np.load(path) as kept:
+        return Whitening(*(torch.from_numpy(kept[name]) for name in names))
+    found = fit(images)
+    with suppress(OSError):
+        write_atomically(path, lambda place: np.savez(place, **{name: getattr(found, name).numpy() for name in names}))
+    return found

@@ -1,0 +1,55 @@
+"""Images as tensors: normalised, resized, measured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+CHUNK = 1000
+
+
+def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
+    """Normalise images; uint8 ones are divided by 255 first.
+
+    Args:
+        images: uint8 or float [N, C, H, W].
+        mean: Per-channel mean, float32 [1, C, 1, 1], on the images' device.
+        std: Per-channel standard deviation, likewise.
+
+    Returns:
+        float32 [N, C, H, W]; differentiable for float images.
+    """
+    if images.dtype == torch.uint8:
+        return images.float().sub_(mean * 255).div_(std * 255)
+    return (images.float() - mean) / std
+
+
+def chunks(count: int, length: int = CHUNK) -> Iterator[slice]:
+    """Cut a range into slices."""
+    return (slice(begin, begin + length) for begin in range(0, count, length))
+
+
+def resize(images: Tensor, size: int) -> Tensor:
+    """Resize square images [N, C, H, W] bilinearly (antialiased when shrinking); uint8 stays uint8, rounded."""
+    if images.shape[-1] == size:
+        return images
+    out = torch.empty(*images.shape[:2], size, size, dtype=images.dtype)
+    for part in chunks(len(images)):
+        scaled = F.interpolate(images[part].float(), (size, size), mode="bilinear", antialias=size < images.shape[-1])
+        out[part] = scaled.round_().clamp_(0, 255) if images.dtype == torch.uint8 else scaled
+    return out
+
+
+def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Measure mean and standard deviation of each channel over all pixels, to four decimals, as usually printed."""
+    total = torch.zeros(2, images.shape[1], dtype=torch.float64)
+    for part in chunks(len(images)):
+        values = images[part].double().transpose(0, 1).flatten(1)
+        values = values / 255 if images.dtype == torch.uint8 else values
+        total += torch.stack([values.sum(1), values.square().sum(1)])
+    mean, square = total / (images.numel() // images.shape[1])
+    std = (square - mean.square()).clamp(min=0).sqrt()
+    return tuple(round(v, 4) for v in mean.tolist()), tuple(round(v, 4) for v in std.tolist())

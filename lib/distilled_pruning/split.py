@@ -1,0 +1,126 @@
+"""Images with labels and the normalisation that belongs to them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from . import catalog
+from .errors import InputError
+from .images import normalise
+from .whitening import Whitening
+
+
+@dataclass(frozen=True, eq=False)
+class Split:
+    """Images with labels and the normalisation that belongs to them.
+
+    Attributes:
+        images: uint8 (0 to 255 standing for 0 to 1) or float, [N, C, H, W]; floats are used as they are, in the space
+            ``mean`` and ``std`` belong to.
+        labels: int64 [N].
+        mean: Per-channel mean that :meth:`normalised` subtracts; 0 for images already normalised or whitened.
+        std: Per-channel standard deviation it divides by; 1 likewise.
+        classes: Number of classes, also those without an image here.
+        whitening: ZCA transform the images went through, or ``None``.
+    """
+
+    images: Tensor
+    labels: Tensor
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    classes: int
+    whitening: Whitening | None = None
+
+    def __post_init__(self) -> None:
+        """Raise :class:`InputError` for images and labels that do not fit each other."""
+        if self.images.ndim != 4:
+            raise InputError(f"images must have shape [N, C, H, W], not {list(self.images.shape)}")
+        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
+            raise InputError(
+                f"labels must be int64 of shape [{len(self.images)}], one per image, "
+                f"not {str(self.labels.dtype).removeprefix('torch.')} of shape {list(self.labels.shape)}"
+            )
+        if not len(self.mean) == len(self.std) == self.images.shape[1]:
+            raise InputError(f"mean and std must have one value for each of the {self.images.shape[1]} channels")
+
+    def __len__(self) -> int:
+        """Count the images."""
+        return len(self.images)
+
+    def normalised(self, index: Tensor | slice | None = None) -> Tensor:
+        """Give the images (or those of an index) as networks take them: float32 [n, C, H, W]."""
+        images = self.images if index is None else self.images[index]
+        if images.dtype != torch.uint8 and not any(self.mean) and set(self.std) == {1.0}:
+            return images.float()
+        mean, std = (torch.tensor(v, device=images.device).reshape(1, -1, 1, 1) for v in (self.mean, self.std))
+        return normalise(images, mean, std)
+
+    def to(self, device: str | torch.device) -> Split:
+        """Give the split with its tensors on a device."""
+        return replace(self, images=self.images.to(device), labels=self.labels.to(device))
+
+    def take(self, index: Tensor) -> Split:
+        """Give the images of an index, in its order."""
+        index = index.to(self.images.device)
+        return replace(self, images=self.images[index], labels=self.labels[index])
+
+    def subset(self, n: int, seed: int = 0) -> Split:
+        """Give ``n`` images in the split's order, drawn from each class in proportion, at least one of each.
+
+        Raises:
+            InputError: More images than there are, or fewer than one a class.
+        """
+        labels = self.labels.cpu()
+        counts = torch.bincount(labels, minlength=self.classes)
+        present = counts.nonzero().flatten()
+        if not len(present) <= n <= len(self):
+            raise InputError(f"a subset must have {len(present)} (one a class) to {len(self)} images, not {n}")
+        shares = catalog.largest_remainder(counts[present].tolist(), n)
+        generator = torch.Generator().manual_seed(seed)
+        chosen = []
+        for label, share in zip(present.tolist(), shares, strict=True):
+            members = (labels == label).nonzero().flatten()
+            chosen.append(members[torch.randperm(len(members), generator=generator)[:share]])
+        return self.take(torch.cat(chosen).sort().values)
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """A training and a test split that share classes and normalisation.
+
+    Attributes:
+        name: Catalog name, or the path's last part.
+        train: Training images.
+        test: Test images.
+        classes: Class names in label order.
+        digest: SHA-256 of the source, before ``size`` and ``subset``.
+    """
+
+    name: str
+    train: Split
+    test: Split
+    classes: tuple[str, ...]
+    digest: str
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per-channel mean of the normalisation."""
+        return self.train.mean
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per-channel standard deviation of the normalisation."""
+        return self.train.std
+
+    @property
+    def size(self) -> int:
+        """Side of the images in pixels."""
+        return self.train.images.shape[-1]
+
+    @property
+    def channels(self) -> int:
+        """Channels of the images."""
+        return self.train.images.shape[1]
