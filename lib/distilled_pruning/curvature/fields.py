@@ -62,7 +62,7 @@ class Norm:
     def columns(self) -> Tensor:
         """``normalised`` and ``pull`` by group, ``[groups, count, 2, n]``, as products with tangents take them."""
         both = torch.stack([self.normalised, self.pull]).flatten(2, 3)
-        return both.unflatten(3, (-1, self.width)).permute(3, 2, 4, 0, 1).flatten(1, 2).contiguous()
+        return both.unflatten(3, (-1, self.width)).permute(3, 4, 2, 0, 1).flatten(1, 2).contiguous()
 
 
 class Fields:

@@ -108,8 +108,9 @@ class Carrier:
     ) -> tuple[Tensor, Tensor, Tensor]:
         """Return mean, nu and the bilinear form; tangents shared by all images are multiplied once."""
         n, width = len(rate), norm.width
-        mean = _total(tangent, width) / norm.count
-        rows = (_by_group(tangent, width) - mean.permute(1, 2, 0)[..., None]).contiguous()
+        rows = _by_group(tangent, width)
+        mean = rows.mean(3)
+        rows = rows - mean[..., None]
         fields = norm.columns[blocks][..., self.images]
         if len(rows) == 1:  # one product a group for all images
             seen = (rows[0] @ fields.flatten(2)).unflatten(2, (2, n)).permute(2, 3, 1, 0)
@@ -126,7 +127,7 @@ class Carrier:
         else:
             weighed = (rows * stiffness[..., None, None]).transpose(1, 2).flatten(2)
             bent -= weighed @ rows.transpose(1, 2).flatten(2).transpose(1, 2)
-        return mean, nu.transpose(0, 1), bent
+        return mean.permute(2, 0, 1), nu.transpose(0, 1), bent
 
     def conv(self, step: Step, tangent: Tensor, support: Support) -> tuple[Tensor, Support]:
         """Carry a tangent through a convolution, reading only the channels it moves."""
@@ -179,9 +180,10 @@ def _spread(x: Tensor, width: int) -> Tensor:
 
 
 def _by_group(x: Tensor, width: int) -> Tensor:
-    """Reorder ``[D, n, H, W, S]`` to ``[n, groups, D, entries of the group]``."""
-    d, n = x.shape[:2]
-    return x.reshape(d, n, -1, x.shape[-1] // width, width).permute(1, 3, 0, 2, 4).flatten(3)
+    """Reorder ``[D, n, H, W, S]`` to ``[n, groups, D, entries of the group]``, contiguous."""
+    d, n, channels = len(x), x.shape[1], x.shape[-1]
+    turned = x.reshape(-1, channels).T.contiguous()  # a plain transpose first: the other orders then move whole maps
+    return turned.view(-1, width, d, n, x.shape[2] * x.shape[3]).permute(3, 0, 2, 1, 4).flatten(3).contiguous()
 
 
 def _columns(
