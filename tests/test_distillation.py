@@ -374,6 +374,7 @@ def test_defaults_are_read_without_torch() -> None:
         ({"method": "idc", "factor": 17, "pad": True}, "larger than the 16 px images"),
         ({"method": "dm", "factor": 2, "init": "real"}, "needs init='mix'"),
         ({"method": "idc", "factor": 4, "ipc": 20}, r"ipc 20 x factor 4 squared = 320 is more than the \d+ training"),
+        ({"method": "dc", "batched": True, "norm": "batch"}, "use norm='instance'"),
         ({"method": "random", "ipc": 500}, r"ipc 500 is more than the \d+ training images of class"),
     ],
 )

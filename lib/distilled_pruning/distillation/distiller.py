@@ -160,7 +160,7 @@ class _Run:
     def advance(self) -> None:
         """Do one outer iteration."""
         settings = self.problem.settings
-        if settings.clamp and not self.problem.whitened:
+        if settings.clamp and self.problem.space == "pixel":
             with torch.no_grad():
                 self.draft.images.clamp_(0, 1)
         loss = STEPS[settings.method](self.problem, self.draft, self.done)
@@ -191,6 +191,6 @@ def _synthetic(problem: Problem, images: Tensor) -> Synthetic:
         mean=problem.statistics[0],
         std=problem.statistics[1],
         classes=problem.classes,
-        space="zca" if problem.whitened else "pixel",
+        space=problem.space,
         settings=settings.spec(),
     )

@@ -74,7 +74,8 @@ def evaluate(
         ds: Dataset it stands for; only its test split is read.
         repeats: Number of networks.
         model: Network of :func:`distilled_pruning.models.build`.
-        width: Its width, ``None`` for what the set was made with, else the papers'.
+        width: Its width; ``None`` for that of the network the set was made with if it is the same model, else the
+            papers'.
         norm: Its normalisation, likewise.
         recipe: How to train; IDC's evaluation recipe for the dataset and number of images by default.
         seed: First seed.
@@ -92,8 +93,9 @@ def evaluate(
     fits(syn, ds)
     split = syn.decode()
     recipe = recipe or evaluation_recipe(ds.name, syn.ipc, syn.factor, split.classes)
-    width = width if width is not None else syn.settings.get("width")
-    norm = norm if norm is not None else syn.settings.get("norm")
+    if syn.settings.get("model") == model:
+        width = width if width is not None else syn.settings.get("width")
+        norm = norm if norm is not None else syn.settings.get("norm")
     accuracies, found, seconds, steps = [], [], 0.0, 0
     for index in range(repeats):
         net = models.build(model, ds, width=width, norm=norm, seed=seed + index)

@@ -8,7 +8,9 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
+from torch.nn.modules.batchnorm import _BatchNorm
 
+from ..errors import InputError
 from ..training import Step, train
 from .problem import Draft, Problem
 
@@ -126,6 +128,8 @@ class _Matcher:
         """Remember what to match; the real batch is as large as the smallest class allows."""
         self.problem, self.draft, self.net, self.generator = problem, draft, net, generator
         self.weights = matched(net, problem.settings.metric)
+        if problem.settings.batched and any(isinstance(m, _BatchNorm) for m in net.modules()):
+            raise InputError("batched matching cannot keep apart the statistics of batch norm: use norm='instance'")
         self.batch = min(problem.settings.real_batch, *(len(members) for members in problem.members))
 
     def pair(self, label: int) -> tuple[Tensor, Tensor]:
@@ -178,9 +182,10 @@ class _Matcher:
         if settings.batched:
             total, gradient = self.all()
         else:
-            parts = [self.one(label) for label in classes]
-            total = torch.stack([loss for loss, _ in parts]).sum()
-            gradient = torch.stack([part for _, part in parts]).sum(0)
+            total, gradient = self.one(0)
+            for label in classes[1:]:
+                loss, part = self.one(label)
+                total, gradient = total + loss, gradient + part
         if not settings.apart:
             images.grad = gradient
             optimiser.step()

@@ -48,6 +48,14 @@ def embedding(net: nn.Module) -> nn.Module:
     return net
 
 
+def space_of(split: Split) -> str:
+    """Tell what the raw values of a split are: ``"pixel"``, ``"normalised"`` (as they are) or ``"zca"``."""
+    if split.whitening is not None:
+        return "zca"
+    plain = not any(split.mean) and set(split.std) == {1.0} and split.images.is_floating_point()
+    return "normalised" if plain else "pixel"
+
+
 def check(ds: Dataset, settings: Settings) -> None:
     """Raise :class:`InputError` where data and settings do not fit each other."""
     height, width = ds.train.images.shape[-2:]
@@ -69,7 +77,7 @@ def check(ds: Dataset, settings: Settings) -> None:
         product = f"ipc {settings.ipc}" + (f" x factor {factor} squared = {needed}" if factor > 1 else "")
         raise InputError(
             f"{product} is more than the {smallest} training images of class {ds.classes[label]!r}: "
-            f"use ipc at most {smallest // factor**2}"
+            + (f"use ipc at most {smallest // factor**2}" if smallest >= factor**2 else "use a smaller factor")
         )
 
 
@@ -94,35 +102,31 @@ class Problem:
         labels = ds.train.labels.cpu()
         self.members = [torch.nonzero(labels == c).flatten() for c in range(self.classes)]
         self.labels = torch.arange(self.classes).repeat_interleave(settings.ipc).to(self.device)
-        self.whitened = self.split.whitening is not None
+        self.space = space_of(self.split)
         self.mean = torch.tensor(self.statistics[0], device=self.device).reshape(1, -1, 1, 1)
         self.std = torch.tensor(self.statistics[1], device=self.device).reshape(1, -1, 1, 1)
         self.pixel = settings.space == "pixel"
-        fill = torch.full_like(self.mean, 0.0 if self.whitened else GREY)
+        fill = torch.full_like(self.mean, GREY if self.space == "pixel" else 0.0)
         self.fill = fill if self.pixel else (fill - self.mean) / self.std
         self._pipelines: dict[str, Pipeline] = {}
 
     @property
     def statistics(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and standard deviation that stored images are normalised with; whitened ones are left as they are."""
-        channels = len(self.split.mean)
-        plain = (0.0,) * channels, (1.0,) * channels
-        return plain if self.whitened else (tuple(self.split.mean), tuple(self.split.std))
+        """Mean and standard deviation that stored images are normalised with."""
+        return tuple(self.split.mean), tuple(self.split.std)
 
     def generator(self, purpose: str, *at: int) -> torch.Generator:
         """Make the generator of one purpose and place in the run."""
         return seeded("distil", purpose, self.seed, *at)
 
-    def network(self, *at: int, **options: Any) -> nn.Module:
+    def network(self, *at: int) -> nn.Module:
         """Build the fresh network of an iteration, on the device and in training mode."""
         s = self.settings
         seed = self.generator("network", *at).initial_seed()
-        return models.build(s.model, self.ds, width=s.width, norm=s.norm, seed=seed, **options).to(self.device)
+        return models.build(s.model, self.ds, width=s.width, norm=s.norm, seed=seed).to(self.device)
 
     def raw(self, index: Tensor) -> Tensor:
-        """Give real images as float32 in the stored form: pixels, or whitened where the dataset is."""
-        if self.whitened:
-            return self.split.normalised(index.to(self.device))
+        """Give real images as float32 in the stored form, the space the split's mean and std belong to."""
         images = self.split.images[index.to(self.device)]
         return images.float() / 255 if images.dtype == torch.uint8 else images.float()
 
