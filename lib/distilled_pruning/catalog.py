@@ -23,6 +23,7 @@ METHODS = (
     "easy-real",
     "snip",
     "synflow",
+    "mislabelled",
 )
 
 

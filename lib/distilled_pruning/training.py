@@ -351,3 +351,13 @@ def evaluate(
         correct += (logits.argmax(1) == labels).sum()
     net.train(was_training)
     return float(loss) / len(split), int(correct) / len(split)
+
+
+@torch.inference_mode()
+def logits(net: nn.Module, split: Split, batch_size: int = 500, device: str | torch.device = "auto") -> Tensor:
+    """Give a network's outputs on clean data in evaluation mode, [N, classes] on the CPU."""
+    place = resolve(device)
+    net.to(place).eval()
+    first, split = next(net.parameters()), split.to(place)
+    parts = range(0, len(split), batch_size)
+    return torch.cat([net(split.normalised(slice(i, i + batch_size)).to(first.dtype)).cpu() for i in parts])

@@ -10,6 +10,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -140,8 +141,9 @@ class Job:
     @functools.cached_property
     def parents(self) -> tuple[Job, ...]:
         """Jobs whose results this one reads."""
-        values = (getattr(self, item.name) for item in dataclasses.fields(self))
-        return tuple(value for value in values if isinstance(value, Job))
+        values = [getattr(self, item.name) for item in dataclasses.fields(self)]
+        flat = itertools.chain.from_iterable(value if isinstance(value, tuple) else (value,) for value in values)
+        return tuple(value for value in flat if isinstance(value, Job))
 
     @property
     def cost(self) -> float:

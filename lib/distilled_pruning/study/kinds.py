@@ -35,6 +35,7 @@ class Distill(Job):
         seed: Seed of everything random.
         path: File of a published set.
         shuffle_labels: Permute the labels (a control).
+        scorers: Early networks whose mean EL2N score chooses the ``"easy"`` images.
     """
 
     kind: ClassVar[str] = "distill"
@@ -48,6 +49,7 @@ class Distill(Job):
     seed: int = 0
     path: str = ""
     shuffle_labels: bool = False
+    scorers: tuple[Train, ...] = ()
 
     def spec(self) -> dict[str, Any]:
         """Describe the job; a published file is named by its digest, not by its path."""
@@ -169,6 +171,7 @@ class Prune(Job):
         start: Rewinding point of the inner loop.
         rewind: As for :class:`Train`.
         like: Mask whose layer counts are taken over (``"magnitude-layers"``, ``"shuffled"``).
+        levels: Levels removed in one shot (``"snip"``, ``"synflow"``), 0 for one level of a chain.
     """
 
     kind: ClassVar[str] = "prune"
@@ -184,12 +187,15 @@ class Prune(Job):
     start: Train | None = None
     rewind: str = "all"
     like: Prune | None = None
+    levels: int = 0
 
     @property
     def level(self) -> int:
-        """Pruning level: the parent's plus one."""
+        """Pruning level: the parent's plus one, that of the mask taken after, or the levels of the one shot."""
         if self.like is not None:
             return self.like.level
+        if self.levels:
+            return self.levels
         return 1 + (self.parent.level if self.parent is not None else 0)
 
     @functools.cached_property

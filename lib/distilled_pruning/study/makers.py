@@ -8,12 +8,14 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import distillation, pruning, training
+from .. import data, distillation, pruning, training
 from ..errors import InputError
 from .attempt import Context
 from .entry import Result
 from .kinds import Distill, Prune, Train
 from .materials import Checkpoints, arrays, build, load, mask_of, split_of, tensors
+
+SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 
 
 def distill(job: Distill, context: Context) -> Result:
@@ -22,6 +24,8 @@ def distill(job: Distill, context: Context) -> Result:
     ds = load(job.data)
     if job.method == "published":
         syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
+    elif job.method == "easy":
+        syn = easy(job, ds, context)
     else:
         syn = distillation.distill(
             ds,
@@ -42,6 +46,26 @@ def distill(job: Distill, context: Context) -> Result:
         syn = replace(syn, labels=syn.labels[order])
     meta, stored = syn.pack()
     return Result({"set": meta, "images": len(syn.decode())}, stored)
+
+
+def easy(job: Distill, ds: data.Dataset, context: Context) -> distillation.Synthetic:
+    """Choose the training images that early networks get least wrong (small EL2N, Paul et al. 2022)."""
+    outputs = []
+    for scorer in job.scorers:
+        net = build(scorer.network, ds)
+        net.load_state_dict(tensors(context.load(scorer).arrays))
+        outputs.append(training.logits(net, ds.train, device=context.device))
+    scores = pruning.el2n(torch.stack(outputs), ds.train.labels)
+    chosen = ds.train.take(pruning.easiest(scores, ds.train.labels, job.ipc))
+    return distillation.Synthetic(
+        images=chosen.images.float() / 255,
+        labels=chosen.labels,
+        factor=1,
+        method=job.method,
+        mean=chosen.mean,
+        std=chosen.std,
+        classes=chosen.classes,
+    )
 
 
 def start_of(job: Train, context: Context, net: nn.Module) -> training.State | None:
@@ -98,6 +122,12 @@ def train(job: Train, context: Context) -> Result:
     return Result(metrics, arrays(net.state_dict()))
 
 
+def target(net: nn.Module, job: Prune) -> int:
+    """Count the weights that survive as many levels as a one-shot method replaces."""
+    total = sum(weight.numel() for weight in pruning.prunable(net).values())
+    return pruning.survivors(total, job.level, job.fraction)
+
+
 def prune(job: Prune, context: Context) -> Result:
     """Find the mask of one level."""
     ds = load(job.data)
@@ -111,6 +141,11 @@ def prune(job: Prune, context: Context) -> Result:
         mask = pruning.magnitude(net, parent, job.fraction)
     elif job.method == "random":
         mask = pruning.random(net, parent, job.fraction, seed=job.order_seed)
+    elif job.method == "snip":
+        batch = ds.train.subset(min(SNIP_IMAGES_A_CLASS * ds.train.classes, len(ds.train)), job.order_seed)
+        mask = pruning.snip(net, batch.normalised(), batch.labels, count=target(net, job))
+    elif job.method == "synflow":
+        mask = pruning.synflow(net, tuple(ds.train.images.shape[1:]), count=target(net, job))
     elif job.method == "magnitude-layers" and like is not None:
         mask = pruning.magnitude_layers(net, like)
     elif job.method == "shuffled" and like is not None:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import catalog
-from ..errors import InputError
 from ..recipe import Recipe
 from .jobs import Data, Network
 from .kinds import Connect, Distill, Prune, Source, Train
@@ -16,9 +16,11 @@ if TYPE_CHECKING:
     from .parameters import Parameters
 
 CHAIN_ORDER = 1000
-DISTILLED_SOURCES = ("distilled", "random-real", "easy-real")
-SHORT_LOOPS = (*DISTILLED_SOURCES, "real-short")
+SHORT_LOOPS = ("distilled", "mislabelled", "random-real", "easy-real", "real-short")
 UNTRAINED = ("magnitude", "random")
+ONE_SHOT = ("snip", "synflow")
+LIKENESSES = ("magnitude-layers", "shuffled")
+SCORERS, SCORER, EARLY = 5, 100, 10
 EQUAL, GENTLE = "equal rate", "gentle rate"
 
 
@@ -78,14 +80,17 @@ class Tickets:
         rows = []
         for method in words(self.parameters.methods):
             if method in SHORT_LOOPS:
-                for rate in numbers(self.parameters.inner_learning_rate):
-                    setting = EQUAL if rate == self.outer.learning_rate else GENTLE
-                    rows.append(Row(method, rate, setting))
+                rows += [Row(method, rate, setting) for rate, setting in self.distilled_settings()]
             else:
                 rows.append(
                     Row(method, self.outer.learning_rate if method == "imp" else 0.0, EQUAL * (method == "imp"))
                 )
         return rows
+
+    def distilled_settings(self) -> Iterator[tuple[float, str]]:
+        """The inner rates of the short loops, each with how it stands to the retraining's."""
+        for rate in numbers(self.parameters.inner_learning_rate):
+            yield rate, EQUAL if rate == self.outer.learning_rate else GENTLE
 
     @property
     def seeds(self) -> range:
@@ -128,36 +133,39 @@ class Tickets:
         """What the inner loop of a method trains on."""
         if method == "distilled":
             return self.distilled(seed)
+        if method == "mislabelled":
+            return replace(self.distilled(seed), shuffle_labels=True)
         if method == "random-real":
             return Distill(self.data, "random", self.parameters.ipc, seed=seed)
         if method == "easy-real":
-            return Distill(
-                self.data, "easy", self.parameters.ipc, model=self.model, width=self.parameters.width, seed=seed
-            )
+            early = max(1, self.outer.epochs // EARLY)
+            scorers = tuple(Train(self.network(SCORER + n), self.data, self.outer, until=early) for n in range(SCORERS))
+            return Distill(self.data, "easy", self.parameters.ipc, scorers=scorers)
         return self.data
 
     def chain(self, row: Row, seed: int, level: int) -> Prune | None:
         """The mask of a row at a level; ``None`` is the dense network."""
         network, p = self.network(seed), self.parameters
-        mask: Prune | None = None
-        for _ in range(level):
-            if row.method == "imp" or row.method in SHORT_LOOPS:
-                recipe = self.outer if row.method == "imp" else self.inner(row.rate)
-                source = self.source(row.method, seed)
-                mask = Prune(
-                    network,
-                    self.data,
-                    source=source,
-                    recipe=recipe,
-                    fraction=p.fraction,
-                    order_seed=CHAIN_ORDER,
-                    parent=mask,
-                )
-            elif row.method in UNTRAINED:
-                mask = Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, parent=mask)
-            else:
-                raise InputError(f"no chain is known for method {row.method!r}")
-        return mask
+        if level == 0:
+            return None
+        if row.method in ONE_SHOT:
+            return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, levels=level)
+        if row.method in LIKENESSES:
+            like = self.chain(Row("distilled", *next(self.distilled_settings())), seed, level)
+            return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, like=like)
+        parent = self.chain(row, seed, level - 1)
+        if row.method in UNTRAINED:
+            return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, parent=parent)
+        recipe = self.outer if row.method == "imp" else self.inner(row.rate)
+        return Prune(
+            network,
+            self.data,
+            source=self.source(row.method, seed),
+            recipe=recipe,
+            fraction=p.fraction,
+            order_seed=CHAIN_ORDER,
+            parent=parent,
+        )
 
     def ticket(self, row: Row, seed: int, level: int, order: int) -> Train:
         """One retraining of a row's ticket on real data."""
