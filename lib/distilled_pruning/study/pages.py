@@ -125,7 +125,7 @@ def _measured(row: Mapping[str, Any]) -> str:
     for part in str(row["this_run"]).split("; "):
         bounds = intervals.get(part.rsplit(": ", 1)[0])
         settings.append(plain(part).replace("-", "−") + (f" {show(bounds)}" if bounds else ""))
-    return "; ".join(settings) + f" (n = {show(row.get('n'))}, {plain(row.get('scale'))})"
+    return "<br>".join([*settings, f"n = {show(row.get('n'))}, {plain(row.get('scale'))}"])
 
 
 def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]]) -> str:
@@ -157,6 +157,9 @@ def parameters(tables: Mapping[str, Sequence[tuple[str, str, str]]]) -> str:
     parts = []
     for name, rows in tables.items():
         lines = [f":::{{dropdown}} {name}", "| parameter | default | meaning |", "|---|---|---|"]
-        lines += [f"| `{parameter}` | `{default}` | {plain(text)} |" for parameter, default, text in rows]
+        lines += [
+            f"| `{parameter}` | {f'`{default}`' if default else '–'} | {plain(text)} |"
+            for parameter, default, text in rows
+        ]
         parts.append("\n".join([*lines, ":::"]))
     return "\n\n".join(parts) or "No notebook is part of this book."
