@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -65,6 +66,7 @@ class Tickets:
         )
         if self.data.size == self.data.info.size:
             self.data = replace(self.data, size=0)
+        self.inner_steps: int = parameters.get("inner_steps", 0)
         self.outer = Recipe(
             learning_rate=parameters.learning_rate,
             epochs=parameters.epochs,
@@ -90,7 +92,17 @@ class Tickets:
     def distilled_settings(self) -> Iterator[tuple[float, str]]:
         """The inner rates of the short loops, each with how it stands to the retraining's."""
         for rate in numbers(self.parameters.inner_learning_rate):
-            yield rate, EQUAL if rate == self.outer.learning_rate else GENTLE
+            yield rate, self.setting(rate)
+
+    def setting(self, rate: float) -> str:
+        """Name how an inner rate stands to the retraining's."""
+        return EQUAL if rate == self.outer.learning_rate else GENTLE
+
+    def dosed(self, steps: int) -> Tickets:
+        """The same tickets with another number of inner steps."""
+        dosed = copy.copy(self)
+        dosed.inner_steps = steps
+        return dosed
 
     @property
     def seeds(self) -> range:
@@ -112,7 +124,7 @@ class Tickets:
 
     def inner(self, rate: float) -> Recipe:
         """The short inner loop's recipe: the retraining's with its own steps and rate."""
-        return replace(self.outer, steps=self.parameters.inner_steps, epochs=Recipe.epochs, learning_rate=rate)
+        return replace(self.outer, steps=self.inner_steps, epochs=Recipe.epochs, learning_rate=rate)
 
     def distilled(self, seed: int) -> Distill:
         """The distilled set used with an initialisation."""

@@ -1,0 +1,127 @@
+"""The controls the papers lack: masks from every other source at equal sparsity, and the dose of the inner loop."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .frames import Reader, frame_of, labels, settings
+from .jobs import Job
+from .kinds import Connect, Prune
+from .tickets import Row, Tickets, numbers, words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .parameters import Parameters
+
+DOSED = ("distilled", "random-real", "real-short")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line between two retrainings of a control's ticket.
+
+    Attributes:
+        tickets: Its dataset, model and parameters.
+        row: How the mask was found.
+        init: Seed of the initialisation.
+        level: Pruning level.
+        pair: The two data orders.
+        job: The line.
+        steps: Steps of the inner loop where it is short, else 0.
+    """
+
+    tickets: Tickets
+    row: Row
+    init: int
+    level: int
+    pair: str
+    job: Connect
+    steps: int = 0
+
+
+def lines(parameters: Parameters) -> list[Line]:
+    """Lines of every control: the main methods on all initialisations, the rest on the first."""
+    main = words(parameters.get("main_methods", parameters.methods))
+    return [
+        Line(tickets, row, init, level, pair, job)
+        for tickets in settings(parameters)
+        for row, init, level, pair, job in tickets.connected()
+        if init == 0 or row.method in main
+    ]
+
+
+def doses(parameters: Parameters) -> list[Line]:
+    """Lines over inner steps and rates, for distilled, random real and all real data, on the same initialisations."""
+    found = []
+    for tickets in settings(parameters):
+        grid = itertools.product(DOSED, numbers(parameters.dose_rates), numbers(parameters.dose_steps))
+        for (method, rate, steps), init in itertools.product(grid, range(parameters.dose_seeds)):
+            dosed = tickets.dosed(int(steps))
+            row = Row(method, rate, tickets.setting(rate))
+            for a, b in itertools.combinations(range(parameters.replicates), 2):
+                job = dosed.line(row, init, parameters.levels, a, b)
+                found.append(Line(tickets, row, init, parameters.levels, f"{a}-{b}", job, int(steps)))
+    return found
+
+
+def line_jobs(parameters: Parameters) -> list[Job]:
+    """Lines of every control."""
+    return [line.job for line in lines(parameters)]
+
+
+def dose_jobs(parameters: Parameters) -> list[Job]:
+    """Lines over the dose of the inner loop."""
+    return [line.job for line in doses(parameters)]
+
+
+def inner_figures(mask: Prune | None, reader: Reader) -> dict[str, Any]:
+    """What the first inner loop of a chain did: how well it trained and how far it went, in initial norms."""
+    first = mask.chain()[0].training if mask is not None else None
+    found = reader.metrics(first.key) if first is not None else None
+    if found is None:
+        return {"inner_accuracy": float("nan"), "travelled": float("nan")}
+    return {"inner_accuracy": found["accuracy"], "travelled": found["distance"] / found["initial_norm"]}
+
+
+def tell(found: list[Line], reader: Reader) -> pd.DataFrame:
+    """One row a line: stability, accuracy and training loss of the ticket, and what its inner loop did.
+
+    A collapsed ticket (a layer pruned whole, or chance accuracy) is flagged: its flat line is not stability.
+    """
+    rows = []
+    for line in found:
+        connected, trained = reader.metrics(line.job.key), reader.metrics(line.job.a.key)
+        mask = line.job.a.mask
+        pruned = reader.metrics(mask.key) if mask is not None else None
+        if connected is None or trained is None or (mask is not None and pruned is None):
+            continue
+        chance = 1 / len(line.tickets.data.info.classes)
+        figures = {n: connected[n] for n in ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")}
+        rows.append(
+            {
+                **labels(line.tickets, line.row, line.level, line.init),
+                "steps": line.steps,
+                "pair": line.pair,
+                **figures,
+                "accuracy": trained["accuracy"],
+                "distance": trained["distance"],
+                **inner_figures(mask, reader),
+                "survivors": pruned["survivors"] if pruned is not None else 0,
+                "collapsed": bool(pruned and pruned["collapsed"]) or connected["end_accuracy"] < chance + 0.02,
+                "key": line.job.key,
+            }
+        )
+    return frame_of(rows)
+
+
+def controls_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """Every control beside IMP and distilled pruning."""
+    return tell(lines(parameters), reader)
+
+
+def dose_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """Stability and accuracy over the dose of the inner loop."""
+    return tell(doses(parameters), reader)
