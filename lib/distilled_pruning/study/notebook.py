@@ -184,21 +184,22 @@ class Page:
         """Show the claims that this page judges: Paper, Recorded, This run, verdict."""
         from .ledger import judge
 
-        rows = []
-        for row in judge([self.section], everything=False).rows():
-            recorded = row["recorded"]
-            before = f"{recorded['value']} ({recorded['scale']}, n = {recorded['n']})" if recorded else "–"
-            rows.append(
-                [
-                    f"{row['statement']} ({row['where']})",
-                    row["paper_value"] or "–",
-                    before,
-                    row["this_run"] or "–",
-                    str(row["n"]),
-                    display.verdict(row["verdict"]),
-                ]
-            )
-        note = f"This run: {self.parameters.scale}. n is the smallest number of initialisations behind a value."
+        found = judge([self.section], everything=False)
+        rows = [
+            [
+                f"{row['statement']} ({row['where']})",
+                row["paper_value"] or "–",
+                recorded_value(row["recorded"]),
+                display.lines([tables.finding(item) for item in judgement.findings if item.n]),
+                str(row["n"]),
+                display.verdict(row["verdict"]),
+            ]
+            for row, judgement in zip(found.rows(), found.judgements, strict=True)
+        ]
+        note = (
+            f"This run: {self.parameters.scale}; mean over initialisations [95 % interval]. "
+            "n is the smallest number of initialisations behind a value."
+        )
         return Table(["claim", "Paper", "Recorded", "This run", "n", "verdict"], rows, note)
 
     @said
@@ -234,6 +235,11 @@ class Page:
                 ("this page again", display.code(self.parameters.papermill)),
             ]
         )
+
+
+def recorded_value(found: Mapping[str, Any] | None) -> str:
+    """Write the value of a recorded judgement, with its scale and number of initialisations."""
+    return f"{found['value']} ({found['scale']}, n = {found['n']})" if found else "–"
 
 
 def workers(device: str = "auto") -> int:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from .display import Table
-from .verdicts import interval
+from .verdicts import Finding, interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,6 +28,14 @@ def quote(values: Sequence[float], digits: int = 3) -> str:
     mean = number(sum(numbers) / len(numbers), digits)
     bounds = interval(numbers)
     return mean if bounds is None else f"{mean} [{number(bounds[0], digits)}, {number(bounds[1], digits)}]"
+
+
+def finding(found: Finding) -> str:
+    """Write what one setting says about a claim, with its interval."""
+    digits = 3 if abs(found.value) < 10 else 1
+    bounds = found.interval
+    inside = f" [{number(bounds[0], digits)}, {number(bounds[1], digits)}]" if bounds and bounds[0] < bounds[1] else ""
+    return f"{found.setting}: {number(found.value, digits)}{inside}"
 
 
 def first(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
