@@ -135,6 +135,14 @@ def test_recording_again_changes_nothing_and_less_removes_the_rest(store: Store,
     assert Recorded(root).verify() == {}
 
 
+def test_what_was_recorded_before_need_not_be_in_the_store(store: Store, root: Path) -> None:
+    kept = keep(store, root)
+    before = files(root)
+    for job in JOBS:
+        store.discard(job.key)
+    assert keep(store, root) == kept and files(root) == before
+
+
 def test_the_same_figure_under_other_parameters_stands_beside(store: Store, root: Path) -> None:
     keep(store, root, scale="reduced")
     keep(store, root, parameters={**PARAMETERS, "dataset": "cifar100"})

@@ -13,8 +13,6 @@ from .ledger import Ledger, judge, judge_recorded
 from .notebook import workers
 from .targets import Target, find, jobs_of, sections_of
 
-INTERRUPTED = 130
-
 
 def chosen(options: Namespace) -> list[Target]:
     """Find the targets of a command; ``--store`` and ``--device`` are parameters like others."""
@@ -95,7 +93,7 @@ def run(options: Namespace) -> int:
         print(f"done: {len(outcome.done)} jobs in {outcome.seconds:.0f} s", file=sys.stderr)
     else:
         print(f"nothing to do: all {len(jobs)} results are in the store", file=sys.stderr)
-    return INTERRUPTED if outcome.stopped == "signal" else outcome.code
+    return outcome.code
 
 
 def ledger(options: Namespace) -> Ledger:
@@ -170,10 +168,12 @@ def status(options: Namespace) -> int:
 
 def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
+    from .parameters import home
+    from .recorded import Recorded
     from .store import Store
     from .upkeep import verify as look
 
-    wrong = look(Store(options.store))
+    wrong = {**look(Store(options.store)), **Recorded(home() / "results").verify()}
     for key, reason in wrong.items():
         print(f"{key}: {reason}")
     print(f"{len(wrong)} damaged" if wrong else "all results are whole")

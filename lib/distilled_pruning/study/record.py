@@ -63,40 +63,33 @@ def record(
         raise InputError(f"these parameters are {scale!r}, not {stated!r}: give those of the preset, unchanged")
     if scale not in SCALES:
         raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
-    missing = [job for job in jobs if store.metrics(job.key) is None]
+    recorded = Recorded(root)
+    missing = [job for job in jobs if not store.sound(job.key) and not recorded.path(job.key).exists()]
     if missing:
         raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first")
-    recorded = Recorded(root)
     files: dict[Path, bytes] = {}
     code: dict[str, str] = {}
     data: dict[str, str] = {}
     needed: set[str] = set()
     seconds = 0.0
     for job in graph(list(jobs)):
-        if not store.folder(job.key).is_dir():
-            continue  # its children were copied here without it
-        entry = store.entry(job.key)
-        try:
-            parts = {name: entry.content(name) for name in (SPEC, METRICS, PROVENANCE)}
-            provenance = entry.provenance()
-            for name in (SPEC, METRICS):
-                entry.sealed(name, provenance)
-        except Damaged as damage:
-            raise InputError(f"the result {job.key} is damaged ({damage}): run {figure} again") from damage
+        whole = taken(job.key, store, recorded)
+        if whole is None:
+            continue  # nobody needed it any more
+        provenance = whole["provenance"]
         if provenance.get("commit") is None or provenance.get("dirty"):
             raise InputError(
                 f"the result {job.key} ({job.title}) was made by code that is not committed: commit, "
                 "and run it from a clean checkout, as in a git worktree"
             )
         code[provenance["commit"]] = provenance["tree"]
-        data.update(digests(read_json(parts[SPEC], SPEC)))
+        data.update(digests(whole["spec"]))
         seconds += provenance["seconds"]
         needed.update((job.key, *provenance["parents"]))
-        whole = {name.removesuffix(".json"): read_json(content, name) for name, content in parts.items()}
         files[recorded.path(job.key)] = dump(whole)
         size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
-        if size and (size <= array_bytes or job.kind in always):
-            files[recorded.path(job.key, ".safetensors")] = entry.sealed(ARRAYS, provenance)
+        if size and (size <= array_bytes or job.kind in always) and (store.folder(job.key) / ARRAYS).exists():
+            files[recorded.path(job.key, ".safetensors")] = store.entry(job.key).sealed(ARRAYS, provenance)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None:
         content = dump({name: list(values) for name, values in frame.items()})
@@ -120,6 +113,20 @@ def record(
     for path in stale:
         path.unlink()
     return new
+
+
+def taken(key: str, store: Store, recorded: Recorded) -> dict[str, Any] | None:
+    """Read spec, metrics and provenance from the store, or from what was recorded before; ``None`` without either."""
+    try:
+        if not store.folder(key).is_dir():
+            return recorded.read(key) if recorded.path(key).exists() else None
+        entry = store.entry(key)
+        provenance = entry.provenance()
+        parts = {name: read_json(entry.sealed(name, provenance), name) for name in (SPEC, METRICS)}
+        sealed = read_json(entry.content(PROVENANCE), PROVENANCE)
+    except Damaged as damage:
+        raise InputError(f"the result {key} is damaged ({damage}): run it again") from damage
+    return {"spec": parts[SPEC], "metrics": parts[METRICS], "provenance": sealed}
 
 
 def digests(spec: Any) -> Iterator[tuple[str, str]]:

@@ -111,7 +111,7 @@ class Recorded:
         return self.root / checked(key)[:2] / f"{key}{suffix}"
 
     def read(self, key: str) -> dict[str, Any]:
-        """Read spec, metrics and provenance of an entry, checked against each other.
+        """Read spec, metrics and provenance (with its seal) of an entry, checked against each other.
 
         Raises:
             Damaged: They contradict each other, or there is no such entry.
@@ -126,7 +126,7 @@ class Recorded:
                 raise Damaged(f"{part} does not match its checksum")
         if provenance.get("key") != key or key_of(found["spec"]) != key:
             raise Damaged("the spec belongs to another key")
-        return {**found, "provenance": provenance}
+        return found
 
     def arrays(self, key: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
         """Read an entry's arrays, checked.
