@@ -64,7 +64,8 @@ class Reader:
             compared = {"jaccard": 0.2, "ratio": 1.0, "shared": 10, "expected": 9.0, "low": 5, "high": 14}
             layers = {"conv1.weight": 0.5, "head.weight": 0.9}
             return {
-                "whole": compared, "layered": compared, "ks_pruned": 0.01, "ks_kept": 0.02, "sparsity": [layers, layers]
+                "whole": compared, "layered": compared, "ks_pruned": 0.01, "ks_kept": 0.02,
+                "ks_pruned_kept": [0.2, 0.1], "sparsity": [layers, layers],
             }  # fmt: skip
         if isinstance(job, Prune):
             return {"collapsed": ["head"] if job.level == self.collapsed_level else [], "survivors": 10}
@@ -143,12 +144,13 @@ def test_points_are_the_papers_arithmetic() -> None:
 
 
 def test_frames_carry_what_figures_and_claims_read() -> None:
+    three = with_(replicates=3)
     for name, experiment in experiments.EXPERIMENTS.items():
-        wanted = experiment.jobs(LIVE)
-        frame = experiment.frame(LIVE, Reader(wanted))
+        wanted = experiment.jobs(three)
+        frame = experiment.frame(three, Reader(wanted))
         assert {"dataset", "model", "method", "setting", "level", "sparsity", "init", "key"} <= set(frame), name
         assert not frame.drop(columns=["inner_accuracy", "travelled"], errors="ignore").isna().any().any()
-        assert experiment.frame(LIVE, Reader([])).empty
+        assert experiment.frame(three, Reader([])).empty
 
 
 def test_barriers_flag_collapsed_tickets() -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .frames import Reader, frame_of, labels, settings
 from .jobs import Job
-from .kinds import HessianDiagonal, Landscape, MaskStatistics, Spectrum
+from .kinds import HessianDiagonal, Landscape, MaskStatistics, Spectrum, Train
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .parameters import Parameters
 
-COLUMNS = ("min", "max", "mean", "std", "mean_abs")
+COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 PLANE_IMAGES = 360
 HESSIAN_IMAGES = 64
 
@@ -28,6 +28,14 @@ def first_trained(parameters: Parameters) -> Iterator[tuple[Tickets, Row, int, i
             for init in tickets.seeds:
                 for level in tickets.levels(row, init):
                     yield tickets, row, init, level
+
+
+def collapsed(tickets: Tickets, trained: Train, reader: Reader) -> bool:
+    """Whether a trained ticket lost a whole layer or learned nothing: it is flat and smooth for the wrong reason."""
+    pruned = reader.metrics(trained.mask.key) if trained.mask is not None else None
+    found = reader.metrics(trained.key)
+    chance = 1 / len(tickets.data.info.classes)
+    return bool(pruned and pruned["collapsed"]) or bool(found and found["accuracy"] < chance + 0.02)
 
 
 def hessian_of(parameters: Parameters) -> list[tuple[Tickets, Row, int, int, HessianDiagonal, Spectrum]]:
@@ -57,12 +65,14 @@ def hessian_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
             {
                 **labels(tickets, row, level, init),
                 **columns,
+                "sum": found["summary"]["mean"] * found["summary"]["count"],
                 "sharpness": found["sharpness"],
                 "trace": top["trace"],
                 "trace_error": top["trace_error"],
                 "top": top["eigenvalues"][0],
                 "residual": top["residuals"][0],
                 "images": found["images"],
+                "collapsed": collapsed(tickets, diagonal.trained, reader),
                 "key": diagonal.key,
             }
         )
@@ -85,15 +95,15 @@ def histogram_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     return frame_of(rows)
 
 
-def planes_of(parameters: Parameters) -> list[tuple[Tickets, Row, int, int, Landscape]]:
-    """The plane through three retrainings of every row's last level, and of the dense network."""
+def planes_of(parameters: Parameters) -> list[tuple[Tickets, Row, int, int, str, Landscape]]:
+    """The plane through every three retrainings of every ticket at the measured levels."""
+    images = parameters.get("plane_images", PLANE_IMAGES)
     found = []
     for tickets, row, init, level in first_trained(parameters):
-        if level not in (0, parameters.levels):
-            continue
-        a, b, c = (tickets.ticket(row, init, level, order) for order in range(3))
-        images = parameters.get("plane_images", PLANE_IMAGES)
-        found.append((tickets, row, init, level, Landscape(a, b, c, parameters.resolution, images)))
+        for orders in itertools.combinations(range(parameters.replicates), 3):
+            a, b, c = (tickets.ticket(row, init, level, order) for order in orders)
+            name = "-".join(map(str, orders))
+            found.append((tickets, row, init, level, name, Landscape(a, b, c, parameters.resolution, images)))
     return found
 
 
@@ -105,7 +115,7 @@ def plane_jobs(parameters: Parameters) -> list[Job]:
 def plane_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """Loss at every point of every plane (2503.17905 Fig. 5); the first two networks are one unit apart."""
     rows = []
-    for tickets, row, init, level, job in planes_of(parameters):
+    for tickets, row, init, level, orders, job in planes_of(parameters):
         found = reader.arrays(job.key)
         if found is None:
             continue
@@ -113,6 +123,7 @@ def plane_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
             rows.append(
                 {
                     **labels(tickets, row, level, init),
+                    "orders": orders,
                     "x": x,
                     "y": y,
                     "loss": loss,
@@ -126,11 +137,15 @@ def plane_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
 def basins_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """Basins and loss range of every plane, with the networks' coordinates."""
     rows = []
-    for tickets, row, init, level, job in planes_of(parameters):
+    for tickets, row, init, level, orders, job in planes_of(parameters):
         found = reader.metrics(job.key)
-        if found is not None:
-            figures: dict[str, Any] = {name: found[name] for name in ("basins", "loss_range", "unit", "coordinates")}
-            rows.append({**labels(tickets, row, level, init), **figures, "key": job.key})
+        if found is None:
+            continue
+        figures: dict[str, Any] = {name: found[name] for name in ("basins", "loss_range", "unit", "coordinates")}
+        flat = collapsed(tickets, job.a, reader)
+        rows.append(
+            {**labels(tickets, row, level, init), "orders": orders, **figures, "collapsed": flat, "key": job.key}
+        )
     return frame_of(rows)
 
 
@@ -165,6 +180,7 @@ def overlap_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
                 **labels(tickets, a, level, init),
                 "other": b.method,
                 "other_setting": b.setting,
+                "other_rate": b.rate,
                 "jaccard": whole["jaccard"],
                 "ratio": whole["ratio"],
                 "layered_ratio": layered["ratio"],
@@ -174,6 +190,7 @@ def overlap_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
                 "high": layered["high"],
                 "ks_pruned": found["ks_pruned"],
                 "ks_kept": found["ks_kept"],
+                "ks_pruned_kept": max(found["ks_pruned_kept"]),
                 "layer_gap": max(abs(found["sparsity"][0][n] - found["sparsity"][1][n]) for n in found["sparsity"][0]),
                 "key": job.key,
             }

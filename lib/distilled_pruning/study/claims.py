@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import Any
 
-from .measures import MEASURES, Frames, Measure
+from .evidence import Frames, Measure
+from .measures import MEASURES
 from .verdicts import DECIDED, NOT_RUN, RANK, UNDECIDED, Finding, combine
 
 

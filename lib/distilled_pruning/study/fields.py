@@ -220,6 +220,8 @@ FIELDS: dict[str, Field] = table(
     Field("augmentation", str, "operations joined by '+'", augmentation),
     Field("alphas", int, "points along a line", between(3, 1001)),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),
+    Field("plane_images", int, "training images behind each point of a plane; 0 for all", between(10, also=0)),
+    Field("hessian_images", int, "training images in the batch of a Hessian", between(2)),
     Field("precision", str, "fp32 or bf16", one("precision", PRECISIONS)),
     Field("compile", bool, "compile training with torch.compile"),
     Field("device", str, "auto, cpu, cuda or cuda:N", device),

@@ -2,48 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING
-
+from . import geometry
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 from .tickets import EQUAL, GENTLE
 from .verdicts import Finding, equal, negative, positive, stable, unstable
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-Frames = Mapping[str, "pd.DataFrame"]
-Measure = Callable[[Frames], list[Finding]]
-LEVELS = (4, 9)
-
-
-def percent(level: int) -> str:
-    """Name a level by its sparsity at 20 % a level."""
-    return f"{100 * (1 - 0.8**level):.0f} %"
-
-
-def select(frames: Frames, name: str, **where: str | int | bool) -> pd.DataFrame | None:
-    """Rows of a frame that match, ``None`` where there are none."""
-    frame = frames.get(name)
-    if frame is None or frame.empty:
-        return None
-    for column, wanted in where.items():
-        if column not in frame:
-            return None
-        frame = frame[frame[column] == wanted]
-    return None if frame.empty else frame
-
-
-def by_init(frame: pd.DataFrame | None, column: str) -> dict[int, float]:
-    """Mean of a column for each initialisation."""
-    if frame is None:
-        return {}
-    means = frame.groupby("init")[column].mean()
-    return {int(init): float(mean) for init, mean in zip(means.index, means, strict=True)}
-
-
-def paired(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]:
-    """Differences left - right over the initialisations both have."""
-    return [left[init] - right[init] for init in sorted(left.keys() & right.keys())]
 
 
 def rise(frames: Frames, level: int, **where: str) -> list[float]:
@@ -99,25 +61,6 @@ def more_stable(
     return measure
 
 
-def slope(xs: Sequence[float], ys: Sequence[float]) -> float:
-    """Least-squares slope."""
-    mean_x, mean_y = sum(xs) / len(xs), sum(ys) / len(ys)
-    spread = sum((x - mean_x) ** 2 for x in xs)
-    return sum((x - mean_x) * (y - mean_y) for x, y in zip(xs, ys, strict=True)) / spread
-
-
-def slopes(frame: pd.DataFrame | None, column: str) -> list[float]:
-    """Slope of a column over sparsity for each initialisation with at least two levels."""
-    if frame is None:
-        return []
-    found = []
-    for _, rows in frame.groupby("init"):
-        means = rows.groupby("sparsity")[column].mean()
-        if len(means) > 1:
-            found.append(slope(list(means.index), list(means)))
-    return found
-
-
 def stability_grows(frames: Frames) -> list[Finding]:
     """Over levels of distilled pruning the barrier falls and the loss of the ends rises."""
     frame = select(frames, "barriers", method="distilled", setting=EQUAL, collapsed=False)
@@ -159,8 +102,6 @@ def points_ratio(frames: Frames) -> list[Finding]:
     return findings
 
 
-CONV = "convnet3"
-
 MEASURES: dict[str, Measure] = {
     "match-imp": accuracy_difference("distilled", "imp", 0.01, model="resnet18"),
     "points-150x": points_ratio,
@@ -177,4 +118,5 @@ MEASURES: dict[str, Measure] = {
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
     "control-equal-steps": more_stable(EQUAL, method="real-short", than="distilled", model=CONV),
     "control-subset": more_stable(EQUAL, than="random-real", model=CONV),
+    **geometry.MEASURES,
 }

@@ -143,7 +143,9 @@ def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: s
 
 
 def fit(values: Mapping[str, Any]) -> None:
-    """Check what no single parameter can tell: that every class has enough images."""
+    """Check what no single parameter can tell: enough images in every class, enough networks for a plane."""
+    if "resolution" in values and values["replicates"] < 3:
+        raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
     for dataset in values.get("dataset", "").split(",") if "ipc" in values else ():
         info = catalog.info(dataset)
         smallest = min(values.get("subset", 0) or info.train, info.train) // len(info.classes)
