@@ -147,5 +147,5 @@ def test_given_experts_are_used_as_if_trained_on_the_way(digits: data.Dataset) -
 
 def test_matching_lowers_the_distance_left(digits: data.Dataset) -> None:
     options = {"expert_epochs": 1, "span": 1, "last_start": 1, "expert_count": 1, "student_steps": 5, "width": 8}
-    syn = distill(digits, "mtt", 1, iterations=25, device="cpu", **options)
+    syn = distill(digits, "mtt", 1, iterations=25, image_rate=100.0, device="cpu", **options)
     assert min(syn.history[-5:]) < syn.history[0] - 0.02

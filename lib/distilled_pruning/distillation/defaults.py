@@ -214,7 +214,7 @@ _DIGITS: dict[str, dict[str, Any]] = {
     },
     "mtt": {
         "iterations": 50,
-        "image_rate": 100.0,
+        "image_rate": 20.0,
         "expert_count": 3,
         "expert_epochs": 6,
         "expert_rate": 0.05,
