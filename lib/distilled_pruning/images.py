@@ -45,11 +45,17 @@ def resize(images: Tensor, size: int) -> Tensor:
 
 def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Measure mean and standard deviation of each channel over all pixels, to four decimals, as usually printed."""
-    total = torch.zeros(2, images.shape[1], dtype=torch.float64)
-    for part in chunks(len(images)):
-        values = images[part].double().transpose(0, 1).flatten(1)
-        values = values / 255 if images.dtype == torch.uint8 else values
-        total += torch.stack([values.sum(1), values.square().sum(1)])
-    mean, square = total / (images.numel() // images.shape[1])
+    channels = images.shape[1]
+    total = torch.zeros(2, channels, dtype=torch.float64)
+    grey = torch.arange(256, dtype=torch.float64) / 255
+    powers = torch.stack([grey, grey.square()])
+    for part in chunks(len(images), 100):
+        for channel in range(channels):
+            values = images[part, channel].flatten()
+            if images.dtype == torch.uint8:
+                total[:, channel] += powers @ values.bincount(minlength=256).double()
+            else:
+                total[:, channel] += torch.stack([values.double().sum(), values.double().square().sum()])
+    mean, square = total / (images.numel() // channels)
     std = (square - mean.square()).clamp(min=0).sqrt()
     return tuple(round(v, 4) for v in mean.tolist()), tuple(round(v, 4) for v in std.tolist())
