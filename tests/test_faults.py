@@ -21,7 +21,7 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import entry, upkeep
 from distilled_pruning.study.jobs import Job
-from distilled_pruning.study.runner import Outcome, run
+from distilled_pruning.study.runner import Context, Outcome, run
 from distilled_pruning.study.store import Store
 from toyjobs import STEP_SECONDS, Toy, chain, diary, perform, wanted
 
@@ -176,10 +176,10 @@ def test_a_damaged_result_is_made_again(store: Store, name: str) -> None:
 def test_a_parent_nobody_expected_to_be_missing_is_made_again(store: Store) -> None:
     first, middle, last = chain("a", 3)
 
-    def reads_further(job: Job, context: object) -> entry.Result:
+    def reads_further(job: Job, context: Context) -> entry.Result:
         if job.key == last.key:
-            context.load(first)  # type: ignore[attr-defined]
-        return perform(job, context)  # type: ignore[arg-type]
+            context.load(first)
+        return perform(job, context)
 
     run([last], store, perform=reads_further, stream=io.StringIO())
     store.discard(first.key)
@@ -209,6 +209,18 @@ def test_no_space_left_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) ->
     assert outcome.stopped == "storage" and outcome.code == 1 and len(outcome.left) == 1
     assert "cannot be written (No space left on device)" in said
     assert list(store) == [] and not any((store.root / "tmp").iterdir())
+
+
+def test_a_full_disk_behind_another_error_is_said(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    def checkpoint_fails(job: Job, context: Context) -> entry.Result:
+        def refuse(path: Path, content: bytes) -> int:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+        monkeypatch.setattr(Path, "write_bytes", refuse)
+        raise RuntimeError("enforce fail at inline_container.cc: unexpected pos")
+
+    outcome = run(chain("a", 2), store, perform=checkpoint_fails, stream=io.StringIO())
+    assert outcome.stopped == "storage" and "No space left" in next(iter(outcome.failed.values()))
 
 
 @pytest.fixture

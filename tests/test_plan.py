@@ -10,8 +10,9 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study import entry, hardware, jobs, plan
 from distilled_pruning.study.entry import Result
 from distilled_pruning.study.estimate import DEFAULT_BYTES, DEFAULT_MEMORY_MB, DEFAULT_SECONDS, Estimate
+from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
-from toyjobs import Toy, chain
+from toyjobs import Toy, chain, perform
 
 
 @pytest.fixture
@@ -130,8 +131,11 @@ def test_ten_thousand_jobs_are_planned_within_five_seconds(tmp_path: Path, monke
         files = entry.pack(job.key, job.spec(), Result({}), {"kind": "toy", **measured(1.0, job)})
         entry.write(store.folder(job.key), files)
     wanted = [job for number in range(1000) for job in chain(f"{number}-", 10)]  # keys not yet computed
-    began = time.perf_counter()
+    began = time.process_time()  # a machine busy with other things says nothing about this code
     found = plan.plan(wanted, store)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert (found.total.cached, found.total.missing) == (10_000, 0)
+    began = time.process_time()
+    assert run(wanted, store, perform=perform).done == []
+    assert time.process_time() - began < 10
     assert len(jobs.graph(wanted)) == 10_000

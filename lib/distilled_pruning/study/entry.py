@@ -169,12 +169,13 @@ class Entry:
             raise Damaged(f"{name} does not match its checksum")
         return content
 
-    def spec(self) -> dict[str, Any]:
-        """Read what was computed; the key must follow from it."""
-        spec = read_json(self.sealed(SPEC, self.provenance()), SPEC)
+    def head(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+        """Read provenance, spec and metrics; the key must follow from the spec."""
+        provenance = self.provenance()
+        spec, metrics = (read_json(self.sealed(name, provenance), name) for name in (SPEC, METRICS))
         if key_of(spec) != self.key:
             raise Damaged(f"{SPEC} belongs to another key")
-        return spec
+        return provenance, spec, metrics
 
     def metrics(self) -> dict[str, Any]:
         """Read the metrics alone."""
@@ -182,9 +183,8 @@ class Entry:
 
     def check(self) -> None:
         """Check all but the content of the arrays, of which only the size is compared."""
-        self.spec()
-        self.metrics()
-        for name, file in self.provenance()["files"].items():
+        provenance, _, _ = self.head()
+        for name, file in provenance["files"].items():
             if name not in SEALED:
                 raise Damaged(f"{PROVENANCE} names {name}, which no entry has")
             path = self.folder / name
@@ -192,10 +192,7 @@ class Entry:
                 raise Damaged(f"{name} is not of its size")
 
     def load(self) -> Result:
-        """Read everything, and check that the key follows from the spec."""
-        provenance = self.provenance()
-        if key_of(read_json(self.sealed(SPEC, provenance), SPEC)) != self.key:
-            raise Damaged(f"{SPEC} belongs to another key")
-        metrics = read_json(self.sealed(METRICS, provenance), METRICS)
+        """Read everything."""
+        provenance, _, metrics = self.head()
         kept = ARRAYS in provenance["files"]
         return Result(metrics, unpack_arrays(self.sealed(ARRAYS, provenance)) if kept else {})

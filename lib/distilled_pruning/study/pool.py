@@ -152,7 +152,10 @@ class Pool:
                     worker.pipe.send(None)
 
     def close(self) -> None:
-        """End all processes."""
+        """End all processes, side by side."""
+        for worker in self.workers:
+            if worker is not None:
+                worker.pipe.close()
         for index in range(len(self.workers)):
             self.retire(index)
 

@@ -63,6 +63,7 @@ class Meter:
     """Measures one job: wall time from its creation, and peak memory of process and GPU."""
 
     def __init__(self) -> None:
+        self.code = code()
         self.began, self.at = time.monotonic(), datetime.now(UTC)
         with contextlib.suppress(OSError):
             Path("/proc/self/clear_refs").write_text("5")  # start a new peak
@@ -82,7 +83,7 @@ class Meter:
         """
         cuda = self._cuda()
         return {
-            **code(),
+            **self.code,
             "versions": versions(),
             "device": hardware.name(device),
             "threads": threads,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .entry import ARRAYS, METRICS, PROVENANCE, SPEC, Damaged, dump, read_json, sha256
+from .entry import ARRAYS, PROVENANCE, Damaged, dump, read_json, sha256
 from .jobs import graph
 from .recorded import FRAMES, INDEX, SCALES, Record, Recorded, index
 
@@ -120,13 +120,11 @@ def taken(key: str, store: Store, recorded: Recorded) -> dict[str, Any] | None:
     try:
         if not store.folder(key).is_dir():
             return recorded.read(key) if recorded.path(key).exists() else None
-        entry = store.entry(key)
-        provenance = entry.provenance()
-        parts = {name: read_json(entry.sealed(name, provenance), name) for name in (SPEC, METRICS)}
-        sealed = read_json(entry.content(PROVENANCE), PROVENANCE)
+        _, spec, metrics = store.entry(key).head()
+        sealed = read_json(store.entry(key).content(PROVENANCE), PROVENANCE)
     except Damaged as damage:
         raise InputError(f"the result {key} is damaged ({damage}): run it again") from damage
-    return {"spec": parts[SPEC], "metrics": parts[METRICS], "provenance": sealed}
+    return {"spec": spec, "metrics": metrics, "provenance": sealed}
 
 
 def digests(spec: Any) -> Iterator[tuple[str, str]]:

@@ -77,11 +77,12 @@ class Schedule:
 
     def next(self) -> Job | None:
         """Take the next job that can run."""
-        if not self.ready:
-            return None
-        key = heapq.heappop(self.ready)[1]
-        self.running.add(key)
-        return self.jobs[key]
+        while self.ready:
+            key = heapq.heappop(self.ready)[1]
+            if key in self.pending and key not in self.running:
+                self.running.add(key)
+                return self.jobs[key]
+        return None
 
     def put_back(self, key: str) -> None:
         """Return a job that was taken and not done."""
