@@ -22,12 +22,17 @@ pytestmark = pytest.mark.cluster
 SNAKEFILE = Path(__file__).parents[1] / "workflow" / "Snakefile"
 RUN = """
 import sys
+from pathlib import Path
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
 from test_cluster import wanted
 from toyjobs import perform
 
 root, key = sys.argv[1:]
+told = Path(root).parent / "told"
+if key == wanted()[0].key and not told.exists():
+    told.touch()
+    sys.exit(0)  # as after a signal: well, but without a result
 (job,) = (job for job in wanted() if job.key == key)
 sys.exit(run([job], Store(root), perform=perform).code)
 """

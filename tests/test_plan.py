@@ -108,6 +108,7 @@ def test_json_lists_every_missing_job_with_its_command(store: Store) -> None:
         "disk_mb": 1.0,
         "gpu": True,
         "group": a[1].key,
+        "entry": str(store.folder(a[1].key) / "provenance.json"),
         "command": ["distilled-pruning", "run", a[1].key],
     }
 

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
+from .entry import PROVENANCE
 from .estimate import Estimate, Needs
 from .jobs import graph
 from .schedule import Schedule
@@ -52,12 +54,14 @@ class Step:
         parents: Keys of the missing jobs that must be done before it.
         needs: What it is expected to take.
         group: Name of the chain it belongs to, whose jobs can only run one after another; its own key otherwise.
+        entry: The file that is there when it is done.
     """
 
     job: Job
     parents: tuple[str, ...]
     needs: Needs
     group: str
+    entry: Path
 
 
 @dataclass(frozen=True)
@@ -137,6 +141,7 @@ class Plan:
                     "disk_mb": round(step.needs.bytes / 1e6, 3),
                     "gpu": step.job.gpu,
                     "group": step.group,
+                    "entry": str(step.entry),
                     "command": list(command(step.job.key)),
                 }
                 for step in self.steps
@@ -163,6 +168,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
             tuple(parent.key for parent in job.parents if parent.key in schedule.pending),
             estimate.needs(job),
             chains.get(key, key),
+            store.folder(key) / PROVENANCE,
         )
         for key, job in schedule.jobs.items()
         if key in schedule.pending
