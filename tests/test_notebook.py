@@ -129,7 +129,7 @@ def test_figures_are_shown_as_pictures(page: Page, shown: list[dict[str, Any]]) 
     page.show(figures.barriers(page.frame("barriers"), page.stamp))
     picture = shown[0]["data"]["image/png"]
     assert (picture if isinstance(picture, bytes) else base64.b64decode(picture)).startswith(b"\x89PNG")
-    assert shown[0]["metadata"]["image/png"]["width"] == 864
+    assert shown[0]["metadata"]["image/png"]["width"] == 691
 
 
 def test_data_behind_a_figure_is_complete(page: Page) -> None:

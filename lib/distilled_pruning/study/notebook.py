@@ -121,8 +121,9 @@ class Page:
 
     @property
     def stamp(self) -> str:
-        """Scale and parameters, for the foot of a figure."""
-        return f"{self.parameters.scale} · " + ", ".join(f"{n} {shown(v)}" for n, v in self.section.deciding.items())
+        """Scale and parameters, for the foot of a figure; what is off is left out."""
+        named = [f"{name} {shown(value)}" for name, value in self.section.deciding.items() if value not in (0, "")]
+        return f"{self.parameters.scale} · {', '.join(named)}"
 
     @said
     def plan(self) -> Table:

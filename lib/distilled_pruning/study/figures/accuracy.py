@@ -22,7 +22,7 @@ def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame, palette = with_series(frame)
     rows = settings(frame)
-    with canvas(9, 0.6 + 3.5 * len(rows), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(0.7 + 3.1 * len(rows), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.45, 1))
         for (left, right), (dataset, model) in zip(axes, rows, strict=True):
             part = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]

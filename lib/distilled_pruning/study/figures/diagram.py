@@ -20,7 +20,7 @@ def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
         fraction: Share of the surviving weights a round removes.
         levels: Rounds of pruning.
     """
-    with canvas(9, 3.6, "") as figure:
+    with canvas(3.0, "") as figure:
         ax = figure.subplots()
         ax.set(xlim=(0, 92), ylim=(0, 36))
         ax.axis("off")
@@ -29,7 +29,7 @@ def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
         box(ax, 2, 21.5, 18, 8.5, "Real data", "all training images", REAL)
         box(ax, 2, 6.5, 18, 8.5, "Distilled data", f"{ipc} images per class", SMALL)
         box(ax, 28, 18.5, 15, 8.5, "Train", "on distilled data", SMALL)
-        box(ax, 47, 18.5, 15, 8.5, "Prune", f"smallest {100 * fraction:g} % of weights", NETWORK)
+        box(ax, 47, 18.5, 15, 8.5, "Prune", f"smallest {100 * fraction:g} % go", NETWORK)
         box(ax, 37.5, 5.5, 15, 8.5, "Rewind", "the rest to initialisation", NETWORK)
         box(ax, 70, 18.5, 18, 8.5, "Ticket", "initialisation × mask", NETWORK)
         box(ax, 70, 5.5, 18, 8.5, "Train", "on real data, once", REAL)
@@ -64,8 +64,8 @@ def _round(x: float, y: float, width: float, height: float, face: str, edge: str
 def box(ax: Any, x: float, y: float, width: float, height: float, title: str, text: str, colour: str) -> None:
     """Draw a step: its name, and what it does in a few words."""
     ax.add_patch(_round(x, y, width, height, lighter(colour, 0.82), colour))
-    ax.text(x + width / 2, y + 0.64 * height, title, ha="center", va="center", fontsize=11, weight="bold", color=INK)
-    ax.text(x + width / 2, y + 0.27 * height, text, ha="center", va="center", fontsize=7.8, color=INK)
+    ax.text(x + width / 2, y + 0.64 * height, title, ha="center", va="center", fontsize=9.5, weight="bold", color=INK)
+    ax.text(x + width / 2, y + 0.27 * height, text, ha="center", va="center", fontsize=6.6, color=INK)
 
 
 def arrow(ax: Any, start: tuple[float, float], end: tuple[float, float], text: str = "") -> None:

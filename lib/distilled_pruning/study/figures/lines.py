@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL = 2.75
+PANEL, ACROSS = 2.5, 3
 
 
 def with_dense(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -40,25 +40,26 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
     factor = 100 if value == "accuracy" else 1
     title = f"{split} accuracy (%)" if value == "accuracy" else f"{split} loss (nats)"
     means = per_init(frame.assign(**{value: factor * frame[value]}), [value], ["level", "sparsity", "alpha"])
-    width = max(6.5, 1 + PANEL * len(columns))
-    with canvas(width, 1.1 + PANEL * len(rows), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(len(rows), len(columns), squeeze=False, sharex=True, sharey="row")
+    across = min(ACROSS, len(columns))
+    down = -(-len(columns) // across)
+    with canvas(1.1 + PANEL * len(rows) * down, f"{stamp} · {counted(frame)}") as figure:
+        shared = True if len(rows) == 1 else "row"
+        axes = figure.subplots(len(rows) * down, across, squeeze=False, sharex=True, sharey=shared)
         shades = level_colours(frame)
-        for line, (dataset, model) in zip(axes, rows, strict=True):
+        for index, (dataset, model) in enumerate(rows):
             here = means[(means["dataset"] == dataset) & (means["model"] == model)]
-            for ax, name in zip(line, columns, strict=True):
+            places = axes[index * down : (index + 1) * down].flatten()
+            for ax in places[len(columns) :]:
+                ax.set_axis_off()
+            for place, (ax, name) in enumerate(zip(places, columns, strict=False)):
+                part = with_dense(here, name)
                 for level in shades:
-                    part = with_dense(here, name)
                     curve(ax, part[part["level"] == level], value, shades[level])
                 ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}")
-                ax.set(
-                    xlabel="position α along the line",
-                    ylabel=title if ax is line[0] else "",
-                    xlim=(0, 1),
-                    xticks=(0, 0.5, 1),
-                    xticklabels=("0", "0.5", "1"),
-                )
-        figure.legend(handles=handles(frame, shades), loc="outside upper center", ncols=min(7, len(shades)))
+                ax.set(ylabel="" if place % across else title, xlim=(0, 1), xticks=(0, 0.5, 1))
+                ax.set(xticklabels=("0", "0.5", "1"), xlabel="position α along the line")
+                ax.tick_params(labelbottom=True)
+        figure.legend(handles=handles(frame, shades), loc="outside upper center", ncols=min(6, len(shades)))
     return figure
 
 
@@ -117,7 +118,7 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
     )
     rows = settings(frame)
     labels = {"barrier": "loss barrier (nats)", "error_rise": "error rise halfway (points)"}
-    with canvas(9, 1.2 + 3 * len(rows), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1.3 + 2.7 * len(rows), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(len(rows), 2, squeeze=False, sharex=True)
         for line, (dataset, model) in zip(axes, rows, strict=True):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]

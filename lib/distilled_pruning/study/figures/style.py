@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 INK, FAINT = "#2b2b2b", "#6e6e6e"
 STAMP_POINTS = 7.5
+WIDTH = 7.2  # inches: the width of a page of the book, so that nothing is scaled down
 NAMES = {
     "dense": "Dense",
     "imp": "IMP",
@@ -26,6 +27,7 @@ NAMES = {
     "magnitude-layers": "Magnitude at init., layers as distilled",
     "random": "Random",
     "shuffled": "Shuffled in layers",
+    "mislabelled": "Distilled, labels permuted",
     "snip": "SNIP",
     "synflow": "SynFlow",
 }
@@ -40,6 +42,7 @@ COLOURS = {
     "magnitude-layers": "#b8860b",
     "random": "#999999",
     "shuffled": "#7b3294",
+    "mislabelled": "#c51b7d",
     "snip": "#1b7837",
     "synflow": "#35978f",
 }
@@ -49,13 +52,13 @@ RC: dict[str, Any] = {
     "savefig.facecolor": "white",
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
-    "axes.titlesize": 10.5,
-    "axes.labelsize": 10,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "xtick.labelsize": 9,
-    "ytick.labelsize": 9,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
     "legend.fontsize": 8.5,
     "legend.frameon": False,
     "grid.color": "#e3e3e3",
@@ -65,13 +68,13 @@ RC: dict[str, Any] = {
 
 
 @contextmanager
-def canvas(width: float, height: float, stamp: str) -> Iterator[Figure]:
+def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
     """Open a figure in the house style, stamped at its foot, without touching Matplotlib's global state.
 
     Args:
-        width: In inches.
         height: In inches, the stamp included.
         stamp: Scale, parameters and numbers of seeds.
+        width: In inches.
     """
     import matplotlib as mpl
     import seaborn as sns
@@ -151,6 +154,6 @@ def counted(frame: pd.DataFrame) -> str:
 
 def empty(stamp: str) -> Figure:
     """Draw the figure that says there is nothing to draw yet."""
-    with canvas(6, 1.6, stamp) as figure:
+    with canvas(1.6, stamp) as figure:
         figure.text(0.5, 0.6, "Nothing has been computed yet for these parameters.", ha="center", fontsize=10)
     return figure

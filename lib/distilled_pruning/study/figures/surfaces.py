@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SIDE = 3.5
+SIDE, ACROSS = 3.1, 2
 ANGLE = {"elev": 24, "azim": -58}
 
 
@@ -27,19 +27,20 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """
     import numpy as np
     import seaborn as sns
+    from matplotlib.ticker import MaxNLocator
 
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame)
     rows, columns = settings(frame), panels(frame, palette)
-    across = min(len(columns), 3)
+    across = min(len(columns), ACROSS)
     down = -(-len(columns) // across)
     means = per_init(frame, ["loss"], ["level", "sparsity", "alpha"])
     top = float(means.groupby(["dataset", "model", "series", "level", "alpha"])["loss"].mean().max())
     split = "training" if frame["split"].iloc[0] == "train" else "test"
     n = int(frame["init"].nunique())
     text = f"{stamp} · mean over {n} initialisation{'s' if n > 1 else ''}"
-    with canvas(max(6.5, SIDE * across), 0.4 + SIDE * down * len(rows), text) as figure:
+    with canvas(0.5 + SIDE * down * len(rows), text) as figure:
         for index, (dataset, model) in enumerate(rows):
             here = means[(means["dataset"] == dataset) & (means["model"] == model)]
             for column, name in enumerate(columns):
@@ -67,6 +68,7 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set_zlabel(f"{split} loss (nats)", labelpad=2)
                 ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}", y=1.0)
                 ax.tick_params(labelsize=7.5, pad=0)
+                ax.yaxis.set_major_locator(MaxNLocator(5))
                 ax.view_init(**ANGLE)
                 ax.set_box_aspect((1, 1, 0.8), zoom=0.8)
     return figure
