@@ -56,14 +56,15 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
     """Summarise a frame by dataset, model, series and level.
 
     Args:
-        frame: A tidy frame with the columns that name a ticket.
+        frame: A tidy frame with the columns that name a ticket; a column ``series`` is taken as it is.
         columns: Column to heading, factor and decimals.
     """
     from .figures.style import with_series
 
     if frame.empty:
         return Table(["ticket"], [], "Nothing has been computed yet for these parameters.")
-    frame, _ = with_series(frame)
+    if "series" not in frame:
+        frame, _ = with_series(frame)
     several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
     rows = []
     for (dataset, model, series, level), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
@@ -103,5 +104,82 @@ def accuracy(frame: pd.DataFrame) -> Table:
             "accuracy": ("test accuracy (%)", 100, 2),
             "train_loss": ("training loss", 1, 3),
             "points": ("images seen for the mask", 1, 0),
+        },
+    )
+
+
+def basins(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.basins_frame`."""
+    return summary(
+        frame,
+        {
+            "basins": ("basins", 1, 1),
+            "loss_range": ("loss range near the centre", 1, 3),
+            "unit": ("distance of two retrainings", 1, 2),
+        },
+    )
+
+
+def hessian(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.hessian_frame`: the diagonal with and without its zeros."""
+    return summary(
+        frame,
+        {
+            "mean": ("mean, all", 1, 4),
+            "std": ("deviation, all", 1, 4),
+            "std_kept": ("deviation, unmasked", 1, 4),
+            "std_nonzero": ("deviation, no zeros", 1, 4),
+            "mean_abs": ("magnitude, all", 1, 4),
+            "mean_abs_kept": ("magnitude, unmasked", 1, 4),
+            "mean_abs_nonzero": ("magnitude, no zeros", 1, 4),
+        },
+    )
+
+
+def sharpness(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.hessian_frame`: what stands beside the diagonal."""
+    return summary(
+        frame,
+        {
+            "min": ("smallest entry", 1, 2),
+            "max": ("largest entry", 1, 2),
+            "sum": ("trace, exact", 1, 2),
+            "trace": ("trace, estimated", 1, 2),
+            "top": ("largest eigenvalue", 1, 2),
+            "sharpness": ("scale-invariant sharpness", 1, 2),
+        },
+    )
+
+
+def layers(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.layer_frame`: a column for each layer."""
+    if frame.empty:
+        return summary(frame, {})
+    from .figures.masks import layer_names
+    from .figures.style import with_series
+
+    frame, _ = with_series(frame)
+    named = ["dataset", "model", "series", "level", "sparsity", "init"]
+    wide = frame.pivot_table(index=named, columns="layer", values="layer_sparsity", sort=False).reset_index()
+    columns = {name: (f"{name.removesuffix('.weight')} (%)", 100.0, 1) for name in layer_names(frame)}
+    return summary(wide, columns)
+
+
+def overlap(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.overlap_frame`, a row for each pair of masks."""
+    if not frame.empty:
+        from .figures.masks import with_pairs
+
+        frame, _ = with_pairs(frame)
+    return summary(
+        frame,
+        {
+            "jaccard": ("shared of either", 1, 3),
+            "ratio": ("over chance", 1, 3),
+            "layered_ratio": ("over chance within layers", 1, 3),
+            "layer_gap": ("largest layer gap (points)", 100, 1),
+            "ks_pruned": ("distance, pruned", 1, 3),
+            "ks_kept": ("distance, kept", 1, 3),
+            "ks_pruned_kept": ("pruned from kept", 1, 3),
         },
     )

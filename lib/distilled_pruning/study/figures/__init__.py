@@ -5,8 +5,23 @@ functions that draw.
 """
 
 from .accuracy import fig2
+from .curvature import hessian, histograms, sharpness
 from .diagram import fig1
 from .lines import barriers, fig3
+from .masks import layers, overlap
+from .planes import planes
 from .surfaces import fig3_surfaces
 
-__all__ = ["barriers", "fig1", "fig2", "fig3", "fig3_surfaces"]
+__all__ = [
+    "barriers",
+    "fig1",
+    "fig2",
+    "fig3",
+    "fig3_surfaces",
+    "hessian",
+    "histograms",
+    "layers",
+    "overlap",
+    "planes",
+    "sharpness",
+]

@@ -1,0 +1,54 @@
+"""A quantity over sparsity: one line a series, intervals over initialisations, a legend for the whole figure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from .style import spread, student
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+LOWEST, HIGHEST = -4, 100
+
+
+def trend(ax: Any, frame: pd.DataFrame, column: str, palette: Mapping[str, str], label: str) -> None:
+    """Draw a column over sparsity.
+
+    Args:
+        ax: Axes to draw on.
+        frame: One value for each series, initialisation and sparsity (in per cent).
+        column: What to draw.
+        palette: Series to colour.
+        label: What the vertical axis says.
+    """
+    import seaborn as sns
+
+    sns.lineplot(
+        spread(frame),
+        x="sparsity",
+        y=column,
+        hue="series",
+        style="series",
+        palette=dict(palette),
+        hue_order=list(palette),
+        style_order=list(palette),
+        markers=True,
+        dashes=False,
+        errorbar=student,
+        err_style="bars",
+        err_kws={"capsize": 3, "linewidth": 1.2},
+        ax=ax,
+    )
+    ax.set(xlabel="sparsity (%)", ylabel=label, xlim=(LOWEST, HIGHEST))
+    legend = ax.get_legend()
+    if legend is not None:
+        legend.remove()
+
+
+def legend(figure: Figure, ax: Any, most: int = 4) -> None:
+    """Name the series of some axes above the figure, each once."""
+    entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
+    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=min(most, len(entries)))

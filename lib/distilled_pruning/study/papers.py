@@ -1,0 +1,64 @@
+"""The papers' own numbers, as they were published: rows of ``results/papers/authors-numbers.csv``."""
+
+from __future__ import annotations
+
+import csv
+import functools
+from pathlib import Path
+
+from ..errors import InputError
+from .parameters import home
+
+FILE = Path("results", "papers", "authors-numbers.csv")
+HESSIAN = "Hessian table (sec 4.2)"
+Row = dict[str, str]
+
+
+@functools.lru_cache(maxsize=4)
+def read(path: Path) -> tuple[Row, ...]:
+    """Read a file of numbers, column to text in every row.
+
+    Raises:
+        InputError: It is not there or not such a file.
+    """
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = tuple(csv.DictReader(file))
+    except OSError as error:
+        raise InputError(f"{path} cannot be read ({error.strerror}): restore it from git") from error
+    if not rows or not {"figure_table", "method", "sparsity", "metric", "value"} <= rows[0].keys():
+        raise InputError(f"{path} does not hold the papers' numbers: restore it from git")
+    return rows
+
+
+def numbers(table: str, path: Path | None = None, **where: str) -> list[Row]:
+    """Give the rows of one figure or table.
+
+    Args:
+        table: Its name in the column ``figure_table``.
+        path: Another file than the book's own.
+        where: Column to the text it must hold.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    wanted = {"figure_table": table, **where}
+    rows = read(path or home() / FILE)
+    return [row for row in rows if all(row[column] == value for column, value in wanted.items())]
+
+
+def hessian(path: Path | None = None) -> dict[tuple[str, float], dict[str, float]]:
+    """Give the table of 2503.17905, section 4.2.
+
+    Returns:
+        Method (``"dense"``, ``"imp"``, ``"distilled"``) and printed sparsity to ``min max mean std mean_abs``.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    ours = {"dense": "dense", "IMP": "imp", "synthetic": "distilled"}
+    found: dict[tuple[str, float], dict[str, float]] = {}
+    for row in numbers(HESSIAN, path):
+        network = found.setdefault((ours[row["method"]], float(row["sparsity"])), {})
+        network[row["metric"].removeprefix("hessian_diag_")] = float(row["value"])
+    return found
