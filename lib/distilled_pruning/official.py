@@ -113,6 +113,7 @@ class ArrayUnpickler(pickle.Unpickler):
 
     ALLOWED = {  # noqa: RUF012 - a constant
         ("numpy.core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
+        ("numpy._core.multiarray", "_reconstruct"): np.empty(0).__reduce__()[0],
         ("numpy", "ndarray"): np.ndarray,
         ("numpy", "dtype"): np.dtype,
     }
