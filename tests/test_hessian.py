@@ -153,7 +153,7 @@ def dense(net: nn.Module, images: Tensor, labels: Tensor, mask: dict[str, Tensor
         parts = {n: p * mask[n] if mask and n in mask else p for n, p in parts.items()}
         return nn.functional.cross_entropy(torch.func.functional_call(net, parts, (images,)), labels)
 
-    return torch.autograd.functional.hessian(loss, torch.cat([value.flatten() for value in values.values()]))
+    return torch.autograd.functional.hessian(loss, torch.cat([v.flatten() for v in values.values()]), vectorize=True)
 
 
 def flat(diag: dict[str, Tensor]) -> Tensor:
@@ -164,6 +164,7 @@ def error(got: Tensor, wanted: Tensor) -> float:
     return float((got - wanted).abs().max() / wanted.abs().max())
 
 
+@pytest.mark.filterwarnings("ignore:Using padding='same' with even kernel")
 @pytest.mark.parametrize("count", [1, 7])
 @pytest.mark.parametrize("name", NETWORKS)
 def test_diagonal_is_the_dense_hessians(name: str, count: int) -> None:
@@ -291,7 +292,7 @@ class Overwritten(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         x = self.first(x)
-        return self.head(self.relu(x.clone()) + x)
+        return self.head(self.relu(x) + x)
 
 
 class Doubled(nn.Linear):
@@ -324,7 +325,7 @@ def normed() -> nn.Module:
 OTHERS: dict[str, Callable[[], nn.Module]] = {
     **{
         form.__name__: lambda form=form: nn.Sequential(nn.Linear(4, 4), form(), nn.Linear(4, 3))
-        for form in (nn.GELU, nn.Tanh, nn.Softplus, nn.SiLU, nn.PReLU, nn.Sigmoid, nn.ELU, nn.Softmax)
+        for form in (nn.GELU, nn.Tanh, nn.Softplus, nn.SiLU, nn.PReLU, nn.Sigmoid, nn.ELU)
     },
     "LayerNorm": lambda: nn.Sequential(nn.Linear(4, 4), nn.LayerNorm(4), nn.ReLU(), nn.Linear(4, 3)),
     "GroupNorm of vectors": lambda: nn.Sequential(nn.Linear(4, 4), nn.GroupNorm(2, 4), nn.ReLU(), nn.Linear(4, 3)),
@@ -346,15 +347,13 @@ def test_everything_else_is_exact_or_refused(name: str) -> None:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(1)
         net, images, labels = OTHERS[name]().double(), torch.randn(6, 4).double(), torch.randint(0, 3, (6,))
-    if name not in ("overwritten",):
-        with pytest.raises(graph.Unsupported):
-            structured.verify(graph.read(net), pose(net, images, labels))
+    with pytest.raises(graph.Unsupported):
+        structured.verify(graph.read(net), pose(net, images, labels))
     assert error(flat(hessian.diagonal(net, images, labels)), dense(net, images, labels).diagonal()) < EXACT
-    if name not in ("overwritten",):
-        with pytest.raises(InputError, match="too many for a double backward"):
-            hessian.diagonal(net, images, labels, fallback_limit=3)
-        with pytest.raises(InputError, match="no exact Gauss-Newton diagonal for"):
-            hessian.gauss_newton_diagonal(net, images, labels)
+    with pytest.raises(InputError, match="too many for a double backward"):
+        hessian.diagonal(net, images, labels, fallback_limit=3)
+    with pytest.raises(InputError, match="no exact Gauss-Newton diagonal for"):
+        hessian.gauss_newton_diagonal(net, images, labels)
 
 
 def test_fallback_honours_masks() -> None:

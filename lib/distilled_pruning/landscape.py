@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Basins", "Grid", "Plane", "basins", "evaluate", "evaluations", "loss_range", "plane"]
 
+ALIGNED = 16  # entries; tensors begin at multiples of it, as kernels like them to
 RESIDENT = 2**30  # bytes of normalised images kept between points; more are normalised again at each
 
 
@@ -214,19 +215,19 @@ class _Surface:
         self.data, self.bf16 = data.to(place), precision == "bf16"
         self.size = batch_size or (100 if place.type == "cpu" else 1000)
         own = {name: t for name, t in self.net.state_dict(keep_vars=True).items() if t.is_floating_point()}
-        sizes = [tensor.numel() for tensor in own.values()]
+        sizes = [-(-tensor.numel() // ALIGNED) * ALIGNED for tensor in own.values()]
         self.dtype = next(iter(own.values())).dtype
         self.current = torch.empty(sum(sizes), dtype=self.dtype, device=place)
         self.variances = [
             part.data for name, part in zip(own, self.current.split(sizes), strict=True) if name.endswith("running_var")
         ]
         for tensor, part in zip(own.values(), self.current.split(sizes), strict=True):
-            tensor.data = part.view(tensor.shape)
-        first, second = plane.axes
-        origin = plane.networks[0]
-        self.origin, self.x, self.y = (
-            torch.cat([source[name].flatten().to(self.current) for name in own]) for source in (origin, first, second)
-        )
+            tensor.data = part[: tensor.numel()].view(tensor.shape)
+        self.origin, self.x, self.y = (torch.zeros_like(self.current) for _ in range(3))
+        sources = (plane.networks[0], *plane.axes)
+        for flat, source in zip((self.origin, self.x, self.y), sources, strict=True):
+            for name, part in zip(own, flat.split(sizes), strict=True):
+                part[: own[name].numel()].copy_(source[name].flatten())
         self.forward = torch.compile(self.net) if compile else self.net
         element = 4 * self.data.images[0].numel() if len(self.data) else 0
         self.kept = list(self._batches()) if element * len(self.data) <= RESIDENT else None
