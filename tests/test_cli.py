@@ -13,8 +13,9 @@ import pretend
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.study import claims, parameters, pool
+from distilled_pruning.study.ledger import stamp
 from distilled_pruning.study.section import Section
-from distilled_pruning.study.targets import find, jobs_of
+from distilled_pruning.study.targets import find, jobs_of, sections_of
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
@@ -194,7 +195,7 @@ def test_check_fails_when_a_verdict_is_worse_than_expected(
     )
     code, _, err = ask(capsys, *words)
     assert code == 1 and "expected at least 5 initialisations, found 3" in err
-    monkeypatch.setattr(claims, "expectations", lambda: {scale: wanted})
+    monkeypatch.setattr(claims, "expectations", lambda: {stamp(sections_of(find([], PAIRS))): wanted})
     assert ask(capsys, "check", *SMALL, "--store", full)[0] == 1, "a claim that left the ledger goes unnoticed"
 
 

@@ -210,6 +210,18 @@ def test_several_notebooks_take_the_changes_they_declare() -> None:
     assert {p.scale for p in resolve_all(NOTEBOOKS, file="reduced")} == {"reduced"}
 
 
+def test_width_0_is_the_papers_for_every_network() -> None:
+    from distilled_pruning import catalog, costs
+    from distilled_pruning.study.tickets import Tickets
+
+    found = resolve(S4, [("width", 0), ("model", "convnet3,resnet10")])
+    assert [Tickets(found, model=model).network(0).width for model in ("convnet3", "resnet10")] == [128, 32]
+    for model in catalog.MODELS:
+        for size in (32, 96, 224):
+            width = costs.papers_width(model, size)
+            assert costs.forward_macs(model, width, size, 3, 10) == costs.forward_macs(model, None, size, 3, 10)
+
+
 def test_parameters_are_read_only() -> None:
     found = resolve(S4)
     with pytest.raises(TypeError):

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from .errors import unknown
 
-__all__ = ["forward_macs", "residual_form"]
+__all__ = ["forward_macs", "papers_width", "residual_form"]
 
 SMALL, MIDDLE = 64, 128
 STAGES = 4
@@ -23,6 +23,13 @@ def residual_form(size: int) -> str:
         ``"large"`` above (7x7 stem with pooling).
     """
     return "small" if size <= SMALL else "middle" if size <= MIDDLE else "large"
+
+
+def papers_width(model: str, size: int) -> int:
+    """Give the channels of the first stage in the papers: 128, of residual networks 32 up to 64 px and 64 above."""
+    if not model.startswith("resnet"):
+        return 128
+    return 32 if residual_form(size) == "small" else 64
 
 
 def forward_macs(

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .. import catalog
+from .. import catalog, costs
 from ..recipe import Recipe
 from .jobs import Data, Network
 from .kinds import Connect, Distill, Prune, Source, Train
@@ -118,9 +118,14 @@ class Tickets:
         wanted = {int(level) for level in numbers(self.parameters.measured_levels)}
         return sorted({level for level in wanted if level <= levels} | {0, levels})
 
+    @property
+    def width(self) -> int:
+        """Channels of the network's first stage; the papers' where the parameter is 0."""
+        return int(self.parameters.width) or costs.papers_width(self.model, self.data.pixels)
+
     def network(self, seed: int) -> Network:
         """The dense network at initialisation."""
-        return Network(self.model, self.parameters.width, seed)
+        return Network(self.model, self.width, seed)
 
     def inner(self, rate: float) -> Recipe:
         """The short inner loop's recipe: the retraining's with its own steps and rate."""
@@ -137,7 +142,7 @@ class Tickets:
             p.ipc,
             iterations=p.get("distill_iterations", 0),
             model=self.model,
-            width=p.get("distill_width", 0) or p.width,
+            width=p.get("distill_width", 0) or self.width,
             seed=seed % p.get("sets", p.seeds),
         )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, spread, student, with_series
@@ -43,7 +43,7 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
     across = min(ACROSS, len(columns))
     down = -(-len(columns) // across)
     with canvas(1.1 + PANEL * len(rows) * down, f"{stamp} · {counted(frame)}") as figure:
-        shared = True if len(rows) == 1 else "row"
+        shared: Literal["all", "row"] = "all" if len(rows) == 1 else "row"
         axes = figure.subplots(len(rows) * down, across, squeeze=False, sharex=True, sharey=shared)
         shades = level_colours(frame)
         for index, (dataset, model) in enumerate(rows):
