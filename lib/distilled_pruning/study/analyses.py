@@ -20,6 +20,8 @@ COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 PLANE_IMAGES = 360
 HESSIAN_IMAGES = 64
 
+Overlap = tuple[Tickets, Row, Row, int, int, MaskStatistics]
+
 
 def first_trained(parameters: Parameters) -> Iterator[tuple[Tickets, Row, int, int]]:
     """Every row, initialisation and measured level of all settings."""
@@ -149,7 +151,7 @@ def basins_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     return frame_of(rows)
 
 
-def overlaps_of(parameters: Parameters) -> list[tuple[Tickets, Row, Row, int, int, MaskStatistics]]:
+def overlaps_of(parameters: Parameters) -> list[Overlap]:
     """Every pair of rows that both have a mask, at every measured level."""
     found = []
     for tickets in settings(parameters):
@@ -169,8 +171,13 @@ def overlap_jobs(parameters: Parameters) -> list[Job]:
 
 def overlap_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """Shared survivors against chance, whole and within layers, and distances of initial magnitudes (section 4)."""
+    return tell_overlaps(overlaps_of(parameters), reader)
+
+
+def tell_overlaps(compared: list[Overlap], reader: Reader) -> pd.DataFrame:
+    """One row for each compared pair of masks."""
     rows = []
-    for tickets, a, b, init, level, job in overlaps_of(parameters):
+    for tickets, a, b, init, level, job in compared:
         found = reader.metrics(job.key)
         if found is None:
             continue

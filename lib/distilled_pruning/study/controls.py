@@ -6,6 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from . import analyses
 from .frames import Reader, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Prune
@@ -65,6 +66,27 @@ def doses(parameters: Parameters) -> list[Line]:
                 job = dosed.line(row, init, parameters.levels, a, b)
                 found.append(Line(tickets, row, init, parameters.levels, f"{a}-{b}", job, int(steps)))
     return found
+
+
+def compared(parameters: Parameters) -> list[analyses.Overlap]:
+    """Masks to compare: every two on the first initialisation, distilled with magnitude's on all that have both."""
+    main = words(parameters.get("main_methods", parameters.methods))
+    pair = {"distilled", "magnitude"}
+    return [
+        entry
+        for entry in analyses.overlaps_of(parameters)
+        if entry[3] == 0 or ({entry[1].method, entry[2].method} == pair and pair <= set(main))
+    ]
+
+
+def kinship_jobs(parameters: Parameters) -> list[Job]:
+    """Comparisons of masks."""
+    return [entry[-1] for entry in compared(parameters)]
+
+
+def kinship_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """What the masks of all controls share, against chance."""
+    return analyses.tell_overlaps(compared(parameters), reader)
 
 
 def line_jobs(parameters: Parameters) -> list[Job]:

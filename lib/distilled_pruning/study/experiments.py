@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import analyses, controls
+from . import analyses, controls, protocols
 from .frames import Reader, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Distill, Prune, Train
@@ -145,6 +145,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment("controls", "b-controls", "Masks from every source", controls.line_jobs, controls.controls_frame),
         Experiment("dose", "b-controls", "Dose of the inner loop", controls.dose_jobs, controls.dose_frame),
+        Experiment("kinship", "b-controls", "What masks share", controls.kinship_jobs, controls.kinship_frame),
+        Experiment("protocols", "b-controls", "Ways of measuring", protocols.protocol_jobs, protocols.protocol_frame),
         Experiment("overlap", "s7-mask-structure", "Overlap of masks", analyses.overlap_jobs, analyses.overlap_frame),
         Experiment("layers", "s7-mask-structure", "Sparsity of layers", analyses.overlap_jobs, analyses.layer_frame),
     )

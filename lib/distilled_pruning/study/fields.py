@@ -122,6 +122,11 @@ def rates(name: str, value: Any) -> Any:
     return ",".join(f"{rate:.12g}" for rate in found)
 
 
+def counts(name: str, value: Any) -> Any:
+    """Take a comma-separated list of whole numbers from 1."""
+    return ",".join(str(between(1)(name, convert(name, int, item))) for item in words(name, value))
+
+
 def measured(name: str, value: Any) -> Any:
     """Take ``"all"`` or a comma-separated list of levels."""
     if value.strip() == "all":
@@ -204,6 +209,9 @@ FIELDS: dict[str, Field] = table(
     Field("model", str, "networks, comma-separated, one row each", several("model", catalog.MODELS)),
     Field("width", int, "channels of the first layer; 0 for the papers'", between(1, 1024, also=0)),
     Field("methods", str, "ways to find masks, comma-separated", several("method", catalog.METHODS)),
+    Field(
+        "main_methods", str, "those run on every initialisation, the rest on one", several("method", catalog.METHODS)
+    ),
     Field("ipc", int, "stored images per class of a distilled set", between(1)),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),
     Field("levels", int, "rounds of pruning", between(1, 40)),
@@ -217,6 +225,9 @@ FIELDS: dict[str, Field] = table(
     Field("learning_rate", float, "rate of trainings on real data, before its first drop", between(0, 10, above=True)),
     Field("inner_steps", int, "steps of a short inner loop", between(1)),
     Field("inner_learning_rate", str, "rates of the short inner loop, comma-separated, one setting each", rates),
+    Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts),
+    Field("dose_rates", str, "rates of the inner loop to compare, comma-separated", rates),
+    Field("dose_seeds", int, "initialisations on which they are compared", between(1, 100)),
     Field("augmentation", str, "operations joined by '+'", augmentation),
     Field("alphas", int, "points along a line", between(3, 1001)),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),

@@ -18,7 +18,7 @@ from .fields import FIELDS, Field, as_path
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
 TAG = "parameters"
-LISTS = ("dataset", "model", "methods", "inner_learning_rate")
+LISTS = ("dataset", "model", "methods", "main_methods", "inner_learning_rate", "dose_rates", "dose_steps")
 
 
 @dataclass(frozen=True)

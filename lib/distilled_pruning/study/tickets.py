@@ -168,7 +168,7 @@ class Tickets:
         if row.method in ONE_SHOT:
             return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, levels=level)
         if row.method in LIKENESSES:
-            like = self.chain(Row("distilled", *next(self.distilled_settings())), seed, level)
+            like = self.chain(Row("distilled", *min(self.distilled_settings())), seed, level)
             return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, like=like)
         parent = self.chain(row, seed, level - 1)
         if row.method in UNTRAINED:
