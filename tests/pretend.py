@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from distilled_pruning.study.entry import Result
 from distilled_pruning.study.jobs import Job
-from distilled_pruning.study.kinds import Connect, Distill, Prune, Train
+from distilled_pruning.study.kinds import (
+    Connect,
+    Distill,
+    HessianDiagonal,
+    Landscape,
+    MaskStatistics,
+    Prune,
+    Spectrum,
+    Train,
+)
 from distilled_pruning.study.runner import Context, run
 from distilled_pruning.study.section import Section
 
 HEIGHT = {"dense": 0.5, "imp": 0.3, "distilled": 0.0}
+WIDTH = {"dense": 0.03, "imp": 0.05, "distilled": 0.02}
+LAYERS = ("conv1.weight", "conv2.weight", "head.weight")
 
 
 def method(mask: Prune | None) -> str:
@@ -32,7 +44,41 @@ def perform(job: Job, context: Context) -> Result:
         loss = [0.1 + 0.01 * job.a.level + 4 * rise * alpha * (1 - alpha) for alpha in alphas]
         metrics = {"alphas": alphas, "loss": loss, "accuracy": [1 - value / 4 for value in loss], "level": job.a.level}
         metrics |= {"barrier": rise, "maximum": rise, "error_rise": rise / 4, "end_loss": loss[0], "end_accuracy": 0.97}
+    elif isinstance(job, HessianDiagonal | Spectrum):
+        width = WIDTH[method(job.trained.mask)] * (1 + 0.02 * job.trained.network.seed) - 1e-4 * job.trained.level
+        return curvature(job, width)
+    elif isinstance(job, Landscape):
+        return plane(job, 1 if method(job.a.mask) == "distilled" else 2)
+    elif isinstance(job, MaskStatistics):
+        ratio = 1.02 + 0.01 * job.a.network.seed
+        shared = {"shared": 102, "expected": 100.0, "low": 95, "high": 105, "ratio": ratio, "jaccard": 0.3}
+        sparsities = [dict.fromkeys(LAYERS, 1 - 0.8**job.a.level + 0.01 * i) for i in range(2)]
+        metrics = {"whole": shared, "layered": shared, "sparsity": sparsities, "level": job.a.level}
+        metrics |= {"ks_pruned": 0.01, "ks_kept": 0.02, "ks_pruned_kept": [0.1, 0.2]}
     return Result(metrics, {})
+
+
+def curvature(job: HessianDiagonal | Spectrum, width: float) -> Result:
+    """Tell of a diagonal of a given spread."""
+    if isinstance(job, Spectrum):
+        return Result({"trace": 40.0, "trace_error": 1.0, "eigenvalues": [9 * width], "residuals": [1e-4]}, {})
+    columns = {"min": -20 * width, "max": 30 * width, "mean": 0.005, "std": width, "mean_abs": width / 5, "count": 8000}
+    summary = {name + kind: value for kind in ("", "_kept", "_nonzero") for name, value in columns.items()}
+    bins = np.concatenate([-np.logspace(1, -6, 8), [0.0], np.logspace(-6, 1, 8)])
+    counts = np.array([0, 1, 2, 4, 8, 16, 32, 0, 100, 64, 32, 16, 8, 4, 2, 0])
+    metrics = {"summary": summary, "sharpness": width, "images": job.images, "level": job.trained.level}
+    return Result(metrics, {"bins": bins, "counts": counts})
+
+
+def plane(job: Landscape, basins: int) -> Result:
+    """Tell of a plane with as many equal basins, side by side."""
+    side = np.linspace(-0.5, 1.5, job.resolution)
+    points = np.array([(x, y) for y in side for x in side])
+    floors = np.array([(0.0, 0.0), (1.0, 0.0)])[:basins]
+    loss = 0.01 + np.min([((points - floor) ** 2).sum(axis=1) for floor in floors], axis=0)
+    metrics = {"basins": basins, "loss_range": 0.2, "unit": 5 - 0.1 * job.a.level, "level": job.a.level}
+    metrics["coordinates"] = [[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]
+    return Result(metrics, {"points": points, "loss": loss, "accuracy": 1 - loss / 9})
 
 
 def fill(section: Section) -> None:

@@ -59,8 +59,11 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
                 for what, *line in zip(("min / max", "mean ± deviation", "mean magnitude"), *cells, strict=True):
                     rows.append([name, f"{100 * share:.0f} %", what, *line])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
-    note = "All entries, masked zeros included; ours are means over initialisations at the nearest measured level."
-    return Table(["network", "sparsity", "of the diagonal", "Paper", heading, f"This run ({scale})"], rows, note)
+    note = (
+        "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
+        f"This run: {scale}."
+    )
+    return Table(["network", "sparsity", "of the diagonal", "Paper", heading, "This run"], rows, note)
 
 
 def values(frame: pd.DataFrame, method: str, share: float, setting: str) -> dict[str, float]:

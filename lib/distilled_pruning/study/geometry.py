@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, percent, select, slopes
 from .tickets import EQUAL
-from .verdicts import Finding, negative, positive, within
+from .verdicts import Finding, negative, within
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,16 +62,21 @@ def curvature(frames: Frames, column: str, method: str, level: int) -> dict[int,
 
 
 def above(column: str, *orders: tuple[str, int, str, int]) -> Measure:
-    """The first network's column is larger than the second's, for each ``(method, level, method, level)``."""
+    """The first network's column over the second's is above 1, for each ``(method, level, method, level)``."""
 
     def measure(frames: Frames) -> list[Finding]:
         findings = []
         for larger, level, smaller, other in orders:
-            values = paired(curvature(frames, column, larger, level), curvature(frames, column, smaller, other))
-            findings.append(positive(f"{larger} − {smaller}, {percent(max(level, other))}", values))
+            values = ratios(curvature(frames, column, larger, level), curvature(frames, column, smaller, other))
+            findings.append(within(f"{larger} over {smaller}, {percent(max(level, other))}", values, 1.0, math.inf))
         return findings
 
     return measure
+
+
+def ratios(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]:
+    """Ratios left / right over the initialisations both have."""
+    return [left[init] / right[init] for init in sorted(left.keys() & right.keys()) if right[init]]
 
 
 def means_alike(frames: Frames) -> list[Finding]:
@@ -79,15 +85,20 @@ def means_alike(frames: Frames) -> list[Finding]:
     findings = []
     for method in ("imp", "distilled"):
         for level in LEVELS:
-            found = curvature(frames, "mean", method, level)
-            ratios = [found[init] / dense[init] for init in sorted(found.keys() & dense.keys()) if dense[init]]
-            findings.append(within(f"{method}, {percent(level)}", ratios, 1 / ALIKE, ALIKE))
+            values = ratios(curvature(frames, "mean", method, level), dense)
+            findings.append(within(f"{method} over dense, {percent(level)}", values, 1 / ALIKE, ALIKE))
     return findings
 
 
 def sparser_smoother(frames: Frames) -> list[Finding]:
-    """The mean magnitude falls over sparsity among the tickets of a method."""
-    return [negative(method, slopes(row(frames, "hessian", method), "mean_abs")) for method in ("imp", "distilled")]
+    """The logarithm of the mean magnitude falls over sparsity among the tickets of a method."""
+    findings = []
+    for method in ("imp", "distilled"):
+        frame = row(frames, "hessian", method)
+        if frame is not None:
+            frame = frame.assign(log=[math.log(value) for value in frame["mean_abs"]])
+        findings.append(negative(method, slopes(frame, "log")))
+    return findings
 
 
 def compared(column: str, low: float, high: float) -> Measure:

@@ -141,8 +141,8 @@ def sharpness(frame: pd.DataFrame) -> Table:
     return summary(
         frame,
         {
-            "min": ("smallest entry", 1, 2),
-            "max": ("largest entry", 1, 2),
+            "min": ("smallest entry", 1, 3),
+            "max": ("largest entry", 1, 3),
             "sum": ("trace, exact", 1, 2),
             "trace": ("trace, estimated", 1, 2),
             "top": ("largest eigenvalue", 1, 2),

@@ -44,12 +44,12 @@ def hessian(frame: pd.DataFrame, stamp: str = "") -> Figure:
         axes = figure.subplots(2 * len(places), 2, squeeze=False, sharey="row", sharex=True)
         for index, (dataset, model) in enumerate(places):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            for line, (column, label) in zip(axes[2 * index :], STATISTICS.items(), strict=False):
-                for ax, (kind, heading) in zip(line, KINDS.items(), strict=True):
-                    trend(ax, here, column + kind, palette, label)
-                    ax.set(yscale="log")
-                    if line is axes[2 * index]:
-                        ax.set_title(heading if len(places) == 1 else f"{model} on {dataset}\n{heading}")
+            for ax, heading in zip(axes[2 * index], KINDS.values(), strict=True):
+                ax.set_title(heading if len(places) == 1 else f"{model} on {dataset}\n{heading}")
+            for line, (column, label) in zip(axes[2 * index : 2 * index + 2], STATISTICS.items(), strict=True):
+                for ax, kind in zip(line, KINDS, strict=True):
+                    trend(ax, here, column + kind, palette, label if ax is line[0] else "")
+                line[0].set_ylim(bottom=0)
         legend(figure, axes[0, 0])
     return figure
 
@@ -76,6 +76,7 @@ def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
             panels[0].axhline(0, color=FAINT, linewidth=0.8)
             for ax, (column, label) in zip(panels[1:], SHARPNESS.items(), strict=True):
                 trend(ax, here, column, palette, label)
+                ax.set_ylim(bottom=0)
             if len(places) > 1:
                 panels[0].set_title(f"{model} on {dataset}", loc="left")
         legend(figure, axes[0, 1])
@@ -107,9 +108,11 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     part = here[(here["series"] == name) & (here["side"] == side)]
                     ax.plot(part["size"], part["share"], color=palette[name], linewidth=1.6, label=name)
                 ax.set(xscale="log", yscale="log", ylabel="" if side > 0 else "share of entries beyond")
-                ax.set_xlabel(f"{'positive' if side > 0 else 'negative'} entries, |h| above")
-                place = f"{model} on {dataset}, " if len(settings(frame)) > 1 else ""
-                ax.set_title(f"{place}{share:.0f} % sparse" if level else f"{place}dense", loc="left")
+                ax.tick_params(labelbottom=True)
+                if line[0] is axes[-1, 0]:
+                    ax.set_xlabel(f"{'positive' if side > 0 else 'negative'} entries, |h| above")
+            place = f"{model} on {dataset}, " if len(settings(frame)) > 1 else ""
+            line[0].set_title(f"{place}{share:.0f} % sparse" if level else f"{place}dense", loc="left")
             line[0].set_xlim(*reversed(ends(beyond)))
             line[1].set_xlim(*ends(beyond))
         legend(figure, axes[0, 0])

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL = 2.7
+MARKERS = "osD^vP"
 PAIRS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f5f5f", "#7b3294", "#a6761d", "#1b7837")
 
 
@@ -63,6 +64,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     capsize=0.08,
                     err_kws={"linewidth": 1.2},
                     dodge=0.25,
+                    markers=[MARKERS[i % len(MARKERS)] for i in range(len(palette))],
                     markersize=4,
                     linewidth=1.2,
                     legend=place == 0 and index == 0,
@@ -72,7 +74,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set_xticks(range(len(names)), [name.removesuffix(".weight") for name in names])
                 if len(names) > 6:
                     ax.tick_params(axis="x", rotation=90, labelsize=7)
-                head = f"{whole:.0f} % of the network"
+                head = f"network {whole:.0f} % sparse"
                 ax.set_title(head if len(places) == 1 else f"{model} on {dataset}, {head}")
         legend(figure, axes[0, 0])
         axes[0, 0].get_legend().remove()
@@ -96,7 +98,7 @@ def with_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
             NAMES.get(str(row[method]), str(row[method])) + (f", {row[setting]}" if len(used[row[method]]) > 1 else "")
             for method, setting, _ in sides
         ]
-        names.append(" | ".join(pair))
+        names.append(" – ".join(pair))
     palette = {name: PAIRS[i % len(PAIRS)] for i, name in enumerate(dict.fromkeys(names))}
     return frame.assign(series=names), palette
 

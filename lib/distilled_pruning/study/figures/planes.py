@@ -10,9 +10,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SIDE = 3.2
+SIDE = 3.4
 FLOOR = 1e-3
-STEPS = 3
+STEPS = 6
+TICKS = (-0.5, 0, 0.5, 1, 1.5)
 LETTERS = "abc"
 
 
@@ -49,6 +50,7 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "") -> Figure
             mesh = surface(ax, here, norm, sns.color_palette("mako", as_cmap=True))
             networks(ax, found.loc[key, "coordinates"])
             ax.set_title(title(here, int(found.loc[key, "basins"]), several))
+            ax.label_outer()
         bar = figure.colorbar(mesh, ax=list(axes), location="bottom", shrink=0.6, aspect=40, extend="both")
         bar.set_label("training loss (nats), logarithmic")
     return figure
@@ -71,7 +73,8 @@ def surface(ax: Any, frame: pd.DataFrame, norm: Any, colours: Any) -> Any:
     low, high = (int(np.floor(STEPS * np.log10(value))) for value in (norm.vmin, norm.vmax))
     levels = 10 ** (np.arange(low, high + 2) / STEPS)
     ax.contour(grid.columns, grid.index, grid, levels=levels, colors="white", linewidths=0.6, alpha=0.65)
-    ax.set(aspect="equal", xlabel="x", ylabel="y")
+    ends = {"xlim": (grid.columns[0], grid.columns[-1]), "ylim": (grid.index[0], grid.index[-1])}
+    ax.set(aspect="equal", xticks=TICKS, yticks=TICKS, xlabel="x", ylabel="y", **ends)
     ax.grid(visible=False)
     return mesh
 
