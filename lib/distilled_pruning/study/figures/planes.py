@@ -45,12 +45,12 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "") -> Figure
         axes = figure.subplots(down, across, squeeze=False).flatten()
         for ax in axes[len(keys) :]:
             ax.set_axis_off()
-        for ax, key in zip(axes, keys, strict=False):
+        for place, (ax, key) in enumerate(zip(axes, keys, strict=False)):
             here = first[first["key"] == key]
             mesh = surface(ax, here, norm, sns.color_palette("mako", as_cmap=True))
             networks(ax, found.loc[key, "coordinates"])
             ax.set_title(title(here, int(found.loc[key, "basins"]), several))
-            ax.label_outer()
+            ax.set(xlabel="x" if place + across >= len(keys) else "", ylabel="" if place % across else "y")
         bar = figure.colorbar(mesh, ax=list(axes), location="bottom", shrink=0.6, aspect=40, extend="both")
         bar.set_label("training loss (nats), logarithmic")
     return figure
@@ -74,7 +74,7 @@ def surface(ax: Any, frame: pd.DataFrame, norm: Any, colours: Any) -> Any:
     levels = 10 ** (np.arange(low, high + 2) / STEPS)
     ax.contour(grid.columns, grid.index, grid, levels=levels, colors="white", linewidths=0.6, alpha=0.65)
     ends = {"xlim": (grid.columns[0], grid.columns[-1]), "ylim": (grid.index[0], grid.index[-1])}
-    ax.set(aspect="equal", xticks=TICKS, yticks=TICKS, xlabel="x", ylabel="y", **ends)
+    ax.set(aspect="equal", xticks=TICKS, yticks=TICKS, **ends)
     ax.grid(visible=False)
     return mesh
 
