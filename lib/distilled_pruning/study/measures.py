@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import geometry
+from . import control_measures, geometry
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 from .tickets import EQUAL, GENTLE
 from .verdicts import Finding, equal, negative, positive, stable, unstable
@@ -116,7 +116,6 @@ MEASURES: dict[str, Measure] = {
     "where-not-how-much": more_stable(EQUAL, model=CONV),
     "gentle-stable": distilled_stable(GENTLE, model=CONV),
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
-    "control-equal-steps": more_stable(EQUAL, method="real-short", than="distilled", model=CONV),
-    "control-subset": more_stable(EQUAL, than="random-real", model=CONV),
+    **control_measures.MEASURES,
     **geometry.MEASURES,
 }
