@@ -57,9 +57,8 @@ def fetch(name: str, root: Path) -> None:
                 from_mirror(datasets, name, root, base)
             return
         except FAILURES as error:
-            failures.append(
-                f"{urlsplit(base).netloc}: {str(error).strip().splitlines()[0] if str(error) else type(error).__name__}"
-            )
+            said = str(error).strip() or type(error).__name__
+            failures.append(f"{urlsplit(base).netloc}: {said.splitlines()[-1]}")
     raise InputError(f"{name} could not be downloaded ({'; '.join(failures)}): check the network, or {help_}")
 
 

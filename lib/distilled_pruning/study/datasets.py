@@ -26,15 +26,17 @@ def looked_at(name: str, fetch: bool) -> dict[str, Any]:
     """
     from .. import data
 
+    if not fetch and data.find(name) is None:
+        return {**facts(name), "state": "not here"}
     try:
-        found = data.load(name)
+        data.fetch(name)
+        found = data.verify(name)
     except InputError as error:
         if fetch:
             raise
-        return {**facts(name), "state": f"not here: {error}"}
-    known = catalog.info(name).digest
-    state = "whole" if known == found.digest else "here" if known is None else "differs from the published one"
-    return {**facts(name), "train": len(found.train), "test": len(found.test), "state": state, "digest": found.digest}
+        return {**facts(name), "state": f"differs: {error}"}
+    state = "whole" if catalog.info(name).digest == found else "here"
+    return {**facts(name), "state": state, "digest": found}
 
 
 def command(action: str, names: Sequence[str], as_json: bool) -> int:
