@@ -144,6 +144,22 @@ def control_equal_steps(frames: Frames) -> list[Finding]:
     return findings
 
 
+def control_short_loop(frames: Frames) -> list[Finding]:
+    """Few steps on real data against IMP's full loop: a lower barrier, and accuracy no worse within the margin."""
+    frame = lines(frames, "imp", "real-short")
+    if frame is None:
+        return []
+    findings = []
+    for level, setting in cases(frame, "real-short"):
+        short, imp = {"method": "real-short", "level": level, "setting": setting}, {"method": "imp", "level": level}
+        lowered = paired(values(frame, "barrier", **imp), values(frame, "barrier", **short))
+        findings.append(positive(called("barrier", level, setting), lowered))
+        gained = paired(values(frame, "accuracy", **short), values(frame, "accuracy", **imp))
+        if gained:
+            findings.append(within(called("accuracy", level, setting), gained, -ACCURACY_MARGIN, math.inf))
+    return findings
+
+
 def control_subset(frames: Frames) -> list[Finding]:
     """The barrier of a random real subset of equal size minus that of the distilled set is positive."""
     return lower(frames, "random-real")
@@ -233,6 +249,7 @@ MEASURES: dict[str, Measure] = {
     "control-magnitude": control_magnitude,
     "control-layers": control_layers,
     "control-equal-steps": control_equal_steps,
+    "control-short-loop": control_short_loop,
     "control-subset": control_subset,
     "control-dose": control_dose,
     "control-equal-loss": control_equal_loss,

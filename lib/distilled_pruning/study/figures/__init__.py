@@ -5,23 +5,31 @@ functions that draw.
 """
 
 from .accuracy import fig2
+from .controls import controls, dose, equal_loss
 from .curvature import hessian, histograms, sharpness
 from .diagram import fig1
+from .kinship import kinship
 from .lines import barriers, fig3
 from .masks import layers, overlap
 from .planes import planes
+from .protocols import protocols
 from .surfaces import fig3_surfaces
 
 __all__ = [
     "barriers",
+    "controls",
+    "dose",
+    "equal_loss",
     "fig1",
     "fig2",
     "fig3",
     "fig3_surfaces",
     "hessian",
     "histograms",
+    "kinship",
     "layers",
     "overlap",
     "planes",
+    "protocols",
     "sharpness",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..control_measures import NEAR
@@ -56,7 +55,7 @@ def row_name(method: str, rate: float, several: bool) -> str:
 def controls(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """Draw a row for each way to find masks and a column for each measure; filled marks are the sparsest level.
 
-    Small dots are initialisations, large marks their means with intervals, crosses collapsed tickets, left out of means.
+    Small dots are initialisations, large marks their means with intervals, crosses collapsed tickets, in no mean.
 
     Args:
         frame: As :func:`..controls.controls_frame` gives it.
@@ -250,92 +249,3 @@ def joined(ax: Any, frame: pd.DataFrame) -> None:
                 linewidth=0.8,
                 zorder=1,
             )
-
-
-def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw shared survivors over chance within layers of every two masks, at the sparsest level.
-
-    Args:
-        frame: As :func:`..controls.kinship_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
-    import seaborn as sns
-
-    if frame.empty:
-        return empty(stamp)
-    frame = frame[frame["level"] == frame["level"].max()]
-    places = settings(frame)
-    sides = frame.rename(columns={"other": "method", "other_rate": "rate", "method": "other", "rate": "other_rate"})
-    import pandas as pd
-
-    both = pd.concat([frame, sides])
-    both, palette = with_rows(both)
-    named, _ = with_rows(
-        both.drop(columns=["method", "rate"]).rename(columns={"other": "method", "other_rate": "rate"})
-    )
-    both = both.assign(partner=named["series"].to_numpy())
-    side = 0.27 * len(palette) + 2.0
-    share = 100 * float(frame["sparsity"].iloc[0])
-    n = int(frame["init"].nunique())
-    with canvas(side * len(places), f"{stamp} · mean over up to {n} initialisation{'s' * (n > 1)}") as figure:
-        axes = figure.subplots(len(places), 1, squeeze=False).flatten()
-        for ax, (dataset, model) in zip(axes, places, strict=True):
-            here = both[(both["dataset"] == dataset) & (both["model"] == model)]
-            grid = here.pivot_table(index="series", columns="partner", values="layered_ratio")
-            grid = grid.reindex(index=list(palette), columns=list(palette))
-            order = {name: place for place, name in enumerate(palette)}
-            hidden = [[order[row] <= order[column] for column in grid.columns] for row in grid.index]
-            sns.heatmap(
-                grid.iloc[1:, :-1],
-                mask=pd.DataFrame(hidden, grid.index, grid.columns).iloc[1:, :-1],
-                annot=True,
-                fmt=".2f",
-                annot_kws={"size": 6.5},
-                cmap="vlag",
-                center=1,
-                linewidths=0.5,
-                cbar_kws={"label": "shared survivors over chance within layers", "shrink": 0.6},
-                ax=ax,
-            )
-            place = f"{model} on {dataset}, " if len(places) > 1 else ""
-            ax.set(xlabel="", ylabel="", title=f"{place}{share:.0f} % sparse")
-            ax.tick_params(labelsize=7.5, length=0)
-            ax.grid(visible=False)
-    return figure
-
-
-def protocols(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw the error rise measured in every way: a rung for each ticket and way, a dot for each initialisation.
-
-    Args:
-        frame: As :func:`..protocols.protocol_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
-    if frame.empty:
-        return empty(stamp)
-    frame, tickets = with_rows(frame)
-    ways = list(dict.fromkeys(frame["protocol"]))
-    rungs = [(name, way) for name in tickets for way in ways if len(pick(frame, name, way))]
-    palette = {f"{name}: {way}": lighter(tickets[name], 0.5 * bool(ways.index(way))) for name, way in rungs}
-    frame = frame.assign(series=frame["series"] + ": " + frame["protocol"])
-    places = settings(frame)
-    found = per_init(frame, ["error_rise", "barrier", "accuracy", "collapsed"], ["level", "sparsity", "method"])
-    with canvas(0.6 + (0.6 + ROW * len(palette)) * len(places), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(len(places), 3, squeeze=False, sharey=True)
-        for line, (dataset, model) in zip(axes, places, strict=True):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            for ax, column in zip(line, ("barrier", "error_rise", "accuracy"), strict=True):
-                factor, label = COLUMNS[column]
-                ladder(ax, here.assign(value=factor * here[column]), palette)
-                ax.set_xlabel(label)
-            line[1].axvline(100 * INSTABILITY_THRESHOLD, color=INK, linestyle=":", linewidth=1.1)
-            line[0].set_yticks(range(len(palette)), list(palette))
-            line[0].set_ylim(len(palette) - 0.5, -0.5)
-            if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
-    return figure
-
-
-def pick(frame: pd.DataFrame, name: str, way: str) -> Sequence[Any]:
-    """Rows of a ticket measured in one way."""
-    return frame[(frame["series"] == name) & (frame["protocol"] == way)]["key"].tolist()

@@ -1,0 +1,160 @@
+"""Conclusions in plain words: each sentence is chosen by a verdict and carries its numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+
+from . import claims, tables
+from .claims import Judgement
+from .display import Table, verdict
+from .section import Section
+from .verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+
+SENTENCES: dict[str, dict[str, str]] = {
+    "control-short-loop": {
+        REPRODUCED: "All real images, used for a few steps instead of IMP's full inner loop, give masks that are more "
+        "stable than IMP's and no less accurate.",
+        PARTLY: "All real images, used for a few steps instead of IMP's full inner loop, give masks that are surely "
+        "more stable, or surely as accurate, in some settings only.",
+        CONTRADICTED: "All real images, used for a few steps instead of IMP's full inner loop, do not give better "
+        "masks than IMP.",
+        UNDECIDED: "Whether a few steps on all real images give better masks than IMP does cannot be told.",
+    },
+    "control-equal-steps": {
+        REPRODUCED: "All real images, trained for as few steps at the same rate, give masks at least as stable and as "
+        "accurate as distilled images do: stability does not need distilled data.",
+        PARTLY: "All real images, trained for as few steps at the same rate, do as well as distilled images in some "
+        "respects and not, or not surely, in others.",
+        CONTRADICTED: "All real images, trained for as few steps at the same rate, do not do as well as distilled "
+        "images: the images matter.",
+        UNDECIDED: "Whether all real images, trained for as few steps at the same rate, do as well as distilled "
+        "images cannot be told from these numbers.",
+    },
+    "control-subset": {
+        REPRODUCED: "At equal size and steps, distilled images give more stable masks than random real images.",
+        PARTLY: "At equal size and steps, distilled images give more stable masks than random real images in some "
+        "settings only.",
+        CONTRADICTED: "At equal size and steps, real images drawn at random give masks more stable than distilled "
+        "images do.",
+        UNDECIDED: "Whether distilled images beat real images drawn at random, at equal size and steps, cannot be "
+        "told from these numbers.",
+    },
+    "control-magnitude": {
+        REPRODUCED: "The distilled mask is not the mask of the largest initial weights in disguise: the two share "
+        "little beyond chance, and the latter is less stable.",
+        PARTLY: "In some respects, not in all, the distilled mask differs from that of the largest initial weights.",
+        CONTRADICTED: "The mask of the largest initial weights, which needs no training, is as good an explanation.",
+        UNDECIDED: "Whether the distilled mask is that of the largest initial weights in disguise cannot be told.",
+    },
+    "control-layers": {
+        REPRODUCED: "How many weights each layer keeps does not explain it: shuffled within its layers, the same mask "
+        "is less stable.",
+        PARTLY: "How many weights each layer keeps does not explain it at every sparsity.",
+        CONTRADICTED: "How many weights each layer keeps may be all there is to it: shuffled within its layers, the "
+        "mask is more stable still.",
+        UNDECIDED: "Whether the layers' densities alone explain it cannot be told.",
+    },
+    "control-equal-loss": {
+        REPRODUCED: "Nor is it flat because it is worse trained: where distilled tickets are trained no worse than "
+        "IMP's, their barrier is lower.",
+        PARTLY: "Where distilled tickets are trained no worse than IMP's, their barrier is surely lower in some "
+        "settings only.",
+        CONTRADICTED: "Where distilled tickets are trained no worse than IMP's, their barrier is not lower: worse "
+        "training may be why they are flat.",
+        UNDECIDED: "Whether distilled tickets are flat because they are worse trained cannot be told: too few are "
+        "trained as well as IMP's, or their barriers vary too much.",
+    },
+    "control-dose": {
+        REPRODUCED: "The dose has an optimum: a shorter inner loop and a longer one are both less stable.",
+        PARTLY: "For some sources one end of the doses tried is less stable than the best; for others, not surely.",
+        CONTRADICTED: "The doses tried show no optimum.",
+        UNDECIDED: "Whether there is a best dose cannot be told from the doses and initialisations tried.",
+    },
+}
+DATA, LOOP, NEITHER = (
+    "Taken together: it is not the distilled data. What these masks share is an inner loop that is short, from this "
+    "very initialisation; distilled data is one way to have such a loop, and real data another.",
+    "Taken together: the distilled data matter, beyond the short inner loop they are used in.",
+    "Taken together: these numbers do not yet say whether it is the distilled data or the short inner loop.",
+)
+RELATIVES = (
+    (
+        "Frankle et al. 2020",
+        "The very weights a mask keeps count, not how many in each layer: shuffled masks are unstable.",
+        "control-layers",
+        "reproduced",
+    ),
+    (
+        "Paul et al. 2022",
+        "Early on, few or easy images serve as well as all: random real images would do what distilled ones do.",
+        "control-subset",
+        "not reproduced",
+    ),
+    (
+        "You et al. 2020",
+        "Masks settle early: a loop cut short finds tickets as accurate as the full one does. Stability was not asked, "
+        "and large rates were thought best.",
+        "control-short-loop",
+        "reproduced in accuracy",
+    ),
+)
+
+
+@dataclass(frozen=True)
+class Paragraphs:
+    """Sentences, each a paragraph, with their numbers behind them."""
+
+    texts: Sequence[tuple[str, str]]
+
+    def _repr_html_(self) -> str:
+        return "".join(
+            f"<p>{escape(text)}{f' <small>({escape(numbers)})</small>' if numbers else ''}</p>"
+            for text, numbers in self.texts
+        )
+
+    def __repr__(self) -> str:
+        return "\n".join(f"{text} ({numbers})" if numbers else text for text, numbers in self.texts)
+
+
+def judged(section: Section) -> dict[str, Judgement]:
+    """Judge the claims on a section's results."""
+    return {found.claim.id: found for found in claims.judge(section.frames(), section.parameters.scale)}
+
+
+def overall(verdicts: Mapping[str, str]) -> str:
+    """Choose the last sentence: what the verdicts on data, on subsets and on the mask amount to."""
+    steps, short = verdicts.get("control-equal-steps"), verdicts.get("control-short-loop")
+    if steps == REPRODUCED and short == REPRODUCED and verdicts.get("control-layers") != CONTRADICTED:
+        return DATA
+    return LOOP if steps == CONTRADICTED and verdicts.get("control-subset") in (REPRODUCED, PARTLY) else NEITHER
+
+
+def sentences(found: Mapping[str, Judgement]) -> Paragraphs:
+    """Write a conclusion from judgements: a sentence for each that ran, and what they amount to."""
+    texts = []
+    for name, by_verdict in SENTENCES.items():
+        judgement = found.get(name)
+        if judgement is None or judgement.verdict == NOT_RUN:
+            continue
+        numbers = "; ".join(tables.finding(item) for item in judgement.findings if item.n)
+        texts.append((by_verdict[judgement.verdict], f"{numbers}; n = {judgement.n}"))
+    if not texts:
+        return Paragraphs([("Nothing has been computed yet for these parameters.", "")])
+    return Paragraphs([*texts, (overall({name: item.verdict for name, item in found.items()}), "")])
+
+
+def controls(section: Section) -> Paragraphs:
+    """Answer the question of the page of controls from its own results."""
+    return sentences(judged(section))
+
+
+def relatives(section: Section) -> Table:
+    """Set what three earlier papers would have predicted beside the verdict of the claim that tests it."""
+    found = judged(section)
+    rows = [
+        [name, text, found[claim].claim.statement, expected, verdict(found[claim].verdict)]
+        for name, text, claim, expected in RELATIVES
+    ]
+    return Table(["paper", "would have predicted", "our claim", "so it would be", "it is"], rows)
