@@ -228,7 +228,7 @@ def test_parameters_are_read_only() -> None:
         found["levels"] = 3  # type: ignore[index]
     with pytest.raises(AttributeError, match="no parameter 'level'"):
         _ = found.level
-    assert found.get("sets", 7) == 7
+    assert found.get("resolution", 7) == 7
 
 
 @settings(max_examples=30, deadline=None)

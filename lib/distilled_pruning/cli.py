@@ -101,6 +101,7 @@ def parser() -> Parser:
 
     record = add("record", "keep results of reduced or paper scale with the sources")
     targets(record)
+    record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
 
     status = add("status", "say what the store holds, and for which figures")
     targets(status)

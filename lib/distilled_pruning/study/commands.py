@@ -221,6 +221,16 @@ def record(options: Namespace) -> int:
         for name in section.experiments:
             frame = {str(column): values for column, values in section.frame(name).to_dict("list").items()}
             scale, jobs = section.parameters.scale, section.jobs(name)
-            kept = keep(name, scale, section.deciding, jobs, section.store, home() / "results", frame=frame)
-            print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale")
+            kept = keep(
+                name,
+                scale,
+                section.deciding,
+                jobs,
+                section.store,
+                home() / "results",
+                partial=options.partial,
+                frame=frame,
+            )
+            left = f", {kept.missing} missing" if kept.missing else ""
+            print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
     return 0

@@ -30,6 +30,7 @@ def record(
     root: str | Path,
     *,
     stated: str | None = None,
+    partial: bool = False,
     frame: Mapping[str, Sequence[Any]] | None = None,
     array_bytes: int = ARRAY_BYTES,
     always: Sequence[str] = ALWAYS,
@@ -47,6 +48,8 @@ def record(
         store: Where they are.
         root: The folder of recorded results.
         stated: The scale the user said it is.
+        partial: Record what there is, and how many results are missing; finished work behind missing results is kept
+            too, so that another machine can go on from it.
         frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
         array_bytes: Largest arrays to keep, in bytes of one result.
         always: Kinds whose arrays are kept whatever their size: masks and distilled images.
@@ -65,8 +68,11 @@ def record(
         raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
     recorded = Recorded(root)
     missing = [job for job in jobs if not store.sound(job.key) and not recorded.path(job.key).exists()]
-    if missing:
-        raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first")
+    if len(missing) == len(jobs) or (missing and not partial):
+        raise InputError(
+            f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first"
+            + ("" if partial else ", or record --partial")
+        )
     files: dict[Path, bytes] = {}
     code: dict[str, str] = {}
     data: dict[str, str] = {}
@@ -95,8 +101,18 @@ def record(
         content = dump({name: list(values) for name, values in frame.items()})
         name = f"{figure}-{scale}-{sha256(dump(dict(parameters)))[:8]}.json"
         framed, files[recorded.root / FRAMES / name] = (name, sha256(content)), content
-    keys = tuple(job.key for job in jobs)
-    new = Record(figure, scale, dict(parameters), keys, dict(sorted(data.items())), framed, code, round(seconds, 1))
+    absent = {job.key for job in missing}
+    new = Record(
+        figure,
+        scale,
+        dict(parameters),
+        keys=tuple(job.key for job in jobs if job.key not in absent),
+        data=dict(sorted(data.items())),
+        frame=framed,
+        code=code,
+        seconds=round(seconds, 1),
+        missing=len(absent),
+    )
     records = [old for old in recorded.records() if old.name != new.name] + [new]
     files[recorded.root / INDEX] = index(records)
     stale = orphans(recorded, records, needed)

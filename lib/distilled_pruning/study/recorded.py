@@ -37,6 +37,7 @@ class Record:
         frame: File of its tidy frame under ``frames/``, and the SHA-256 of that; empty where none was given.
         code: Commits it was computed at, each with the tree hash of ``lib/``.
         seconds: Computing time behind it, of all results it was made from.
+        missing: Number of results it would also show and that were not there yet.
     """
 
     figure: str
@@ -47,6 +48,7 @@ class Record:
     frame: tuple[str, str] | tuple[()]
     code: dict[str, str]
     seconds: float
+    missing: int = 0
 
     @property
     def name(self) -> tuple[str, str, str]:
