@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from . import papers
-from .display import Table
+from .display import Markup, Table
 from .parameters import home
 from .recorded import Recorded
 from .tables import MINUS, by_init, first
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
 NEAR = 0.05
 COLUMNS = ("min", "max", "mean", "std", "mean_abs")
+STATISTICS = ("min / max", "mean ± deviation", "mean magnitude")
 NAMES = {"dense": "Dense", "imp": "IMP", "distilled": "Distilled"}
 
 
@@ -55,9 +57,8 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
             ]
             if not setting or any(columns):
                 name = NAMES[method] + (f", {setting}" if setting else "")
-                cells = [statistics(column) for column in columns]
-                for what, *line in zip(("min / max", "mean ± deviation", "mean magnitude"), *cells, strict=True):
-                    rows.append([name, f"{100 * share:.0f} %", what, *line])
+                cells = [stacked(lines) for lines in (STATISTICS, *map(statistics, columns))]
+                rows.append([name, f"{100 * share:.0f} %", *cells])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = (
         "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
@@ -76,6 +77,11 @@ def values(frame: pd.DataFrame, method: str, share: float, setting: str) -> dict
     here = here[(distance == distance.min()) & (distance <= NEAR)]
     means = {column: by_init(here, column) for column in COLUMNS}
     return {column: sum(found) / len(found) for column, found in means.items() if found}
+
+
+def stacked(lines: Sequence[str]) -> Markup:
+    """Set the lines of a cell below each other; none of them breaks, so that they stand beside those of other cells."""
+    return Markup(f'<span style="white-space: nowrap">{"<br>".join(map(escape, lines))}</span>', "; ".join(lines))
 
 
 def statistics(found: Mapping[str, float]) -> tuple[str, str, str]:

@@ -125,7 +125,6 @@ def hessian(frame: pd.DataFrame) -> Table:
     return summary(
         frame,
         {
-            "mean": ("mean, all", 1, 4),
             "std": ("deviation, all", 1, 4),
             "std_kept": ("deviation, unmasked", 1, 4),
             "std_nonzero": ("deviation, no zeros", 1, 4),
