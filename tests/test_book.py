@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, execution, pages, rendering
+from distilled_pruning.study import book, execution, findings, pages, rendering
 from distilled_pruning.study.verdicts import VERDICTS
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -52,6 +52,9 @@ ROW = {
 PARTS = {
     "tally": pages.tally([ROW]),
     "ledger": pages.ledger([ROW, {**ROW, "id": "other", "this_run": None, "verdict": "not run"}]),
+    "findings": findings.run([ROW]),
+    "findings-recorded": findings.recorded([ROW]),
+    "controls": findings.controls([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
 }
 FIGURE = """

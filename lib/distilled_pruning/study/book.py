@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import unknown
-from . import pages
+from . import findings, pages
 from .claims import Judgement
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge
@@ -178,6 +178,9 @@ def parts(
     return {
         "tally": pages.tally(rows),
         "ledger": pages.ledger(rows),
+        "findings": findings.run(rows),
+        "findings-recorded": findings.recorded(rows),
+        "controls": findings.controls(rows),
         "pages": pages.pages(list(sources), figures),
         "parameters": pages.parameters(tables),
     }

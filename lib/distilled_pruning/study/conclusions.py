@@ -8,7 +8,8 @@ from html import escape
 
 from . import claims, tables
 from .claims import Judgement
-from .display import Table, verdict
+from .display import Table
+from .display import verdict as badge
 from .section import Section
 from .verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 
@@ -73,6 +74,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         UNDECIDED: "Whether there is a best dose cannot be told from the doses and initialisations tried.",
     },
 }
+DECISIVE = ("control-equal-steps", "control-short-loop")
 DATA, LOOP, NEITHER = (
     "Taken together: it is not the distilled data. What these masks share is an inner loop that is short, from this "
     "very initialisation; distilled data is one way to have such a loop, and real data another.",
@@ -125,36 +127,39 @@ def judged(section: Section) -> dict[str, Judgement]:
 
 def overall(verdicts: Mapping[str, str]) -> str:
     """Choose the last sentence: what the verdicts on data, on subsets and on the mask amount to."""
-    steps, short = verdicts.get("control-equal-steps"), verdicts.get("control-short-loop")
+    steps, short = (verdicts.get(name, NOT_RUN) for name in DECISIVE)
     if steps == REPRODUCED and short == REPRODUCED and verdicts.get("control-layers") != CONTRADICTED:
         return DATA
     return LOOP if steps == CONTRADICTED and verdicts.get("control-subset") in (REPRODUCED, PARTLY) else NEITHER
 
 
-def sentences(found: Mapping[str, Judgement]) -> Paragraphs:
-    """Write a conclusion from judgements: a sentence for each that ran, and what they amount to."""
-    texts = []
-    for name, by_verdict in SENTENCES.items():
-        judgement = found.get(name)
-        if judgement is None or judgement.verdict == NOT_RUN:
-            continue
-        numbers = "; ".join(tables.finding(item) for item in judgement.findings if item.n)
-        texts.append((by_verdict[judgement.verdict], f"{numbers}; n = {judgement.n}"))
-    if not texts:
+def sentences(found: Mapping[str, tuple[str, str]]) -> Paragraphs:
+    """Write a conclusion: a sentence for each claim that ran, and what they amount to.
+
+    Args:
+        found: Claim to its verdict and its numbers.
+    """
+    ran = {name: found[name] for name in SENTENCES if name in found and found[name][0] != NOT_RUN}
+    if not ran:
         return Paragraphs([("Nothing has been computed yet for these parameters.", "")])
-    return Paragraphs([*texts, (overall({name: item.verdict for name, item in found.items()}), "")])
+    texts = [(SENTENCES[name][verdict], numbers) for name, (verdict, numbers) in ran.items()]
+    return Paragraphs([*texts, (overall({name: verdict for name, (verdict, _) in ran.items()}), "")])
 
 
 def controls(section: Section) -> Paragraphs:
     """Answer the question of the page of controls from its own results."""
-    return sentences(judged(section))
+    found = {}
+    for name, item in judged(section).items():
+        numbers = "; ".join(tables.finding(finding) for finding in item.findings if finding.n)
+        found[name] = (item.verdict, f"{numbers}; n = {item.n}")
+    return sentences(found)
 
 
 def relatives(section: Section) -> Table:
     """Set what three earlier papers would have predicted beside the verdict of the claim that tests it."""
     found = judged(section)
     rows = [
-        [name, text, found[claim].claim.statement, expected, verdict(found[claim].verdict)]
+        [name, text, found[claim].claim.statement, expected, badge(found[claim].verdict)]
         for name, text, claim, expected in RELATIVES
     ]
     return Table(["paper", "would have predicted", "our claim", "so it would be", "it is"], rows)

@@ -10,7 +10,7 @@ from . import analyses
 from .frames import Reader, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Prune
-from .tickets import Row, Tickets, numbers, words
+from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +43,21 @@ class Line:
     steps: int = 0
 
 
+def shown(tickets: Tickets, row: Row, init: int) -> bool:
+    """Say whether a ticket is part: main methods all, the rest on the first initialisation at the smallest rate."""
+    p = tickets.parameters
+    if row.method in words(p.get("main_methods", p.methods)):
+        return True
+    return init == 0 and (row.method not in SHORT_LOOPS or row.rate == min(tickets.distilled_settings())[0])
+
+
 def lines(parameters: Parameters) -> list[Line]:
-    """Lines of every control: the main methods on all initialisations, the rest on the first."""
-    main = words(parameters.get("main_methods", parameters.methods))
+    """Lines of every control that is shown."""
     return [
         Line(tickets, row, init, level, pair, job)
         for tickets in settings(parameters)
         for row, init, level, pair, job in tickets.connected()
-        if init == 0 or row.method in main
+        if shown(tickets, row, init)
     ]
 
 
@@ -69,13 +76,12 @@ def doses(parameters: Parameters) -> list[Line]:
 
 
 def compared(parameters: Parameters) -> list[analyses.Overlap]:
-    """Masks to compare: every two on the first initialisation, distilled with magnitude's on all that have both."""
-    main = words(parameters.get("main_methods", parameters.methods))
+    """Masks to compare: every two on the first initialisation, distilled with magnitude's on all that show both."""
     pair = {"distilled", "magnitude"}
     return [
-        entry
-        for entry in analyses.overlaps_of(parameters)
-        if entry[3] == 0 or ({entry[1].method, entry[2].method} == pair and pair <= set(main))
+        (tickets, a, b, init, level, job)
+        for tickets, a, b, init, level, job in analyses.overlaps_of(parameters)
+        if shown(tickets, a, init) and shown(tickets, b, init) and (init == 0 or {a.method, b.method} == pair)
     ]
 
 
