@@ -118,4 +118,6 @@ MEASURES: dict[str, Measure] = {
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
     **control_measures.MEASURES,
     **geometry.MEASURES,
+    "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
+    "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),
 }
