@@ -93,10 +93,11 @@ def test_every_cell_runs(name: str, pages: Pages, shown: list[dict[str, Any]]) -
     assert glued and all("–" not in str(item) for item in glued.values()), "a number of the text was not found"
 
 
+@pytest.mark.parametrize("scale", ["live", "reduced", "paper"])
 @pytest.mark.parametrize("name", PAGES)
-def test_live_trainings_are_those_of_the_stability_page(name: str) -> None:
-    shared = {job.key for job in Section(resolve("s4-stability")).graph}
-    own = [job for job in Section(resolve(name)).graph if job.key not in shared]
+def test_trainings_are_those_of_the_stability_page(name: str, scale: str) -> None:
+    shared = {job.key for job in Section(resolve("s4-stability", file=scale)).graph}
+    own = [job for job in Section(resolve(name, file=scale)).graph if job.key not in shared]
     added = {type(job) for job in own} - {Landscape, HessianDiagonal}
     if name == "s4-1-loss-landscape":
         assert {job.order_seed for job in own if isinstance(job, Train)} == {2}

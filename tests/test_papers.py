@@ -59,10 +59,10 @@ def test_a_file_that_is_no_such_file_is_refused(tmp_path: Path, text: str | None
 
 def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     found = comparison.hessian(frame(), "live", tmp_path)
-    assert list(found.columns) == ["network", "sparsity", "of the diagonal", "Paper", "Recorded", "This run"]
+    assert list(found.columns) == ["network", "sparsity", "diagonal", "Paper", "Recorded", "This run"]
     rows = {(str(row[0]), row[1]): [str(cell).split("; ") for cell in row[2:]] for row in found.rows}
     lines = rows["IMP", "60 %"]
-    assert lines[0] == ["min / max", "mean ± deviation", "mean magnitude"]
+    assert lines[0] == ["min / max", "mean ± std", "mean |h|"]
     assert lines[1] == ["−3.07 / 4.51", "0.0051 ± 0.0559", "0.0087"]
     assert lines[2] == ["–"] * 3
     assert lines[3] == ["−1 / 2", "0.5 ± 4.05", "0.75"]

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 NEAR = 0.05
 COLUMNS = ("min", "max", "mean", "std", "mean_abs")
-STATISTICS = ("min / max", "mean ± deviation", "mean magnitude")
+STATISTICS = ("min / max", "mean ± std", "mean |h|")
 NAMES = {"dense": "Dense", "imp": "IMP", "distilled": "Distilled"}
 
 
@@ -64,7 +64,7 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
         "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
         f"This run: {scale}."
     )
-    return Table(["network", "sparsity", "of the diagonal", "Paper", heading, "This run"], rows, note)
+    return Table(["network", "sparsity", "diagonal", "Paper", heading, "This run"], rows, note)
 
 
 def values(frame: pd.DataFrame, method: str, share: float, setting: str) -> dict[str, float]:
