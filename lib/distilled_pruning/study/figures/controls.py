@@ -15,13 +15,14 @@ if TYPE_CHECKING:
 
 ROW, HEAD, PANEL = 0.235, 0.75, 3.0
 COLUMNS = {
-    "barrier": (1, "loss barrier"),
-    "error_rise": (100, "error rise (points)"),
-    "accuracy": (100, "test accuracy (%)"),
-    "end_loss": (1, "loss at the ends"),
-    "travelled": (1, "inner distance"),
+    "barrier": (1, "loss barrier\n(nats)"),
+    "error_rise": (100, "error rise\n(points)"),
+    "accuracy": (100, "test accuracy\n(%)"),
+    "end_loss": (1, "loss at the ends\n(nats)"),
+    "travelled": (1, "inner distance\n(initial norms)"),
 }
 GROUPS = (("dense", "imp"), SHORT_LOOPS, (*UNTRAINED, *LIKENESSES, *ONE_SHOT))
+JOINED = ("distilled", "real-short")
 AXES = (("steps", "travelled"), ("travelled", "barrier"), ("travelled", "accuracy"))
 MARKERS = ("o", "s", "^", "D", "v")
 SHORTER = {"magnitude-layers": "Magnitude, layers as distilled", "real-short": "All real images, few steps"}
@@ -67,18 +68,17 @@ def controls(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = settings(frame)
     found = per_init(frame, [*COLUMNS, "collapsed"], ["level", "sparsity", "method"])
     height = HEAD + ROW * len(palette)
-    with canvas(0.5 + height * len(places), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(0.5 + height * len(places), f"{stamp} · {seeds(frame)}") as figure:
         axes = figure.subplots(len(places), len(COLUMNS), squeeze=False, sharey=True, sharex="col")
         for line, (dataset, model) in zip(axes, places, strict=True):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
             for ax, (column, (factor, label)) in zip(line, COLUMNS.items(), strict=True):
                 ladder(ax, here.assign(value=factor * here[column]), palette)
                 ax.set_xlabel(label)
-                ax.tick_params(labelbottom=True, labelsize=7.5)
-                ax.locator_params(axis="x", nbins=4)
+                ax.tick_params(labelbottom=True)
+                ax.locator_params(axis="x", nbins=3)
             line[0].axvline(0, color=FAINT, linewidth=0.8)
-            line[1].axvline(0, color=FAINT, linewidth=0.8)
-            line[1].axvline(100 * INSTABILITY_THRESHOLD, color=INK, linestyle=":", linewidth=1.1)
+            threshold(line[1])
             line[0].set_yticks(range(len(palette)), list(palette))
             line[0].set_ylim(len(palette) - 0.5, -0.5)
             if len(places) > 1:
@@ -88,11 +88,20 @@ def controls(frame: pd.DataFrame, stamp: str = "") -> Figure:
     return figure
 
 
+def seeds(frame: pd.DataFrame) -> str:
+    """Say how many initialisations stand behind a figure whose rows have more or fewer of them."""
+    counts = frame.groupby("series")["init"].nunique()
+    least, most = int(counts.min()), int(counts.max())
+    if least == most:
+        return counted(frame)
+    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
+
+
 def ladder(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
     """Draw one measure: a mean with its interval on the rung of each series, levels side by side."""
     levels = sorted(set(frame["level"]) - {0})
     rungs = {name: place for place, name in enumerate(palette)}
-    for place in range(0, len(rungs), 2):
+    for place in range(0, len(rungs), 2):  # a zebra, so that the eye keeps its row
         ax.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
     for _, part in frame.groupby(["series", "level"]):
         name, level = str(part["series"].iloc[0]), int(part["level"].iloc[0])
@@ -110,6 +119,19 @@ def ladder(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
             ax.plot(values, [y] * len(values), ".", color=colour, markersize=3, alpha=0.6, zorder=2)
         ax.plot([mean], [y], "o", color=colour, markerfacecolor=colour if solid else "white", markersize=5, zorder=3)
     ax.grid(visible=False, axis="y")
+
+
+def threshold(ax: Any) -> None:
+    """Draw the threshold of instability; the axis is linear up to it and logarithmic above, so that both sides show."""
+    limit = 100 * INSTABILITY_THRESHOLD
+    ax.axvline(0, color=FAINT, linewidth=0.8)
+    ax.axvline(limit, color=INK, linestyle=":", linewidth=1.1)
+    ax.set_xscale("symlog", linthresh=limit)
+    low, high = ax.get_xlim()
+    ax.set_xlim(min(low, -limit / 2), max(high, 5 * limit))
+    ticks = [tick for tick in (0, limit, 10, 30) if tick <= ax.get_xlim()[1]]
+    ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+    ax.minorticks_off()
 
 
 def keys(frame: pd.DataFrame) -> list[Any]:
@@ -174,18 +196,19 @@ def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
         ax.plot(means[x], means[y], color=colour, marker=MARKERS[step % len(MARKERS)], markersize=5, label=label)
         ax.vlines(means[x], [low for low, _ in bars], [high for _, high in bars], color=colour, linewidth=1.2)
         if x != "steps":
-            for row in means.to_dict("records"):
+            for row in means.iloc[[0, -1]].to_dict("records") if step == 0 and len(means) else ():
                 place = (row[x], row[y])
                 ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=7, color=colour)
         flat = part[part["collapsed"] > 0]
         ax.plot(flat[x], flat[y], "x", color=INK, markersize=5)
+    ax.margins(x=0.12, y=0.08)
 
 
 def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """Draw barrier against loss at the ends, a mark for each initialisation; lines join pairs trained alike.
 
-    Each short loop's ticket is joined to IMP's of the same initialisation and sparsity: solid where their losses are
-    within the margin of each other or the short loop's is lower, so that worse training cannot explain a lower barrier.
+    The tickets of distilled and of all real images are joined to IMP's of the same initialisation and sparsity: solid
+    where their loss is at most a margin above IMP's, so that worse training cannot explain a lower barrier.
 
     Args:
         frame: As :func:`..controls.controls_frame` gives it.
@@ -196,7 +219,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
     frame, palette = with_rows(frame[~frame["collapsed"].astype(bool)])
     found = per_init(frame, ["barrier", "end_loss"], ["level", "sparsity", "method"])
     panels = [(*place, level) for place in settings(found) for level in sorted(set(found["level"]) - {0}) or [0]]
-    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame).partition(';')[0]}") as figure:
         across = min(2, len(panels))
         axes = figure.subplots(-(-len(panels) // across), across, squeeze=False, sharey=True).flatten()
         for ax in axes[len(panels) :]:
@@ -204,7 +227,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
         for ax, (dataset, model, level) in zip(axes, panels, strict=False):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
             here = here[here["level"].isin([0, level])]
-            joined(ax, here)
+            joined(ax, here, palette)
             scatter(ax, here, palette)
             share = 100 * float(here[here["level"] == level]["sparsity"].iloc[0]) if level else 0
             place = f"{model} on {dataset}, " if len(settings(found)) > 1 else ""
@@ -234,18 +257,19 @@ def scatter(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
             )
 
 
-def joined(ax: Any, frame: pd.DataFrame) -> None:
-    """Join each short loop's ticket to IMP's of the same initialisation."""
+def joined(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
+    """Join tickets of distilled and of all real images to IMP's of the same initialisation."""
     imp = frame[frame["method"] == "imp"].set_index("init")
-    for row in frame[frame["method"].isin(SHORT_LOOPS)].to_dict("records"):
+    for row in frame[frame["method"].isin(JOINED)].to_dict("records"):
         if row["init"] in imp.index:
             other = imp.loc[row["init"]]
             alike = row["end_loss"] <= (1 + NEAR) * float(other["end_loss"])
             ax.plot(
                 [row["end_loss"], other["end_loss"]],
                 [row["barrier"], other["barrier"]],
-                color="#b5b5b5",
+                color=palette[str(row["series"])],
+                alpha=0.55,
                 linestyle="-" if alike else ":",
-                linewidth=0.8,
+                linewidth=1,
                 zorder=1,
             )

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..verdicts import INSTABILITY_THRESHOLD
-from .controls import COLUMNS, ROW, ladder, with_rows
-from .style import INK, canvas, counted, empty, lighter, per_init, settings
+from .controls import COLUMNS, ROW, ladder, threshold, with_rows
+from .style import canvas, counted, empty, lighter, per_init, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +37,8 @@ def protocols(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 factor, label = COLUMNS[column]
                 ladder(ax, here.assign(value=factor * here[column]), palette)
                 ax.set_xlabel(label)
-            line[1].axvline(100 * INSTABILITY_THRESHOLD, color=INK, linestyle=":", linewidth=1.1)
+                ax.locator_params(axis="x", nbins=4)
+            threshold(line[1])
             line[0].set_yticks(range(len(palette)), list(palette))
             line[0].set_ylim(len(palette) - 0.5, -0.5)
             if len(places) > 1:

@@ -1,0 +1,246 @@
+"""Claims about the controls, against frames whose answer is known; and the words that follow from their verdicts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+import pytest
+from distilled_pruning.study import claims, conclusions, control_measures, findings
+from distilled_pruning.study.verdicts import (
+    CONTRADICTED,
+    NOT_RUN,
+    PARTLY,
+    REPRODUCED,
+    UNDECIDED,
+    VERDICTS,
+    Finding,
+)
+
+BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
+BARRIERS |= {"shuffled": 0.9}
+WITHOUT_RATE = ("dense", "magnitude", "shuffled")
+TINY = {0: 0.0, 1: 0.002, 2: -0.001}  # noise over initialisations, so that intervals have a width
+
+
+def controls(inits: int = 3, settings: tuple[str, ...] = ("equal rate",), **changed: Any) -> pd.DataFrame:
+    """Tickets at level 9; ``changed`` gives columns by method, as ``distilled={"end_loss": 0.3}``."""
+    rows = []
+    for method, barrier in BARRIERS.items():
+        for setting in ("",) if method in WITHOUT_RATE else ("equal rate",) if method == "imp" else settings:
+            for init in range(inits):
+                row = {
+                    "dataset": "digits", "model": "convnet3", "method": method, "setting": setting,
+                    "rate": 0.0 if method in WITHOUT_RATE else 0.3 if setting == "equal rate" else 0.1,
+                    "level": 9 * (method != "dense"), "sparsity": 0.87, "init": init, "barrier": barrier,
+                    "end_loss": 0.2, "accuracy": 0.97, "collapsed": False,
+                }  # fmt: skip
+                row |= changed.get(method.replace("-", "_"), {})
+                rows.append(
+                    row | {"barrier": row["barrier"] + TINY[init], "error_rise": row["barrier"] / 4 + TINY[init]}
+                )
+    return pd.DataFrame(rows)
+
+
+def dose(barriers: dict[int, float], method: str = "distilled", inits: int = 3) -> pd.DataFrame:
+    """Barriers by inner steps at one rate."""
+    rows = [
+        {"model": "convnet3", "method": method, "steps": steps, "rate": 0.1, "init": init, "collapsed": False}
+        | {"barrier": barrier + TINY[init] * (1 + steps / 1000)}
+        for steps, barrier in barriers.items()
+        for init in range(inits)
+    ]
+    return pd.DataFrame(rows)
+
+
+def kinship(shared: int, survivors: int = 1000, expected: float = 200) -> pd.DataFrame:
+    """Comparisons of distilled masks with magnitude at initialisation."""
+    rows = [
+        {"model": "convnet3", "method": "distilled", "setting": "equal rate", "other": "magnitude"}
+        | {"other_setting": "", "level": 9, "init": init, "shared": shared + init, "expected": expected}
+        | {"jaccard": (shared + init) / (2 * survivors - shared - init)}
+        for init in range(3)
+    ]
+    return pd.DataFrame(rows)
+
+
+def judged(name: str, **frames: pd.DataFrame) -> tuple[str, list[Finding]]:
+    """Verdict and findings of a claim on some frames."""
+    (found,) = (item for item in claims.judge(frames, "live") if item.claim.id == name)
+    return found.verdict, list(found.findings)
+
+
+def verdict(name: str, **frames: pd.DataFrame) -> str:
+    """Verdict of a claim on some frames."""
+    return judged(name, **frames)[0]
+
+
+@pytest.mark.parametrize("name", control_measures.MEASURES)
+def test_nothing_computed_is_not_run(name: str) -> None:
+    assert verdict(name) == NOT_RUN
+
+
+@pytest.mark.parametrize(
+    ("name", "changed", "expected"),
+    [
+        ("control-equal-steps", {}, REPRODUCED),
+        ("control-equal-steps", {"real_short": {"barrier": 0.4}}, PARTLY),  # unstable, but as accurate
+        ("control-equal-steps", {"real_short": {"barrier": 0.4, "accuracy": 0.9}}, CONTRADICTED),
+        ("control-equal-steps", {"real_short": {"barrier": 0.15}}, REPRODUCED),  # 1.25 points of error more: no worse
+        ("control-equal-steps", {"real_short": {"collapsed": True}}, CONTRADICTED),
+        ("control-short-loop", {}, REPRODUCED),
+        ("control-short-loop", {"real_short": {"accuracy": 0.9}}, PARTLY),
+        ("control-short-loop", {"real_short": {"barrier": 0.6, "accuracy": 0.9}}, CONTRADICTED),
+        ("control-subset", {}, REPRODUCED),
+        ("control-subset", {"random_real": {"barrier": 0.05}}, CONTRADICTED),
+        ("control-layers", {}, REPRODUCED),
+        ("control-layers", {"shuffled": {"barrier": 0.01}}, CONTRADICTED),
+        ("control-magnitude", {}, REPRODUCED),
+        ("control-magnitude", {"magnitude": {"barrier": 0.05}}, CONTRADICTED),
+        ("control-equal-loss", {}, REPRODUCED),
+        ("control-equal-loss", {"distilled": {"end_loss": 0.209}}, REPRODUCED),
+        (
+            "control-equal-loss",
+            {"distilled": {"end_loss": 0.211}},
+            NOT_RUN,
+        ),  # all are worse trained: nothing to compare
+        ("control-equal-loss", {"imp": {"barrier": 0.01}}, CONTRADICTED),
+    ],
+)
+def test_verdicts_follow_the_numbers(name: str, changed: dict[str, Any], expected: str) -> None:
+    assert verdict(name, controls=controls(**changed)) == expected
+
+
+@pytest.mark.parametrize("name", ["control-equal-steps", "control-subset", "control-layers", "control-equal-loss"])
+def test_two_initialisations_decide_nothing(name: str) -> None:
+    assert verdict(name, controls=controls(inits=2)) == UNDECIDED
+
+
+def test_differences_are_means_over_initialisations() -> None:
+    _, (found,) = judged("control-subset", controls=controls())
+    assert (found.setting, found.n) == ("barrier, 87 %, equal rate", 3)
+    assert found.value == pytest.approx(0.1)
+
+
+def test_every_setting_is_judged_on_its_own() -> None:
+    _, found = judged("control-subset", controls=controls(settings=("equal rate", "gentle rate")))
+    assert [item.setting for item in found] == ["barrier, 87 %, equal rate", "barrier, 87 %, gentle rate"]
+
+
+def test_the_shuffled_mask_is_compared_with_the_gentlest_one() -> None:
+    frame = controls(settings=("equal rate", "gentle rate"))
+    frame.loc[(frame["method"] == "distilled") & (frame["rate"] == 0.3), "barrier"] = 5.0
+    assert verdict("control-layers", controls=frame) == REPRODUCED
+
+
+def test_a_collapsed_ticket_is_no_evidence() -> None:
+    frame = controls(random_real={"collapsed": True})
+    assert verdict("control-subset", controls=frame) == NOT_RUN
+
+
+def test_lines_of_the_stability_page_serve_where_the_controls_were_not_run() -> None:
+    lines = controls().drop(columns="accuracy")
+    assert verdict("control-equal-steps", barriers=lines) == REPRODUCED
+    without = controls(real_short={"barrier": 9.0})
+    without = without[without["method"] != "real-short"]
+    assert verdict("control-equal-steps", barriers=lines, controls=without) == REPRODUCED
+    worse = controls(real_short={"barrier": 0.4, "accuracy": 0.9})
+    assert verdict("control-equal-steps", barriers=lines, controls=worse) == CONTRADICTED
+
+
+def test_a_mask_that_shares_most_with_magnitude_is_magnitude_in_disguise() -> None:
+    frame = controls(magnitude={"barrier": 0.01})
+    assert verdict("control-magnitude", controls=frame, kinship=kinship(900)) == CONTRADICTED
+    assert verdict("control-magnitude", controls=controls(), kinship=kinship(300)) == REPRODUCED
+    _, (found, _) = judged("control-magnitude", controls=controls(), kinship=kinship(600))
+    assert found.value == pytest.approx((601 - 200) / 800)
+
+
+def test_an_optimum_needs_both_ends_to_be_worse() -> None:
+    assert verdict("control-dose", dose=dose({40: 0.3, 300: 0.05, 1350: 0.2})) == REPRODUCED
+    assert verdict("control-dose", dose=dose({40: 0.3, 300: 0.2, 1350: 0.1})) == PARTLY  # the more the better
+    assert verdict("control-dose", dose=dose({40: 0.3, 300: 0.05, 1350: 0.2}, inits=1)) == UNDECIDED
+    assert verdict("control-dose", dose=dose({300: 0.1})) == NOT_RUN
+
+
+def test_the_best_dose_is_chosen_on_other_initialisations() -> None:
+    """Pure noise has a best dose on each initialisation; chosen elsewhere, it wins nothing on average."""
+    frame = dose({40: 0.1, 300: 0.1})
+    frame["barrier"] = [0.0, 0.2, 0.1, 0.2, 0.0, 0.1]
+    _, (short, _) = judged("control-dose", dose=frame)
+    assert short.value <= 0
+
+
+@pytest.mark.parametrize(("moved", "expected"), [(0.05, REPRODUCED), (-0.05, REPRODUCED), (0.001, CONTRADICTED)])
+def test_another_way_of_measuring_matters_when_it_moves_the_error_by_more_than_the_threshold(
+    moved: float, expected: str
+) -> None:
+    here = controls()[lambda f: f["method"] == "imp"].assign(protocol="as here")
+    other = here.assign(protocol="unmasked", error_rise=here["error_rise"] + moved + 0.001 * here["init"])
+    assert verdict("mask-bug", protocols=pd.concat([here, other])) == expected
+    assert verdict("bn-reestimated", protocols=pd.concat([here, other])) == NOT_RUN
+    few = pd.concat([here, other])
+    assert verdict("mask-bug", protocols=few[few["init"] < 2]) == UNDECIDED
+
+
+def test_every_verdict_of_a_control_has_its_sentence() -> None:
+    assert conclusions.SENTENCES.keys() <= control_measures.MEASURES.keys()
+    assert all(set(by) == set(VERDICTS) - {NOT_RUN} for by in conclusions.SENTENCES.values())
+    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= control_measures.MEASURES.keys()
+
+
+YES = {"control-equal-steps": REPRODUCED, "control-short-loop": REPRODUCED}
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "expected"),
+    [
+        (YES, conclusions.DATA),
+        (YES | {"control-layers": CONTRADICTED}, conclusions.NEITHER),
+        (YES | {"control-short-loop": PARTLY}, conclusions.NEITHER),
+        ({"control-equal-steps": CONTRADICTED, "control-subset": REPRODUCED}, conclusions.LOOP),
+        ({"control-equal-steps": CONTRADICTED, "control-subset": UNDECIDED}, conclusions.NEITHER),
+        ({}, conclusions.NEITHER),
+    ],
+)
+def test_the_last_sentence_follows_from_the_verdicts(verdicts: dict[str, str], expected: str) -> None:
+    assert conclusions.overall(verdicts) == expected
+
+
+def test_a_conclusion_says_what_ran_and_nothing_else() -> None:
+    said = repr(conclusions.sentences({"control-subset": (CONTRADICTED, "87 %: −0.1; n = 3"), "mask-bug": ("", "")}))
+    assert conclusions.SENTENCES["control-subset"][CONTRADICTED] in said and "(87 %: −0.1; n = 3)" in said
+    assert len(said.splitlines()) == 2
+    assert "Nothing has been computed" in repr(conclusions.sentences({"control-subset": (NOT_RUN, "")}))
+
+
+def row(name: str, found: str, **more: Any) -> dict[str, Any]:
+    """A row of the ledger."""
+    base = {"id": name, "statement": f"About {name}.", "this_run": "87 %: 0.1", "n": 3, "scale": "live"}
+    return {**base, "verdict": found, "recorded": None, **more}
+
+
+def test_the_findings_page_sorts_claims_by_verdict_and_says_why_one_is_undecided() -> None:
+    rows = [row("a", UNDECIDED, n=1), row("b", REPRODUCED), row("points-150x", UNDECIDED), row("d", NOT_RUN)]
+    text = findings.run(rows)
+    assert text.index("About b.") < text.index("About a.")
+    assert "fewer than 3 initialisations" in text and "only the papers' own scale can judge" in text
+    assert text.endswith("1 of 4 claims were not run.") and "About d." not in text
+    assert findings.run([row("d", NOT_RUN)]) == findings.NOTHING_RUN
+
+
+def test_the_findings_page_says_plainly_that_nothing_is_recorded() -> None:
+    assert findings.recorded([row("a", REPRODUCED)]) == findings.NOTHING_RECORDED
+    kept = {"verdict": CONTRADICTED, "value": "87 %: -0.2", "n": 5, "scale": "reduced"}
+    text = findings.recorded([row("a", REPRODUCED, recorded=kept)])
+    assert text.startswith("**Does not hold** (1)") and "−0.2 (n = 5, reduced)" in text
+
+
+def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
+    kept = {"verdict": REPRODUCED, "value": "87 %: 0.2", "n": 5, "scale": "reduced"}
+    rows = [row(name, CONTRADICTED, recorded=kept) for name in conclusions.DECISIVE]
+    text = findings.controls([*rows, row("control-subset", REPRODUCED)])
+    assert text.startswith("On recorded results, reduced:") and conclusions.DATA in text.replace("\\", "")
+    assert conclusions.SENTENCES["control-subset"][REPRODUCED] not in text
+    half = [rows[0], row(conclusions.DECISIVE[1], CONTRADICTED), row("control-subset", REPRODUCED)]
+    assert findings.controls(half).startswith("On this run, live:") and conclusions.LOOP in findings.controls(half)
