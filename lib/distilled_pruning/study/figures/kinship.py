@@ -34,7 +34,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
         both.drop(columns=["method", "rate"]).rename(columns={"other": "method", "other_rate": "rate"})
     )
     both = both.assign(partner=named["series"].to_numpy())
-    side = 0.27 * len(palette) + 2.0
+    side = 0.27 * len(palette) + 2.4
     share = 100 * float(frame["sparsity"].iloc[0])
     n = int(frame["init"].nunique())
     with canvas(side * len(places), f"{stamp} · mean over up to {n} initialisation{'s' * (n > 1)}") as figure:
@@ -54,11 +54,12 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 cmap="vlag",
                 center=1,
                 linewidths=0.5,
-                cbar_kws={"label": "shared survivors over chance within layers", "shrink": 0.6},
+                cbar_kws={"label": "shared over chance", "shrink": 0.6},
                 ax=ax,
             )
             place = f"{model} on {dataset}, " if len(places) > 1 else ""
-            ax.set(xlabel="", ylabel="", title=f"{place}{share:.0f} % sparse")
+            ax.set(xlabel="", ylabel="")
+            ax.set_title(f"{place}{share:.0f} % sparse", loc="left")
             ax.tick_params(labelsize=7.5, length=0)
             ax.grid(visible=False)
     return figure

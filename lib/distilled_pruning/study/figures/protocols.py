@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from .controls import COLUMNS, ROW, ladder, threshold, with_rows
-from .style import canvas, counted, empty, lighter, per_init, settings
+from .style import FAINT, canvas, counted, empty, lighter, per_init, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,6 +38,7 @@ def protocols(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ladder(ax, here.assign(value=factor * here[column]), palette)
                 ax.set_xlabel(label)
                 ax.locator_params(axis="x", nbins=4)
+            line[0].axvline(0, color=FAINT, linewidth=0.8)
             threshold(line[1])
             line[0].set_yticks(range(len(palette)), list(palette))
             line[0].set_ylim(len(palette) - 0.5, -0.5)
