@@ -29,7 +29,7 @@ def lines(
                     "dataset": "digits", "model": "convnet3", "method": method, "setting": setting, "level": level,
                     "sparsity": 1 - 0.8**level, "init": init, "pair": "0-1", "barrier": 3 * value + 0.001 * init,
                     "maximum": 3 * value, "error_rise": value + 0.0001 * init, "end_loss": 0.1 + 0.01 * level,
-                    "end_accuracy": 0.98, "collapsed": False, **columns,
+                    "end_accuracy": 0.98, "collapsed": False, "outside": 0, **columns,
                 }
             )  # fmt: skip
     return pd.DataFrame(rows)
@@ -62,6 +62,14 @@ def test_a_collapsed_ticket_never_counts_as_stable() -> None:
     frame = lines()
     assert verdicts(frame)["gentle-stable"] == REPRODUCED
     assert verdicts(frame.assign(collapsed=True))["gentle-stable"] == CONTRADICTED
+
+
+def test_one_weight_outside_a_mask_is_seen() -> None:
+    frame = lines()
+    assert verdicts(frame)["masks-hold"] == REPRODUCED
+    frame.loc[frame.index[-1], "outside"] = 1
+    assert verdicts(frame)["masks-hold"] == CONTRADICTED
+    assert verdicts(frame[frame["level"] == 0])["masks-hold"] == NOT_RUN
 
 
 def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:

@@ -70,7 +70,7 @@ class Reader:
         if isinstance(job, Prune):
             return {"collapsed": ["head"] if job.level == self.collapsed_level else [], "survivors": 10}
         if isinstance(job, Train):
-            return {"accuracy": 0.9, "loss": 0.3, "train_loss": 0.2, "distance": 1.0, "initial_norm": 2.0}
+            return {"accuracy": 0.9, "loss": 0.3, "train_loss": 0.2, "distance": 1.0, "initial_norm": 2.0, "outside": 0}
         return None
 
     def arrays(self, key: str) -> dict[str, np.ndarray] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING
 from . import analyses, controls, protocols
 from .frames import Reader, frame_of, labels, settings
 from .jobs import Job
-from .kinds import Connect, Distill, Prune, Train
+from .kinds import Connect, Distill, Prune
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -116,13 +117,20 @@ def barriers_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
         found = reader.metrics(job.key)
         if found is None:
             continue
-        mask: Train = job.a
-        pruned = reader.metrics(mask.mask.key) if mask.mask is not None else None
+        pruned = reader.metrics(job.a.mask.key) if job.a.mask is not None else None
+        ends = [reader.metrics(end.key) or {} for end in (job.a, job.b)]
         chance = 1 / len(tickets.data.info.classes)
         collapsed = bool(pruned and pruned["collapsed"]) or found["end_accuracy"] < chance + 0.02
         figures = {name: found[name] for name in ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")}
         rows.append(
-            {**labels(tickets, row, level, init), "pair": pair, **figures, "collapsed": collapsed, "key": job.key}
+            {
+                **labels(tickets, row, level, init),
+                "pair": pair,
+                **figures,
+                "collapsed": collapsed,
+                "outside": sum(end.get("outside", math.nan) for end in ends),
+                "key": job.key,
+            }
         )
     return frame_of(rows)
 

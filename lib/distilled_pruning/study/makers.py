@@ -106,6 +106,7 @@ def train(job: Train, context: Context) -> Result:
     names = pruning.prunable(net)
     kept_weights = {name: (mask[name] if mask is not None else torch.ones_like(initial[name])) for name in names}
     final = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+    outside = sum(int((final[n][~mask[n]] != 0).sum()) for n in names) if mask is not None else 0
     distance = sum(float(((final[n] - initial[n]) * kept_weights[n]).square().sum()) for n in names) ** 0.5
     norm = sum(float((initial[n] * kept_weights[n]).square().sum()) for n in names) ** 0.5
     metrics = {
@@ -117,6 +118,7 @@ def train(job: Train, context: Context) -> Result:
         "accuracy": log.accuracy,
         "distance": distance,
         "initial_norm": norm,
+        "outside": outside,
         "curve": log.curve,
     }
     return Result(metrics, arrays(net.state_dict()))

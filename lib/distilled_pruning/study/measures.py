@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from . import control_measures, geometry
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 from .tickets import EQUAL, GENTLE
-from .verdicts import Finding, equal, negative, positive, stable, unstable
+from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
 
 
 def rise(frames: Frames, level: int, **where: str) -> list[float]:
@@ -102,6 +104,16 @@ def points_ratio(frames: Frames) -> list[Finding]:
     return findings
 
 
+def masks_hold(frames: Frames) -> list[Finding]:
+    """No pruned weight of a trained ticket is anything but zero (an exact count, not an estimate)."""
+    frame = select(frames, "barriers")
+    pruned = None if frame is None else frame[frame["level"] > 0].dropna(subset="outside")
+    counts = list(by_init(pruned, "outside").values())
+    worst = max(counts, default=math.nan)
+    verdict = NOT_RUN if not counts else REPRODUCED if worst == 0 else CONTRADICTED
+    return [Finding("weights outside", worst, (worst, worst) if counts else None, len(counts), verdict)]
+
+
 MEASURES: dict[str, Measure] = {
     "match-imp": accuracy_difference("distilled", "imp", 0.01, model="resnet18"),
     "points-150x": points_ratio,
@@ -118,6 +130,7 @@ MEASURES: dict[str, Measure] = {
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
     **control_measures.MEASURES,
     **geometry.MEASURES,
+    "masks-hold": masks_hold,
     "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
     "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),
 }
