@@ -160,7 +160,12 @@ def pin(threads: int) -> Callable[[], None]:
         from threadpoolctl import threadpool_limits
 
         undo.insert(0, threadpool_limits(threads).restore_original_limits)
-    return lambda: [step() for step in undo] and None
+
+    def release() -> None:
+        for step in undo:
+            step()
+
+    return release
 
 
 def rate_limited(
