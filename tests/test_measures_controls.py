@@ -15,6 +15,7 @@ from distilled_pruning.study.verdicts import (
     UNDECIDED,
     VERDICTS,
     Finding,
+    combine,
 )
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
@@ -66,8 +67,10 @@ def kinship(shared: int, survivors: int = 1000, expected: float = 200) -> pd.Dat
 
 def judged(name: str, **frames: pd.DataFrame) -> tuple[str, list[Finding]]:
     """Verdict and findings of a claim on some frames."""
-    (found,) = (item for item in claims.judge(frames, "live") if item.claim.id == name)
-    return found.verdict, list(found.findings)
+    (claim,) = (item for item in claims.claims() if item.id == name)
+    assert claim.measure is not None
+    found = claim.measure(frames)
+    return combine(found), found
 
 
 def verdict(name: str, **frames: pd.DataFrame) -> str:

@@ -18,7 +18,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         REPRODUCED: "All real images, used for a few steps instead of IMP's full inner loop, give masks that are more "
         "stable than IMP's and no less accurate.",
         PARTLY: "All real images, used for a few steps instead of IMP's full inner loop, give masks that are surely "
-        "more stable, or surely as accurate, in some settings only.",
+        "more stable, or surely as accurate, in some settings, in others not, or not surely.",
         CONTRADICTED: "All real images, used for a few steps instead of IMP's full inner loop, do not give better "
         "masks than IMP.",
         UNDECIDED: "Whether a few steps on all real images give better masks than IMP does cannot be told.",
@@ -35,8 +35,8 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
     "control-subset": {
         REPRODUCED: "At equal size and steps, distilled images give more stable masks than random real images.",
-        PARTLY: "At equal size and steps, distilled images give more stable masks than random real images in some "
-        "settings only.",
+        PARTLY: "At equal size and steps, distilled images surely give more stable masks than random real ones in some "
+        "settings, in others not, or not surely.",
         CONTRADICTED: "At equal size and steps, real images drawn at random give masks more stable than distilled "
         "images do.",
         UNDECIDED: "Whether distilled images beat real images drawn at random, at equal size and steps, cannot be "
@@ -45,14 +45,15 @@ SENTENCES: dict[str, dict[str, str]] = {
     "control-magnitude": {
         REPRODUCED: "The distilled mask is not the mask of the largest initial weights in disguise: the two share "
         "little beyond chance, and the latter is less stable.",
-        PARTLY: "In some respects, not in all, the distilled mask differs from that of the largest initial weights.",
+        PARTLY: "In some respects or settings the distilled mask surely differs from that of the largest first weights, "
+        "in others not, or not surely.",
         CONTRADICTED: "The mask of the largest initial weights, which needs no training, is as good an explanation.",
         UNDECIDED: "Whether the distilled mask is that of the largest initial weights in disguise cannot be told.",
     },
     "control-layers": {
         REPRODUCED: "How many weights each layer keeps does not explain it: shuffled within its layers, the same mask "
         "is less stable.",
-        PARTLY: "How many weights each layer keeps does not explain it at every sparsity.",
+        PARTLY: "At some sparsities how many weights each layer keeps surely does not explain it; at others it may.",
         CONTRADICTED: "How many weights each layer keeps may be all there is to it: shuffled within its layers, the "
         "mask is more stable still.",
         UNDECIDED: "Whether the layers' densities alone explain it cannot be told.",
@@ -61,7 +62,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         REPRODUCED: "Nor is it flat because it is worse trained: where distilled tickets are trained no worse than "
         "IMP's, their barrier is lower.",
         PARTLY: "Where distilled tickets are trained no worse than IMP's, their barrier is surely lower in some "
-        "settings only.",
+        "settings, in others not, or not surely.",
         CONTRADICTED: "Where distilled tickets are trained no worse than IMP's, their barrier is not lower: worse "
         "training may be why they are flat.",
         UNDECIDED: "Whether distilled tickets are flat because they are worse trained cannot be told: too few are "
@@ -106,13 +107,18 @@ RELATIVES = (
 
 @dataclass(frozen=True)
 class Paragraphs:
-    """Sentences, each a paragraph, with their numbers behind them."""
+    """Sentences, each a paragraph, their numbers behind a click."""
 
     texts: Sequence[tuple[str, str]]
 
     def _repr_html_(self) -> str:
         return "".join(
-            f"<p>{escape(text)}{f' <small>({escape(numbers)})</small>' if numbers else ''}</p>"
+            f"<p>{escape(text)}</p>"
+            + (
+                f"<details><summary>The numbers behind it</summary><p>{escape(numbers)}</p></details>"
+                if numbers
+                else ""
+            )
             for text, numbers in self.texts
         )
 
@@ -151,7 +157,8 @@ def controls(section: Section) -> Paragraphs:
     found = {}
     for name, item in judged(section).items():
         numbers = "; ".join(tables.finding(finding) for finding in item.findings if finding.n)
-        found[name] = (item.verdict, f"{numbers}; n = {item.n}")
+        n = min((finding.n for finding in item.findings if finding.n), default=0)
+        found[name] = (item.verdict, f"{numbers}; n = {n}")
     return sentences(found)
 
 
