@@ -45,7 +45,7 @@ SENTENCES: dict[str, dict[str, str]] = {
     "control-magnitude": {
         REPRODUCED: "The distilled mask is not the mask of the largest initial weights in disguise: the two share "
         "little beyond chance, and the latter is less stable.",
-        PARTLY: "In some respects or settings the distilled mask surely differs from that of the largest first weights, "
+        PARTLY: "In some respects or settings the distilled mask surely is not that of the largest initial weights, "
         "in others not, or not surely.",
         CONTRADICTED: "The mask of the largest initial weights, which needs no training, is as good an explanation.",
         UNDECIDED: "Whether the distilled mask is that of the largest initial weights in disguise cannot be told.",
