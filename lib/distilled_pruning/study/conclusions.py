@@ -75,6 +75,7 @@ SENTENCES: dict[str, dict[str, str]] = {
         UNDECIDED: "Whether there is a best dose cannot be told from the doses and initialisations tried.",
     },
 }
+CLOSE = "margin: -0.9em 0 1.2em"
 DECISIVE = ("control-equal-steps", "control-short-loop")
 DATA, LOOP, NEITHER = (
     "Taken together: it is not the distilled data. What these masks share is an inner loop that is short, from this "
@@ -115,7 +116,7 @@ class Paragraphs:
         return "".join(
             f"<p>{escape(text)}</p>"
             + (
-                f"<details><summary>The numbers behind it</summary><p>{escape(numbers)}</p></details>"
+                f'<details style="{CLOSE}"><summary>The numbers behind it</summary><p>{escape(numbers)}</p></details>'
                 if numbers
                 else ""
             )
