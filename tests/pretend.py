@@ -36,8 +36,9 @@ def perform(job: Job, context: Context) -> Result:
     if isinstance(job, Train):
         metrics = {"accuracy": 0.98 - 0.001 * job.level + 1e-4 * job.network.seed, "loss": 0.1, "train_loss": 0.1}
         metrics |= {"distance": 1.0, "initial_norm": 1.0, "steps": job.steps, "images": 1, "level": job.level}
+        metrics |= {"outside": 0}
     elif isinstance(job, Prune):
-        metrics = {"level": job.level, "collapsed": []}
+        metrics = {"level": job.level, "collapsed": [], "survivors": 100}
     elif isinstance(job, Connect):
         rise = HEIGHT[method(job.a.mask)] * (1 + 0.05 * job.a.network.seed)
         alphas = [i / (job.alphas - 1) for i in range(job.alphas)]

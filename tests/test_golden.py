@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import runner
+from distilled_pruning.study import kinds, runner
 from distilled_pruning.study.jobs import Data, Job, Network
 from distilled_pruning.study.kinds import (
     Connect,
@@ -115,7 +115,8 @@ def test_numbers_change_only_with_a_new_version(name: str, found: dict[str, Any]
 
 
 def test_every_kind_has_a_golden_job() -> None:
-    assert {type(job) for job in JOBS.values()} == set(Job.__subclasses__())
+    kinds_there = {kind for kind in Job.__subclasses__() if kind.__module__ == kinds.__name__}
+    assert {type(job) for job in JOBS.values()} == kinds_there
 
 
 if __name__ == "__main__":

@@ -107,7 +107,8 @@ def points_ratio(frames: Frames) -> list[Finding]:
 def masks_hold(frames: Frames) -> list[Finding]:
     """No pruned weight of a trained ticket is anything but zero (an exact count, not an estimate)."""
     frame = select(frames, "barriers")
-    pruned = None if frame is None else frame[frame["level"] > 0].dropna(subset="outside")
+    counted = frame is not None and "outside" in frame
+    pruned = None if frame is None or not counted else frame[frame["level"] > 0].dropna(subset="outside")
     counts = list(by_init(pruned, "outside").values())
     worst = max(counts, default=math.nan)
     verdict = NOT_RUN if not counts else REPRODUCED if worst == 0 else CONTRADICTED
