@@ -22,6 +22,7 @@ from distilled_pruning.study.jobs import Data, Job, Network
 from distilled_pruning.study.kinds import (
     Connect,
     Distill,
+    Evaluate,
     HessianDiagonal,
     Landscape,
     MaskStatistics,
@@ -56,6 +57,7 @@ JOBS: dict[str, Job] = {
     "prune-distilled": OTHER,
     "prune-snip": Prune(NETWORK, DATA, "snip", levels=4),
     "prune-synflow": Prune(NETWORK, DATA, "synflow", levels=4),
+    "evaluate": Evaluate(SETS["dm"], OTHER.recipe or RECIPE, (Train(NETWORK, DATA, RECIPE),), at=0),
     "connect": Connect(ENDS[0], ENDS[1], alphas=3),
     "hessian": HessianDiagonal(ENDS[0], images=20),
     "spectrum": Spectrum(ENDS[0], images=20, probes=2, eigenvalues=1),
@@ -81,7 +83,8 @@ def figures(job: Job, store: Store) -> dict[str, float]:
             found[name] = math.fsum(value)
 
     for name in ("accuracy", "loss", "train_loss", "distance", "survivors", "layers", "barrier", "summary", "trace",
-                 "eigenvalues", "loss_range", "whole", "ks_pruned"):  # fmt: skip
+                 "eigenvalues", "loss_range", "whole", "ks_pruned", "accuracies", "losses", "average", "supremum",
+                 "real_accuracies"):  # fmt: skip
         walk(name, result.metrics.get(name))
     if isinstance(job, Distill):
         images = result.arrays["images"].astype(float)

@@ -224,6 +224,37 @@ class Prune(Job):
 
 
 @dataclass(frozen=True)
+class Evaluate(Job):
+    """Networks trained from scratch on a set, beside networks of the same initialisations trained on real data.
+
+    Attributes:
+        source: The set.
+        recipe: How networks are trained on it.
+        references: Networks trained on real data, one for each repeat; they give initialisation and data order.
+        at: Iteration whose snapshot is trained on, -1 for the finished set.
+    """
+
+    kind: ClassVar[str] = "evaluate"
+    source: Distill
+    recipe: Recipe
+    references: tuple[Train, ...]
+    at: int = -1
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates: the trainings, and a test of both networks of each pair."""
+        own = (Train(r.network, self.source, self.recipe, r.order_seed) for r in self.references)
+        test = self.source.data.info.test
+        return sum(job.cost + 2.0 * test * macs(job.network, job.data) for job in own)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        snapshot = "" if self.at < 0 else f" at iteration {self.at}"
+        return f"evaluate {self.source.method} ipc {self.source.ipc} seed {self.source.seed}{snapshot}"
+
+
+@dataclass(frozen=True)
 class Connect(Job):
     """Loss and accuracy along the line between two trainings of one ticket.
 

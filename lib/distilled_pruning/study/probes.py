@@ -9,13 +9,42 @@ from typing import Any
 import numpy as np
 import torch
 
-from .. import connectivity, data, hessian, landscape, masks, pruning, training
+from .. import connectivity, data, distillation, hessian, landscape, masks, pruning, training
 from .attempt import Context
 from .entry import Result
-from .kinds import Connect, HessianDiagonal, Landscape, MaskStatistics, Spectrum, Train
-from .materials import Checkpoints, build, load, mask_of, tensors
+from .kinds import Connect, Evaluate, HessianDiagonal, Landscape, MaskStatistics, Spectrum, Train
+from .materials import Checkpoints, build, load, mask_of, syn_of, tensors
 
 BINS = np.concatenate([-np.logspace(2, -7, 91), [0.0], np.logspace(-7, 2, 91)])
+
+
+def evaluate(job: Evaluate, context: Context) -> Result:
+    """Train networks on a set or a snapshot of it and test them beside their references trained on real data."""
+    ds = load(job.source.data)
+    syn = syn_of(job.source, context)
+    syn = syn if job.at < 0 else syn.at(job.at)
+    split = syn.decode()
+    found: dict[str, list[float]] = {name: [] for name in ("accuracies", "losses", "average", "supremum")}
+    steps = 0
+    for done, reference in enumerate(job.references, 1):
+        net, _, _ = trained(reference, context)
+        own = build(reference.network, ds)
+        log = training.train(own, split, job.recipe, None, reference.order_seed, test=ds.test, device=context.device)
+        gaps = distillation.objectives(net, own, ds.test)
+        figures = (log.accuracy, log.loss, gaps.average, gaps.supremum)
+        for column, value in zip(found.values(), figures, strict=True):
+            column.append(value)
+        steps = log.steps
+        context.progress(done, len(job.references), {"accuracy": log.accuracy})
+    real = [context.load(reference).metrics for reference in job.references]
+    metrics = {
+        **found,
+        "real_accuracies": [metrics["accuracy"] for metrics in real],
+        "real_losses": [metrics["loss"] for metrics in real],
+        "steps": steps,
+        "images": len(split),
+    }
+    return Result(metrics)
 
 
 def connect(job: Connect, context: Context) -> Result:

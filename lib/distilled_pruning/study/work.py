@@ -9,7 +9,7 @@ from . import makers, probes
 from .attempt import Context
 from .entry import Result
 from .jobs import Job
-from .kinds import Connect, Distill, HessianDiagonal, Landscape, MaskStatistics, Prune, Spectrum, Train
+from .kinds import Connect, Distill, Evaluate, HessianDiagonal, Landscape, MaskStatistics, Prune, Spectrum, Train
 
 
 @functools.singledispatch
@@ -21,6 +21,7 @@ def perform(job: Job, context: Context) -> Result:
 perform.register(Distill, makers.distill)
 perform.register(Train, makers.train)
 perform.register(Prune, makers.prune)
+perform.register(Evaluate, probes.evaluate)
 perform.register(Connect, probes.connect)
 perform.register(HessianDiagonal, probes.hessian_diagonal)
 perform.register(Spectrum, probes.spectrum)

@@ -1,0 +1,125 @@
+"""Small training sets: which jobs their figures need, what an evaluation measures, and what frames say of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from distilled_pruning import distillation, training
+from distilled_pruning.recipe import Recipe
+from distilled_pruning.study import jobs, materials, runner, sets
+from distilled_pruning.study.jobs import Data, Network
+from distilled_pruning.study.kinds import Distill, Evaluate, Train
+from distilled_pruning.study.store import Store
+
+DATA = Data("digits", size=16, subset=100)
+SHORT = Recipe(learning_rate=0.1, steps=4, batch_size=20)
+REFERENCES = tuple(Train(Network("convnet3", 4, seed), DATA, SHORT) for seed in range(2))
+MADE = Distill(DATA, "dm", 1, iterations=2, width=4)
+COLUMNS = ("accuracies", "losses", "average", "supremum", "real_accuracies", "real_losses")
+
+
+class Parameters(dict[str, Any]):
+    """A plain mapping with attribute access."""
+
+    __getattr__ = dict.__getitem__
+
+
+LIVE = Parameters(
+    dataset="digits", image_size=16, model="convnet3", width=16, distillers="random,dm", ipcs="1,10", evaluations=2,
+    epochs=30, batch_size=32, learning_rate=0.3, augmentation="shift2+cutmix", precision="fp32", compile=False,
+    inner_steps=1, inner_learning_rate="0.3", levels=1, measured_levels="0", replicates=2, seeds=2,
+)  # fmt: skip
+
+
+class Reader:
+    """Answers for every job, each network with a figure of its own."""
+
+    def __init__(self, wanted: list[jobs.Job]) -> None:
+        self.by_key = {job.key: job for job in jobs.graph(wanted)}
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        job = self.by_key.get(key)
+        if isinstance(job, Evaluate):
+            return {**{name: [float(n), n + 1.0] for n, name in enumerate(COLUMNS)}, "images": 10, "steps": 300}
+        return {"set": {"history": [3.0, 2.0]}} if isinstance(job, Distill) else None
+
+    def arrays(self, key: str) -> dict[str, np.ndarray] | None:
+        job = self.by_key.get(key)
+        if not isinstance(job, Distill):
+            return None
+        return {"images": np.ones((10, 1, 16, 16)), **{f"snapshot.{n}": np.full(1, n) for n in (300, 0, 30)}}
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Store:
+    found = Store(Path(tmp_path_factory.mktemp("store")))
+    wanted = [Evaluate(MADE, SHORT, REFERENCES, at) for at in (-1, 0, 2)]
+    outcome = runner.run(wanted, found, device="cpu")
+    assert not outcome.failed, outcome.failed
+    return found
+
+
+def test_an_evaluation_trains_on_the_set_and_compares_with_its_own_reference(store: Store) -> None:
+    found = store.load(Evaluate(MADE, SHORT, REFERENCES).key).metrics
+    made = store.load(MADE.key)
+    split = distillation.Synthetic.unpack(made.metrics["set"], made.arrays).decode()
+    ds = materials.load(DATA)
+    for n, reference in enumerate(REFERENCES):
+        own, real = (materials.build(reference.network, ds) for _ in range(2))
+        log = training.train(own, split, SHORT, order_seed=0, test=ds.test, device="cpu")
+        real.load_state_dict(materials.tensors(store.load(reference.key).arrays))
+        x = ds.test.normalised()
+        with torch.no_grad():
+            mine, theirs = (
+                torch.nn.functional.cross_entropy(net.eval()(x).double(), ds.test.labels, reduction="none")
+                for net in (own, real)
+            )
+        assert found["accuracies"][n] == pytest.approx(log.accuracy, abs=1e-9)
+        assert found["average"][n] == pytest.approx(float((mine.mean() - theirs.mean()).abs()), rel=1e-4)
+        assert found["supremum"][n] == pytest.approx(float((mine - theirs).abs().max()), rel=1e-4)
+        assert found["real_accuracies"][n] == store.load(reference.key).metrics["accuracy"]
+
+
+def test_a_snapshot_is_what_is_trained_on(store: Store) -> None:
+    finished, start, last = (store.load(Evaluate(MADE, SHORT, REFERENCES, at).key).metrics for at in (-1, 0, 2))
+    assert last["losses"] == finished["losses"] != start["losses"]
+
+
+def test_only_optimised_sets_have_snapshots_and_curves() -> None:
+    made = [job for _, job in sets.sets_of(LIVE)]
+    assert [(job.method, job.ipc) for job in made] == [("random", 1), ("dm", 1), ("random", 10), ("dm", 10)]
+    assert sets.snapshots(made[0]) == {} and sets.snapshots(made[1]) == {0: 0, 10: 30, 20: 60, 50: 150, 100: 300}
+    assert len(sets.sets_jobs(LIVE)) == 4 and len(sets.stopping_jobs(LIVE)) == 10 and len(sets.matching_jobs(LIVE)) == 2
+
+
+def test_a_chosen_number_of_iterations_leaves_coresets_alone() -> None:
+    random, dm = (job for _, job in sets.sets_of(Parameters({**LIVE, "ipcs": "1", "distill_iterations": 5})))
+    assert (random.iterations, dm.iterations) == (0, 5)
+
+
+def test_frames_hold_a_row_for_each_network_with_its_own_figures() -> None:
+    frame = sets.sets_frame(LIVE, Reader(sets.sets_jobs(LIVE)))
+    assert len(frame) == 4 * 2 and not frame.isna().any().any()
+    assert list(frame["init"][:2]) == [0, 1] and list(frame["accuracy"][:2]) == [0.0, 1.0]
+    assert list(frame["supremum"][:2]) == [3.0, 4.0]
+    stopping = sets.stopping_frame(LIVE, Reader(sets.stopping_jobs(LIVE)))
+    assert list(stopping["iteration"].unique()) == [0, 30, 60, 150, 300] and set(stopping["method"]) == {"dm"}
+    matching = sets.matching_frame(LIVE, Reader(sets.matching_jobs(LIVE)))
+    assert list(matching["loss"]) == [3.0, 2.0] * 2 and list(matching["iteration"]) == [1, 2] * 2
+
+
+def test_galleries_are_in_the_order_of_iterations() -> None:
+    found = sets.galleries(LIVE, Reader(sets.matching_jobs(LIVE)))
+    assert [(of["method"], of["ipc"], list(images)) for of, images in found] == [
+        ("dm", 1, [0, 30, 300]),
+        ("dm", 10, [0, 30, 300]),
+    ]
+
+
+@pytest.mark.parametrize("frame", [sets.sets_frame, sets.stopping_frame, sets.matching_frame])
+def test_missing_results_leave_frames_empty(frame: Any) -> None:
+    assert frame(LIVE, Reader([])).empty
