@@ -139,3 +139,15 @@ def test_mistakes_are_one_sentence() -> None:
     ):
         with pytest.raises(InputError, match=message):
             connectivity.interpolate(network, *ends, data, alphas)
+
+
+def test_bf16_rounds_the_figures_and_leaves_the_weights() -> None:
+    """Eight bits of mantissa: each activation is off by up to 0.4 %, the loss near ln 3 by a few such steps."""
+    a, b = build(0).state_dict(), build(1).state_dict()
+    before = {name: tensor.clone() for name, tensor in a.items()}
+    exact, rounded = (connectivity.interpolate(build(2), a, b, split(), 3, precision=p) for p in ("fp32", "bf16"))
+    assert rounded.loss != exact.loss
+    assert rounded.loss == pytest.approx(exact.loss, rel=0.03)
+    assert all(torch.equal(a[name], before[name]) for name in a)
+    with pytest.raises(InputError, match="fp16"):
+        connectivity.interpolate(build(2), a, b, split(), 3, precision="fp16")

@@ -12,7 +12,8 @@ import torch
 from torch import Tensor, nn
 
 from . import training
-from .errors import InputError
+from .errors import InputError, unknown
+from .recipe import PRECISIONS
 
 if TYPE_CHECKING:
     from .data import Split
@@ -145,6 +146,8 @@ def interpolate(
     statistics: str = "interpolated",
     device: str | torch.device | None = None,
     batch_size: int = 500,
+    precision: str = "fp32",
+    compile: bool = False,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> Curve:
     """Measure loss and accuracy along (1 - alpha) a + alpha b on clean data (2503.17905 section 4, Figs. 3 and 4).
@@ -163,6 +166,8 @@ def interpolate(
         statistics: ``"interpolated"`` BatchNorm statistics as the authors, or ``"re-estimated"`` on ``split``.
         device: Where to compute; ``None`` for where the network lies.
         batch_size: Images a forward pass.
+        precision: ``"fp32"``, or ``"bf16"`` for bfloat16 autocast; the weights are float32 either way.
+        compile: Compile the network's forward pass, where a compiler is installed.
         progress: Called after each position.
 
     Returns:
@@ -173,10 +178,14 @@ def interpolate(
     """
     if statistics not in STATISTICS:
         raise InputError(f"statistics must be one of {', '.join(STATISTICS)}, not {statistics!r}")
+    if precision not in PRECISIONS:
+        raise unknown("precision", precision, PRECISIONS)
     points = positions(alphas)
     check(net, a, b)
     place = next(net.parameters()).device if device is None else training.resolve(device)
     work = copy.deepcopy(net).to(place).eval()
+    if compile:
+        work.compile()
     split = split.to(place)
     ends = tuple(masked({name: tensor.to(place) for name, tensor in end.items()}, mask) for end in (a, b))
     losses, accuracies = [], []
@@ -188,7 +197,8 @@ def interpolate(
                 raise AssertionError("an end of the line is not the trained network")
         if statistics == "re-estimated":
             reestimate(work, split, batch_size)
-        loss, accuracy = training.evaluate(work, split, batch_size)
+        with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bf16"):
+            loss, accuracy = training.evaluate(work, split, batch_size)
         losses.append(loss)
         accuracies.append(accuracy)
         if progress is not None:

@@ -346,6 +346,7 @@ def evaluate(
     for begin in range(0, len(split), batch_size):
         index = slice(begin, begin + batch_size)
         logits = net(split.normalised(index).to(first.dtype))
+        logits = logits.float() if logits.dtype == torch.bfloat16 else logits
         labels = split.labels[index]
         loss += F.cross_entropy(logits, labels, reduction="sum").double()
         correct += (logits.argmax(1) == labels).sum()
