@@ -4,6 +4,7 @@ import json
 import os
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 from distilled_pruning.errors import InputError
@@ -68,6 +69,16 @@ def test_the_first_job_of_a_process_counts_only_without_others(store: Store) -> 
     assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(60)
     store.save(later, Result({}), measured(1.0, later, cold=False))
     assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(1)
+
+
+def test_a_job_of_quite_another_size_says_nothing(store: Store) -> None:
+    """A coreset chosen in a second must not make a distillation look like a year."""
+    estimate = Estimate.of(store, "cpu")
+    estimate.measured = {}
+    estimate.observe({"kind": "toy", "cost": 1e6, "seconds": 1.0, "files": {}})
+    near, far = (estimate.needs(SimpleNamespace(kind="toy", cost=cost)) for cost in (2e6, 2e10))
+    assert near.measured and near.seconds == 2.0
+    assert not far.measured and far.seconds < 60
 
 
 def test_several_jobs_at_a_time_are_never_faster_than_the_longest_chain(store: Store) -> None:

@@ -64,8 +64,8 @@ class Judgement:
 
     @property
     def n(self) -> int:
-        """Smallest number of initialisations behind a finding."""
-        return min((finding.n for finding in self.findings), default=0)
+        """Smallest number of initialisations behind a finding that was measured."""
+        return min((finding.n for finding in self.findings if finding.n), default=0)
 
 
 def judge(frames: Frames, scale: str) -> list[Judgement]:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 NEIGHBOURS = 8
+ALIKE = math.log(1000)  # jobs of a kind whose costs differ by more say nothing of each other's speed
 # Before anything of a kind was measured here: multiply-accumulates a second of small convolutional networks in float32,
 # on one CPU thread and on a data-centre GPU, a fixed time for every job, a process with PyTorch, a small network.
 DEFAULT_CPU, DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
@@ -88,11 +89,11 @@ class Estimate:
 
     def needs(self, job: Job) -> Needs:
         """Estimate a job by the measured jobs of its kind nearest in cost."""
-        measured = self.measured.get(job.kind)
-        if not measured:
-            return Needs(DEFAULT_SECONDS + job.cost / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
         cost = max(job.cost, 1.0)
         size = math.log(cost)
+        measured = [other for other in self.measured.get(job.kind, ()) if abs(other.size - size) < ALIKE]
+        if not measured:
+            return Needs(DEFAULT_SECONDS + job.cost / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
         middle = bisect.bisect(measured, (size,))
         around = measured[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]
         near = sorted(around, key=lambda other: abs(other.size - size))[:NEIGHBOURS]
