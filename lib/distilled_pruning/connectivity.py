@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, Tensor]
 STATISTICS = ("interpolated", "re-estimated")
+STATISTICS_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def blend(net: nn.Module, terms: Sequence[tuple[float, Weights]]) -> None:
 
 
 @torch.no_grad()
-def reestimate(net: nn.Module, split: Split, batch_size: int = 500) -> None:
+def reestimate(net: nn.Module, split: Split, batch_size: int = STATISTICS_BATCH) -> None:
     """Replace the running statistics of every BatchNorm layer by averages over clean data (equal weight a batch)."""
     layers = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if not layers:
@@ -145,7 +146,7 @@ def interpolate(
     *,
     statistics: str = "interpolated",
     device: str | torch.device | None = None,
-    batch_size: int = 500,
+    batch_size: int | None = None,
     precision: str = "fp32",
     compile: bool = False,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
@@ -165,7 +166,7 @@ def interpolate(
         mask: The subnetwork's mask.
         statistics: ``"interpolated"`` BatchNorm statistics as the authors, or ``"re-estimated"`` on ``split``.
         device: Where to compute; ``None`` for where the network lies.
-        batch_size: Images a forward pass.
+        batch_size: Images a forward pass, as for :func:`distilled_pruning.training.evaluate`.
         precision: ``"fp32"``, or ``"bf16"`` for bfloat16 autocast; the weights are float32 either way.
         compile: Compile the network's forward pass, where a compiler is installed.
         progress: Called after each position.
@@ -196,7 +197,7 @@ def interpolate(
             if any(not torch.equal(tensor, end[name]) for name, tensor in work.state_dict().items()):
                 raise AssertionError("an end of the line is not the trained network")
         if statistics == "re-estimated":
-            reestimate(work, split, batch_size)
+            reestimate(work, split, batch_size or STATISTICS_BATCH)
         with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bf16"):
             loss, accuracy = training.evaluate(work, split, batch_size)
         losses.append(loss)

@@ -320,16 +320,22 @@ def train(
     )
 
 
+def forward_batch(device: torch.device) -> int:
+    """Choose the images of a forward pass: twice as fast on a CPU at 64, whose caches hold them, as at 500."""
+    return 64 if device.type == "cpu" else 1000
+
+
 @torch.inference_mode()
 def evaluate(
-    net: nn.Module, split: Split, batch_size: int = 500, device: str | torch.device | None = None
+    net: nn.Module, split: Split, batch_size: int | None = None, device: str | torch.device | None = None
 ) -> tuple[float, float]:
     """Measure a network on clean data in evaluation mode.
 
     Args:
         net: Network; its train/eval mode is restored.
         split: Images and labels, normalised as the split says.
-        batch_size: Images a forward pass; only speed and memory depend on it.
+        batch_size: Images a forward pass, ``None`` for what fits a CPU's caches or fills a GPU; speed, memory and
+            the last bits depend on it.
         device: Where to compute; ``None`` for where the network lies.
 
     Returns:
@@ -343,6 +349,7 @@ def evaluate(
     loss = torch.zeros((), dtype=torch.float64, device=place)
     correct = torch.zeros((), dtype=torch.int64, device=place)
     split = split.to(place)
+    batch_size = batch_size or forward_batch(place)
     for begin in range(0, len(split), batch_size):
         index = slice(begin, begin + batch_size)
         logits = net(split.normalised(index).to(first.dtype))
@@ -355,10 +362,11 @@ def evaluate(
 
 
 @torch.inference_mode()
-def logits(net: nn.Module, split: Split, batch_size: int = 500, device: str | torch.device = "auto") -> Tensor:
+def logits(net: nn.Module, split: Split, device: str | torch.device = "auto") -> Tensor:
     """Give a network's outputs on clean data in evaluation mode, [N, classes] on the CPU."""
     place = resolve(device)
     net.to(place).eval()
     first, split = next(net.parameters()), split.to(place)
+    batch_size = forward_batch(place)
     parts = range(0, len(split), batch_size)
     return torch.cat([net(split.normalised(slice(i, i + batch_size)).to(first.dtype)).cpu() for i in parts])
