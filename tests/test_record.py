@@ -12,6 +12,8 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import provenance
 from distilled_pruning.study.entry import Damaged, Result
+from distilled_pruning.study.jobs import Data
+from distilled_pruning.study.kinds import Distill
 from distilled_pruning.study.record import digests, record
 from distilled_pruning.study.recorded import Record, Recorded
 from distilled_pruning.study.runner import run
@@ -92,6 +94,28 @@ def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root:
 def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path) -> None:
     keep(store, root, always=("toy",))
     assert all(Recorded(root).has(job.key) for job in JOBS)
+
+
+def test_other_peoples_images_are_never_kept(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "borrowed", True)
+    keep(store, root, always=("toy",))
+    assert not list(root.rglob("*.safetensors"))
+
+
+def test_a_partial_record_says_what_is_missing(store: Store, root: Path) -> None:
+    absent = Toy("never run")
+    with pytest.raises(InputError, match="record --partial"):
+        keep(store, root, [JOBS[-1], absent])
+    kept = keep(store, root, [JOBS[-1], absent], partial=True)
+    assert (kept.keys, kept.missing) == ((JOBS[-1].key,), 1)
+    with pytest.raises(InputError, match="1 of 1 results"):
+        keep(store, root, [absent], partial=True)
+
+
+def test_chosen_and_published_images_are_borrowed_and_made_ones_are_not() -> None:
+    data = Data("digits")
+    assert all(Distill(data, method, 1).borrowed for method in ("random", "herding", "kcenter", "easy", "published"))
+    assert not any(Distill(data, method, 1).borrowed for method in ("dm", "dc", "idc", "mtt"))
 
 
 @pytest.mark.parametrize(

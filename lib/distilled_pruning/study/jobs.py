@@ -129,6 +129,11 @@ class Job:
     version: ClassVar[int] = 1
     gpu: ClassVar[bool] = True
 
+    @property
+    def borrowed(self) -> bool:
+        """Whether the result's arrays hold other people's images, which are never recorded."""
+        return False
+
     @functools.cached_property
     def key(self) -> str:
         """32 hexadecimal digits that follow from the job's content."""

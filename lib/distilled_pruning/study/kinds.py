@@ -58,6 +58,11 @@ class Distill(Job):
             spec["fields"]["path"] = {"digest": source_digest(self.path)}
         return spec
 
+    @property
+    def borrowed(self) -> bool:
+        """Whether the images were chosen or read rather than made, so that they are somebody else's."""
+        return self.method in (*defaults.CORESETS, "easy", "published")
+
     @functools.cached_property
     def settings(self) -> defaults.Settings | None:
         """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""

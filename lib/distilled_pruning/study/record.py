@@ -52,7 +52,8 @@ def record(
             too, so that another machine can go on from it.
         frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
         array_bytes: Largest arrays to keep, in bytes of one result.
-        always: Kinds whose arrays are kept whatever their size: masks and distilled images.
+        always: Kinds whose arrays are kept whatever their size: masks and distilled images; images that were chosen
+            from a dataset or published by others are never kept.
         total_bytes: Largest size of the whole folder.
 
     Returns:
@@ -94,7 +95,8 @@ def record(
         needed.update((job.key, *provenance["parents"]))
         files[recorded.path(job.key)] = dump(whole)
         size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
-        if size and (size <= array_bytes or job.kind in always) and (store.folder(job.key) / ARRAYS).exists():
+        small = not job.borrowed and (size <= array_bytes or job.kind in always)
+        if size and small and (store.folder(job.key) / ARRAYS).exists():
             files[recorded.path(job.key, ".safetensors")] = store.entry(job.key).sealed(ARRAYS, provenance)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None:
