@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import pytest
 import torch
 from distilled_pruning import hessian
-from distilled_pruning.curvature import graph, loop, structured
-from distilled_pruning.curvature.problem import pose
+from distilled_pruning.curvature import graph, krylov, loop, structured
+from distilled_pruning.curvature.problem import Problem, pose
 from distilled_pruning.errors import InputError
 from torch import Tensor, nn
 from torch.nn.utils import prune
@@ -440,6 +440,27 @@ class TestSpectrum:
         assert error(flat(hessian.diagonal(net, images, labels)), whole.diagonal()) < EXACT
         top = hessian.top_eigenvalues(net, images, labels, count=1, tolerance=1e-10)
         assert top.values[0] == pytest.approx(float(torch.linalg.eigvalsh(whole)[-1]), rel=1e-8)
+
+    def test_linear_least_squares_has_a_closed_form(self) -> None:
+        """Half the mean squared error of Wx: H is kron(I, mean of xx'), whatever the targets."""
+
+        class LeastSquares(Problem):
+            def loss(self, params: Mapping[str, torch.Tensor]) -> torch.Tensor:
+                targets = torch.nn.functional.one_hot(self.labels, 3).to(self.images)
+                return (self.logits(params) - targets).square().sum() / (2 * len(self.images))
+
+        draw = torch.Generator().manual_seed(1)
+        images, labels = torch.randn(9, 4, generator=draw).double(), torch.arange(9) % 3
+        posed = pose(nn.Sequential(nn.Linear(4, 3, bias=False).double()), images, labels)
+        problem = LeastSquares(posed.net, posed.params, posed.images, posed.labels, posed.keep)
+        whole = torch.kron(torch.eye(3, dtype=torch.float64), images.T @ images / 9)
+        values = torch.linalg.eigvalsh(whole).flip(0)
+        top = krylov.lanczos(problem, 1, "largest", 12, 1e-10, 0, None)
+        assert top.values[0] == pytest.approx(float(values[0]), rel=1e-10)
+        low = krylov.lanczos(problem, 1, "smallest", 12, 1e-10, 0, None)
+        assert low.values[0] == pytest.approx(float(values[-1]), rel=1e-8)
+        estimate = krylov.hutchinson(problem, 200, 0, None)
+        assert abs(estimate.value - float(whole.trace())) < 4 * estimate.error
 
     def test_refusals(self) -> None:
         net, images, labels = prepare("depth 1", 2)
