@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from .frames import Reader, frame_of, labels, settings
+from .frames import Reader, collapsed, frame_of, labels, settings
 from .jobs import Job
 from .kinds import HessianDiagonal, Landscape, MaskStatistics, Spectrum, Train
 from .tickets import Row, Tickets
@@ -32,12 +33,10 @@ def first_trained(parameters: Parameters) -> Iterator[tuple[Tickets, Row, int, i
                     yield tickets, row, init, level
 
 
-def collapsed(tickets: Tickets, trained: Train, reader: Reader) -> bool:
-    """Whether a trained ticket lost a whole layer or learned nothing: it is flat and smooth for the wrong reason."""
-    pruned = reader.metrics(trained.mask.key) if trained.mask is not None else None
+def flat(tickets: Tickets, trained: Train, reader: Reader) -> bool:
+    """Whether a trained ticket collapsed: it is flat and smooth for the wrong reason."""
     found = reader.metrics(trained.key)
-    chance = 1 / len(tickets.data.info.classes)
-    return bool(pruned and pruned["collapsed"]) or bool(found and found["accuracy"] < chance + 0.02)
+    return collapsed(tickets, trained.mask, found["accuracy"] if found is not None else math.inf, reader)
 
 
 def hessian_of(parameters: Parameters) -> list[tuple[Tickets, Row, int, int, HessianDiagonal, Spectrum]]:
@@ -74,7 +73,7 @@ def hessian_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
                 "top": top["eigenvalues"][0],
                 "residual": top["residuals"][0],
                 "images": found["images"],
-                "collapsed": collapsed(tickets, diagonal.trained, reader),
+                "collapsed": flat(tickets, diagonal.trained, reader),
                 "key": diagonal.key,
             }
         )
@@ -144,9 +143,14 @@ def basins_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
         if found is None:
             continue
         figures: dict[str, Any] = {name: found[name] for name in ("basins", "loss_range", "unit", "coordinates")}
-        flat = collapsed(tickets, job.a, reader)
         rows.append(
-            {**labels(tickets, row, level, init), "orders": orders, **figures, "collapsed": flat, "key": job.key}
+            {
+                **labels(tickets, row, level, init),
+                "orders": orders,
+                **figures,
+                "collapsed": flat(tickets, job.a, reader),
+                "key": job.key,
+            }
         )
     return frame_of(rows)
 

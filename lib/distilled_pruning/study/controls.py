@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from . import analyses
-from .frames import Reader, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Prune
 from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words
@@ -126,19 +126,17 @@ def tell(found: list[Line], reader: Reader) -> pd.DataFrame:
         pruned = reader.metrics(mask.key) if mask is not None else None
         if connected is None or trained is None or (mask is not None and pruned is None):
             continue
-        chance = 1 / len(line.tickets.data.info.classes)
-        figures = {n: connected[n] for n in ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")}
         rows.append(
             {
                 **labels(line.tickets, line.row, line.level, line.init),
                 "steps": line.steps,
                 "pair": line.pair,
-                **figures,
+                **{name: connected[name] for name in LINE_FIGURES},
                 "accuracy": trained["accuracy"],
                 "distance": trained["distance"],
                 **inner_figures(mask, reader),
                 "survivors": pruned["survivors"] if pruned is not None else 0,
-                "collapsed": bool(pruned and pruned["collapsed"]) or connected["end_accuracy"] < chance + 0.02,
+                "collapsed": collapsed(line.tickets, mask, connected["end_accuracy"], reader),
                 "key": line.job.key,
             }
         )

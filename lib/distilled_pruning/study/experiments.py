@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import analyses, controls, protocols
-from .frames import Reader, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Distill, Prune
 from .tickets import Row, Tickets
@@ -117,17 +117,13 @@ def barriers_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
         found = reader.metrics(job.key)
         if found is None:
             continue
-        pruned = reader.metrics(job.a.mask.key) if job.a.mask is not None else None
         ends = [reader.metrics(end.key) or {} for end in (job.a, job.b)]
-        chance = 1 / len(tickets.data.info.classes)
-        collapsed = bool(pruned and pruned["collapsed"]) or found["end_accuracy"] < chance + 0.02
-        figures = {name: found[name] for name in ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")}
         rows.append(
             {
                 **labels(tickets, row, level, init),
                 "pair": pair,
-                **figures,
-                "collapsed": collapsed,
+                **{name: found[name] for name in LINE_FIGURES},
+                "collapsed": collapsed(tickets, job.a.mask, found["end_accuracy"], reader),
                 "outside": sum(end.get("outside", math.nan) for end in ends),
                 "key": job.key,
             }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .kinds import Prune
 from .tickets import Row, Tickets, words
 
 if TYPE_CHECKING:
@@ -12,6 +13,10 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from .parameters import Parameters
+
+
+LINE_FIGURES = ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")
+CHANCE_MARGIN = 0.02
 
 
 class Reader(Protocol):
@@ -59,3 +64,17 @@ def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(rows)
+
+
+def collapsed(tickets: Tickets, mask: Prune | None, accuracy: float, reader: Reader) -> bool:
+    """Whether a ticket lost a layer whole or is no better than chance, so that its flat loss is not stability.
+
+    Args:
+        tickets: Its dataset, for the number of classes.
+        mask: Its mask, ``None`` for dense.
+        accuracy: Its trained accuracy in [0, 1].
+        reader: Where the mask's result is.
+    """
+    pruned = reader.metrics(mask.key) if mask is not None else None
+    chance = 1 / len(tickets.data.info.classes)
+    return bool(pruned and pruned["collapsed"]) or accuracy < chance + CHANCE_MARGIN
