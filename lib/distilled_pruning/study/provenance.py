@@ -18,6 +18,7 @@ from .. import __version__
 from . import hardware
 
 PACKAGE = Path(__file__).resolve().parents[1]
+PROC = Path("/proc/self")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "torchvision", "safetensors")
 
 
@@ -66,7 +67,7 @@ class Meter:
         self.code = code()
         self.began, self.at = time.monotonic(), datetime.now(UTC)
         with contextlib.suppress(OSError):
-            Path("/proc/self/clear_refs").write_text("5")  # start a new peak
+            (PROC / "clear_refs").write_text("5")  # start a new peak
         if (cuda := self._cuda()) is not None:
             cuda.reset_peak_memory_stats()
 
@@ -95,9 +96,9 @@ class Meter:
 
 
 def peak_memory() -> int:
-    """Peak resident memory in bytes: since the last :class:`Meter` on Linux, of the whole process elsewhere."""
+    """Peak resident memory in bytes: since the last :class:`Meter` where the kernel lets it be reset, else of the process."""
     try:
-        lines = Path("/proc/self/status").read_text().splitlines()
+        lines = (PROC / "status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
