@@ -41,6 +41,8 @@ class Settings:
         space: Values the image optimiser works on: ``"pixel"`` (in [0, 1]) or ``"normalised"``.
         clamp: Clip pixels to [0, 1] at the start of each outer iteration.
         real_batch: Real images per class and matching step.
+        compile: DM: compile the networks with ``torch.compile`` and take the features of the real images, of which only
+            class means are wanted, in bf16.
         decoded_batch: Most synthetic images per class and matching step.
         siamese: Augmentation drawn once and shared by real and synthetic images.
         metric: Distance between gradients: ``"mse"`` (sum of squares), ``"l1"`` or ``"cosine"`` (per output unit).
@@ -82,6 +84,7 @@ class Settings:
     space: str = "normalised"
     clamp: bool = False
     real_batch: int = 256
+    compile: bool = False
     decoded_batch: int = 128
     siamese: str = ""
     metric: str = "mse"

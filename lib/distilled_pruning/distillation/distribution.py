@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import torch
-from torch import Tensor
+import functools
+from collections.abc import Callable
 
+import torch
+from torch import Tensor, nn
+
+from ..training import forward_batch
 from .problem import Draft, Problem, embedding
 
 __all__ = ["distance", "step"]
-
-CHUNK = 256  # images a forward pass: activations of a small network stay in the processor's cache
 
 
 def distance(real: Tensor, synthetic: Tensor) -> Tensor:
@@ -23,6 +25,17 @@ def distance(real: Tensor, synthetic: Tensor) -> Tensor:
         A scalar: the sum over classes and dimensions.
     """
     return (real.mean(1) - synthetic.mean(1)).square().sum()
+
+
+def features(net: nn.Module, images: Tensor) -> Tensor:
+    """Give the features [images, dimensions] of a network without its classifier."""
+    return net(images).flatten(1)
+
+
+@functools.cache
+def compiled_features() -> Callable[[nn.Module, Tensor], Tensor]:
+    """Compile :func:`features` once a process; the networks of all iterations share the code."""
+    return torch.compile(features, dynamic=False)
 
 
 def step(problem: Problem, draft: Draft, iteration: int) -> float:
@@ -41,10 +54,12 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     real = torch.cat([problem.real(c, count, generator) for c in range(classes)])
     synthetic = problem.decode(draft.images, classes)
     real, synthetic = problem.siamese(real, synthetic, generator)
-    with torch.no_grad():
-        parts = [net(part).flatten(1) for part in real.split(CHUNK)]
-        wanted = torch.cat(parts).reshape(classes, count, -1)
-    loss = distance(wanted, net(synthetic).flatten(1).reshape(classes, -1, wanted.shape[-1]))
+    look = compiled_features() if problem.settings.compile else features
+    low = torch.autocast(problem.device.type, torch.bfloat16, enabled=problem.settings.compile)
+    with torch.no_grad(), low:
+        parts = [look(net, part).float() for part in real.split(forward_batch(problem.device))]
+    wanted = torch.cat(parts).reshape(classes, count, -1)
+    loss = distance(wanted, look(net, synthetic).reshape(classes, -1, wanted.shape[-1]))
     draft.optimiser.zero_grad()
     loss.backward()
     draft.optimiser.step()

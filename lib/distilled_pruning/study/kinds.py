@@ -35,6 +35,8 @@ class Distill(Job):
         seed: Seed of everything random.
         path: File of a published set.
         shuffle_labels: Permute the labels (a control).
+        real_batch: Real images per class and matching step, 0 for the published number.
+        compile: Whether the networks are compiled and real features are in bf16 (``"dm"``).
         scorers: Early networks whose mean EL2N score chooses the ``"easy"`` images.
     """
 
@@ -49,6 +51,8 @@ class Distill(Job):
     seed: int = 0
     path: str = ""
     shuffle_labels: bool = False
+    real_batch: int = 0
+    compile: bool = False
     scorers: tuple[Train, ...] = ()
 
     def spec(self) -> dict[str, Any]:
@@ -68,7 +72,7 @@ class Distill(Job):
         """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""
         if self.method not in defaults.METHODS:
             return None
-        options = {"factor": self.factor or None, "iterations": self.iterations or None}
+        options = {name: getattr(self, name) or None for name in ("factor", "iterations", "real_batch")}
         classes = len(self.data.info.classes)
         return defaults.resolve(self.method, self.data.name, self.ipc, self.data.pixels, classes, options)
 

@@ -36,6 +36,8 @@ def distill(job: Distill, context: Context) -> Result:
             seed=job.seed,
             model=job.model,
             width=job.width,
+            real_batch=job.real_batch or None,
+            compile=job.compile,
             device=context.device,
             state=checkpoints.read(),
             save=lambda state: checkpoints(lambda: state),

@@ -96,7 +96,7 @@ class Meter:
 
 
 def peak_memory() -> int:
-    """Peak resident memory in bytes: since the last :class:`Meter` where the kernel lets it be reset, else of the process."""
+    """Peak resident memory in bytes: since the last :class:`Meter` where the kernel allows it, else of the process."""
     try:
         lines = (PROC / "status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))

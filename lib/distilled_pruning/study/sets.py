@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ..distillation.defaults import CORESETS, evaluation_recipe
+from ..distillation.defaults import evaluation_recipe
 from .frames import Reader, frame_of, settings
 from .jobs import Job
 from .kinds import Distill, Evaluate, Train
@@ -26,17 +26,7 @@ Made = tuple[Tickets, Distill]
 def sets_of(parameters: Parameters) -> list[Made]:
     """Every set: a dataset, a model, a method and a number of images per class."""
     return [
-        (
-            tickets,
-            Distill(
-                tickets.data,
-                method,
-                int(ipc),
-                iterations=0 if method in CORESETS else parameters.get("distill_iterations", 0),
-                model=tickets.model,
-                width=parameters.get("distill_width", 0) or tickets.width,
-            ),
-        )
+        (tickets, tickets.made(method, int(ipc)))
         for tickets in settings(parameters)
         for ipc in numbers(parameters.ipcs)
         for method in words(parameters.distillers)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from .. import catalog, costs
+from ..distillation.defaults import CORESETS
 from ..recipe import Recipe
 from .jobs import Data, Network
 from .kinds import Connect, Distill, Prune, Source, Train
@@ -136,14 +137,20 @@ class Tickets:
         p = self.parameters
         if p.distiller.endswith((".npz", ".pt")):
             return Distill(self.data, "published", p.ipc, path=p.distiller)
+        return self.made(p.distiller, p.ipc, seed % p.get("sets", p.seeds))
+
+    def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
+        """A set of a distillation method, at the parameters' iterations and width."""
+        p = self.parameters
         return Distill(
             self.data,
-            p.distiller,
-            p.ipc,
-            iterations=p.get("distill_iterations", 0),
+            method,
+            ipc,
+            iterations=0 if method in CORESETS else p.get("distill_iterations", 0),
             model=self.model,
             width=p.get("distill_width", 0) or self.width,
-            seed=seed % p.get("sets", p.seeds),
+            seed=seed,
+            compile=method == "dm" and p.compile,
         )
 
     def source(self, method: str, seed: int) -> Source:
