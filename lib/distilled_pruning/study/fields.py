@@ -15,6 +15,7 @@ from ..recipe import PRECISIONS
 Check = Callable[[str, Any], Any]
 
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
+OWN = "own"
 KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -213,7 +214,14 @@ FIELDS: dict[str, Field] = table(
         "main_methods", str, "those run on every initialisation, the rest on one", several("method", catalog.METHODS)
     ),
     Field("ipc", int, "stored images per class of a distilled set", between(1)),
+    Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),
+    Field(
+        "distill_models",
+        str,
+        "networks the sets are made for, comma-separated; 'own' is the one that is pruned",
+        several("model", (OWN, *catalog.MODELS)),
+    ),
     Field("distill_iterations", int, "outer iterations of the distillation; 0 for the published number", between(0)),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, 1024)),
     Field("sets", int, "different distilled sets, shared in turn by the initialisations", between(1, 100)),
@@ -227,6 +235,7 @@ FIELDS: dict[str, Field] = table(
     Field("batch_size", int, "images a step", between(1)),
     Field("learning_rate", float, "rate of trainings on real data, before its first drop", between(0, 10, above=True)),
     Field("inner_steps", int, "steps of a short inner loop", between(1)),
+    Field("inner_epochs", int, "epochs of a short inner loop on a set; 0 for equal steps on every set", between(0)),
     Field("inner_learning_rate", str, "rates of the short inner loop, comma-separated, one setting each", rates),
     Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts),
     Field("dose_rates", str, "rates of the inner loop to compare, comma-separated", rates),

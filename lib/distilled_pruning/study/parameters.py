@@ -18,7 +18,16 @@ from .fields import FIELDS, Field, as_path
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
 TAG = "parameters"
-LISTS = ("dataset", "model", "methods", "main_methods", "inner_learning_rate", "dose_rates", "dose_steps")
+LISTS = (
+    "dataset",
+    "model",
+    "methods",
+    "main_methods",
+    "distill_models",
+    "inner_learning_rate",
+    "dose_rates",
+    "dose_steps",
+)
 
 
 @dataclass(frozen=True)
@@ -146,12 +155,15 @@ def fit(values: Mapping[str, Any]) -> None:
     """Check what no single parameter can tell: enough images in every class, enough networks for a plane."""
     if "resolution" in values and values["replicates"] < 3:
         raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
-    for dataset in values.get("dataset", "").split(",") if "ipc" in values else ():
+    ipcs = [int(ipc) for ipc in str(values.get("ipcs", values.get("ipc", ""))).split(",") if ipc]
+    if len(ipcs) > 1 and values.get("distiller", catalog.DISTILLERS[0]) not in catalog.DISTILLERS:
+        raise InputError(f"a published set has one number of images per class: name one in ipcs, not {values['ipcs']}")
+    for dataset in values.get("dataset", "").split(",") if ipcs else ():
         info = catalog.info(dataset)
         smallest = min(values.get("subset", 0) or info.train, info.train) // len(info.classes)
-        if values["ipc"] > smallest:
+        if max(ipcs) > smallest:
             raise InputError(
-                f"ipc {values['ipc']} is more than the {smallest} training images a class of {dataset_name(dataset)} "
+                f"ipc {max(ipcs)} is more than the {smallest} training images a class of {dataset_name(dataset)} "
                 f"has: choose at most {smallest}"
             )
 
