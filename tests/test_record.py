@@ -119,6 +119,59 @@ def test_chosen_and_published_images_are_borrowed_and_made_ones_are_not() -> Non
     assert not any(Distill(data, method, 1).borrowed for method in ("dm", "dc", "idc", "mtt"))
 
 
+IMAGES = np.linspace(0, 1, 10 * 3 * 32 * 32, dtype=np.float32).reshape(10, 3, 32, 32)
+SET = {
+    "factor": 1, "method": "dm", "mean": [0.5] * 3, "std": [0.25] * 3, "classes": 10, "space": "pixel",
+    "history": [2.0, 1.0], "step_size": None, "settings": {},
+}  # fmt: skip
+
+
+def made(dataset: str) -> tuple[Distill, Result]:
+    """A distilled set that moved away from the real images it began with, which its first snapshot shows."""
+    snapshots = {f"snapshot.{at}": IMAGES / (1 + at) for at in (0, 1, 2)}
+    arrays = {"images": IMAGES / 3, "labels": np.arange(10), **snapshots}
+    return Distill(Data(dataset), "dm", 1, iterations=2, width=4), Result({"set": SET, "images": 10}, arrays)
+
+
+@pytest.fixture
+def distilled(tmp_path: Path) -> Store:
+    store = Store(tmp_path / "distilled")
+    store.prepare()
+    for dataset in ("cifar10", "digits"):
+        store.save(*made(dataset), COMMITTED)
+    return store
+
+
+def test_the_real_images_a_set_began_with_are_not_kept(distilled: Store, root: Path) -> None:
+    job, whole = made("cifar10")
+    keep(distilled, root, [job])
+    kept = Recorded(root).load(job.key)
+    assert sorted(kept.arrays) == ["images", "labels"] and kept.metrics == whole.metrics
+    assert (kept.arrays["images"] == whole.arrays["images"]).all()
+    real = IMAGES[0].tobytes()
+    assert real in (distilled.folder(job.key) / "arrays.safetensors").read_bytes(), "the test would miss it"
+    assert not [name for name, content in files(root).items() if real in content or b"snapshot." in content]
+    assert Recorded(root).verify() == {}
+    before = files(root)
+    keep(distilled, root, [job])
+    keep(Store(root.parent / "gone"), root, [job])
+    assert files(root) == before
+
+
+def test_embedded_digits_keep_their_snapshots(distilled: Store, root: Path) -> None:
+    job, whole = made("digits")
+    keep(distilled, root, [job])
+    assert Recorded(root).load(job.key).arrays.keys() == whole.arrays.keys()
+
+
+def test_a_damaged_set_without_snapshots_is_seen(distilled: Store, root: Path) -> None:
+    job, _ = made("cifar10")
+    keep(distilled, root, [job])
+    path = Recorded(root).path(job.key, ".safetensors")
+    path.write_bytes(path.read_bytes()[:-1] + b"x")
+    assert not Recorded(root).has(job.key) and list(Recorded(root).verify()) == [job.key]
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [

@@ -12,7 +12,9 @@ from distilled_pruning import distillation, training
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs, materials, runner, sets
 from distilled_pruning.study.jobs import Data, Network
-from distilled_pruning.study.kinds import Distill, Evaluate, Train
+from distilled_pruning.study.kinds import Distill, Evaluate, Prune, Train
+from distilled_pruning.study.record import record
+from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.store import Store
 
 DATA = Data("digits", size=16, subset=100)
@@ -123,3 +125,32 @@ def test_galleries_are_in_the_order_of_iterations() -> None:
 @pytest.mark.parametrize("frame", [sets.sets_frame, sets.stopping_frame, sets.matching_frame])
 def test_missing_results_leave_frames_empty(frame: Any) -> None:
     assert frame(LIVE, Reader([])).empty
+
+
+def test_a_recorded_set_is_pruned_on_and_evaluated_but_shows_no_real_image(tmp_path: Path) -> None:
+    """What children read of it is what the whole set gave; a snapshot is refused in one sentence."""
+    rng = np.random.default_rng(0)
+    own = tmp_path / "own.npz"
+    np.savez(own, images=rng.integers(0, 256, (40, 8, 8, 3), dtype=np.uint8), labels=np.arange(40) % 2)
+    data = Data(str(own))
+    network, made = Network("convnet3", 4), Distill(data, "dm", 1, iterations=1, width=4)
+    short = Recipe(steps=2, batch_size=8)
+    reference = Train(network, data, short)
+    chain = Prune(network, data, source=made, recipe=short, parent=Prune(network, data, source=made, recipe=short))
+    children = [chain, Evaluate(made, short, (reference,))]
+    whole = Store(tmp_path / "whole")
+    assert not runner.run([*children, Evaluate(made, short, (reference,), at=0)], whole, device="cpu").failed
+
+    sealed = Store(tmp_path / "sealed")
+    sealed.prepare()
+    sealed.save(made, whole.load(made.key), {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 1.0})
+    record("matching", "paper", {}, [made], sealed, tmp_path / "results")
+    recorded = Recorded(tmp_path / "results")
+    assert sorted(recorded.load(made.key).arrays) == ["images", "labels"]
+
+    store = Store(tmp_path / "store", fallback=recorded)
+    outcome = runner.run([*children, Evaluate(made, short, (reference,), at=0)], store, device="cpu")
+    assert made.key not in outcome.done and not store.folder(made.key).exists()
+    assert all(store.load(job.key).metrics == whole.load(job.key).metrics for job in children)
+    (reason,) = outcome.failed.values()
+    assert "no snapshot of iteration 0 was kept: recorded sets come without" in reason

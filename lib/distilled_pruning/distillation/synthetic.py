@@ -132,7 +132,8 @@ class Synthetic:
         """
         if iteration not in self.snapshots:
             kept = ", ".join(map(str, sorted(self.snapshots)))
-            raise InputError(f"no snapshot of iteration {iteration} was kept: choose one of {kept}")
+            advice = f"choose one of {kept}" if kept else "recorded sets come without, finished images alone"
+            raise InputError(f"no snapshot of iteration {iteration} was kept: {advice}")
         return replace(self, images=self.snapshots[iteration], history=self.history[:iteration], snapshots={})
 
     def decode(self) -> Split:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -82,13 +83,18 @@ def unsealed(provenance: dict[str, Any]) -> dict[str, Any]:
     return rest
 
 
+def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
+    """Write arrays in safetensors format."""
+    from safetensors.numpy import save
+
+    return save({name: np.asarray(array, order="C") for name, array in arrays.items()})
+
+
 def pack(key: str, spec: dict[str, Any], result: Result, provenance: dict[str, Any]) -> dict[str, bytes]:
     """Turn a result into the files of an entry."""
     files = {SPEC: dump(spec), METRICS: dump(result.metrics)}
     if result.arrays:
-        from safetensors.numpy import save
-
-        files[ARRAYS] = save({name: np.asarray(array, order="C") for name, array in result.arrays.items()})
+        files[ARRAYS] = pack_arrays(result.arrays)
     return {**files, PROVENANCE: dump(seal({"key": key, **provenance}, files))}
 
 

@@ -134,6 +134,10 @@ class Job:
         """Whether the result's arrays hold other people's images, which are never recorded."""
         return False
 
+    def lent(self, array: str) -> bool:
+        """Whether an array of the result, by name, holds other people's images."""
+        return self.borrowed
+
     @functools.cached_property
     def key(self) -> str:
         """32 hexadecimal digits that follow from the job's content."""

@@ -11,6 +11,9 @@ from ..distillation import defaults
 from ..recipe import Recipe
 from .jobs import Data, Job, Network, source_digest
 
+EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
+MADE = ("images", "labels")
+
 
 def macs(network: Network, data: Data) -> int:
     """Forward multiply-accumulates of one image."""
@@ -66,6 +69,10 @@ class Distill(Job):
     def borrowed(self) -> bool:
         """Whether the images were chosen or read rather than made, so that they are somebody else's."""
         return self.method in (*defaults.CORESETS, "easy", "published")
+
+    def lent(self, array: str) -> bool:
+        """Whether an array holds somebody else's images: snapshots begin with the real ones that were distilled."""
+        return self.borrowed or (self.data.name != EMBEDDED and array not in MADE)
 
     @functools.cached_property
     def settings(self) -> defaults.Settings | None:

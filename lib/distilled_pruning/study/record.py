@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .entry import ARRAYS, PROVENANCE, Damaged, dump, read_json, sha256
+from .entry import ARRAYS, PROVENANCE, Damaged, dump, pack_arrays, read_json, sha256, unpack_arrays
 from .jobs import graph
-from .recorded import FRAMES, INDEX, SCALES, Record, Recorded, index
+from .recorded import FRAMES, INDEX, KEPT, SCALES, Record, Recorded, index
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -53,7 +53,7 @@ def record(
         frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
         array_bytes: Largest arrays to keep, in bytes of one result.
         always: Kinds whose arrays are kept whatever their size: masks and distilled images; images that were chosen
-            from a dataset or published by others are never kept.
+            from a dataset or published by others are never kept, nor are those that distillation began with.
         total_bytes: Largest size of the whole folder.
 
     Returns:
@@ -93,11 +93,13 @@ def record(
         data.update(digests(whole["spec"]))
         seconds += provenance["seconds"]
         needed.update((job.key, *provenance["parents"]))
-        files[recorded.path(job.key)] = dump(whole)
         size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
         small = not job.borrowed and (size <= array_bytes or job.kind in always)
         if size and small and (store.folder(job.key) / ARRAYS).exists():
-            files[recorded.path(job.key, ".safetensors")] = store.entry(job.key).sealed(ARRAYS, provenance)
+            content, kept = own(job, store.entry(job.key).sealed(ARRAYS, provenance))
+            files[recorded.path(job.key, ".safetensors")] = content
+            whole |= {KEPT: kept} if kept else {}
+        files[recorded.path(job.key)] = dump(whole)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None:
         content = dump({name: list(values) for name, values in frame.items()})
@@ -131,6 +133,20 @@ def record(
     for path in stale:
         path.unlink()
     return new
+
+
+def own(job: Job, content: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Leave out the arrays that hold other people's images.
+
+    Returns:
+        What may be kept of a file of arrays, and names and checksum of that; both as they were if nothing is left out.
+    """
+    arrays = unpack_arrays(content)
+    mine = {name: array for name, array in arrays.items() if not job.lent(name)}
+    if len(mine) == len(arrays):
+        return content, {}
+    kept = pack_arrays(mine)
+    return kept, {"arrays": sorted(mine), "sha256": sha256(kept)}
 
 
 def taken(key: str, store: Store, recorded: Recorded) -> dict[str, Any] | None:

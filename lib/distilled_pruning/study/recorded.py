@@ -3,7 +3,8 @@
 Layout of ``results/``::
 
     index.json              figure, scale and parameters to keys; see :class:`Record`
-    KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them
+    KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them; which arrays were
+                            kept and their checksum, where not all were
     KEY[:2]/KEY.safetensors its arrays, where they are small
     frames/NAME.json        the tidy frame behind a figure, by column
 """
@@ -20,7 +21,7 @@ from ..errors import InputError
 from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, dump, read_json, sha256, unpack_arrays, unsealed
 from .keys import checked, is_key, key_of
 
-INDEX, FRAMES = "index.json", "frames"
+INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
 SCALES = ("reduced", "paper")
 
 
@@ -130,17 +131,22 @@ class Recorded:
             raise Damaged("the spec belongs to another key")
         return found
 
-    def arrays(self, key: str, provenance: Mapping[str, Any]) -> dict[str, Any]:
-        """Read an entry's arrays, checked.
+    def arrays(self, key: str, found: Mapping[str, Any]) -> dict[str, Any]:
+        """Read an entry's arrays, checked; those that hold other people's images are not among them.
+
+        Args:
+            key: Whose.
+            found: What :meth:`read` gave.
 
         Raises:
             Damaged: They were left out, or do not match their checksum.
         """
-        if ARRAYS not in provenance["files"]:
+        files = found["provenance"]["files"]
+        if ARRAYS not in files:
             return {}
         path = self.path(key, ".safetensors")
         content = path.read_bytes() if path.is_file() else b""
-        if sha256(content) != provenance["files"][ARRAYS]["sha256"]:
+        if sha256(content) != found.get(KEPT, files[ARRAYS])["sha256"]:
             raise Damaged(f"{path.name} was left out or does not match its checksum")
         return unpack_arrays(content)
 
@@ -155,7 +161,7 @@ class Recorded:
             Damaged: It is not there, not complete, or contradicts itself.
         """
         found = self.read(key)
-        return Result(found["metrics"], self.arrays(key, found["provenance"]))
+        return Result(found["metrics"], self.arrays(key, found))
 
     def has(self, key: str) -> bool:
         """Whether a complete, undamaged result is there: one whose arrays were left out serves no other job."""
@@ -176,9 +182,9 @@ class Recorded:
         wrong = {}
         for key in self:
             try:
-                provenance = self.read(key)["provenance"]
+                found = self.read(key)
                 if self.path(key, ".safetensors").exists():
-                    self.arrays(key, provenance)
+                    self.arrays(key, found)
             except Damaged as damage:
                 wrong[key] = str(damage)
         for record in self.records():
