@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -197,6 +198,22 @@ def test_check_fails_when_a_verdict_is_worse_than_expected(
     assert code == 1 and "expected at least 5 initialisations, found 3" in err
     monkeypatch.setattr(claims, "expectations", lambda: {stamp(sections_of(find([], PAIRS))): wanted})
     assert ask(capsys, "check", *SMALL, "--store", full)[0] == 1, "a claim that left the ledger goes unnoticed"
+
+
+def test_check_fails_when_a_recorded_result_is_damaged(
+    capsys: pytest.CaptureFixture[str], full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = parameters.home()
+    (tmp_path / "_toc.yml").write_bytes((home / "_toc.yml").read_bytes())
+    shutil.copytree(home / "results", tmp_path / "results")
+    shutil.copytree(home / "notebooks", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    words = ["check", S4, *SMALL, "--store", full]
+    assert ask(capsys, *words)[0] == 0
+    entry = next((tmp_path / "results").glob("??/*.json"))
+    entry.write_text(entry.read_text().replace('"kind"', '"kinb"', 1))
+    code, _, err = ask(capsys, *words)
+    assert code == 1 and f"recorded result {entry.stem}" in err
 
 
 def test_recorded_results_alone_are_judged_without_a_store(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

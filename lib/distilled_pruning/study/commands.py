@@ -104,9 +104,14 @@ def ledger(options: Namespace) -> Ledger:
 
 
 def check(options: Namespace) -> int:
-    """Judge the claims."""
+    """Judge the claims, and make sure that what is recorded is whole."""
+    from .parameters import home
+    from .recorded import Recorded
+
     found = ledger(options)
     rows = found.rows()
+    damaged = Recorded(home() / "results").verify()
+    problems = [*found.problems, *(f"recorded result {name}: {reason}" for name, reason in damaged.items())]
     if options.json:
         write({"claims": rows})
     else:
@@ -115,9 +120,9 @@ def check(options: Namespace) -> int:
             value = f"  {row['this_run']}  (n = {row['n']})" if row["this_run"] else ""
             print(f"{row['verdict']:<13} {row['id']:<{width}}{value}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")
-    for problem in found.problems:
+    for problem in problems:
         print(f"distilled-pruning: {problem}", file=sys.stderr)
-    return 1 if found.problems else 0
+    return 1 if problems else 0
 
 
 def book(options: Namespace) -> int:
