@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import analyses, controls, protocols
+from . import analyses, controls, overview, protocols
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect, Distill, Prune
@@ -146,6 +146,9 @@ EXPERIMENTS: dict[str, Experiment] = {
             "Distributions of the diagonal",
             analyses.hessian_jobs,
             analyses.histogram_frame,
+        ),
+        Experiment(
+            "fig6", "s5-overview", "Accuracy and stability over IMP's", overview.overview_jobs, overview.overview_frame
         ),
         Experiment("controls", "b-controls", "Masks from every source", controls.line_jobs, controls.controls_frame),
         Experiment("dose", "b-controls", "Dose of the inner loop", controls.dose_jobs, controls.dose_frame),

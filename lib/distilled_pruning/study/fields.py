@@ -15,7 +15,6 @@ from ..recipe import PRECISIONS
 Check = Callable[[str, Any], Any]
 
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
-OWN = "own"
 KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
@@ -220,7 +219,7 @@ FIELDS: dict[str, Field] = table(
         "distill_models",
         str,
         "networks the sets are made for, comma-separated; 'own' is the one that is pruned",
-        several("model", (OWN, *catalog.MODELS)),
+        several("model", ("own", *catalog.MODELS)),
     ),
     Field("distill_iterations", int, "outer iterations of the distillation; 0 for the published number", between(0)),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, 1024)),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from . import control_measures, geometry
+from . import control_measures, geometry, overview_measures
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 from .tickets import EQUAL, GENTLE
 from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
@@ -131,6 +131,7 @@ MEASURES: dict[str, Measure] = {
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
     **control_measures.MEASURES,
     **geometry.MEASURES,
+    **overview_measures.MEASURES,
     "masks-hold": masks_hold,
     "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
     "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),

@@ -108,6 +108,25 @@ def accuracy(frame: pd.DataFrame) -> Table:
     )
 
 
+def overview(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.overview.overview_frame`, a row for each set and level."""
+    if not frame.empty:
+        from .figures.overview import with_sets
+
+        frame = with_sets(frame, placed=False)
+    return summary(
+        frame,
+        {
+            "compression": ("compression", 1, 0),
+            "own_accuracy": ("after the first inner loop (%)", 100, 1),
+            "accuracy": ("test accuracy (%)", 100, 2),
+            "barrier": ("loss barrier", 1, 3),
+            "accuracy_ratio": ("accuracy over IMP's", 1, 4),
+            "barrier_ratio": ("barrier over IMP's", 1, 2),
+        },
+    )
+
+
 def basins(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.analyses.basins_frame`."""
     return summary(

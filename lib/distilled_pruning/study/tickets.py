@@ -24,6 +24,7 @@ ONE_SHOT = ("snip", "synflow")
 LIKENESSES = ("magnitude-layers", "shuffled")
 SCORERS, SCORER, EARLY = 5, 100, 10
 EQUAL, GENTLE = "equal rate", "gentle rate"
+OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,8 @@ class Tickets:
         if self.data.size == self.data.info.size:
             self.data = replace(self.data, size=0)
         self.inner_steps: int = parameters.get("inner_steps", 0)
+        self.ipc: int = parameters.get("ipc", 0)
+        self.made_for = self.model
         self.outer = Recipe(
             learning_rate=parameters.learning_rate,
             epochs=parameters.epochs,
@@ -105,6 +108,20 @@ class Tickets:
         dosed.inner_steps = steps
         return dosed
 
+    def on(self, ipc: int, made_for: str = OWN) -> Tickets:
+        """The same tickets on sets of another size, or made for another network.
+
+        Args:
+            ipc: Stored images per class.
+            made_for: The network of the distillation; ``"own"`` is the one that is pruned.
+        """
+        other = copy.copy(self)
+        other.ipc, other.made_for = ipc, self.model if made_for == OWN else made_for
+        epochs = self.parameters.get("inner_epochs", 0)
+        if epochs:
+            other.inner_steps = epochs * self.outer.steps_per_epoch(other.distilled(0).images)
+        return other
+
     @property
     def seeds(self) -> range:
         """Seeds of the initialisations."""
@@ -136,19 +153,20 @@ class Tickets:
         """The distilled set used with an initialisation."""
         p = self.parameters
         if p.distiller.endswith((".npz", ".pt")):
-            return Distill(self.data, "published", p.ipc, path=p.distiller)
-        return self.made(p.distiller, p.ipc, seed % p.get("sets", p.seeds))
+            return Distill(self.data, "published", self.ipc, path=p.distiller)
+        return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
         """A set of a distillation method, at the parameters' iterations and width."""
         p = self.parameters
+        own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels)
         return Distill(
             self.data,
             method,
             ipc,
             iterations=0 if method in CORESETS else p.get("distill_iterations", 0),
-            model=self.model,
-            width=p.get("distill_width", 0) or self.width,
+            model=self.made_for,
+            width=p.get("distill_width", 0) or own,
             seed=seed,
             compile=method == "dm" and p.compile,
         )
@@ -160,11 +178,11 @@ class Tickets:
         if method == "mislabelled":
             return replace(self.distilled(seed), shuffle_labels=True)
         if method == "random-real":
-            return Distill(self.data, "random", self.parameters.ipc, seed=seed)
+            return Distill(self.data, "random", self.ipc, seed=seed)
         if method == "easy-real":
             early = max(1, self.outer.epochs // EARLY)
             scorers = tuple(Train(self.network(SCORER + n), self.data, self.outer, until=early) for n in range(SCORERS))
-            return Distill(self.data, "easy", self.parameters.ipc, scorers=scorers)
+            return Distill(self.data, "easy", self.ipc, scorers=scorers)
         return self.data
 
     def chain(self, row: Row, seed: int, level: int) -> Prune | None:

@@ -11,6 +11,7 @@ from .diagram import fig1
 from .kinship import kinship
 from .lines import barriers, fig3
 from .masks import layers, overlap
+from .overview import fig6
 from .planes import planes
 from .protocols import protocols
 from .surfaces import fig3_surfaces
@@ -24,6 +25,7 @@ __all__ = [
     "fig2",
     "fig3",
     "fig3_surfaces",
+    "fig6",
     "hessian",
     "histograms",
     "kinship",
