@@ -11,7 +11,8 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
-from ..training import Step, train
+from ..step import Step
+from ..training import train
 from .problem import Draft, Problem
 
 __all__ = ["distance", "gradients", "gradients_by_class", "matched", "step"]
