@@ -12,8 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import data, models, whitening
-from distilled_pruning.distillation import Synthetic, decode, distill, distribution, evaluate, gradient, mix, objectives
+from distilled_pruning import costs, data, models, whitening
+from distilled_pruning.distillation import (
+    Synthetic,
+    decode,
+    distill,
+    distribution,
+    evaluate,
+    gradient,
+    mix,
+    objectives,
+    passes,
+)
 from distilled_pruning.distillation.coreset import herding, kcenter
 from distilled_pruning.distillation.defaults import evaluation_recipe, resolve
 from distilled_pruning.distillation.problem import Problem, embedding
@@ -23,6 +33,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.utils.flop_counter import FlopCounterMode
 
 TINY: dict[str, Any] = {"width": 4, "real_batch": 8, "device": "cpu"}
 
@@ -485,3 +496,33 @@ def test_sets_beat_their_own_starting_images_over_five_seeds(digits: data.Datase
         gaps.append(made - start)
     # Student's t with four degrees of freedom at 95 %, two-sided.
     assert statistics.fmean(gaps) - 2.776 * statistics.stdev(gaps) / 5**0.5 > 0
+
+
+# What it costs
+
+
+@pytest.mark.parametrize(
+    ("method", "ipc", "options"),
+    [
+        ("dm", 10, {}),
+        ("dc", 1, {}),
+        ("dc", 10, {"inner": 2}),
+        ("idc", 10, {"inner": 2}),
+        ("mtt", 10, {"expert_count": 1, "expert_epochs": 3}),
+    ],
+)
+def test_operations_by_formula_are_those_that_are_counted(method: str, ipc: int, options: dict[str, Any]) -> None:
+    """A first layer's inputs need no gradient, a sixth of the work here, so the formula is up to 15 % above the count."""
+    few = data.load("digits", size=16, subset=200)
+
+    def counted(iterations: int) -> int:
+        with FlopCounterMode(display=False) as counter:
+            distill(few, method, ipc, iterations=iterations, device="cpu", width=16, **options)
+        return counter.get_total_flops() // 2
+
+    one, two = counted(1), counted(2)
+    chosen = resolve(method, "digits", ipc, 16, 10, {"width": 16, **options})
+    image, images = costs.forward_macs("convnet3", 16, 16, 1, 10), len(few.train)
+    assert 0.99 < passes.per_loop(chosen, 10, images) * image / (two - one) < 1.15
+    start = 2 * one - two
+    assert 0.99 < passes.before(chosen, images) * image / start < 1.15 if start else not passes.before(chosen, images)

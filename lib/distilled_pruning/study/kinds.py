@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from .. import costs
-from ..distillation import defaults
+from ..distillation import defaults, passes
 from ..recipe import Recipe
 from .jobs import Data, Job, Network, source_digest
 
@@ -91,13 +91,21 @@ class Distill(Job):
 
     @property
     def cost(self) -> float:
-        """Work in multiply-accumulates: matching passes over real and stored images, and the networks' own training."""
+        """Work in multiply-accumulates: all iterations, and the networks that are trained before them."""
         s = self.settings
-        if s is None or s.iterations == 0:
+        if s is None:
             return 1e6
-        matched = len(self.data.info.classes) * (s.real_batch + min(self.ipc * s.factor**2, s.decoded_batch))
-        passes = s.iterations * s.inner * (4 * matched + 3 * s.train_steps * s.train_batch)
-        return float(passes) * macs(Network(self.model, self.width), self.data)
+        before = float(passes.before(s, self.data.images)) * macs(Network(self.model, self.width), self.data)
+        return max(1e6, before + s.iterations * self.loop_cost)
+
+    @property
+    def loop_cost(self) -> float:
+        """Work of one outer iteration in multiply-accumulates; 0 where there is none."""
+        s = self.settings
+        if s is None or not s.iterations:
+            return 0.0
+        found = passes.per_loop(s, len(self.data.info.classes), self.data.images)
+        return float(found) * macs(Network(self.model, self.width), self.data)
 
     @property
     def title(self) -> str:
