@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from .. import catalog, costs
 from ..distillation.defaults import CORESETS
+from ..errors import InputError
 from ..recipe import Recipe
 from .jobs import Data, Network
 from .kinds import Connect, Distill, Prune, Source, Train
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 CHAIN_ORDER = 1000
 SHORT_LOOPS = ("distilled", "mislabelled", "random-real", "easy-real", "real-short")
+FULL_LOOPS = ("imp", "combined")
 UNTRAINED = ("magnitude", "random")
 ONE_SHOT = ("snip", "synflow")
 LIKENESSES = ("magnitude-layers", "shuffled")
@@ -32,14 +34,16 @@ class Row:
     """One row of a comparison: a way to find masks.
 
     Attributes:
-        method: A name of ``catalog.METHODS``.
-        rate: Learning rate of the inner loop; 0 where there is none.
+        method: A name of ``catalog.METHODS``, or ``"combined"``: distilled pruning to a level, IMP from there on.
+        rate: Learning rate of the inner loop; 0 where there is none. Of ``"combined"``, the distilled levels' rate.
         setting: How that rate stands to the retraining's: ``"equal rate"``, ``"gentle rate"``, or ``""``.
+        rewind: Epoch to which IMP's weights go back and at which its trainings begin.
     """
 
     method: str
     rate: float
     setting: str
+    rewind: int = 0
 
 
 def numbers(text: str) -> list[float]:
@@ -71,13 +75,18 @@ class Tickets:
         self.inner_steps: int = parameters.get("inner_steps", 0)
         self.ipc: int = parameters.get("ipc", 0)
         self.made_for = self.model
-        self.outer = Recipe(
-            learning_rate=parameters.learning_rate,
-            epochs=parameters.epochs,
-            batch_size=parameters.batch_size,
-            augmentation=parameters.augmentation,
-            precision=parameters.precision,
-            compile=parameters.compile,
+        self.outer = self.recipe()
+
+    def recipe(self) -> Recipe:
+        """The recipe of trainings on real data."""
+        p = self.parameters
+        return Recipe(
+            learning_rate=p.learning_rate,
+            epochs=p.epochs,
+            batch_size=p.batch_size,
+            augmentation=p.augmentation,
+            precision=p.precision,
+            compile=p.compile,
         )
 
     @property
@@ -195,10 +204,12 @@ class Tickets:
         if row.method in LIKENESSES:
             like = self.chain(Row("distilled", *min(self.distilled_settings())), seed, level)
             return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, like=like)
+        if row.method == "combined" and level <= p.distilled_levels:
+            return self.chain(replace(row, method="distilled"), seed, level)
         parent = self.chain(row, seed, level - 1)
         if row.method in UNTRAINED:
             return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, parent=parent)
-        recipe = self.outer if row.method == "imp" else self.inner(row.rate)
+        recipe = self.outer if row.method in FULL_LOOPS else self.inner(row.rate)
         return Prune(
             network,
             self.data,
@@ -207,11 +218,25 @@ class Tickets:
             fraction=p.fraction,
             order_seed=CHAIN_ORDER,
             parent=parent,
+            start=self.start(seed, row.rewind),
         )
 
+    def start(self, seed: int, epoch: int) -> Train | None:
+        """The early point of dense training to which weights go back; ``None`` is initialisation.
+
+        Raises:
+            InputError: The training is over by then.
+        """
+        if epoch == 0:
+            return None
+        if epoch >= self.outer.epochs:
+            raise InputError(f"a training of {self.outer.epochs} epochs has no epoch {epoch} to start from")
+        return Train(self.network(seed), self.data, self.outer, CHAIN_ORDER, until=epoch)
+
     def ticket(self, row: Row, seed: int, level: int, order: int) -> Train:
-        """One retraining of a row's ticket on real data."""
-        return Train(self.network(seed), self.data, self.outer, order, self.chain(row, seed, level))
+        """One retraining of a row's ticket on real data, from the row's rewinding point."""
+        mask, start = self.chain(row, seed, level), self.start(seed, row.rewind)
+        return Train(self.network(seed), self.data, self.outer, order, mask, start=start)
 
     def levels(self, row: Row, seed: int, every: bool = False) -> list[int]:
         """Levels to train for a row: the measured ones, or every one on the first initialisation where asked."""
