@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from . import analyses, controls, overview, protocols
-from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
 from .jobs import Job
-from .kinds import Connect, Distill, Prune
+from .kinds import Connect
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -36,21 +36,6 @@ class Experiment:
     title: str
     jobs: Callable[[Parameters], list[Job]]
     frame: Callable[[Parameters, Reader], pd.DataFrame]
-
-
-def cost_of(mask: Prune | None) -> dict[str, int]:
-    """Images and steps spent in the inner loops that found a mask, stored and decoded."""
-    points = decoded = steps = 0
-    for prune in mask.chain() if mask is not None else ():
-        inner = prune.training
-        if inner is None:
-            continue
-        images = inner.source.images
-        stored = len(inner.data.info.classes) * inner.source.ipc if isinstance(inner.source, Distill) else images
-        points += inner.seen * stored // images
-        decoded += inner.seen
-        steps += inner.steps
-    return {"points": points, "points_decoded": decoded, "steps": steps}
 
 
 def fig2_jobs(parameters: Parameters) -> list[Job]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .kinds import Prune
+from .kinds import Distill, Prune
 from .tickets import Row, Tickets, words
 
 if TYPE_CHECKING:
@@ -57,6 +57,21 @@ def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
         "sparsity": sparsity(tickets.parameters, level),
         "init": init,
     }
+
+
+def cost_of(mask: Prune | None) -> dict[str, int]:
+    """Images and steps spent in the inner loops that found a mask, stored and decoded."""
+    points = decoded = steps = 0
+    for prune in mask.chain() if mask is not None else ():
+        inner = prune.training
+        if inner is None:
+            continue
+        images = inner.source.images
+        stored = len(inner.data.info.classes) * inner.source.ipc if isinstance(inner.source, Distill) else images
+        points += inner.seen * stored // images
+        decoded += inner.seen
+        steps += inner.steps
+    return {"points": points, "points_decoded": decoded, "steps": steps}
 
 
 def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
