@@ -24,6 +24,7 @@ from distilled_pruning.distillation import (
     objectives,
     passes,
 )
+from distilled_pruning.distillation import picture as picture_of
 from distilled_pruning.distillation.coreset import herding, kcenter
 from distilled_pruning.distillation.defaults import evaluation_recipe, resolve
 from distilled_pruning.distillation.problem import Problem, embedding
@@ -233,6 +234,9 @@ def test_the_picture_shows_a_row_per_class(digits: data.Dataset) -> None:
     third = picture[2 * 17 + 1 : 3 * 17, 1:17, 0]
     assert np.array_equal(third, (syn.images[4, 0].clamp(0, 1) * 255).round().to(torch.uint8).numpy())
     assert syn.grid(columns=1).shape == (10 * 17 + 1, 18, 3)
+    turned = picture_of.grid(syn.images.numpy(), 10, sideways=True)
+    assert turned.shape == (2 * 17 + 1, 10 * 17 + 1, 3)
+    assert np.array_equal(turned[1:17, 2 * 17 + 1 : 3 * 17, 0], third)
 
 
 # The loop

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from .. import data
 from ..errors import InputError
+from . import picture
 
 if TYPE_CHECKING:
     from ..data import Split
@@ -154,21 +155,8 @@ class Synthetic:
         Returns:
             Picture uint8 [height, width, 3]; values outside what a screen shows are clipped.
         """
-        shown = (self.images if images is None else images).detach().cpu().float()
-        shown = self._pixels(shown).clamp(0, 1).expand(-1, 3, -1, -1)
-        _, channels, height, width = shown.shape
-        rows = shown.reshape(self.classes, -1, channels, height, width)[:, :columns]
-        padded = F.pad(rows, (0, margin, 0, margin), value=1.0)
-        picture = padded.permute(0, 3, 1, 4, 2).reshape(self.classes * (height + margin), -1, channels)
-        picture = F.pad(picture, (0, 0, margin, 0, margin, 0), value=1.0)
-        return (picture * 255).round().to(torch.uint8).numpy()
-
-    def _pixels(self, images: Tensor) -> Tensor:
-        """Bring images from the set's space to what a screen shows."""
-        if self.space == "pixel":
-            return images
-        low, high = images.amin((1, 2, 3), keepdim=True), images.amax((1, 2, 3), keepdim=True)
-        return (images - low) / (high - low).clamp(min=1e-8)
+        shown = (self.images if images is None else images).detach().cpu().numpy()
+        return picture.grid(shown, self.classes, space=self.space, columns=columns, margin=margin)
 
     def pack(self) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
         """Split into JSON-ready figures and arrays, for keeping; :meth:`unpack` is the inverse."""
