@@ -113,6 +113,11 @@ def distiller(name: str, value: Any) -> Any:
     return str(path)
 
 
+def distillers(name: str, value: Any) -> Any:
+    """Take distillation methods and paths of published sets, comma-separated; paths become absolute."""
+    return ",".join(distiller(name, item) for item in words(name, value))
+
+
 def rates(name: str, value: Any) -> Any:
     """Take a comma-separated list of learning rates."""
     found = []
@@ -215,6 +220,8 @@ FIELDS: dict[str, Field] = table(
     Field("ipc", int, "stored images per class of a distilled set", between(1)),
     Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),
+    Field("distillers", str, "distillation methods and paths of published sets, comma-separated", distillers),
+    Field("evaluations", int, "networks trained on each set, each from an initialisation of its own", between(1, 100)),
     Field(
         "distill_models",
         str,

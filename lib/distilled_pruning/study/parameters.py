@@ -23,6 +23,7 @@ LISTS = (
     "model",
     "methods",
     "main_methods",
+    "distillers",
     "distill_models",
     "inner_learning_rate",
     "dose_rates",
@@ -156,7 +157,8 @@ def fit(values: Mapping[str, Any]) -> None:
     if "resolution" in values and values["replicates"] < 3:
         raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
     ipcs = [int(ipc) for ipc in str(values.get("ipcs", values.get("ipc", ""))).split(",") if ipc]
-    if len(ipcs) > 1 and values.get("distiller", catalog.DISTILLERS[0]) not in catalog.DISTILLERS:
+    made = str(values.get("distillers", values.get("distiller", ""))).split(",")
+    if len(ipcs) > 1 and not set(made) <= {"", *catalog.DISTILLERS}:
         raise InputError(f"a published set has one number of images per class: name one in ipcs, not {values['ipcs']}")
     for dataset in values.get("dataset", "").split(",") if ipcs else ():
         info = catalog.info(dataset)
