@@ -132,6 +132,12 @@ def counts(name: str, value: Any) -> Any:
     return ",".join(str(between(1)(name, convert(name, int, item))) for item in words(name, value))
 
 
+def epochs(name: str, value: Any) -> Any:
+    """Take a comma-separated list of epochs, 0 included, in their order."""
+    found = {between(0)(name, convert(name, int, item)) for item in words(name, value)}
+    return ",".join(str(epoch) for epoch in sorted(found))
+
+
 def measured(name: str, value: Any) -> Any:
     """Take ``"all"`` or a comma-separated list of levels."""
     if value.strip() == "all":
@@ -234,19 +240,23 @@ FIELDS: dict[str, Field] = table(
     Field("levels", int, "rounds of pruning", between(1, 40)),
     Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),
     Field("fraction", float, "share of the surviving weights a round removes", share),
+    Field("distilled_levels", int, "rounds of distilled pruning before IMP takes over", between(1, 40)),
     Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", between(0)),
+    Field("rewind_seeds", int, "initialisations on which trainings start from an early epoch", between(1, 100)),
+    Field("common_epochs", str, "epochs that two trainings share before they part, comma-separated", epochs),
     Field("seeds", int, "independent initialisations", between(1, 100)),
     Field("replicates", int, "retrainings of each ticket, in different data orders", between(2, 20)),
-    Field("epochs", int, "epochs of a training on real data", between(1)),
+    Field("epochs", int, "epochs of a training on real data", between(0)),
     Field("batch_size", int, "images a step", between(1)),
     Field("learning_rate", float, "rate of trainings on real data, before its first drop", between(0, 10, above=True)),
-    Field("inner_steps", int, "steps of a short inner loop", between(1)),
+    Field("inner_steps", int, "steps of a short inner loop", between(0)),
     Field("inner_epochs", int, "epochs of a short inner loop on a set; 0 for equal steps on every set", between(0)),
     Field("inner_learning_rate", str, "rates of the short inner loop, comma-separated, one setting each", rates),
     Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts),
     Field("dose_rates", str, "rates of the inner loop to compare, comma-separated", rates),
     Field("dose_seeds", int, "initialisations on which they are compared", between(1, 100)),
     Field("augmentation", str, "operations joined by '+'", augmentation),
+    Field("inner_augmentation", str, "operations on the images of a short inner loop, joined by '+'", augmentation),
     Field("alphas", int, "points along a line", between(3, 1001)),
     Field("line_images", int, "training images behind each point of a line; 0 for all", between(10, also=0)),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),
