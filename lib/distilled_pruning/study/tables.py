@@ -21,13 +21,17 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def quote(values: Sequence[float], digits: int = 3) -> str:
-    """Write mean and 95 % interval of values over initialisations; a dash where there are none."""
+    """Write mean and 95 % interval of values over initialisations; a dash where there are none.
+
+    An interval too narrow to show is left out.
+    """
     numbers = [float(value) for value in values]
     if not numbers:
         return "–"
     mean = number(sum(numbers) / len(numbers), digits)
     bounds = interval(numbers)
-    return mean if bounds is None else f"{mean} [{number(bounds[0], digits)}, {number(bounds[1], digits)}]"
+    ends = [number(bound, digits) for bound in bounds or ()]
+    return f"{mean} [{', '.join(ends)}]" if len(set(ends)) > 1 else mean
 
 
 def finding(found: Finding) -> str:
@@ -114,10 +118,11 @@ def overview(frame: pd.DataFrame) -> Table:
         from .figures.overview import with_sets
 
         frame = with_sets(frame, placed=False)
+        times = [f" ({number(value, 0)}×)" if value > 1 else "" for value in frame["compression"]]
+        frame = frame.assign(series=frame["series"] + times)
     return summary(
         frame,
         {
-            "compression": ("compression", 1, 0),
             "own_accuracy": ("after the first inner loop (%)", 100, 1),
             "accuracy": ("test accuracy (%)", 100, 2),
             "barrier": ("loss barrier", 1, 3),

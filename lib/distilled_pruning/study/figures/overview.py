@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MARKERS = ("o", "D", "s", "^", "v", "P", "X")
+COLUMNS = {18: 3, 34: 2, math.inf: 1}  # longest name in characters, to how many stand side by side
+ENTRY = 0.2  # inches
 SMALLEST, TENFOLD = 28.0, 62.0  # points squared: the area at no compression, and what every factor of ten adds
 
 
@@ -60,12 +63,15 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
     names = list(dict.fromkeys(distilled["series"]))
     if not names:
         return empty(stamp)
-    palette = dict(zip(names, sns.color_palette("colorblind", len(names)), strict=True))
+    colours = [colour for colour in sns.color_palette("colorblind").as_hex() if colour != COLOURS["imp"]]
+    palette = dict(zip(names, itertools.cycle(colours), strict=False))
     levels = dict(sorted(dict(zip(kept["level"], kept["sparsity"], strict=True)).items()))
-    with canvas(4.9, f"{stamp} · {counted(kept)}") as figure:
+    columns = next(count for most, count in COLUMNS.items() if max(map(len, names)) <= most)
+    rows = -(-(1 + len(names) + len(levels)) // columns)
+    with canvas(4.3 + ENTRY * rows, f"{stamp} · {counted(kept)}") as figure:
         ax = figure.subplots()
-        ax.axhline(1, color=FAINT, linewidth=0.8)
-        ax.axvline(1, color=FAINT, linewidth=0.8)
+        ax.axhline(1, color=FAINT, linewidth=0.8, zorder=0.5)
+        ax.axvline(1, color=FAINT, linewidth=0.8, zorder=0.5)
         for name in names:
             part = distilled[distilled["series"] == name]
             places = [
@@ -85,7 +91,7 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
             marked(f"{100 * share:.0f} % sparse", marker, INK)
             for share, marker in zip(levels.values(), MARKERS, strict=False)
         ]
-        figure.legend(handles=entries, loc="outside upper center", ncols=min(3, len(entries)))
+        figure.legend(handles=entries, loc="outside upper center", ncols=columns)
     return figure
 
 
@@ -104,7 +110,7 @@ def spot(ax: Any, frame: pd.DataFrame, level: int, marker: str, colour: Any) -> 
         xerr=[[x - left], [right - x]],
         yerr=[[y - low], [high - y]],
         color=colour,
-        linewidth=0.9,
+        linewidth=1.1,
         alpha=0.7,
         zorder=1,
     )
@@ -115,9 +121,9 @@ def spot(ax: Any, frame: pd.DataFrame, level: int, marker: str, colour: Any) -> 
 
 def handles(palette: dict[str, Any], compression: dict[str, float]) -> list[Any]:
     """Legend entries: IMP, and each series with its compression in its size."""
+    times = {name: f"{value:,.0f}".replace(",", "\u202f") for name, value in compression.items()}
     sized = [
-        marked(f"{name} ({compression[name]:,.0f}×)".replace(",", "\u202f"), "o", colour, area(compression[name]))
-        for name, colour in palette.items()
+        marked(f"{name} ({times[name]}×)", "o", colour, area(compression[name])) for name, colour in palette.items()
     ]
     return [marked("IMP (1×)", "o", COLOURS["imp"], area(1)), *sized]
 
