@@ -76,7 +76,7 @@ def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:
     assert {j.verdict for j in claims.judge({}, "live")} == {NOT_RUN}
     fig2 = pd.DataFrame(
         {
-            "model": "convnet3", "method": ["imp", "distilled"], "setting": "equal rate", "level": 9, "init": 0,
+            "dataset": "digits", "model": "convnet3", "method": ["imp", "distilled"], "setting": "equal rate", "level": 9, "init": 0,
             "points": [15000, 100], "points_decoded": [3750, 100], "steps": [3350, 100], "accuracy": 0.9,
         }
     )  # fmt: skip
@@ -141,3 +141,34 @@ def test_committed_expectations_name_claims_and_scales() -> None:
         assert scale in ("live", "reduced", "paper")
         assert set(wanted) <= known
         assert all(item["verdict"] in VERDICTS and item["n"] >= 3 for item in wanted.values())
+
+
+def on(dataset: str, **values: Any) -> pd.DataFrame:
+    return lines(**values).assign(dataset=dataset)
+
+
+def test_datasets_are_never_mixed() -> None:
+    """A claim about CIFAR-10 is judged on CIFAR-10, whatever else a frame holds, and in whatever order."""
+    both = pd.concat([on("digits", dense=0.0), on("cifar10", dense=0.2)])
+    for frame in (both, both.iloc[::-1]):
+        (dense,) = (j for j in claims.judge({"barriers": frame}, "reduced") if j.claim.id == "dense-unstable-conv")
+        assert (dense.verdict, dense.data, dense.on, dense.own) == (REPRODUCED, ("cifar10",), "cifar10", True)
+        assert dense.findings[0].value == pytest.approx(0.2, abs=1e-3)
+
+
+def test_another_dataset_is_named_never_silent() -> None:
+    """Judged on what there is, a verdict says on what; a claim about no dataset in particular needs no excuse."""
+    found = {j.claim.id: claims.row(j, j) for j in claims.judge({"barriers": on("cifar100")}, "reduced")}
+    row = found["dense-unstable-conv"]
+    assert row["data"] == row["recorded"]["data"] == "cifar100, not cifar10"
+    assert found["gentle-stable"]["data"] == "cifar100"
+    assert found["dense-unstable-r18"]["data"] == ""
+    assert row["recorded"]["interval"] == row["interval"] and set(row["interval"]) == {"dense"}
+
+
+def test_every_claim_says_what_data_it_is_about() -> None:
+    from distilled_pruning import catalog
+
+    known = {"", claims.EACH, *catalog.DATASETS}
+    assert all(claim.data in known for claim in claims.claims())
+    assert all(claim.data for claim in claims.claims() if claim.paper != "this companion")

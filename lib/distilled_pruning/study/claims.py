@@ -6,13 +6,20 @@ import functools
 import json
 import math
 import tomllib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from importlib import resources
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .evidence import Frames, Measure
 from .measures import MEASURES
 from .verdicts import DECIDED, NOT_RUN, RANK, UNDECIDED, Finding, combine
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+EACH = "each"
 
 
 @dataclass(frozen=True)
@@ -28,6 +35,7 @@ class Claim:
         paper_value: The paper's value, as printed or read off.
         measure: Frames to findings; ``None`` where no experiment measures it yet (the verdict is *not run*).
         sizes: Judged at paper scale only, because it states a size rather than a sign or an order.
+        data: Dataset the statement is about; empty for any, one of them; :data:`EACH` for every one by itself.
     """
 
     id: str
@@ -38,6 +46,7 @@ class Claim:
     paper_value: str = ""
     measure: Measure | None = None
     sizes: bool = False
+    data: str = ""
 
 
 @functools.cache
@@ -49,12 +58,21 @@ def claims() -> tuple[Claim, ...]:
 
 @dataclass(frozen=True)
 class Judgement:
-    """A claim's findings at one scale and the verdict that follows."""
+    """A claim's findings at one scale and the verdict that follows.
+
+    Attributes:
+        claim: The claim.
+        scale: Stamp of the frames.
+        findings: One for each setting.
+        verdict: One of ``verdicts.VERDICTS``.
+        data: The datasets it was judged on.
+    """
 
     claim: Claim
     scale: str
     findings: tuple[Finding, ...]
     verdict: str
+    data: tuple[str, ...] = ()
 
     @property
     def value(self) -> str:
@@ -63,13 +81,57 @@ class Judgement:
         return "; ".join(f"{finding.setting}: {finding.value:.3g}" for finding in found)
 
     @property
+    def own(self) -> bool:
+        """Whether it was judged on the dataset that the claim is about."""
+        return self.claim.data in ("", EACH) or self.data == (self.claim.data,)
+
+    @property
+    def on(self) -> str:
+        """The datasets it was judged on, and the claim's where that is another."""
+        return ", ".join(self.data) + f", not {self.claim.data}" * (bool(self.data) and not self.own)
+
+    @property
+    def intervals(self) -> dict[str, list[float]]:
+        """The findings' intervals by setting."""
+        found = [f for f in self.findings if f.interval is not None and math.isfinite(f.value)]
+        return {finding.setting: list(finding.interval or ()) for finding in found}
+
+    @property
     def n(self) -> int:
         """Smallest number of initialisations behind a finding that was measured."""
         return min((finding.n for finding in self.findings if finding.n), default=0)
 
 
+class _Seen(Mapping[str, "pd.DataFrame"]):
+    """Frames as one claim may see them: rows of one dataset alone, which is remembered."""
+
+    def __init__(self, frames: Frames, claim: Claim) -> None:
+        self._frames, self._claim = frames, claim
+        self.data: dict[str, None] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        frame = self._frames[name]
+        if frame.empty or "dataset" not in frame:
+            return frame
+        there = list(dict.fromkeys(frame["dataset"]))
+        if len(there) > 1 and self._claim.data != EACH:
+            there = [self._claim.data if self._claim.data in there else there[0]]
+            frame = frame[frame["dataset"] == there[0]]
+        self.data.update(dict.fromkeys(there))
+        return frame
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._frames)
+
+    def __len__(self) -> int:
+        return len(self._frames)
+
+
 def judge(frames: Frames, scale: str) -> list[Judgement]:
-    """Judge every claim on the frames of one scale.
+    """Judge every claim on the frames of one scale, and on one dataset: never on a mixture of several.
+
+    A claim is judged on the dataset it is about; where there is none of that, on the first there is. The judgement
+    names it, and so does whatever shows the judgement.
 
     Args:
         frames: Tidy frames by experiment name; missing ones leave their claims *not run*.
@@ -77,17 +139,17 @@ def judge(frames: Frames, scale: str) -> list[Judgement]:
     """
     judgements = []
     for claim in claims():
-        findings = tuple(claim.measure(frames)) if claim.measure is not None else ()
+        seen = _Seen(frames, claim)
+        findings = tuple(claim.measure(seen)) if claim.measure is not None else ()
         verdict = combine(findings)
         if claim.sizes and scale != "paper" and verdict != NOT_RUN:
             verdict = UNDECIDED
-        judgements.append(Judgement(claim, scale, findings, verdict))
+        judgements.append(Judgement(claim, scale, findings, verdict, tuple(seen.data) if verdict != NOT_RUN else ()))
     return judgements
 
 
 def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
     """Give the ledger's row of a claim as JSON."""
-    intervals = {f.setting: list(f.interval) for f in now.findings if f.interval is not None and math.isfinite(f.value)}
     return {
         "id": now.claim.id,
         "paper": now.claim.paper,
@@ -95,13 +157,21 @@ def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
         "statement": now.claim.statement,
         "paper_value": now.claim.paper_value,
         "rule": now.claim.rule,
-        "recorded": {"scale": recorded.scale, "value": recorded.value, "verdict": recorded.verdict, "n": recorded.n}
+        "recorded": {
+            "scale": recorded.scale,
+            "value": recorded.value,
+            "interval": recorded.intervals or None,
+            "verdict": recorded.verdict,
+            "n": recorded.n,
+            "data": recorded.on,
+        }
         if recorded is not None and recorded.verdict != NOT_RUN
         else None,
         "this_run": now.value or None,
-        "interval": intervals or None,
+        "interval": now.intervals or None,
         "n": now.n,
         "scale": now.scale,
+        "data": now.on,
         "verdict": now.verdict,
     }
 

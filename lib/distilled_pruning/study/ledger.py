@@ -12,6 +12,7 @@ from . import claims
 from .claims import Claim, Judgement
 from .experiments import EXPERIMENTS
 from .parameters import home
+from .recorded import SCALES, Recorded
 from .section import Section
 from .verdicts import NOT_RUN
 
@@ -128,25 +129,22 @@ def chosen(
 
 def by_scale(root: Path | None = None) -> dict[str, list[Judgement]]:
     """Judge every claim on the recorded frames of each scale, the largest first."""
-    from .recorded import SCALES, Recorded
-
     folder = Recorded(root or home() / "results")
     found = {}
     for scale in reversed(SCALES):
         records = [record for record in folder.records(scale=scale) if record.frame]
         if records:
-            import pandas as pd
-
-            frames = {record.figure: pd.DataFrame(folder.frame(record)) for record in records}
+            frames = {figure: folder.table(figure, scale) for figure in dict.fromkeys(r.figure for r in records)}
             found[scale] = claims.judge(frames, scale)
     return found
 
 
 def recorded_judgements(root: Path | None = None) -> dict[str, Judgement]:
-    """Give each claim's judgement at the largest recorded scale that has one."""
+    """Give each claim's recorded judgement: on the dataset it is about before any other, then at the largest scale."""
     found: dict[str, Judgement] = {}
     for judgements in by_scale(root).values():
         for judgement in judgements:
-            if judgement.verdict != NOT_RUN:
-                found.setdefault(judgement.claim.id, judgement)
+            before = found.get(judgement.claim.id)
+            if judgement.verdict != NOT_RUN and (before is None or (judgement.own and not before.own)):
+                found[judgement.claim.id] = judgement
     return found

@@ -109,23 +109,30 @@ def _claim(row: Mapping[str, Any]) -> str:
 
 
 def _recorded(found: Any) -> str:
-    """Write the recorded cell: value, verdict, seeds and the scale they belong to."""
+    """Write the recorded cell: every setting's value with its interval, then verdict, seeds, scale and data."""
     if not isinstance(found, Mapping):
         return show(found)
-    about = f"{plain(found.get('verdict'))}, {plain(found.get('scale'))}, n = {show(found.get('n'))}"
-    return f"{show(found.get('value'))} ({about})"
+    about = [f"n = {show(found.get('n'))}", *(plain(found[name]) for name in ("scale", "data") if found.get(name))]
+    return "<br>".join(
+        [*measured(found.get("value"), found.get("interval")), ", ".join(about), plain(found["verdict"])]
+    )
 
 
 def _measured(row: Mapping[str, Any]) -> str:
-    """Write this run's cell: every setting's value with its interval, then seeds and scale."""
+    """Write this run's cell: every setting's value with its interval, then seeds, scale and data."""
     if not row.get("this_run"):
         return "–"
-    intervals = row.get("interval") or {}
+    about = [f"n = {show(row.get('n'))}", *(plain(row[name]) for name in ("scale", "data") if row.get(name))]
+    return "<br>".join([*measured(row["this_run"], row.get("interval")), ", ".join(about)])
+
+
+def measured(values: Any, intervals: Any) -> list[str]:
+    """Write each setting's value with its interval, as Markdown."""
     settings = []
-    for part in str(row["this_run"]).split("; "):
-        bounds = intervals.get(part.rsplit(": ", 1)[0])
+    for part in str(values).split("; "):
+        bounds = (intervals or {}).get(part.rsplit(": ", 1)[0])
         settings.append(plain(part).replace("-", "−") + (f" {show(bounds)}" if bounds else ""))
-    return "<br>".join([*settings, f"n = {show(row.get('n'))}, {plain(row.get('scale'))}"])
+    return settings
 
 
 def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]]) -> str:

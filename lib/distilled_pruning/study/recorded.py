@@ -15,11 +15,14 @@ import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, dump, read_json, sha256, unpack_arrays, unsealed
 from .keys import checked, is_key, key_of
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
 SCALES = ("reduced", "paper")
@@ -104,6 +107,29 @@ class Recorded:
         if not path.is_file() or sha256(path.read_bytes()) != digest:
             raise InputError(f"{path} is missing or damaged: restore it from git")
         return read_json(path.read_bytes(), name)
+
+    def table(self, figure: str, scale: str) -> pd.DataFrame:
+        """Give all that was recorded of a figure at a scale, one dataset and network below the other.
+
+        Where several recordings hold the same dataset and network, the one with the fewest missing results counts:
+        their settings may differ, so they are never mixed.
+
+        Raises:
+            InputError: A frame is damaged.
+        """
+        import pandas as pd
+
+        parts: list[pd.DataFrame] = []
+        taken: set[tuple[Any, ...]] = set()
+        for record in sorted(self.records(figure, scale), key=lambda record: record.missing):
+            if not record.frame:
+                continue
+            frame = pd.DataFrame(self.frame(record))
+            place = [name for name in ("dataset", "model") if name in frame]
+            named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
+            parts.append(frame[[name not in taken for name in named]])
+            taken.update(named)
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     def __iter__(self) -> Iterator[str]:
         """List the keys of all entries, sorted."""
