@@ -160,7 +160,7 @@ def test_another_dataset_is_named_never_silent() -> None:
     """Judged on what there is, a verdict says on what; a claim about no dataset in particular needs no excuse."""
     found = {j.claim.id: claims.row(j, j) for j in claims.judge({"barriers": on("cifar100")}, "reduced")}
     row = found["dense-unstable-conv"]
-    assert row["data"] == row["recorded"]["data"] == "cifar100, not cifar10"
+    assert row["data"] == row["recorded"]["data"] == "cifar100 in place of cifar10"
     assert found["gentle-stable"]["data"] == "cifar100"
     assert found["dense-unstable-r18"]["data"] == ""
     assert row["recorded"]["interval"] == row["interval"] and set(row["interval"]) == {"dense"}

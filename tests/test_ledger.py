@@ -58,7 +58,7 @@ def test_two_recordings_of_one_network_are_not_mixed(results: Any) -> None:
 def test_a_stand_in_yields_to_the_dataset_of_the_claim(results: Any) -> None:
     """A larger scale on another dataset says less than a smaller one on the right dataset; alone, it is named."""
     root = results(on("cifar100"), "paper", dataset="cifar100")
-    assert ledger.recorded_judgements(root)["dense-unstable-conv"].on == "cifar100, not cifar10"
+    assert ledger.recorded_judgements(root)["dense-unstable-conv"].on == "cifar100 in place of cifar10"
     results(on("cifar10", dense=0.0), "reduced", dataset="cifar10")
     found = ledger.recorded_judgements(root)
     assert (found["dense-unstable-conv"].scale, found["dense-unstable-conv"].verdict) == ("reduced", CONTRADICTED)

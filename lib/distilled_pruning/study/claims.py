@@ -88,7 +88,7 @@ class Judgement:
     @property
     def on(self) -> str:
         """The datasets it was judged on, and the claim's where that is another."""
-        return ", ".join(self.data) + f", not {self.claim.data}" * (bool(self.data) and not self.own)
+        return ", ".join(self.data) + f" in place of {self.claim.data}" * (bool(self.data) and not self.own)
 
     @property
     def intervals(self) -> dict[str, list[float]]:

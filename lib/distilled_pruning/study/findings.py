@@ -33,20 +33,21 @@ def why(row: Row, n: int, scale: str) -> str:
     return "the interval allows both answers; more initialisations would tell"
 
 
-def listed(entries: Sequence[tuple[Row, str, str, int, str]]) -> str:
+def listed(entries: Sequence[tuple[Row, str, str, int, str, str]]) -> str:
     """List claims by verdict.
 
     Args:
-        entries: Ledger row, verdict, value, number of initialisations and scale, one for each claim that ran.
+        entries: Ledger row, verdict, value, number of initialisations, scale and data, one for each claim that ran.
     """
     parts = []
     for verdict, title in GROUPS.items():
         lines = []
-        for row, found, value, n, scale in entries:
+        for row, found, value, n, scale, data in entries:
             if found == verdict:
                 reason = f". Why: {why(row, n, scale)}" if found == UNDECIDED else ""
                 numbers = plain(value).replace("-", "−")
-                lines.append(f"- {plain(row['statement'])} {numbers} (n = {show(n)}, {plain(scale)}){reason}")
+                about = ", ".join(plain(part) for part in (scale, data) if part)
+                lines.append(f"- {plain(row['statement'])} {numbers} (n = {show(n)}, {about}){reason}")
         if lines:
             parts.append("\n".join([f"**{title}** ({len(lines)})", "", *lines]))
     return "\n\n".join(parts)
@@ -59,7 +60,8 @@ def run(rows: Sequence[Row]) -> str:
         return NOTHING_RUN
     left = len(rows) - len(ran)
     rest = f"\n\n{left} of {len(rows)} claims were not run." if left else ""
-    return listed([(row, row["verdict"], row["this_run"] or "", row["n"], row["scale"]) for row in ran]) + rest
+    entries = [(row, row["verdict"], row["this_run"] or "", row["n"], row["scale"], row.get("data", "")) for row in ran]
+    return listed(entries) + rest
 
 
 def recorded(rows: Sequence[Row]) -> str:
@@ -67,7 +69,8 @@ def recorded(rows: Sequence[Row]) -> str:
     found = [(row, row["recorded"]) for row in rows if row.get("recorded")]
     if not found:
         return NOTHING_RECORDED
-    return listed([(row, kept["verdict"], kept["value"], kept["n"], kept["scale"]) for row, kept in found])
+    columns = ("verdict", "value", "n", "scale", "data")
+    return listed([(row, *(kept.get(column, "") for column in columns)) for row, kept in found])
 
 
 def controls(rows: Sequence[Row]) -> str:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from .claims import Judgement
     from .runner import Outcome
 
 GLUED = "application/papermill.record/"
@@ -190,8 +191,8 @@ class Page:
             [
                 f"{row['statement']} ({row['where']})",
                 row["paper_value"] or "–",
-                recorded_value(row["recorded"]),
-                display.lines([tables.finding(item) for item in judgement.findings if item.n]),
+                judged(found.recorded.get(row["id"]), scale=True),
+                judged(judgement),
                 str(row["n"]),
                 display.verdict(row["verdict"]),
             ]
@@ -238,9 +239,19 @@ class Page:
         )
 
 
-def recorded_value(found: Mapping[str, Any] | None) -> str:
-    """Write the value of a recorded judgement, with its scale and number of initialisations."""
-    return f"{found['value']} ({found['scale']}, n = {found['n']})" if found else "–"
+def judged(found: Judgement | None, scale: bool = False) -> display.Markup:
+    """Write the findings behind a judgement, one a line, and what is not as the table's note says it.
+
+    Args:
+        found: The judgement, ``None`` where nothing is recorded.
+        scale: Add its scale, number of initialisations and verdict.
+    """
+    if found is None:
+        return display.lines([])
+    about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
+    about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
+    texts = [tables.finding(item) for item in found.findings if item.n]
+    return display.lines([*texts, *([", ".join(about)] if about else [])])
 
 
 def workers(device: str = "auto") -> int:
