@@ -31,6 +31,8 @@ LIVE = Parameters(
     levels=9, measured_levels="0,4,9", fraction=0.2, seeds=3, replicates=2, epochs=30, batch_size=32, learning_rate=0.3,
     inner_steps=300, inner_learning_rate="0.3,0.1", alphas=11, augmentation="shift2+cutmix", precision="fp32",
     compile=False, resolution=5, main_methods="imp,distilled", dose_rates="0.1,0.3", dose_steps="40,300", dose_seeds=1,
+    ipcs="10,1", distill_models="own", distilled_levels=7, rewind=3, rewind_seeds=1, common_epochs="0,3",
+    inner_augmentation="shift2",
 )  # fmt: skip
 
 
@@ -72,6 +74,9 @@ class Reader:
         if isinstance(job, Train):
             return {"accuracy": 0.9, "loss": 0.3, "train_loss": 0.2, "distance": 1.0, "initial_norm": 2.0, "outside": 0}
         return None
+
+    def provenance(self, key: str) -> dict[str, Any] | None:
+        return {"seconds": 2.0} if key in self.by_key else None
 
     def arrays(self, key: str) -> dict[str, np.ndarray] | None:
         job = self.by_key.get(key)

@@ -9,28 +9,38 @@ from typing import TYPE_CHECKING
 
 from . import papers
 from .display import Markup, Table
+from .evidence import percent
 from .parameters import home
-from .recorded import Recorded
-from .tables import MINUS, by_init, first
+from .recorded import SCALES, Recorded
+from .tables import MINUS, by_init, first, quote
 from .tickets import GENTLE
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NEAR = 0.05
+PAPERS = {"dataset": "cifar10", "model": "convnet3"}
 COLUMNS = ("min", "max", "mean", "std", "mean_abs")
 STATISTICS = ("min / max", "mean ± std", "mean |h|")
 NAMES = {"dense": "Dense", "imp": "IMP", "distilled": "Distilled"}
+WAY = ["method", "rewind", "ipc"]
 
 
-def recorded(figure: str, root: Path | None = None) -> tuple[str, pd.DataFrame] | None:
-    """Give scale and tidy frame of a figure's largest recording, ``None`` where there is none."""
+def recorded(figure: str, root: Path | None = None, **where: str) -> tuple[str, pd.DataFrame] | None:
+    """Give scale and tidy frame of a figure's largest recording, ``None`` where there is none.
+
+    Args:
+        figure: Name of the experiment.
+        root: Folder of recorded results; by default the book's.
+        where: Column to the value its rows must have, such as the dataset the paper used.
+    """
     folder = Recorded(root or home() / "results")
-    for record in folder.records(figure):
-        if record.frame:
-            import pandas as pd
-
-            return record.scale, pd.DataFrame(folder.frame(record))
+    for scale in reversed(SCALES):
+        frame = folder.table(figure, scale)
+        for column, wanted in where.items():
+            frame = frame if frame.empty else frame[frame[column] == wanted]
+        if not frame.empty:
+            return scale, frame
     return None
 
 
@@ -45,7 +55,7 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
     Raises:
         InputError: The papers' numbers or recorded results cannot be read.
     """
-    before = recorded("hessian", root)
+    before = recorded("hessian", root, **PAPERS)
     printed = papers.hessian()
     rows = []
     for (method, share), paper in printed.items():
@@ -65,6 +75,58 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
         f"This run: {scale}."
     )
     return Table(["network", "sparsity", "diagonal", "Paper", heading, "This run"], rows, note)
+
+
+def logs(frame: pd.DataFrame, scale: str, levels: Sequence[int], root: Path | None = None) -> Table:
+    """Set accuracies of the first paper's authors' logs beside recorded values and this run's means.
+
+    Args:
+        frame: As :func:`.first_paper.accuracy_frame` gives it.
+        scale: The run's stamp.
+        levels: Levels to show.
+        root: Folder of recorded results; by default the book's.
+
+    Raises:
+        InputError: The papers' numbers or recorded results cannot be read.
+    """
+    import pandas as pd
+
+    from .figures.first_paper import SHOWN
+    from .rewinding_tables import named
+
+    before = recorded("first-accuracy", root)
+    rows = []
+    for dataset, model in SHOWN:
+        printed = named(pd.DataFrame([r for r in papers.curves() if (r["dataset"], r["model"]) == (dataset, model)]))
+        for series, part in printed.groupby("series", sort=False):
+            way = dict(zip(WAY, part[WAY].iloc[0], strict=True))
+            for level in levels:
+                here = part[part["level"] == level]
+                if here.empty or level == 0:
+                    continue
+                ours = [before[1]] if before else []
+                cells = [accuracies(nearest(own, dataset, model, level=level, **way)) for own in (*ours, frame)]
+                named_row = [f"{model}, {dataset}", str(series), percent(level), accuracies(here)]
+                rows.append([*named_row, *([] if before else ["–"]), *cells])
+    heading = f"Recorded ({before[0]})" if before else "Recorded"
+    note = (
+        "Test accuracy in per cent: mean [95 % interval] over the authors' seeds, or over our initialisations; ours on "
+        f"the same data where there is such a run, else on other data. This run: {scale}."
+    )
+    return Table(["Paper's network", "mask from", "sparsity", "Paper (logs)", heading, "This run"], rows, note)
+
+
+def nearest(frame: pd.DataFrame, dataset: str, model: str, **where: object) -> pd.DataFrame:
+    """Rows of a network that match, on a dataset if it was run on it, else on the first that it was run on."""
+    here = frame[frame["model"] == model] if len(frame) else frame
+    same = here[here["dataset"] == dataset] if len(here) else here
+    return first(same if len(same) else here, **where)
+
+
+def accuracies(frame: pd.DataFrame) -> str:
+    """Write accuracies in per cent, mean and interval over initialisations, and their number."""
+    found = [100 * value for value in by_init(frame, "accuracy")]
+    return f"{quote(found, 1)}, n = {len(found)}" if found else "–"
 
 
 def values(frame: pd.DataFrame, method: str, share: float, setting: str) -> dict[str, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from .tickets import EQUAL
 from .verdicts import Finding
 
 if TYPE_CHECKING:
@@ -31,6 +32,25 @@ def select(frames: Frames, name: str, **where: str | int | bool) -> pd.DataFrame
             return None
         frame = frame[frame[column] == wanted]
     return None if frame.empty else frame
+
+
+def place(frames: Frames, name: str) -> pd.DataFrame | None:
+    """Rows of a frame's first dataset and network at the paper's inner rate."""
+    frame = frames.get(name)
+    if frame is None or frame.empty:
+        return None
+    first = {column: frame[column].iloc[0] for column in ("dataset", "model")}
+    return select({name: frame[frame["setting"].isin((EQUAL, ""))]}, name, **first)
+
+
+def way(frame: pd.DataFrame | None, method: str, early: bool = False) -> pd.DataFrame | None:
+    """Rows of a way to find masks: from initialisation, or from an early epoch."""
+    if frame is None:
+        return None
+    found = frame[frame["method"] == method]
+    if "rewind" in found:
+        found = found[(found["rewind"] > 0) == early]
+    return None if found.empty else found
 
 
 def by_init(frame: pd.DataFrame | None, column: str) -> dict[int, float]:

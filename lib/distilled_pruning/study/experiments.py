@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import analyses, controls, overview, protocols
+from . import analyses, controls, first_paper, overview, protocols, rewinding
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect
@@ -134,6 +134,37 @@ EXPERIMENTS: dict[str, Experiment] = {
         ),
         Experiment(
             "fig6", "s5-overview", "Accuracy and stability over IMP's", overview.overview_jobs, overview.overview_frame
+        ),
+        Experiment(
+            "fig7",
+            "s6-stable-initializations",
+            "Tickets at high sparsity",
+            rewinding.ticket_jobs,
+            rewinding.ticket_frame,
+        ),
+        Experiment(
+            "forks",
+            "s6-stable-initializations",
+            "Stability after common epochs",
+            rewinding.fork_jobs,
+            rewinding.fork_frame,
+        ),
+        Experiment(
+            "first-accuracy",
+            "a-first-paper",
+            "Accuracy beside the authors' logs",
+            first_paper.accuracy_jobs,
+            first_paper.accuracy_frame,
+        ),
+        Experiment(
+            "first-sessions", "a-first-paper", "Cost of a training", first_paper.session_jobs, first_paper.session_frame
+        ),
+        Experiment(
+            "first-stability",
+            "a-first-paper",
+            "Stability at initialisation",
+            first_paper.stability_jobs,
+            first_paper.stability_frame,
         ),
         Experiment("controls", "b-controls", "Masks from every source", controls.line_jobs, controls.controls_frame),
         Experiment("dose", "b-controls", "Dose of the inner loop", controls.dose_jobs, controls.dose_frame),

@@ -30,6 +30,10 @@ class Reader(Protocol):
         """Read the arrays behind a key."""
         ...
 
+    def provenance(self, key: str) -> Mapping[str, Any] | None:
+        """Read who made the result behind a key, where, and how long it took."""
+        ...
+
 
 def settings(parameters: Parameters) -> list[Tickets]:
     """One group of tickets for every dataset and model of the parameters."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from . import control_measures, geometry, overview_measures
+from . import control_measures, first_paper_measures, geometry, overview_measures, rewinding_measures
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 from .tickets import EQUAL, GENTLE
 from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
@@ -65,7 +65,7 @@ def more_stable(
 
 def stability_grows(frames: Frames) -> list[Finding]:
     """Over levels of distilled pruning the barrier falls and the loss of the ends rises."""
-    frame = select(frames, "barriers", method="distilled", setting=EQUAL, collapsed=False)
+    frame = select(frames, "barriers", model=CONV, method="distilled", setting=EQUAL, collapsed=False)
     return [negative("barrier", slopes(frame, "barrier")), positive("end loss", slopes(frame, "end_loss"))]
 
 
@@ -132,6 +132,8 @@ MEASURES: dict[str, Measure] = {
     **control_measures.MEASURES,
     **geometry.MEASURES,
     **overview_measures.MEASURES,
+    **rewinding_measures.MEASURES,
+    **first_paper_measures.MEASURES,
     "masks-hold": masks_hold,
     "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
     "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),

@@ -5,12 +5,17 @@ from __future__ import annotations
 import csv
 import functools
 from pathlib import Path
+from typing import Any
 
 from ..errors import InputError
 from .parameters import home
 
 FILE = Path("results", "papers", "authors-numbers.csv")
 HESSIAN = "Hessian table (sec 4.2)"
+CURVES = "paper 1 sparsity curve"
+SESSION = "sec 3.2"
+METHODS = {"IMP": "imp", "distilled": "distilled", "random": "random"}
+OURS = {"AlexNet": "alexnet", "ConvNetW128": "convnet3"}
 Row = dict[str, str]
 
 
@@ -62,3 +67,45 @@ def hessian(path: Path | None = None) -> dict[tuple[str, float], dict[str, float
         network = found.setdefault((ours[row["method"]], float(row["sparsity"])), {})
         network[row["metric"].removeprefix("hessian_diag_")] = float(row["value"])
     return found
+
+
+def curves(path: Path | None = None) -> list[dict[str, Any]]:
+    """Give the accuracy curves of 2307.03364, from its authors' logs.
+
+    Returns:
+        One row for each seed and level with the columns of :func:`.first_paper.accuracy_frame`; accuracies in [0, 1].
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    found = []
+    for row in numbers(CURVES, path):
+        if row["model"] not in OURS or row["metric"] != "test_accuracy_real_retrain":
+            continue
+        method = next(ours for word, ours in METHODS.items() if row["method"].startswith(word))
+        found.append(
+            {
+                "dataset": row["dataset"].lower().replace("-", ""),
+                "model": OURS[row["model"]],
+                "method": method,
+                "setting": "",
+                "rate": 0.0,
+                "rewind": int("k=1" in row["method"]),
+                "ipc": int(row["ipc"].rstrip("?")) if method == "distilled" else 0,
+                "level": int(row["iteration"]),
+                "sparsity": float(row["sparsity"]),
+                "init": int(row["seed"]),
+                "accuracy": float(row["value"]),
+            }
+        )
+    return found
+
+
+def sessions(path: Path | None = None) -> tuple[float, float]:
+    """Give the seconds of one training on real and on distilled data in 2307.03364, section 3.2.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    found = {row["metric"]: float(row["value"]) for row in numbers(SESSION, path)}
+    return 60 * found["real_training_session_minutes"], found["distilled_training_session_seconds"]

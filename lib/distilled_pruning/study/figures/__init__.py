@@ -8,12 +8,14 @@ from .accuracy import fig2
 from .controls import controls, dose, equal_loss
 from .curvature import hessian, histograms, sharpness
 from .diagram import fig1
+from .first_paper import first_accuracy, first_sessions, first_stability
 from .kinship import kinship
 from .lines import barriers, fig3
 from .masks import layers, overlap
 from .overview import fig6
 from .planes import planes
 from .protocols import protocols
+from .rewinding import fig7, forks
 from .surfaces import fig3_surfaces
 
 __all__ = [
@@ -26,6 +28,11 @@ __all__ = [
     "fig3",
     "fig3_surfaces",
     "fig6",
+    "fig7",
+    "first_accuracy",
+    "first_sessions",
+    "first_stability",
+    "forks",
     "hessian",
     "histograms",
     "kinship",

@@ -1,0 +1,89 @@
+"""Where lottery tickets end: up to which sparsity a subnetwork trains to the accuracy of the dense network."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from .evidence import by_init, paired
+from .verdicts import CONTRADICTED, ENOUGH, REPRODUCED, UNDECIDED, Finding, interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MARGIN = 0.005
+
+
+@dataclass(frozen=True)
+class End:
+    """The sparsest tickets of one way to find masks; level 0 where not even the first round gives one.
+
+    Attributes:
+        level: Last level whose mean accuracy is within the margin of the dense network's.
+        surely: Last level that is a ticket by the rule: the whole 95 % interval is.
+        maybe: Last level that cannot be ruled out: some of the interval is.
+        last: Sparsest level that was trained.
+        n: Fewest initialisations behind a level.
+    """
+
+    level: int
+    surely: int
+    maybe: int
+    last: int
+    n: int
+
+    @property
+    def beyond(self) -> bool:
+        """Whether tickets may go on where the levels stop."""
+        return self.maybe == self.last
+
+
+def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float = MARGIN) -> End | None:
+    """Find the sparsest tickets.
+
+    The accuracy of each initialisation is compared with that of its own dense network. Fewer than three initialisations
+    rule nothing out and nothing in.
+
+    Args:
+        tickets: Rows of one way to find masks, with ``level``, ``init`` and ``accuracy`` in [0, 1].
+        dense: Accuracy of the dense network for each initialisation.
+        margin: How much less accurate than the dense network a ticket may be.
+    """
+    mean = surely = maybe = 0
+    counts = []
+    for level, part in tickets.groupby("level") if tickets is not None else ():
+        gaps = paired(by_init(part, "accuracy"), dense)
+        if not gaps:
+            continue
+        counts.append((int(str(level)), len(gaps)))
+        bounds = interval(gaps) if len(gaps) >= ENOUGH else None
+        low, high = bounds or (-math.inf, math.inf)
+        mean = int(str(level)) if sum(gaps) / len(gaps) >= -margin else mean
+        surely = int(str(level)) if low >= -margin else surely
+        maybe = int(str(level)) if high >= -margin else maybe
+    if not counts:
+        return None
+    return End(mean, surely, maybe, max(level for level, _ in counts), min(n for _, n in counts))
+
+
+def sparsity(frame: pd.DataFrame, level: int) -> float:
+    """Sparsity of a level of a frame, 0 for the dense network."""
+    found = frame.loc[frame["level"] == level, "sparsity"]
+    return 0.0 if level == 0 else float(found.iloc[0])
+
+
+def range_of(frame: pd.DataFrame, found: End) -> tuple[float, float]:
+    """Sparsity up to which there surely are tickets, and up to which there may be: 1 where the levels do not say."""
+    return sparsity(frame, found.surely), 1.0 if found.beyond else sparsity(frame, found.maybe)
+
+
+def at_most(setting: str, frame: pd.DataFrame | None, dense: Mapping[int, float], limit: float) -> Finding | None:
+    """Judge that there are no tickets beyond a sparsity; ``None`` where nothing was trained."""
+    found = end(frame, dense)
+    if found is None or frame is None:
+        return None
+    low, high = range_of(frame, found)
+    verdict = REPRODUCED if high <= limit else CONTRADICTED if low > limit else UNDECIDED
+    return Finding(setting, sparsity(frame, found.level), (low, high), found.n, verdict)
