@@ -103,6 +103,12 @@ def test_a_chosen_number_of_iterations_leaves_coresets_alone() -> None:
     assert (random.iterations, dm.iterations) == (0, 5)
 
 
+def test_a_method_may_have_a_box_of_its_own() -> None:
+    boxed = Parameters({**LIVE, "ipcs": "1", "distill_iterations": 5, "boxes": "dm:7:8"})
+    random, dm = (job for _, job in sets.sets_of(boxed))
+    assert (random.iterations, dm.iterations, dm.width) == (0, 7, 8) and random.width == LIVE.width
+
+
 def test_frames_hold_a_row_for_each_network_with_its_own_figures() -> None:
     frame = sets.sets_frame(LIVE, Reader(sets.sets_jobs(LIVE)))
     assert len(frame) == 4 * 2 and not frame.isna().any().any()

@@ -118,6 +118,17 @@ def distillers(name: str, value: Any) -> Any:
     return ",".join(distiller(name, item) for item in words(name, value))
 
 
+def boxes(name: str, value: Any) -> Any:
+    """Take ``method:iterations:width`` items, comma-separated, or nothing."""
+    for item in words(name, value) if value else ():
+        method, *numbers = item.split(":")
+        if method not in catalog.DISTILLERS:
+            raise unknown("distiller", method, catalog.DISTILLERS)
+        if len(numbers) != 2 or not all(number.isdecimal() and int(number) > 0 for number in numbers):
+            raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {item!r}")
+    return value.replace(" ", "")
+
+
 def rates(name: str, value: Any) -> Any:
     """Take a comma-separated list of learning rates."""
     found = []
@@ -236,6 +247,7 @@ FIELDS: dict[str, Field] = table(
     ),
     Field("distill_iterations", int, "outer iterations of the distillation; 0 for the published number", between(0)),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, 1024)),
+    Field("boxes", str, "methods with iterations and width of their own, as idc:10:16, comma-separated", boxes),
     Field("sets", int, "different distilled sets, shared in turn by the initialisations", between(1, 100)),
     Field("levels", int, "rounds of pruning", between(1, 40)),
     Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),

@@ -166,16 +166,18 @@ class Tickets:
         return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
-        """A set of a distillation method, at the parameters' iterations and width."""
+        """A set of a distillation method, at its own iterations and width where ``boxes`` names it, else everyone's."""
         p = self.parameters
         own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels)
+        boxes = {name: (int(i), int(w)) for name, i, w in (item.split(":") for item in words(p.get("boxes", "")))}
+        iterations, width = boxes.get(method, (p.get("distill_iterations", 0), p.get("distill_width", 0) or own))
         return Distill(
             self.data,
             method,
             ipc,
-            iterations=0 if method in CORESETS else p.get("distill_iterations", 0),
+            iterations=0 if method in CORESETS else iterations,
             model=self.made_for,
-            width=p.get("distill_width", 0) or own,
+            width=width,
             seed=seed,
             compile=method == "dm" and p.compile,
         )
