@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, execution, findings, pages, rendering
+from distilled_pruning.study import book, deviations, execution, findings, pages, rendering
 from distilled_pruning.study.verdicts import VERDICTS
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -56,6 +56,7 @@ PARTS = {
     "findings-recorded": findings.recorded([ROW]),
     "controls": findings.controls([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
+    **deviations.parts([ROW], {}),
 }
 FIGURE = """
 import matplotlib.pyplot as plt

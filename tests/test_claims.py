@@ -76,8 +76,9 @@ def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:
     assert {j.verdict for j in claims.judge({}, "live")} == {NOT_RUN}
     fig2 = pd.DataFrame(
         {
-            "dataset": "digits", "model": "convnet3", "method": ["imp", "distilled"], "setting": "equal rate", "level": 9,
-            "init": 0, "points": [15000, 100], "points_decoded": [3750, 100], "steps": [3350, 100], "accuracy": 0.9,
+            "dataset": "digits", "model": "convnet3", "method": ["imp", "distilled"], "setting": "equal rate",
+            "level": 9, "init": 0, "points": [15000, 100], "points_decoded": [3750, 100], "steps": [3350, 100],
+            "accuracy": 0.9,
         }
     )  # fmt: skip
     for scale, expected in (("live", UNDECIDED), ("paper", REPRODUCED)):

@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import unknown
-from . import findings, pages
+from . import deviations, findings, pages
 from .claims import Judgement
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
-from .ledger import judge
+from .ledger import judge, stamp
 from .parameters import LIVE, read, resolve
 from .rendering import FOLDER, contents, notebooks_of, render, stage
 from .section import Section
@@ -174,6 +174,7 @@ def parts(
         name: [(field, str(line.value), line.field.help) for field, line in read(path).items()]
         for name, path in sources.items()
     }
+    frames = {name: frame for section in sections for name, frame in section.frames().items()}
     figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
     return {
         "tally": pages.tally(rows),
@@ -183,4 +184,5 @@ def parts(
         "controls": findings.controls(rows),
         "pages": pages.pages(list(sources), figures),
         "parameters": pages.parameters(tables),
+        **deviations.parts(rows, frames, stamp(sections)),
     }

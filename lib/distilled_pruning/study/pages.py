@@ -15,7 +15,7 @@ from typing import Any
 from ..errors import InputError
 from .verdicts import NOT_RUN, VERDICTS
 
-_MARK = re.compile(r"^<!-- generated: ([a-z-]+) -->$", re.MULTILINE)
+_MARK = re.compile(r"^<!-- generated: ([a-z0-9-]+) -->$", re.MULTILINE)
 
 
 def fill(text: str, parts: Mapping[str, str]) -> str:
@@ -131,7 +131,9 @@ def measured(values: Any, intervals: Any) -> list[str]:
     settings = []
     for part in str(values).split("; "):
         bounds = (intervals or {}).get(part.rsplit(": ", 1)[0])
-        settings.append(plain(part).replace("-", "−") + (f" {show(bounds)}" if bounds else ""))
+        settings.append(
+            plain(part).replace("-", "−") + (f" {show(bounds)}" if bounds and bounds[0] < bounds[1] else "")
+        )
     return settings
 
 
