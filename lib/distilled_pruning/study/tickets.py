@@ -76,6 +76,7 @@ class Tickets:
         self.ipc: int = parameters.get("ipc", 0)
         self.made_for = self.model
         self.outer = self.recipe()
+        self.masks: dict[tuple[Row, int, int], Prune | None] = {}
 
     def recipe(self) -> Recipe:
         """The recipe of trainings on real data."""
@@ -114,7 +115,7 @@ class Tickets:
     def dosed(self, steps: int) -> Tickets:
         """The same tickets with another number of inner steps."""
         dosed = copy.copy(self)
-        dosed.inner_steps = steps
+        dosed.inner_steps, dosed.masks = steps, {}
         return dosed
 
     def on(self, ipc: int, made_for: str = OWN) -> Tickets:
@@ -125,6 +126,7 @@ class Tickets:
             made_for: The network of the distillation; ``"own"`` is the one that is pruned.
         """
         other = copy.copy(self)
+        other.masks = {}
         other.ipc, other.made_for = ipc, self.model if made_for == OWN else made_for
         epochs = self.parameters.get("inner_epochs", 0)
         if epochs:
@@ -197,7 +199,14 @@ class Tickets:
         return self.data
 
     def chain(self, row: Row, seed: int, level: int) -> Prune | None:
-        """The mask of a row at a level; ``None`` is the dense network."""
+        """The mask of a row at a level; ``None`` is the dense network. Each is built once."""
+        named = (row, seed, level)
+        if named not in self.masks:
+            self.masks[named] = self.next_mask(row, seed, level)
+        return self.masks[named]
+
+    def next_mask(self, row: Row, seed: int, level: int) -> Prune | None:
+        """Build the mask of a row at a level."""
         network, p = self.network(seed), self.parameters
         if level == 0:
             return None
