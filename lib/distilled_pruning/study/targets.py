@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,9 +62,10 @@ def by_key(key: str, sections: Sequence[Section]) -> Target:
     scales = ((name, scale) for name in notebooks() for scale in bases(name))
     others = (Section(resolve(name, file=None if scale == LIVE else scale)) for name, scale in scales)
     for section in (*sections, *others):
-        for job in section.graph:
-            if job.key == key:
-                return Target(section, [job])
+        with contextlib.suppress(InputError):  # a scale whose data are not here plans nothing
+            for job in section.graph:
+                if job.key == key:
+                    return Target(section, [job])
     raise InputError(
         f"no notebook plans a job {key} with these parameters: give the -p or -f it was planned with, "
         "as `distilled-pruning plan --json` lists it"
