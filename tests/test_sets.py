@@ -40,20 +40,25 @@ LIVE = Parameters(
 class Reader:
     """Answers for every job, each network with a figure of its own."""
 
-    def __init__(self, wanted: list[jobs.Job]) -> None:
+    def __init__(self, wanted: list[jobs.Job], kept: tuple[int, ...] = (300, 0, 30)) -> None:
         self.by_key = {job.key: job for job in jobs.graph(wanted)}
+        self.kept = kept
 
     def metrics(self, key: str) -> dict[str, Any] | None:
         job = self.by_key.get(key)
         if isinstance(job, Evaluate):
             return {**{name: [float(n), n + 1.0] for n, name in enumerate(COLUMNS)}, "images": 10, "steps": 300}
-        return {"set": {"history": [3.0, 2.0]}} if isinstance(job, Distill) else None
+        about = {"history": [3.0, 2.0], "classes": 10, "space": "pixel", "factor": 1}
+        return {"set": about} if isinstance(job, Distill) else None
 
     def arrays(self, key: str) -> dict[str, np.ndarray] | None:
         job = self.by_key.get(key)
         if not isinstance(job, Distill):
             return None
-        return {"images": np.ones((10, 1, 16, 16)), **{f"snapshot.{n}": np.full(1, n) for n in (300, 0, 30)}}
+        return {"images": np.ones((10, 1, 16, 16)), **{f"snapshot.{n}": np.full(1, n) for n in self.kept}}
+
+    def provenance(self, key: str) -> dict[str, Any] | None:
+        return {"seconds": 30.0, "device": "one core"} if key in self.by_key else None
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +100,9 @@ def test_only_optimised_sets_have_snapshots_and_curves() -> None:
     made = [job for _, job in sets.sets_of(LIVE)]
     assert [(job.method, job.ipc) for job in made] == [("random", 1), ("dm", 1), ("random", 10), ("dm", 10)]
     assert sets.snapshots(made[0]) == {} and sets.snapshots(made[1]) == {0: 0, 10: 30, 20: 60, 50: 150, 100: 300}
-    assert len(sets.sets_jobs(LIVE)) == 4 and len(sets.stopping_jobs(LIVE)) == 10 and len(sets.matching_jobs(LIVE)) == 2
+    assert len(sets.sets_jobs(LIVE)) == 4 and len(sets.stopping_jobs(LIVE)) == 5 and len(sets.matching_jobs(LIVE)) == 2
+    assert all(isinstance(job, Evaluate) and job.source.ipc == 10 for job in sets.stopping_jobs(LIVE))
+    assert sets.stopping_jobs(LIVE)[-1].key == sets.sets_jobs(LIVE)[-1].key, "the last snapshot is the finished set"
 
 
 def test_a_chosen_number_of_iterations_leaves_coresets_alone() -> None:
@@ -122,13 +129,43 @@ def test_frames_hold_a_row_for_each_network_with_its_own_figures() -> None:
 
 def test_galleries_are_in_the_order_of_iterations() -> None:
     found = sets.galleries(LIVE, Reader(sets.matching_jobs(LIVE)))
-    assert [(of["method"], of["ipc"], list(images)) for of, images in found] == [
+    assert [(of.of["method"], of.of["ipc"], list(of.images)) for of in found] == [
         ("dm", 1, [0, 30, 300]),
         ("dm", 10, [0, 30, 300]),
     ]
+    (recorded, _) = sets.galleries(LIVE, Reader(sets.matching_jobs(LIVE), kept=()))
+    assert list(recorded.images) == [300], "a recorded set has its finished images alone"
 
 
-@pytest.mark.parametrize("frame", [sets.sets_frame, sets.stopping_frame, sets.matching_frame])
+def test_an_iteration_costs_what_the_job_took_over_its_iterations() -> None:
+    wanted = sets.matching_jobs(LIVE)
+    frame = sets.cost_frame(LIVE, Reader(wanted))
+    assert list(frame["loop_seconds"]) == [0.1, 0.1] and list(frame["seconds"]) == [30.0, 30.0]
+    assert list(frame["work"]) == [job.cost for job in wanted]
+    assert list(frame["work"] / frame["loop_work"]) == [300, 300]
+
+
+def test_a_published_file_goes_by_its_name_and_has_no_way_to_show(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.npz"
+    np.savez(file, images=np.zeros((10, 1, 16, 16), np.float32), labels=np.arange(10))
+    parameters = Parameters({**LIVE, "distillers": f"dm,{file}", "ipcs": "1"})
+    (_, theirs) = (made for _, made in sets.sets_of(parameters))
+    assert theirs.borrowed and (theirs.method, theirs.ipc, theirs.path) == ("published", 1, str(file))
+    frame = sets.sets_frame(parameters, Reader(sets.sets_jobs(parameters)))
+    assert set(frame["method"]) == {"dm", "theirs"}
+    assert len(sets.matching_jobs(parameters)) == 1 and len(sets.stopping_jobs(parameters)) == 5
+
+
+def test_a_published_set_of_another_size_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.npz"
+    np.savez(file, images=np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1)).reshape(10, 1, 16, 16),
+             labels=np.arange(10))  # fmt: skip
+    outcome = runner.run([Distill(DATA, "published", 2, path=str(file))], Store(tmp_path / "store"), device="cpu")
+    (reason,) = outcome.failed.values()
+    assert "holds 1 images per class, not 2: ask for 1" in reason
+
+
+@pytest.mark.parametrize("frame", [sets.sets_frame, sets.stopping_frame, sets.matching_frame, sets.cost_frame])
 def test_missing_results_leave_frames_empty(frame: Any) -> None:
     assert frame(LIVE, Reader([])).empty
 
@@ -160,3 +197,15 @@ def test_a_recorded_set_is_pruned_on_and_evaluated_but_shows_no_real_image(tmp_p
     assert all(store.load(job.key).metrics == whole.load(job.key).metrics for job in children)
     (reason,) = outcome.failed.values()
     assert "no snapshot of iteration 0 was kept: recorded sets come without" in reason
+
+
+def test_permuted_labels_belong_to_the_same_images(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    made = Distill(DATA, "random", 2, seed=1)
+    wrong = Distill(DATA, "random", 2, seed=1, shuffle_labels=True)
+    outcome = runner.run([wrong], store, device="cpu")
+    assert not outcome.failed and store.has(made.key)
+    one, other = store.load(made.key), store.load(wrong.key)
+    assert np.array_equal(one.arrays["images"], other.arrays["images"])
+    assert not np.array_equal(one.arrays["labels"], other.arrays["labels"])
+    assert sorted(one.arrays["labels"]) == sorted(other.arrays["labels"])

@@ -13,7 +13,7 @@ from ..errors import InputError
 from .attempt import Context
 from .entry import Result
 from .kinds import Distill, Prune, Train
-from .materials import Checkpoints, arrays, build, load, mask_of, split_of, tensors
+from .materials import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
 
 SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 
@@ -22,8 +22,12 @@ def distill(job: Distill, context: Context) -> Result:
     """Make a distilled or chosen set; continues at its last outer iteration."""
     checkpoints = Checkpoints(context)
     ds = load(job.data)
-    if job.method == "published":
+    if job.shuffle_labels:
+        syn = mislabelled(job, context)
+    elif job.method == "published":
         syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
+        if syn.ipc != job.ipc:
+            raise InputError(f"the published set holds {syn.ipc} images per class, not {job.ipc}: ask for {syn.ipc}")
     elif job.method == "easy":
         syn = easy(job, ds, context)
     else:
@@ -43,11 +47,15 @@ def distill(job: Distill, context: Context) -> Result:
             save=lambda state: checkpoints(lambda: state),
             progress=context.progress,
         )
-    if job.shuffle_labels:
-        order = torch.randperm(len(syn.labels), generator=training.seeded("labels", job.seed))
-        syn = replace(syn, labels=syn.labels[order])
     meta, stored = syn.pack()
     return Result({"set": meta, "images": len(syn.decode())}, stored)
+
+
+def mislabelled(job: Distill, context: Context) -> distillation.Synthetic:
+    """Permute the labels of a set that was made before."""
+    syn = syn_of(job.labelled, context)
+    order = torch.randperm(len(syn.labels), generator=training.seeded("labels", job.seed))
+    return replace(syn, labels=syn.labels[order])
 
 
 def easy(job: Distill, ds: data.Dataset, context: Context) -> distillation.Synthetic:

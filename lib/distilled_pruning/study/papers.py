@@ -12,6 +12,16 @@ from .parameters import home
 
 FILE = Path("results", "papers", "authors-numbers.csv")
 HESSIAN = "Hessian table (sec 4.2)"
+SETS = "Basic results"
+DATASETS = {
+    "CIFAR-10": "cifar10",
+    "CIFAR-100": "cifar100",
+    "SVHN": "svhn",
+    "MNIST": "mnist",
+    "FashionMNIST": "fashion_mnist",
+    "ImageNet-10": "imagenet10",
+    "ImageNet-100": "imagenet100",
+}
 CURVES = "paper 1 sparsity curve"
 SESSION = "sec 3.2"
 METHODS = {"IMP": "imp", "distilled": "distilled", "random": "random"}
@@ -109,3 +119,18 @@ def sessions(path: Path | None = None) -> tuple[float, float]:
     """
     found = {row["metric"]: float(row["value"]) for row in numbers(SESSION, path)}
     return 60 * found["real_training_session_minutes"], found["distilled_training_session_seconds"]
+
+
+def distilled(path: Path | None = None) -> dict[tuple[str, str, int], float]:
+    """Give the accuracies that the makers of IDC state for their sets (Kim et al. 2022, as the papers quote them).
+
+    Returns:
+        Dataset, ``"idc"`` or ``"idc-i"`` (without tiles) and images per class to test accuracy in per cent.
+
+    Raises:
+        InputError: The file cannot be read.
+    """
+    return {
+        (DATASETS[row["dataset"]], row["method"].lower(), int(row["ipc"])): float(row["value"])
+        for row in numbers(SETS, path)
+    }

@@ -16,6 +16,7 @@ from .overview import fig6
 from .planes import planes
 from .protocols import protocols
 from .rewinding import fig7, forks
+from .sets import gallery, matching, sets, stopping
 from .surfaces import fig3_surfaces
 
 __all__ = [
@@ -33,12 +34,16 @@ __all__ = [
     "first_sessions",
     "first_stability",
     "forks",
+    "gallery",
     "hessian",
     "histograms",
     "kinship",
     "layers",
+    "matching",
     "overlap",
     "planes",
     "protocols",
+    "sets",
     "sharpness",
+    "stopping",
 ]
