@@ -27,6 +27,7 @@ from distilled_pruning.study.kinds import (
     Landscape,
     MaskStatistics,
     Prune,
+    Robustness,
     Spectrum,
     Train,
 )
@@ -60,6 +61,7 @@ JOBS: dict[str, Job] = {
     "evaluate": Evaluate(SETS["dm"], OTHER.recipe or RECIPE, (Train(NETWORK, DATA, RECIPE),), at=0),
     "connect": Connect(ENDS[0], ENDS[1], alphas=3),
     "hessian": HessianDiagonal(ENDS[0], images=20),
+    "robustness": Robustness(ENDS[0], epsilons=(8,), severities=(5,), steps=2),
     "spectrum": Spectrum(ENDS[0], images=20, probes=2, eigenvalues=1),
     "landscape": Landscape(*ENDS, resolution=3, images=50),
     "masks": MaskStatistics(MASK, OTHER),
@@ -86,6 +88,8 @@ def figures(job: Job, store: Store) -> dict[str, float]:
                  "eigenvalues", "loss_range", "whole", "ks_pruned", "accuracies", "losses", "average", "supremum",
                  "real_accuracies"):  # fmt: skip
         walk(name, result.metrics.get(name))
+    if isinstance(job, Robustness):  # not accuracies: one image of 360 more is already too much for the tolerance
+        found = {f"{row['shift']}.{row['strength']}": row["loss"] for row in result.metrics["shifts"]}
     if isinstance(job, Distill):
         images = result.arrays["images"].astype(float)
         start = result.arrays.get("snapshot.0", images).astype(float)

@@ -34,11 +34,20 @@ def test_a_new_option_left_at_its_default_changes_no_key() -> None:
     assert "optimiser" not in spec["fields"]["recipe"]
 
 
+def test_keys_that_results_were_kept_under_are_still_theirs() -> None:
+    """Written down from results of earlier code; initialisation, norm and permuted labels came as options later."""
+    assert Train(NETWORK, DIGITS, RECIPE).key == "64ea9af3defa18123e90671157e67a8d"
+    assert chain(2).key == "5bc98c3e227f43b45f635ad91603b1ef"
+    assert Distill(DIGITS, "dm", 10, width=16, shuffle_labels=True).key == "22adf128755a73d34a4facb258599a07"
+
+
 @pytest.mark.parametrize(
     "change",
     [
         {"order_seed": 1},
         {"network": replace(NETWORK, seed=1)},
+        {"network": replace(NETWORK, init="kaiming")},
+        {"network": replace(NETWORK, norm="batch")},
         {"recipe": replace(RECIPE, weight_decay=0.0)},
         {"source": replace(DIGITS, subset=100)},
         {"mask": chain(1)},
@@ -79,6 +88,12 @@ def test_the_inner_loop_of_a_level_is_the_parents_subnetwork() -> None:
     assert mask.training is not None and mask.training.mask == mask.parent
     assert mask.training.level == 1
     assert mask.training.steps == 300
+
+
+def test_a_set_with_permuted_labels_is_made_from_the_set_itself() -> None:
+    made = Distill(DIGITS, "dm", 10, width=16, shuffle_labels=True)
+    assert made.parents == (replace(made, shuffle_labels=False),) and made.parents[0].parents == ()
+    assert made.cost < made.parents[0].cost / 1000
 
 
 def test_a_key_costs_less_than_a_millisecond() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from .. import costs
@@ -13,6 +13,7 @@ from .jobs import Data, Job, Network, source_digest
 
 EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
 MADE = ("images", "labels")
+CORRUPTIONS = ("gaussian noise", "impulse noise", "gaussian blur", "brightness", "contrast", "pixelate")
 
 
 def macs(network: Network, data: Data) -> int:
@@ -65,6 +66,16 @@ class Distill(Job):
             spec["fields"]["path"] = {"digest": source_digest(self.path)}
         return spec
 
+    @functools.cached_property
+    def parents(self) -> tuple[Job, ...]:
+        """The early networks that choose images; of a set with permuted labels, the set itself."""
+        return (self.labelled,) if self.shuffle_labels else self.scorers
+
+    @property
+    def labelled(self) -> Distill:
+        """The same set with its labels in place."""
+        return replace(self, shuffle_labels=False)
+
     @property
     def borrowed(self) -> bool:
         """Whether the images were chosen or read rather than made, so that they are somebody else's."""
@@ -93,7 +104,7 @@ class Distill(Job):
     def cost(self) -> float:
         """Work in multiply-accumulates: all iterations, and the networks that are trained before them."""
         s = self.settings
-        if s is None:
+        if s is None or self.shuffle_labels:
             return 1e6
         before = float(passes.before(s, self.data.images)) * macs(Network(self.model, self.width), self.data)
         return max(1e6, before + s.iterations * self.loop_cost)
@@ -402,6 +413,41 @@ class Landscape(Job):
     def title(self) -> str:
         """A few words for a progress line."""
         return f"landscape {self.a.network.model} init {self.a.network.seed} level {self.a.level}"
+
+
+@dataclass(frozen=True)
+class Robustness(Job):
+    """Accuracy of a trained (sub)network on shifted test images: FGSM, PGD and common corruptions.
+
+    Attributes:
+        trained: The network.
+        epsilons: Budgets of FGSM and PGD in the maximum norm, in 255ths of the pixels' range.
+        severities: Severities of the corruptions, from 1 to 5.
+        steps: Steps of PGD.
+        images: Stratified number of test images, 0 for all.
+        seed: Seed of PGD's start and of noise.
+    """
+
+    kind: ClassVar[str] = "robustness"
+    trained: Train
+    epsilons: tuple[int, ...] = (2, 8)
+    severities: tuple[int, ...] = (1, 3, 5)
+    steps: int = 10
+    images: int = 0
+    seed: int = 0
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates: three forward passes a gradient, and a test of every shifted set."""
+        images = self.images or self.trained.data.info.test
+        attacks = len(self.epsilons) * (3 * (1 + self.steps) + 2)
+        corrupted = len(self.severities) * len(CORRUPTIONS)
+        return float(1 + attacks + corrupted) * images * macs(self.trained.network, self.trained.data)
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"robustness, {self.trained.title}"
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,29 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 import torch
 
-from .. import connectivity, data, distillation, hessian, landscape, masks, pruning, training
+from .. import connectivity, data, distillation, hessian, landscape, masks, pruning, robustness, training
 from .attempt import Context
 from .entry import Result
-from .kinds import Connect, Evaluate, HessianDiagonal, Landscape, MaskStatistics, Spectrum, Train
+from .kinds import (
+    CORRUPTIONS,
+    Connect,
+    Evaluate,
+    HessianDiagonal,
+    Landscape,
+    MaskStatistics,
+    Robustness,
+    Spectrum,
+    Train,
+)
 from .materials import Checkpoints, build, load, mask_of, syn_of, tensors
 
+Shift = tuple[str, int, data.Split]
 BINS = np.concatenate([-np.logspace(2, -7, 91), [0.0], np.logspace(-7, 2, 91)])
 
 
@@ -171,6 +182,32 @@ def plane(job: Landscape, context: Context) -> Result:
         "resolution": job.resolution,
     }
     return Result(metrics, {"points": grid.points, "loss": grid.loss, "accuracy": grid.accuracy})
+
+
+def shifts(job: Robustness, net: torch.nn.Module, split: data.Split, device: torch.device) -> Iterator[Shift]:
+    """Make every shifted set of images that a job names, one after the other."""
+    yield "clean", 0, split
+    for epsilon in job.epsilons:
+        yield "fgsm", epsilon, robustness.fgsm(net, split, epsilon, device)
+        yield "pgd", epsilon, robustness.pgd(net, split, epsilon, job.steps, job.seed, device)
+    for name in CORRUPTIONS:
+        for severity in job.severities:
+            yield name, severity, robustness.corrupt(split, name, severity, job.seed)
+
+
+def robust(job: Robustness, context: Context) -> Result:
+    """Test a trained network on clean, adversarial and corrupted test images."""
+    net, _, _ = trained(job.trained, context)
+    split = load(job.trained.data).test
+    split = split.subset(job.images, job.seed) if job.images else split
+    device = training.resolve(context.device)
+    rows: list[dict[str, Any]] = []
+    total = 1 + 2 * len(job.epsilons) + len(CORRUPTIONS) * len(job.severities)
+    for name, strength, shifted in shifts(job, net, split, device):
+        loss, accuracy = training.evaluate(net, shifted, device=device)
+        rows.append({"shift": name, "strength": strength, "accuracy": accuracy, "loss": loss})
+        context.progress(len(rows), total, {"accuracy": accuracy})
+    return Result({"level": job.trained.level, "images": len(split), "shifts": rows})
 
 
 def mask_statistics(job: MaskStatistics, context: Context) -> Result:

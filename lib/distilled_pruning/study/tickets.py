@@ -75,6 +75,8 @@ class Tickets:
         self.inner_steps: int = parameters.get("inner_steps", 0)
         self.ipc: int = parameters.get("ipc", 0)
         self.made_for = self.model
+        self.init = "default"
+        self.norm = ""
         self.outer = self.recipe()
         self.masks: dict[tuple[Row, int, int], Prune | None] = {}
 
@@ -118,6 +120,12 @@ class Tickets:
         dosed.inner_steps, dosed.masks = steps, {}
         return dosed
 
+    def drawn(self, init: str = "default", norm: str = "") -> Tickets:
+        """The same tickets of networks with other initial weights, or another norm than the network's own."""
+        other = copy.copy(self)
+        other.init, other.norm, other.masks = init, norm, {}
+        return other
+
     def on(self, ipc: int, made_for: str = OWN) -> Tickets:
         """The same tickets on sets of another size, or made for another network.
 
@@ -154,7 +162,7 @@ class Tickets:
 
     def network(self, seed: int) -> Network:
         """The dense network at initialisation."""
-        return Network(self.model, self.width, seed)
+        return Network(self.model, self.width, seed, norm=self.norm, init=self.init)
 
     def inner(self, rate: float) -> Recipe:
         """The short inner loop's recipe: the retraining's with its own steps and rate."""

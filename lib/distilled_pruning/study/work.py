@@ -9,7 +9,18 @@ from . import makers, probes
 from .attempt import Context
 from .entry import Result
 from .jobs import Job
-from .kinds import Connect, Distill, Evaluate, HessianDiagonal, Landscape, MaskStatistics, Prune, Spectrum, Train
+from .kinds import (
+    Connect,
+    Distill,
+    Evaluate,
+    HessianDiagonal,
+    Landscape,
+    MaskStatistics,
+    Prune,
+    Robustness,
+    Spectrum,
+    Train,
+)
 
 
 @functools.singledispatch
@@ -26,4 +37,5 @@ perform.register(Connect, probes.connect)
 perform.register(HessianDiagonal, probes.hessian_diagonal)
 perform.register(Spectrum, probes.spectrum)
 perform.register(Landscape, probes.plane)
+perform.register(Robustness, probes.robust)
 perform.register(MaskStatistics, probes.mask_statistics)
