@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, deviations, execution, findings, pages, rendering
+from distilled_pruning.study import book, deviations, execution, findings, pages, rendering, whatif
 from distilled_pruning.study.verdicts import VERDICTS
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -109,10 +109,12 @@ def page_of(root: Path, name: str, **parameters: Any) -> execution.Page:
 
 
 def assemble(root: Path, wanted: list[execution.Page]) -> Path:
-    """Build the small book."""
+    """Build the small book, with a page beside the first."""
     names = [page.name for page in wanted]
     parts = {**PARTS, "pages": pages.pages(names, {"one": ["Loss along the line"]})}
-    return book.assemble(root, root / "_build", wanted, parts, [ROW], jobs=2)
+    again = execution.Page("one" + whatif.SUFFIX, wanted[0].source, {"levels": 5}, wanted[0].keys)
+    head = "# What if: levels 5\n\nThe page {doc}`one` once more."
+    return book.assemble(root, root / "_build", [*wanted, again], parts, [ROW], jobs=2, beside={"one": head})
 
 
 @pytest.fixture(scope="module")
@@ -449,6 +451,20 @@ def test_every_figure_shows_something(index: Path, browser: Browser) -> None:
             assert colours is None or len(colours) > 1, f"{path.name}: {words!r} is blank"
             seen += 1
     assert seen
+    assert not troubles
+
+
+def test_a_what_if_page_stands_beside_its_original(built: Path, browser: Browser) -> None:
+    """It is the next entry of the contents, has the title that says what differs, and its own equation numbers."""
+    page, troubles = watched(browser, 1280, "light")
+    opened(page, built.parent / "notebooks/one.html")
+    entries = [text.strip() for text in page.locator(".bd-sidebar-primary .toctree-l1 > a").all_text_contents()]
+    place = entries.index("Page one")
+    assert entries[place + 1] == "What if: levels 5"
+    opened(page, built.parent / f"notebooks/one{whatif.SUFFIX}.html")
+    assert page.locator("article h1").inner_text().startswith("What if: levels 5")
+    assert page.locator(f"#equation-eq-one{whatif.SUFFIX}, #eq-one{whatif.SUFFIX}").count() == 1
+    assert page.locator("article h1").count() == 1
     assert not troubles
 
 

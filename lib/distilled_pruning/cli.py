@@ -91,6 +91,8 @@ def parser() -> Parser:
     book = add("book", "compute what is missing, execute the notebooks, render the book")
     book.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="pages to show; all of the contents by default")
     book.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
+    book.add_argument("--what-if", metavar="NOTEBOOK", help="show this page once more, beside itself, changed by -p")
+    changes(book)
     work(book)
     book.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
 
@@ -130,12 +132,17 @@ def targets(command: Parser) -> None:
     command.add_argument(
         "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on; every notebook by default"
     )
-    command.add_argument(
-        "-p", nargs=2, action="append", default=[], dest="pairs", metavar=("NAME", "VALUE"), help="change a parameter"
-    )
+    changes(command)
     command.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
     command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
     place(command)
+
+
+def changes(command: Parser) -> None:
+    """Add the option that changes a parameter."""
+    command.add_argument(
+        "-p", nargs=2, action="append", default=[], dest="pairs", metavar=("NAME", "VALUE"), help="change a parameter"
+    )
 
 
 def work(command: Parser) -> None:

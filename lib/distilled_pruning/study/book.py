@@ -24,6 +24,7 @@ from .parameters import LIVE, read, resolve
 from .rendering import FOLDER, contents, notebooks_of, render, stage
 from .section import Section
 from .store import ENVIRONMENT, Store
+from .whatif import choose
 
 PHASES = ("train what is missing", "execute the notebooks", "render the pages")
 
@@ -65,17 +66,19 @@ def assemble(
     ledger: Sequence[Mapping[str, Any]],
     jobs: int = 1,
     phases: Phases | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Execute the pages that are not fresh, then stage and render the book.
 
     Args:
         root: Folder with ``_toc.yml``, ``_config.yml``, ``book/`` and ``notebooks/``.
         build: Folder for everything made.
-        wanted: The notebooks of the book.
+        wanted: The notebooks of the book, and the pages beside them.
         parts: Generated parts of the prose by name.
         ledger: Rows of the ledger, published as a file.
         jobs: Notebooks to execute side by side.
         phases: Progress.
+        beside: Name of a notebook to the top of the what-if page beside it.
 
     Returns:
         The book's first page.
@@ -88,9 +91,9 @@ def assemble(
         if stale:
             execute_all(stale, build, root, jobs, phases.note)
     with phases.phase(3, f"{len(contents(root))} pages"):
-        names = [page.name for page in wanted]
-        complete = set(names) == set(notebooks_of(root))
-        return render(stage(root, build, names, parts, ledger), build, strict=complete)
+        known = notebooks_of(root)
+        names = [page.name for page in wanted if page.name in known]
+        return render(stage(root, build, names, parts, ledger, beside), build, strict=set(names) == set(known))
 
 
 def compute(sections: Sequence[Section], jobs: int, budget: float | None, device: str) -> None:
@@ -119,6 +122,7 @@ def build(
     budget: float | None = None,
     device: str = "auto",
     recorded: Mapping[str, Judgement] | None = None,
+    what_if: tuple[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Path:
     """Build the book.
 
@@ -129,41 +133,50 @@ def build(
         jobs: Trainings, then notebooks, side by side.
         budget: Seconds of training after which to stop.
         device: Where to train.
-        recorded: Judgements on recorded results, for the ledger.
+        recorded: Judgements on recorded results, for the ledger; by default those of ``results/``.
+        what_if: A notebook to show once more under changed parameters, and their names and values.
 
     Returns:
-        The book's first page, ``_build/html/index.html``.
+        The book's first page, ``_build/html/index.html``; the what-if page if there is one.
 
     Raises:
         InputError: Something asked for does not exist; nothing was trained or written.
         BuildError: A job, a notebook or the rendering failed.
     """
     known = notebooks_of(root)
-    for name in notebooks or ():
+    for name in (*(notebooks or ()), *([what_if[0]] if what_if else [])):
         if name not in known:
             raise unknown("notebook of the book", name, known)
-    names = [name for name in known if notebooks is None or name in notebooks]
+    shown = {*(notebooks or known), *([what_if[0]] if what_if else [])}
+    names = [name for name in known if name in shown]
     sources = {name: root / FOLDER / f"{name}.ipynb" for name in names}
     for path in sources.values():
         check_kernel(path)
     store = Store()
     sections = [Section(resolve(sources[name], file=preset), store) for name in names]
+    others = []
+    if what_if:
+        original = next(section for section in sections if section.name == what_if[0])
+        others = [choose(sources[original.name], original, what_if[1], preset)]
     target = root / "_build"
     phases = Phases(target)
     with phases.phase(1, f"{len(sections)} notebooks, results in {store.root}"):
         if sections:
-            compute(sections, jobs, budget, device)
+            compute([*sections, *(other.section for other in others)], jobs, budget, device)
     rows = judge(sections, recorded=recorded).rows()
     wanted = [page_of(section, sources[section.name]) for section in sections]
+    wanted += [page_of(other.section, other.source, other.name) for other in others]
+    beside = {other.original.name: other.head() for other in others}
     os.environ[ENVIRONMENT] = str(store.root)
-    return assemble(root, target, wanted, parts(sections, sources, rows), rows, jobs, phases)
+    index = assemble(root, target, wanted, parts(sections, sources, rows), rows, jobs, phases, beside)
+    return index.parent / FOLDER / f"{others[0].name}.html" if others else index
 
 
-def page_of(section: Section, source: Path) -> Page:
+def page_of(section: Section, source: Path, name: str = "") -> Page:
     """Describe a section's page: the parameters that differ from its cell, and all results it reads."""
     live = section.parameters.bases[LIVE]
     changed = {name: value for name, value in section.parameters.items() if value != live[name]}
-    return Page(section.name, source, changed, tuple(job.key for job in section.graph))
+    return Page(name or section.name, source, changed, tuple(job.key for job in section.graph))
 
 
 def parts(

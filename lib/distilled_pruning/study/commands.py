@@ -131,6 +131,10 @@ def book(options: Namespace) -> int:
     from .execution import BuildError
     from .parameters import home
 
+    if options.pairs and not options.what_if:
+        raise InputError("-p changes the page beside a notebook: name the notebook with --what-if")
+    if options.what_if and not options.pairs:
+        raise InputError(f"say what changes beside {options.what_if}, as in -p ipc 1")
     try:
         page = build(
             home(),
@@ -139,6 +143,7 @@ def book(options: Namespace) -> int:
             jobs=options_jobs(options.jobs, options.device),
             budget=options.budget,
             device=options.device,
+            what_if=(options.what_if, options.pairs) if options.what_if else None,
         )
     except BuildError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import pages
+from . import pages, whatif
 from .execution import BuildError
 
 FOLDER = "notebooks"
@@ -63,7 +63,12 @@ def without(node: Any, left_out: Sequence[str]) -> Any:
 
 
 def stage(
-    root: Path, build: Path, names: Sequence[str], parts: Mapping[str, str], ledger: Sequence[Mapping[str, Any]]
+    root: Path,
+    build: Path,
+    names: Sequence[str],
+    parts: Mapping[str, str],
+    ledger: Sequence[Mapping[str, Any]],
+    beside: Mapping[str, str] | None = None,
 ) -> Path:
     """Lay out the book to render: prose with its generated parts, executed notebooks, styles, the ledger as a file.
 
@@ -73,11 +78,14 @@ def stage(
         names: Notebooks to show; the others are left out of the contents.
         parts: Generated parts of the prose.
         ledger: Rows of the ledger.
+        beside: Name of a notebook to the top of the what-if page beside it.
 
     Returns:
         The folder to render.
     """
     import yaml
+
+    beside = beside or {}
 
     target = build / "stage"
     shutil.rmtree(target, ignore_errors=True)
@@ -85,6 +93,8 @@ def stage(
     shutil.copy2(root / "_config.yml", target)
     left_out = [f"{FOLDER}/{name}" for name in notebooks_of(root) if name not in names]
     toc = without(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")), left_out)
+    for name in beside:
+        toc = whatif.insert(toc, f"{FOLDER}/{name}", f"{FOLDER}/{name}{whatif.SUFFIX}")
     (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
     shutil.copytree(root / "book", target / "book")
     for path in (target / "book").rglob("*.md"):
@@ -94,6 +104,10 @@ def stage(
     (target / FOLDER).mkdir()
     for name in names:
         shutil.copy2(build / "executed" / f"{name}.ipynb", target / FOLDER)
+    for name, head in beside.items():
+        file = f"{name}{whatif.SUFFIX}.ipynb"
+        executed = json.loads((build / "executed" / file).read_text(encoding="utf-8"))
+        (target / FOLDER / file).write_text(json.dumps(whatif.adapt(executed, head)), encoding="utf-8")
     text = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
     (target / "book/ledger.json").write_text(text + "\n", encoding="utf-8")
     return target
