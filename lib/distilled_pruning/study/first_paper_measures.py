@@ -45,7 +45,7 @@ def costs(frame: pd.DataFrame | None, unit: str = "seconds") -> dict[int, float]
 
 def ratios(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]:
     """Ratios over the initialisations both have."""
-    return [left[init] / right[init] for init in sorted(left.keys() & right.keys())]
+    return [left[init] / right[init] for init in sorted(left.keys() & right.keys()) if right[init]]
 
 
 def speedup(ratio: float, level: int) -> float:

@@ -49,7 +49,7 @@ def share(value: float, unknown: bool = False) -> str:
 def ending(frame: pd.DataFrame, **where: object) -> str:
     """Write the sparsity of the sparsest ticket of a way, and the range its intervals leave; a dash without results."""
     here = first(frame, **where)
-    found = lottery.end(here if len(here) else None, by_init(first(frame, level=0), "accuracy"))
+    found = lottery.end(here, by_init(first(frame, level=0), "accuracy")) if len(here) else None
     if found is None:
         return "–"
     low, high = lottery.range_of(here, found)

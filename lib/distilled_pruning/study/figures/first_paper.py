@@ -35,7 +35,9 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
     rates = frame.groupby("method")["rate"].first()
     shown = [place in SHOWN for place in zip(authors["dataset"], authors["model"], strict=True)]
     logged = authors[shown].assign(rate=lambda rows: rows["method"].map(rates).fillna(0.0), setting="logged")
-    both, palette = with_ways(pd.concat([frame.assign(logged=False), logged.assign(logged=True)]))
+    both = pd.concat([frame.assign(logged=False), logged.assign(logged=True)])
+    both, palette = with_ways(both.sort_values("logged", kind="stable"))
+    palette = {name: palette[name] for name in sorted(palette, key=lambda name: name == NAMES["random"])}
     panels = [(part, place) for _, part in both.groupby("logged", sort=False) for place in settings(part)]
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
@@ -53,11 +55,13 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
             if dense:
                 ax.axhline(sum(dense) / len(dense), color=COLOURS["dense"], linestyle="--", linewidth=1.2)
             course(ax, found.assign(sparsity=means), palette)
+            low, high = ax.get_ylim()
+            ax.set_ylim(max(low, 0), min(high, 100))
             weights_left(ax, 100 * (1 - float(here["sparsity"].max())))
             ax.set_title(f"{'Authors’ logs' if bool(part['logged'].iloc[0]) else 'This run'}\n{model} on {dataset}")
         for ax in axes[:, 0]:
             ax.set_ylabel("test accuracy (%)")
-        figure.legend(handles=keys(palette), loc="outside upper center", ncols=2)
+        figure.legend(handles=keys(palette), loc="outside upper center", ncols=3)
     return figure
 
 

@@ -80,7 +80,8 @@ def weights_left(ax: Any, least: float) -> None:
     """Label the logarithmic axis of the weights left, from all to the fewest drawn."""
     ax.set_xscale("log")
     ax.set_xlim(112, least / 1.12)
-    ticks = [tick for tick in (100, 50, 20, 10, 5, 2, 1, 0.5, 0.2, 0.1) if tick >= least / 1.12]
+    wanted = (100, 50, 20, 10, 5, 2, 1) if least > 1 else (100, 10, 1, 0.1)
+    ticks = [tick for tick in wanted if tick >= least / 1.12]
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set_xlabel("weights left (%)")

@@ -1,0 +1,197 @@
+"""The pages on section 6 and on the first paper: every cell runs, figures draw what frames say, all is stamped."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from distilled_pruning.study import comparison, figures, notebook, papers, rewinding_tables
+from distilled_pruning.study.display import png
+from distilled_pruning.study.figures import ways
+from distilled_pruning.study.parameters import resolve, source
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.figure import Figure
+from PIL import Image
+from pretend import fill
+from test_figures import fits, texts, written
+
+S6, FIRST = "s6-stable-initializations", "a-first-paper"
+STAMP = "custom: live · dataset digits, width 16"
+DRAWN = {
+    "fig7": (S6, "fig7"),
+    "forks": (S6, "forks"),
+    "first_accuracy": (FIRST, "first-accuracy"),
+    "first_sessions": (FIRST, "first-sessions"),
+    "first_stability": (FIRST, "first-stability"),
+}
+SMALLER = {
+    S6: {"levels": 4, "measured_levels": "4", "distilled_levels": 2, "common_epochs": "0,3", "seeds": 3},
+    FIRST: {"levels": 4, "measured_levels": "4", "seeds": 3},
+}
+LOGS = pd.DataFrame(papers.curves())
+Pages = dict[str, notebook.Page]
+
+
+@pytest.fixture(scope="module")
+def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
+    """The pages, all results there."""
+    store = str(tmp_path_factory.mktemp("store"))
+    found = {name: notebook.start(name, {**smaller, "store": store}) for name, smaller in SMALLER.items()}
+    for page in found.values():
+        fill(page.section)
+    return found
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What cells display."""
+    import IPython.display
+
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
+    yield found
+
+
+def draw(name: str, frame: pd.DataFrame) -> Figure:
+    """Draw a figure of a frame."""
+    more = {"first_accuracy": [LOGS], "first_sessions": [papers.sessions()]}.get(name, [])
+    figure: Figure = getattr(figures, name)(frame, *more, STAMP)
+    return figure
+
+
+def frame_of(pages: Pages, name: str) -> pd.DataFrame:
+    """The frame behind a figure."""
+    page, frame = DRAWN[name]
+    return pages[page].frame(frame)
+
+
+@pytest.mark.parametrize("name", SMALLER)
+def test_every_cell_runs(name: str, pages: Pages, shown: list[dict[str, Any]]) -> None:
+    scope: dict[str, Any] = {}
+    for cell in nbformat.read(source(name), as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, scope)
+            if cell.id == "parameters":
+                scope.update({**SMALLER[name], "store": pages[name].parameters.store})
+    assert sum("image/png" in item for item in shown) == sum(page == name for page, _ in DRAWN.values())
+    glued = {item["scrapbook"]["name"]: item for item in shown if "scrapbook" in item}
+    assert glued and all("–" not in str(item) for item in glued.values()), "a number of the text was not found"
+
+
+@pytest.mark.parametrize("scale", ["reduced", "paper"])
+@pytest.mark.parametrize("name", SMALLER)
+def test_presets_are_scales_of_their_own(name: str, scale: str) -> None:
+    assert resolve(name, file=scale).scale == scale
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figures_are_stamped_whole_and_not_blank(name: str, pages: Pages) -> None:
+    figure = draw(name, frame_of(pages, name))
+    picture = np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
+    assert (picture == 255).all(axis=2).mean() < 0.97, "blank"
+    assert picture[0, 0].tolist() == [255, 255, 255], "no opaque ground: axis labels vanish in dark mode"
+    said = written(figure)
+    assert STAMP in said and ("n = 3" in said or name == "forks")
+    assert fits(figure)
+    assert png(draw(name, frame_of(pages, name))) == png(draw(name, frame_of(pages, name)))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_several_networks_and_one_initialisation_fit_too(name: str, pages: Pages) -> None:
+    one = frame_of(pages, name)
+    one = one[one["init"] == 0]
+    figure = draw(name, pd.concat([one, one.assign(model="resnet10", key=one["key"] + "x")]))
+    assert png(figure) and "n = 1" in written(figure) and fits(figure)
+    assert "resnet10 on digits" in written(figure) or name == "first_sessions"
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_without_results_all_say_so(name: str) -> None:
+    nothing = pd.DataFrame()
+    assert any("Nothing has been computed" in text.get_text() for text in texts(draw(name, nothing)))
+    for table in ("tickets", "ends", "masks", "forks", "stability"):
+        assert "Nothing has been computed" in getattr(rewinding_tables, table)(nothing).note
+    assert "Nothing has been computed" in rewinding_tables.sessions(nothing, papers.sessions()).note
+    assert rewinding_tables.ending(nothing, method="imp") == "–"
+
+
+def test_levels_stand_at_equal_distances(pages: Pages) -> None:
+    figure = draw("fig7", frame_of(pages, "fig7"))
+    figure.draw(FigureCanvasAgg(figure).get_renderer())
+    imp = next(line for line in figure.axes[0].lines if line.get_label() == "IMP")
+    xs = np.log(np.asarray(imp.get_xdata(), dtype=float))
+    np.testing.assert_allclose(np.diff(xs), np.log(0.8), rtol=1e-9)
+
+
+def test_a_ticket_that_may_go_on_gets_an_arrow(pages: Pages) -> None:
+    """Pretended tickets lose a tenth of a point a level: within the margin to the end."""
+    strip = draw("fig7", frame_of(pages, "fig7")).axes[1]
+    assert sum(line.get_marker() == ">" for line in strip.lines) == 4
+    ended = frame_of(pages, "fig7")
+    ended = ended.assign(accuracy=ended["accuracy"] - 0.1 * (ended["level"] == 4))
+    strip = draw("fig7", ended).axes[1]
+    assert sum(line.get_marker() == ">" for line in strip.lines) == 1, "too few initialisations rule nothing out"
+
+
+def test_tables_say_where_tickets_end(pages: Pages) -> None:
+    frame = frame_of(pages, "fig7")
+    ended = frame.assign(accuracy=frame["accuracy"] - 0.1 * (frame["level"] > 2))
+    rows = {row[0]: row[1:] for row in rewinding_tables.ends(ended).rows}
+    assert rows["IMP"] == ["36 %", "36 %", "36 %", "64.0 %", "3"]
+    assert rows["IMP from epoch 3"] == ["36 %", "0 %", "beyond the levels", "64.0 %", "1"]
+    assert rewinding_tables.ending(ended, method="imp", rewind=0) == "36 % [36 %, 36 %]"
+    assert rewinding_tables.ending(frame, method="imp", rewind=0) == "59 % [59 %, beyond the levels]"
+
+
+def test_masks_cost_what_their_rounds_saw(pages: Pages) -> None:
+    rows = {(row[0], row[1]): row[2:] for row in rewinding_tables.masks(frame_of(pages, "fig7")).rows}
+    assert rows["IMP", "4"] == ["4.00", "4.00", "4.00"]
+    assert rows["IMP from epoch 3", "4"] == ["3.60", "3.60", "3.60"], "27 of 30 epochs a round"
+    assert rows["Distilled to 36 %, then IMP", "2"][2] == "0.44", "two rounds of 300 of 1,350 steps"
+
+
+def test_collapsed_tickets_are_not_drawn(pages: Pages) -> None:
+    frame = frame_of(pages, "first_stability")
+    names = {
+        text.get_text()
+        for text in draw("first_stability", frame.assign(collapsed=frame["method"] == "imp")).legends[0].get_texts()
+    }
+    assert "Dense" in names and not [name for name in names if name.startswith("IMP")]
+    forks = frame_of(pages, "forks")
+    flagged = draw("forks", forks.assign(collapsed=forks["rewind"] == 3)).axes[0].lines[0]
+    assert list(np.asarray(flagged.get_xdata(), dtype=float)) == [0]
+
+
+def test_names_say_what_tells_ways_apart(pages: Pages) -> None:
+    named, palette = ways.with_ways(frame_of(pages, "first_accuracy"))
+    assert list(palette) == [
+        "Dense", "IMP", "IMP from epoch 1", "Distilled, 1 image per class", "Distilled, 10 images per class", "Random",
+    ]  # fmt: skip
+    assert len(set(palette.values())) == len(palette) and not named["series"].isna().any()
+    twice = frame_of(pages, "fig7")
+    gentle = twice[twice["method"] == "distilled"].assign(rate=0.1, setting="gentle rate")
+    _, palette = ways.with_ways(pd.concat([twice, gentle]))
+    assert {"Distilled, equal rate (0.3)", "Distilled, gentle rate (0.1)"} <= set(palette)
+
+
+def test_this_run_stands_before_the_logs_in_the_same_colours(pages: Pages) -> None:
+    figure = draw("first_accuracy", frame_of(pages, "first_accuracy"))
+    titles = [ax.get_title() for ax in figure.axes]
+    assert titles == [
+        "This run\nalexnet on digits",
+        "Authors’ logs\nalexnet on cifar10",
+        "Authors’ logs\nconvnet3 on cifar100",
+    ]
+    colours = [
+        {line.get_label(): line.get_color() for line in ax.lines if line.get_marker() == "^"} for ax in figure.axes
+    ]
+    assert colours[0]["IMP from epoch 1"] == colours[1]["IMP from epoch 1"] == colours[2]["IMP from epoch 1"]
+
+
+def test_logs_need_no_run() -> None:
+    assert comparison.logs(pd.DataFrame(), "live", levels=(4,)).rows
