@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, place, select
@@ -28,7 +29,7 @@ def low_accuracy_is_left_behind(frames: Frames) -> list[Finding]:
         left = [CARRIED * loop - ticket for loop, ticket in zip(loops, tickets, strict=True)]
         findings += [
             positive(f"{percent(level)}, inner loop", loops),
-            positive(f"{percent(level)}, half of that minus the ticket's", left),
+            positive(f"{percent(level)}, half of it minus the ticket's", left),
         ]
     return findings
 
@@ -58,10 +59,13 @@ def objectives_agree(frames: Frames) -> list[Finding]:
     frame = sets(frames, "sets")
     if frame is None:
         return []
-    return [
-        negative(name, [ranked(part[column], part["accuracy"]) for _, part in frame.groupby("init") if len(part) > 2])
-        for column, name in OBJECTIVES.items()
-    ]
+    findings = []
+    for column, name in OBJECTIVES.items():
+        values = [ranked(part[column], part["accuracy"]) for _, part in frame.groupby("init") if len(part) > 2]
+        found = negative(name, values)
+        low, high = found.interval or (-1.0, 1.0)
+        findings.append(replace(found, interval=(max(low, -1.0), min(high, 1.0)) if found.interval else None))
+    return findings
 
 
 def ranked(x: pd.Series, y: pd.Series) -> float:

@@ -188,8 +188,8 @@ def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     ax.plot(part["iteration"], part["loss"], color=colours[int(ipc)], linewidth=1)
                 ax.set(yscale="log", xlabel="iteration")
                 plain(ax)
-                ax.set_title(f"{named(method)}, {model} on {dataset}" if len(places) > 1 else named(method), loc="left")
-            line[0].set_ylabel("matching loss")
+                ax.set_title(named(method), loc="left")
+            line[0].set_ylabel(f"{model} on {dataset}\nmatching loss" if len(places) > 1 else "matching loss")
         handles = [Line2D([], [], color=colours[ipc], label=f"{ipc} a class") for ipc in sorted(colours)]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure

@@ -1,0 +1,272 @@
+"""The page on distilled sets: every cell runs, figures and tables say what the frames hold, claims can fail."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import numpy as np
+import pandas as pd
+import pytest
+from distilled_pruning.errors import InputError
+from distilled_pruning.study import figures, ledger, measures, notebook, papers, set_tables, sets
+from distilled_pruning.study.display import png
+from distilled_pruning.study.figures.sets import moments
+from distilled_pruning.study.parameters import resolve, source
+from distilled_pruning.study.section import Section
+from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, combine
+from matplotlib.figure import Figure
+from PIL import Image
+from pretend import fill
+from test_figures import fits, texts, written
+
+PAGE = "s2-dataset-distillation"
+STAMP = "custom: live · dataset digits, width 16"
+DRAWN = {"sets": figures.sets, "stopping": figures.stopping, "matching": figures.matching}
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> notebook.Page:
+    """The page, all results there."""
+    found = notebook.start(PAGE, {"store": str(tmp_path_factory.mktemp("store"))})
+    fill(found.section)
+    return found
+
+
+@pytest.fixture
+def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
+    """What cells display."""
+    import IPython.display
+
+    found: list[dict[str, Any]] = []
+    monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
+    yield found
+
+
+def whole(figure: Figure) -> bool:
+    """Whether nothing is clipped once the layout is settled, which drawing does."""
+    png(figure)
+    return fits(figure)
+
+
+def galleries(page: notebook.Page) -> list[sets.Gallery]:
+    return sets.galleries(page.parameters, page.section.store)
+
+
+def test_every_cell_runs(page: notebook.Page, shown: list[dict[str, Any]]) -> None:
+    scope: dict[str, Any] = {}
+    for cell in nbformat.read(source(PAGE), as_version=4).cells:
+        if cell.cell_type == "code":
+            exec(cell.source, scope)
+            if cell.id == "parameters":
+                scope["store"] = page.parameters.store
+    assert sum("image/png" in item for item in shown) == 4
+    glued = {item["scrapbook"]["name"]: item for item in shown if "scrapbook" in item}
+    assert glued and all("–" not in str(item) for item in glued.values()), "a number of the text was not found"
+    assert "2.3 · 10¹⁷" in str(glued["s2-published-work"])
+
+
+def test_references_are_the_dense_networks_of_the_other_pages() -> None:
+    shared = {job.key for job in Section(resolve("s3-distilled-pruning")).graph}
+    own = [job for job in Section(resolve(PAGE)).graph if job.kind == "train"]
+    assert own and all(job.key in shared for job in own), "at live scale nothing is trained on real data twice"
+
+
+def test_the_reduced_set_is_the_one_that_is_pruned_on() -> None:
+    made = {job.key for job in Section(resolve(PAGE, file="reduced")).graph if job.kind == "distill"}
+    used = {job.key for job in Section(resolve("s3-distilled-pruning", file="reduced")).graph if job.kind == "distill"}
+    assert len(made & used) >= 1
+
+
+@pytest.mark.parametrize(
+    ("pairs", "sentence"),
+    [
+        ([("distillers", "dm,dmm")], "did you mean 'dm'"),
+        ([("distillers", "dm,none.npz")], "is not there"),
+        ([("ipcs", "1,200")], "ipc 200 is more than the 143"),
+        ([("evaluations", "0")], "at least 1"),
+    ],
+)
+def test_a_mistake_is_one_sentence(pairs: list[tuple[str, str]], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        resolve(PAGE, pairs)
+
+
+def test_a_published_file_has_one_number_of_images(tmp_path: Path) -> None:
+    file = tmp_path / "theirs.npz"
+    np.savez(file, images=np.zeros((10, 1, 16, 16), np.float32), labels=np.arange(10))
+    with pytest.raises(InputError, match="a published set has one number of images per class"):
+        resolve(PAGE, [("distillers", f"dm,{file}")])
+    found = resolve(PAGE, [("distillers", f"dm,{file}"), ("ipcs", "1")])
+    assert found.distillers == f"dm,{file}" and "theirs.npz" in found.scale
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_figures_are_stamped_whole_and_not_blank(name: str, page: notebook.Page) -> None:
+    figure = DRAWN[name](page.frame(name), STAMP)
+    picture = np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
+    assert (picture == 255).all(axis=2).mean() < 0.97, "blank"
+    assert STAMP in written(figure) and whole(figure)
+    assert png(DRAWN[name](page.frame(name), STAMP)) == png(DRAWN[name](page.frame(name), STAMP))
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_several_networks_and_one_initialisation_fit_too(name: str, page: notebook.Page) -> None:
+    frame = page.frame(name)
+    one = frame[frame["init"] == 0] if "init" in frame else frame
+    figure = DRAWN[name](pd.concat([one, one.assign(model="resnet10")]), STAMP)
+    assert "resnet10 on digits" in written(figure) and whole(figure)
+
+
+def test_without_results_all_say_so() -> None:
+    nothing = pd.DataFrame()
+    for figure in (*(draw(nothing, STAMP) for draw in DRAWN.values()), figures.gallery([], STAMP)):
+        assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
+    assert set_tables.sets(nothing).rows == set_tables.cost(nothing).rows == []
+    assert {row[0] for row in set_tables.compared(nothing, "live").rows} == {"cifar10"}
+
+
+def test_the_gallery_shows_sets_on_their_way(page: notebook.Page) -> None:
+    found = galleries(page)
+    assert [(of.of["method"], of.of["ipc"]) for of in found] == [
+        (method, ipc) for ipc in (1, 10) for method in ("dm", "dc", "idc", "mtt")
+    ]
+    figure = figures.gallery(found, STAMP)
+    assert {"before", "after 20 % of the iterations", "after"} <= {ax.get_title() for ax in figure.axes}
+    assert "IDC ipc 10" in written(figure) and STAMP in written(figure) and whole(figure)
+
+
+def test_pictures_hold_three_images_of_every_class_and_the_end_is_the_end(page: notebook.Page) -> None:
+    of = next(of for of in galleries(page) if of.of == {**of.of, "method": "dm", "ipc": 10})
+    before, _, after = moments(of).values()
+    assert before.shape == after.shape == (3 * 9 + 1, 10 * 9 + 1, 3)
+    last = of.images[of.iterations].reshape(10, 10, 8, 8)[9, 2]
+    assert np.abs(after[-9:-1, -9:-1, 0] - 255 * last).max() <= 0.5
+    assert before[-9:-1, -9:-1].mean() < after[-9:-1, -9:-1].mean()
+
+
+def test_a_recorded_set_shows_its_end_alone(page: notebook.Page) -> None:
+    of = galleries(page)[0]
+    finished = sets.Gallery(of.of, of.classes, of.space, of.factor, of.iterations, {of.iterations: of.images[300]})
+    assert list(moments(finished)) == ["after"]
+    assert whole(figures.gallery([finished], STAMP))
+
+
+def test_published_accuracies_are_marked_where_the_data_are_theirs(page: notebook.Page) -> None:
+    frame = page.frame("sets")
+    assert "published" not in written(figures.sets(frame, STAMP, papers.distilled()))
+    theirs = figures.sets(frame.assign(dataset="cifar10"), STAMP, papers.distilled())
+    assert "published" in written(theirs) and whole(theirs)
+    bars = [line for line in theirs.axes[0].lines if line.get_marker() == "|"]
+    assert sorted(float(line.get_xdata()[0]) for line in bars) == [50.6, 67.5]  # type: ignore[index,call-overload]
+
+
+def test_the_papers_numbers_are_those_they_print() -> None:
+    found = papers.distilled()
+    assert [found["cifar10", "idc", ipc] for ipc in (1, 10, 50)] == [50.6, 67.5, 74.5]
+    assert [found["cifar10", "idc-i", ipc] for ipc in (1, 10, 50)] == [36.7, 58.3, 69.5]
+    assert found["imagenet10", "idc", 10] == 72.8
+
+
+def test_tables_quote_means_with_intervals(page: notebook.Page) -> None:
+    (row,) = [row for row in set_tables.sets(page.frame("sets")).rows if row[:2] == ["IDC", "10"]]
+    assert row[2:5] == ["400", "300", "95.1 [94.9, 95.3]"] and row[-1] == "3"  # .95, .951, .952; t(.975, 2) = 4.303
+    rows = {tuple(row[:3]): row[3:] for row in set_tables.compared(page.frame("sets"), "live").rows}
+    assert rows["cifar10", "IDC", "10"] == ["67.5", "–", "–"]
+    assert rows["digits", "IDC", "10"] == ["–", "–", "95.1 [94.9, 95.3]"]
+
+
+def test_the_table_of_costs_counts_two_operations_for_each_multiply_accumulate(page: notebook.Page) -> None:
+    frame = page.frame("cost").assign(loop_work=5e8, work=1e15, loop_seconds=0.25, seconds=float("nan"), cold=True)
+    table = set_tables.cost(frame)
+    assert table.rows[0][:6] == ["DM", "1", "300", "1", "0.25", "2.0 · 10⁶"] and table.rows[0][-1] == "– *"
+    assert "start PyTorch" in table.note and "start PyTorch" not in set_tables.cost(frame.assign(cold=False)).note
+
+
+def stopping(**gains: float) -> pd.DataFrame:
+    """Networks on sets whose accuracy grows by a given amount, a little apart by initialisation."""
+    return pd.DataFrame(
+        [
+            {"dataset": "digits", "model": "convnet3", "method": method, "ipc": 10, "init": init, "share": share,
+             "accuracy": 0.9 + 0.001 * init * (share > 0) + gain * share / 100}
+            for method, gain in gains.items() for init in range(3) for share in (0, 10, 100)
+        ]
+    )  # fmt: skip
+
+
+def evaluations(order: list[float]) -> pd.DataFrame:
+    """Sets of rising accuracy with given objectives."""
+    return pd.DataFrame(
+        [
+            {"dataset": "digits", "model": "convnet3", "method": f"m{n}", "ipc": 1, "init": init,
+             "accuracy": 0.5 + 0.1 * n, "average": value + 0.01 * init, "supremum": 9 * value}
+            for n, value in enumerate(order) for init in range(3)
+        ]
+    )  # fmt: skip
+
+
+def tickets(loop: float, ticket: float) -> pd.DataFrame:
+    """IMP's and distilled tickets that differ by given amounts of accuracy, in the inner loop and after retraining."""
+    rows = []
+    for level in (4, 9):
+        for method, setting, lost in (("imp", "equal rate", 0), ("distilled", "equal rate", 1), ("dense", "", 0)):
+            for init in range(5):
+                rows.append(
+                    {"dataset": "digits", "model": "convnet3", "method": method, "setting": setting, "level": level,
+                     "init": init, "loop_accuracy": 0.98 - lost * (loop + 0.001 * init),
+                     "accuracy": 0.98 - lost * (ticket + 0.001 * init)}
+                )  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def verdict(claim: str, **frames: pd.DataFrame) -> str:
+    return combine(measures.MEASURES[claim](frames))
+
+
+def test_sets_are_judged_against_their_own_start() -> None:
+    assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=0.02)) == REPRODUCED
+    assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=-0.02)) == PARTLY
+    assert verdict("sets-beat-start", stopping=stopping(dm=-0.02)) == CONTRADICTED
+    few = stopping(dm=0.05)
+    assert verdict("sets-beat-start", stopping=few[few["init"] < 2]) == UNDECIDED
+    assert verdict("sets-beat-start", stopping=pd.DataFrame()) == NOT_RUN
+
+
+def test_objectives_are_compared_with_accuracy_by_rank() -> None:
+    assert verdict("objectives-agree", sets=evaluations([4.0, 3.0, 2.9, 0.1])) == REPRODUCED
+    assert verdict("objectives-agree", sets=evaluations([0.1, 2.9, 3.0, 4.0])) == CONTRADICTED
+    assert verdict("objectives-agree", sets=evaluations([1.0, 2.0])) == NOT_RUN
+    (first, _) = measures.MEASURES["objectives-agree"]({"sets": evaluations([4.0, 3.0, 1.0])})
+    assert first.value == pytest.approx(-1) and first.interval is not None and first.interval[0] >= -1
+
+
+def test_low_accuracy_is_left_behind_where_the_ticket_loses_less_than_half() -> None:
+    name = "low-distilled-acc-ok"
+    assert verdict(name, fig2=tickets(0.2, 0.01)) == REPRODUCED
+    assert verdict(name, fig2=tickets(0.2, 0.15)) == PARTLY, "the loop falls short, and so does the ticket"
+    assert verdict(name, fig2=tickets(-0.2, 0.1)) == CONTRADICTED
+    assert verdict(name, fig2=tickets(0.2, 0.01).drop(columns="loop_accuracy")) == NOT_RUN
+
+
+def test_the_page_judges_its_claims(page: notebook.Page) -> None:
+    assert {claim.id for claim in ledger.claims_of(PAGE)} >= {"sets-beat-start", "objectives-agree"}
+    assert "low-distilled-acc-ok" in {claim.id for claim in ledger.claims_of("s3-distilled-pruning")}
+    verdicts = {row[0].partition(" (")[0]: str(row[-1]) for row in page.claims().rows}
+    beaten = "Training on a distilled set beats training on the images it began with."
+    assert verdicts[beaten] == REPRODUCED
+
+
+def test_the_page_imports_no_pytorch_until_something_is_computed(page: notebook.Page) -> None:
+    code = (
+        "import sys; from distilled_pruning.study import figures, notebook, papers, set_tables, sets; "
+        f"page = notebook.start({PAGE!r}, {{'store': {page.parameters.store!r}}}); "
+        "figures.gallery(sets.galleries(page.parameters, page.section.store)); "
+        "set_tables.compared(page.frame('sets'), 'live'); page.claims(); assert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=120)
