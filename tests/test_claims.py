@@ -110,6 +110,26 @@ def test_only_decided_expectations_gate(
     assert claims.shortfalls(claims.judge({"barriers": frame}, "custom: live, epochs 3")) == []
 
 
+@pytest.mark.parametrize(
+    ("values", "fails"),
+    [
+        ([0.05, 0.08, 0.11, 0.14, 0.17], False),  # as expected
+        ([0.01, 0.05, 0.11, 0.16, 0.2], False),  # undecided, but the same effect
+        ([0.0, 0.01, 0.02, 0.03, 0.04], True),  # undecided, and another effect: [0, .04] against [.06, .17]
+        ([0.0, 0.0, 0.001, 0.002, 0.0], True),  # contradicted
+    ],
+)
+def test_a_verdict_may_lose_certainty_but_not_change_its_effect(
+    monkeypatch: pytest.MonkeyPatch, values: list[float], fails: bool
+) -> None:
+    expected = {"verdict": REPRODUCED, "n": 5, "interval": {"dense": [0.06, 0.17]}}
+    monkeypatch.setattr(claims, "expectations", lambda: {"live": {"dense-unstable-conv": expected}})
+    frame = lines()
+    dense = frame["method"] == "dense"
+    frame.loc[dense, "error_rise"] = [values[init] for init in frame.loc[dense, "init"]]
+    assert bool(claims.shortfalls(claims.judge({"barriers": frame}, "live"))) is fails
+
+
 def test_an_expected_claim_that_is_gone_is_a_shortfall(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(claims, "expectations", lambda: {"live": {"gone": {"verdict": REPRODUCED, "n": 5}}})
     (problem,) = claims.shortfalls(claims.judge({"barriers": lines()}, "live"))
