@@ -17,7 +17,7 @@ BIN := .venv/bin
 KEY := $(shell { cat requirements.lock pyproject.toml; $(PYTHON) -V; echo $(CURDIR); } 2>/dev/null | cksum | tr ' ' '-')
 STAMP := .venv/installed-$(KEY)
 
-.PHONY: help setup book test check serve lint format lock clean
+.PHONY: help setup book test check serve lint format cluster lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -48,15 +48,23 @@ format: $(STAMP) ## Put the code into the house format
 	@$(BIN)/ruff check --fix
 	@$(BIN)/ruff format
 
+cluster: .venv/cluster ## Add Snakemake and its SLURM executor, the extra [cluster], to .venv
+
 clean: ## Remove the built book and caches (trained results in .store stay)
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
-lock: $(STAMP) ## Choose the newest versions anew and write requirements.lock
+lock: $(STAMP) ## Choose the newest versions anew and write requirements.lock and requirements-cluster.lock
 	@$(call find_uv); \
 	{ echo "# Exact versions with hashes for Python 3.11 and later: written by 'make lock', installed by 'make setup'."; \
-	  "$$uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-	    --no-header --extra test pyproject.toml; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock
+	  $(call compile,--extra test pyproject.toml); } > requirements.lock.new; \
+	mv requirements.lock.new requirements.lock; \
+	{ echo "# What the extra [cluster] adds, in agreement with requirements.lock: written by 'make lock', installed by 'make cluster'."; \
+	  $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["cluster"], sep="\n")' \
+	    | $(call compile,--constraint requirements.lock -); } > requirements-cluster.lock.new; \
+	mv requirements-cluster.lock.new requirements-cluster.lock
+
+compile = "$$uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
+  --no-header $(1)
 
 # The shell variable `uv` becomes the path of a working uv: the one on PATH, else a private copy in .uv.
 define find_uv
@@ -78,3 +86,9 @@ $(STAMP):
 	"$$uv" pip install --quiet --no-deps --no-build-isolation --editable .; \
 	rm -f .venv/installed-*; touch $@; \
 	echo "setup: done in $$((SECONDS - started)) s"
+
+# `make setup` brings .venv back to requirements.lock, and so removes this again.
+.venv/cluster: $(STAMP) requirements-cluster.lock
+	@$(call find_uv); echo "cluster: adding Snakemake to .venv"; \
+	VIRTUAL_ENV=$(CURDIR)/.venv "$$uv" pip install --quiet --require-hashes --requirements requirements-cluster.lock; \
+	touch $@

@@ -122,7 +122,7 @@ def test_the_plan_as_json_is_only_json_and_its_commands_work(
     jobs = plan["jobs"]
     assert code == 0 and len(jobs) == plan["total"]["missing"] > 50
     first = next(job for job in jobs if not job["parents"])
-    assert ask(capsys, *first["command"][1:], "--jobs", "1")[0] == 0
+    assert ask(capsys, *first["command"][1:])[0] == 0
     again = json.loads(ask(capsys, "plan", S4, *SMALL, "--store", store, "--json")[1])
     assert {job["key"] for job in jobs} - {job["key"] for job in again["jobs"]} == {first["key"]}
 

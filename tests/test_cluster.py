@@ -1,4 +1,4 @@
-"""The plan run by Snakemake; needs the extra ``[cluster]``, so ``pytest -m cluster``."""
+"""The plan run by Snakemake; needs the extra ``[cluster]``: ``make cluster``, then ``pytest -m cluster``."""
 
 from __future__ import annotations
 
@@ -43,12 +43,17 @@ def wanted() -> list[Toy]:
     return [*chain("a", 3, 2), *chain("b", 3, 2), *chain("c", 2, 2), Toy("weak", 1, fault="die-once")]
 
 
-def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+def invocation(*options: str) -> tuple[list[str], dict[str, str]]:
+    """Give the command line that runs a folder's plan.json, and its environment."""
     path = os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]])
     program = shutil.which("snakemake", path=path)
-    assert program is not None, "these tests need Snakemake: install the extra [cluster]"
+    assert program is not None, "these tests need Snakemake: `make cluster` installs it"
     command = [program, "-s", str(SNAKEFILE), "--config", "plan=plan.json", *options]
-    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parent)}
+    return command, {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parent)}
+
+
+def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
+    command, environment = invocation(*options)
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, check=False)
 
 

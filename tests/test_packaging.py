@@ -20,13 +20,14 @@ from packaging.utils import canonicalize_name
 ROOT = Path(__file__).parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 LOCK = (ROOT / "requirements.lock").read_text(encoding="utf-8")
+CLUSTER_LOCK = (ROOT / "requirements-cluster.lock").read_text(encoding="utf-8")
 HEAVY = ("torch", "torchvision", "sklearn", "seaborn", "matplotlib", "papermill")
 
 
-def locked() -> dict[str, list[tuple[Requirement, int]]]:
-    """Read the lock: name to its requirements, one for each environment, with the number of hashes."""
+def locked(lock: str = LOCK) -> dict[str, list[tuple[Requirement, int]]]:
+    """Read a lock: name to its requirements, one for each environment, with the number of hashes."""
     found: dict[str, list[tuple[Requirement, int]]] = {}
-    for block in re.split(r"\n(?=[a-z0-9])", "\n".join(line for line in LOCK.splitlines() if not line.startswith("#"))):
+    for block in re.split(r"\n(?=[a-z0-9])", "\n".join(line for line in lock.splitlines() if not line.startswith("#"))):
         text, *rest = block.replace("\\", "").strip().splitlines()
         requirement = Requirement(text.strip())
         hashes = sum(line.strip().startswith("--hash=sha256:") for line in rest)
@@ -45,21 +46,38 @@ def tracked() -> list[Path]:
     return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
 
 
-def test_every_package_is_exact_and_hashed() -> None:
+@pytest.mark.parametrize("lock", [LOCK, CLUSTER_LOCK], ids=["package", "cluster"])
+def test_every_package_is_exact_and_hashed(lock: str) -> None:
     """No range, no address, at least one hash each."""
-    for name, entries in locked().items():
+    for name, entries in locked(lock).items():
         for requirement, hashes in entries:
             assert re.fullmatch(r"==[^*,]+", str(requirement.specifier)), name
             assert requirement.url is None
             assert hashes, f"{name} has no hash"
-    assert "://" not in LOCK
-    assert "--index-url" not in LOCK and "--find-links" not in LOCK
+    assert "://" not in lock
+    assert "--index-url" not in lock and "--find-links" not in lock
 
 
-def test_lock_covers_the_package() -> None:
-    """Every direct dependency, for tests too, is locked within its bounds."""
+def test_locks_agree() -> None:
+    """What the cluster needs changes nothing that the package uses."""
     exact = locked()
-    wanted = PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]
+    for name, entries in locked(CLUSTER_LOCK).items():
+        if name in exact:
+            both = {str(requirement.specifier) for requirement, _ in exact[name]}
+            assert {str(requirement.specifier) for requirement, _ in entries} <= both, name
+
+
+@pytest.mark.parametrize(
+    ("lock", "wanted"),
+    [
+        (LOCK, PROJECT["dependencies"] + PROJECT["optional-dependencies"]["test"]),
+        (CLUSTER_LOCK, PROJECT["optional-dependencies"]["cluster"]),
+    ],
+    ids=["package", "cluster"],
+)
+def test_lock_covers_the_package(lock: str, wanted: list[str]) -> None:
+    """Every direct dependency, for tests too, is locked within its bounds."""
+    exact = locked(lock)
     for text in wanted:
         requirement = Requirement(text)
         versions = [entry.specifier for entry, _ in exact[canonicalize_name(requirement.name)]]

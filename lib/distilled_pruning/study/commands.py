@@ -50,7 +50,7 @@ def plan(options: Namespace) -> int:
             if getattr(options, name)
             for word in (f"--{name}", getattr(options, name))
         ]
-        write(found.json(lambda key: ["distilled-pruning", "run", key, *extra]))
+        write(found.json(lambda key: ["distilled-pruning", "run", key, "--jobs", "1", *extra]))
     else:
         side = options_jobs(None, device)
         print(found)
