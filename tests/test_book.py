@@ -20,7 +20,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, deviations, execution, findings, pages, rendering, whatif
+from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, whatif
 from distilled_pruning.study.verdicts import VERDICTS
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -56,6 +56,10 @@ PARTS = {
     "findings-recorded": findings.recorded([ROW]),
     "controls": findings.controls([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
+    "efforts": pages.efforts(
+        [("one", "about 2.0 minutes, 800 MB of memory", "reduced", "about 5 hours", "papermill x")]
+    ),
+    "drawing": pages.drawing({"fig6": figures.fig6}, "https://github.com/someone/somewhere/blob/main/"),
     **deviations.parts([ROW], {}),
 }
 FIGURE = """
@@ -64,7 +68,21 @@ from IPython.display import HTML, display
 plt.plot(range(levels))
 plt.show()
 display(HTML("<table><tr>" + "<td>a rather wide cell</td>" * 12 + "</tr></table>"))
+from io import BytesIO
+from PIL import Image
+from distilled_pruning.study.display import Note, Slides, code
+def picture(colour):
+    buffer, drawn = BytesIO(), Image.new("RGB", (600, 200), "white")
+    drawn.paste(colour, (50, 50, 150, 150))
+    drawn.save(buffer, "png")
+    return buffer.getvalue()
+display(Slides("Sparsity", {"59 % sparse": picture("red"), "87 % sparse": picture("blue")}, 600))
+display(Note([("run it", code("papermill notebooks/one.ipynb out.ipynb -p levels 3 -p " + "a-long-name 1 " * 20))]))
+# figures.fig6(
 """
+
+
+REPOSITORY = "https://github.com/someone/somewhere"
 
 
 def notebook(path: Path, code: str = FIGURE, kernel: str = "python3") -> None:
@@ -88,7 +106,8 @@ def notebook(path: Path, code: str = FIGURE, kernel: str = "python3") -> None:
 def small_book(root: Path) -> list[execution.Page]:
     """Lay out a book of this repository's prose and two notebooks; give the notebooks as pages."""
     shutil.copytree(ROOT / "book", root / "book")
-    shutil.copy(ROOT / "_config.yml", root)
+    config = (ROOT / "_config.yml").read_text(encoding="utf-8")
+    (root / "_config.yml").write_text(re.sub(r'url: ""', f"url: {REPOSITORY}", config), encoding="utf-8")
     toc = (ROOT / "_toc.yml").read_text(encoding="utf-8")
     listed = iter(("one", "two"))
     lines = []
@@ -113,7 +132,7 @@ def assemble(root: Path, wanted: list[execution.Page]) -> Path:
     names = [page.name for page in wanted]
     parts = {**PARTS, "pages": pages.pages(names, {"one": ["Loss along the line"]})}
     again = execution.Page("one" + whatif.SUFFIX, wanted[0].source, {"levels": 5}, wanted[0].keys)
-    head = "# What if: levels 5\n\nThe page {doc}`one` once more."
+    head = f"# What if: levels 5\n\n{whatif.UNLAUNCHED}\n\nThe page {{doc}}`one` once more."
     return book.assemble(root, root / "_build", [*wanted, again], parts, [ROW], jobs=2, beside={"one": head})
 
 
@@ -465,6 +484,52 @@ def test_a_what_if_page_stands_beside_its_original(built: Path, browser: Browser
     assert page.locator("article h1").inner_text().startswith("What if: levels 5")
     assert page.locator(f"#equation-eq-one{whatif.SUFFIX}, #eq-one{whatif.SUFFIX}").count() == 1
     assert page.locator("article h1").count() == 1
+    assert not troubles
+
+
+def test_a_slider_shows_one_picture_at_a_time(built: Path, browser: Browser) -> None:
+    """By keyboard, without a kernel or another file: picture, its words and the label change together."""
+    page, troubles = watched(browser, 390, "dark")
+    opened(page, built.parent / "notebooks/one.html")
+    slides = page.locator(".slides")
+    assert slides.locator("img").get_attribute("alt") == "Sparsity: 59 % sparse"
+    first = slides.locator("img").get_attribute("src")
+    slides.locator("input").focus()
+    page.keyboard.press("ArrowRight")
+    assert slides.locator("img").count() == 1 and slides.locator("img").get_attribute("src") != first
+    assert slides.locator("img").get_attribute("alt") == "Sparsity: 87 % sparse"
+    assert slides.locator("output").inner_text() == slides.locator("input").get_attribute("aria-valuetext")
+    page.keyboard.press("ArrowLeft")
+    assert slides.locator("img").get_attribute("src") == first
+    assert not troubles
+
+
+def test_pages_can_be_launched_and_their_commands_copied(built: Path, browser: Browser) -> None:
+    """Binder and Colab open the notebook itself, from the repository that the settings name; prose has no buttons."""
+    page, troubles = watched(browser, 1280, "light")
+    opened(page, built.parent / "notebooks/one.html")
+    links = page.locator(".dropdown-launch-buttons a").evaluate_all("links => links.map(link => link.href)")
+    assert links == [
+        "https://mybinder.org/v2/gh/someone/somewhere/main?urlpath=lab/tree/notebooks/one.ipynb",
+        "https://colab.research.google.com/github/someone/somewhere/blob/main/notebooks/one.ipynb",
+    ]
+    assert page.locator(".command button.copybtn").count() == 1
+    opened(page, built.parent / f"notebooks/one{whatif.SUFFIX}.html")
+    assert not page.locator(".dropdown-launch-buttons").first.is_visible(), "no repository holds this notebook"
+    opened(page, built.parent / "book/glossary.html")
+    assert page.locator(".dropdown-launch-buttons").count() == 0
+    assert not troubles
+
+
+def test_a_figure_leads_to_the_code_that_drew_it(built: Path, browser: Browser) -> None:
+    """One click from the figure to its function, and from there to the file on the web."""
+    page, troubles = watched(browser, 1280, "light")
+    opened(page, built.parent / "notebooks/one.html")
+    page.locator(".drawn a").click()
+    page.wait_for_url("**/book/code.html#code-fig6")
+    section = page.locator("section:has(> #code-fig6), section#code-fig6").last
+    assert "def fig6(" in section.inner_text()
+    assert (section.locator("a[href^=https]").get_attribute("href") or "").startswith(f"{REPOSITORY}/blob/main/lib/")
     assert not troubles
 
 

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import unknown
-from . import deviations, findings, pages
+from . import deviations, effort, findings, pages
+from . import figures as drawn
 from .claims import Judgement
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, read, resolve
-from .rendering import FOLDER, contents, notebooks_of, render, stage
+from .rendering import FOLDER, contents, notebooks_of, render, repository, stage
 from .section import Section
 from .store import ENVIRONMENT, Store
 from .whatif import choose
@@ -168,7 +169,7 @@ def build(
     wanted += [page_of(other.section, other.source, other.name) for other in others]
     beside = {other.original.name: other.head() for other in others}
     os.environ[ENVIRONMENT] = str(store.root)
-    index = assemble(root, target, wanted, parts(sections, sources, rows), rows, jobs, phases, beside)
+    index = assemble(root, target, wanted, parts(sections, sources, rows, repository(root)), rows, jobs, phases, beside)
     return index.parent / FOLDER / f"{others[0].name}.html" if others else index
 
 
@@ -180,9 +181,16 @@ def page_of(section: Section, source: Path, name: str = "") -> Page:
 
 
 def parts(
-    sections: Sequence[Section], sources: Mapping[str, Path], rows: Sequence[Mapping[str, Any]]
+    sections: Sequence[Section], sources: Mapping[str, Path], rows: Sequence[Mapping[str, Any]], repository: str = ""
 ) -> dict[str, str]:
-    """Write the generated parts of the prose."""
+    """Write the generated parts of the prose.
+
+    Args:
+        sections: The notebooks under their parameters.
+        sources: Name to notebook.
+        rows: The ledger.
+        repository: Address of the sources on the web; empty where there is none.
+    """
     tables = {
         name: [(field, str(line.value), line.field.help) for field, line in read(path).items()]
         for name, path in sources.items()
@@ -197,5 +205,7 @@ def parts(
         "controls": findings.controls(rows),
         "pages": pages.pages(list(sources), figures),
         "parameters": pages.parameters(tables),
+        "efforts": pages.efforts(effort.table(sections, sections[0].store) if sections else []),
+        "drawing": pages.drawing({name: getattr(drawn, name) for name in drawn.__all__}, repository),
         **deviations.parts(rows, frames, stamp(sections)),
     }

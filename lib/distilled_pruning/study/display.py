@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from html import escape
 from typing import TYPE_CHECKING, Any
@@ -37,17 +37,20 @@ class Table:
         columns: Headings.
         rows: Cells; text, or :class:`Markup`.
         note: A line below.
+        after: What stands below that.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
+    after: Note | None = None
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
         body = "".join(f"<tr>{''.join(f'<td>{markup(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
         note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
-        return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}'
+        after = self.after._repr_html_() if self.after is not None else ""
+        return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}{after}'
 
     def __repr__(self) -> str:
         cells = [[str(cell) for cell in row] for row in (self.columns, *self.rows)]
@@ -55,7 +58,7 @@ class Table:
         lines = [
             "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in cells
         ]
-        return "\n".join([*lines, *([self.note] if self.note else [])])
+        return "\n".join([*lines, *([self.note] if self.note else []), *([repr(self.after)] if self.after else [])])
 
 
 @dataclass(frozen=True)
@@ -81,14 +84,53 @@ class Note:
         return "\n".join(f"{term}: {content}" for term, content in self.entries)
 
 
+@dataclass(frozen=True)
+class Slides:
+    """Pictures of one kind behind a slider, which works in any browser without a kernel or another file.
+
+    Attributes:
+        title: What the slider changes.
+        pictures: What each shows, to its PNG; all of one size.
+        width: In pixels.
+    """
+
+    title: str
+    pictures: Mapping[str, bytes]
+    width: int
+
+    def _repr_html_(self) -> str:
+        shown = [
+            f'<img src="data:image/png;base64,{base64.b64encode(content).decode()}" '
+            f'alt="{escape(f"{self.title}: {name}")}" data-name="{escape(name)}" width="{self.width}">'
+            for name, content in self.pictures.items()
+        ]
+        first = escape(next(iter(self.pictures)))
+        return (
+            f'<div class="slides"><label>{escape(self.title)} '
+            f'<input type="range" min="0" max="{len(shown) - 1}" value="0" aria-valuetext="{first}" oninput="{SLIDE}">'
+            f' <output>{first}</output></label><div class="frame">{shown[0]}</div>'
+            f"<template>{''.join(shown)}</template></div>"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self.title}: {', '.join(self.pictures)}"
+
+
+SLIDE = (
+    "const all = this.closest('.slides'), next = all.querySelector('template').content.children[this.value];"
+    "const name = next.dataset.name; all.querySelector('.frame').replaceChildren(next.cloneNode());"
+    "all.querySelector('output').textContent = name; this.setAttribute('aria-valuetext', name)"
+)
+
+
 def lines(texts: Sequence[str]) -> Markup:
     """Show texts below each other; a dash where there are none."""
     return Markup("<br>".join(escape(text) for text in texts) or "–", "; ".join(texts) or "–")
 
 
 def code(text: str) -> Markup:
-    """Show a command."""
-    return Markup(f"<code>{escape(text)}</code>", text)
+    """Show a command in a frame of its own, which the book gives a button to copy it."""
+    return Markup(f'<div class="highlight command"><pre>{escape(text)}</pre></div>', text)
 
 
 def download(name: str, content: str, kind: str = "text/csv") -> Markup:

@@ -128,11 +128,26 @@ class Page:
 
     @said
     def plan(self) -> Table:
-        """Show what there is to compute: by kind of job, how many, in the store, missing, minutes and memory."""
+        """Show what there is to compute: by kind of job, how many, in the store, missing, minutes and memory.
+
+        Below stands what all of it takes from an empty store, and how the page is run at the larger scales.
+        """
+        from . import effort
         from .plan import plan
 
         header, *rows = plan(self.section.jobs(), self.section.store, self.parameters.get("device", "auto")).cells()
-        return Table(header, rows, "Minutes one after the other; ~ marks a rough estimate.")
+        note = "Minutes one after the other; ~ marks a rough estimate."
+        return Table(header, rows, note, effort.of_page(self.section))
+
+    @said
+    def option(self, **changes: Any) -> Note:
+        """Show how the page is run with some parameters changed, and what that takes from an empty store."""
+        from . import effort
+
+        name = self.parameters.notebook
+        other = Section(resolve(name, [*self.section.deciding.items(), *changes.items()]), self.section.store)
+        entries = [("run it", display.code(other.parameters.papermill)), ("which takes", effort.told(other))]
+        return Note(entries)
 
     @said
     def run(self) -> Note:
@@ -164,6 +179,16 @@ class Page:
             raw=True,
             metadata={"image/png": {"width": width}},
         )
+
+    def slide(self, title: str, pictures: Mapping[str, Figure]) -> display.Slides:
+        """Show one of several figures of equal size, chosen by a slider.
+
+        Args:
+            title: What the slider changes.
+            pictures: What each figure shows, to the figure.
+        """
+        width = round(next(iter(pictures.values())).get_figwidth() * 96)
+        return display.Slides(title, {name: display.png(figure) for name, figure in pictures.items()}, width)
 
     def quote(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
         """Write mean and interval over initialisations of a column, in the matching rows of the first network."""

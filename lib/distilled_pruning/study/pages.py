@@ -6,10 +6,11 @@ Markdown of the MyST kind. Nothing here reads a file or imports PyTorch.
 
 from __future__ import annotations
 
+import inspect
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
@@ -155,6 +156,38 @@ def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]]) -> str:
 def _lower(title: str) -> str:
     """Start a title in lower case, unless it starts with a name in capitals."""
     return title if title[1:2].isupper() else title[:1].lower() + title[1:]
+
+
+def efforts(rows: Iterable[Sequence[str]]) -> str:
+    """List what every page takes, and the command that takes it to the next larger scale.
+
+    Args:
+        rows: As :func:`.effort.table` gives them.
+    """
+    lines = ["::::{list-table}", ":header-rows: 1", "", "* - page\n  - takes\n  - at the next scale\n  - takes there"]
+    for name, own, scale, larger, command in rows:
+        lines.append(
+            f"* - `{name}`\n  - {plain(own)}\n  - `{command}`\n  - {plain(larger)} ({scale})"
+            if scale
+            else f"* - `{name}`\n  - {plain(own)}\n  - –\n  - –"
+        )
+    return "\n".join([*lines, "::::"]) if len(lines) > 4 else "No notebook is part of this book."
+
+
+def drawing(functions: Mapping[str, Callable[..., Any]], repository: str = "") -> str:
+    """Show the code of the functions that draw, each under a label ``code-NAME``.
+
+    Args:
+        functions: Name to function.
+        repository: Address of the folder of sources on the web, with a closing slash; empty where there is none.
+    """
+    parts = []
+    for name, function in functions.items():
+        lines, first = inspect.getsourcelines(function)
+        path = "lib/" + function.__module__.replace(".", "/") + ".py"
+        where = f"[{path}]({repository}{path}#L{first})" if repository else f"`{path}`, line {first}"
+        parts.append(f"(code-{name})=\n## {name}\n\n{where}\n\n```python\n{''.join(lines)}```")
+    return "\n\n".join(parts)
 
 
 def parameters(tables: Mapping[str, Sequence[tuple[str, str, str]]]) -> str:

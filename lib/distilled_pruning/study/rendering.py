@@ -16,6 +16,7 @@ from . import pages, whatif
 from .execution import BuildError
 
 FOLDER = "notebooks"
+DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
 
 
 def contents(root: Path) -> list[str]:
@@ -34,6 +35,15 @@ def contents(root: Path) -> list[str]:
         if not any((root / (name + ending)).is_file() for ending in (".md", ".ipynb")):
             raise InputError(f"_toc.yml names the page {name!r}, but there is no {name}.md and no {name}.ipynb")
     return found
+
+
+def repository(root: Path) -> str:
+    """Give the address of the sources on the web as ``_config.yml`` names them, empty where it names none."""
+    import yaml
+
+    named = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8")).get("repository") or {}
+    url = str(named.get("url") or "").rstrip("/")
+    return f"{url}/blob/{named.get('branch', 'main')}/" if url else ""
 
 
 def contents_of(node: Any) -> list[str]:
@@ -102,15 +112,27 @@ def stage(
     if (target / "book/assets").is_dir():
         shutil.move(target / "book/assets", target / "_static")
     (target / FOLDER).mkdir()
-    for name in names:
-        shutil.copy2(build / "executed" / f"{name}.ipynb", target / FOLDER)
-    for name, head in beside.items():
-        file = f"{name}{whatif.SUFFIX}.ipynb"
-        executed = json.loads((build / "executed" / file).read_text(encoding="utf-8"))
-        (target / FOLDER / file).write_text(json.dumps(whatif.adapt(executed, head)), encoding="utf-8")
+    for name in (*names, *(name + whatif.SUFFIX for name in beside)):
+        page = json.loads((build / f"executed/{name}.ipynb").read_text(encoding="utf-8"))
+        head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
+        page = linked(page if head is None else whatif.adapt(page, head))
+        (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
     text = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
     (target / "book/ledger.json").write_text(text + "\n", encoding="utf-8")
     return target
+
+
+def linked(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an executed notebook with a link below every figure to the code that drew it."""
+    cells: list[Any] = []
+    for cell in notebook["cells"]:
+        cells.append(cell)
+        drawn = DRAWN.findall("".join(cell["source"])) if cell["cell_type"] == "code" else []
+        if drawn and cell.get("outputs"):
+            links = ", ".join(f"{{ref}}`figures.{name} <code-{name}>`" for name in dict.fromkeys(drawn))
+            text = f"```{{div}} drawn\nDrawn by {links}\n```"
+            cells.append({"cell_type": "markdown", "id": f"{cell['id']}-code", "metadata": {}, "source": text})
+    return {**notebook, "cells": cells}
 
 
 def trim(mathjax: Path) -> None:

@@ -56,6 +56,17 @@ def by_init(frame: pd.DataFrame, column: str) -> list[float]:
     return [] if frame.empty else [float(value) for value in frame.groupby("init")[column].mean()]
 
 
+def standing(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Leave collapsed tickets out of a mean, unless there are no others, and say so."""
+    if "collapsed" not in part or not bool(part["collapsed"].any()):
+        return part, ""
+    there = part[~part["collapsed"].astype(bool)]
+    if there.empty:
+        return part, " (collapsed)"
+    gone = part["init"].nunique() - there["init"].nunique()
+    return there, f" ({gone} of {part['init'].nunique()} collapsed, left out)" if gone else " (one line collapsed)"
+
+
 def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) -> Table:
     """Summarise a frame by dataset, model, series and level.
 
@@ -74,8 +85,8 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
     for (dataset, model, series, level), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
         setting = [f"{model}, {dataset}"] if several else []
         sparsity = f"{100 * float(part['sparsity'].iloc[0]):.0f} %"
+        part, flag = standing(part)
         values = [quote([factor * v for v in by_init(part, c)], n) for c, (_, factor, n) in columns.items()]
-        flag = " (collapsed)" if "collapsed" in part and bool(part["collapsed"].any()) else ""
         rows.append([*setting, f"{series}{flag}", str(level), sparsity, *values, str(part["init"].nunique())])
     headings = [heading for heading, _, _ in columns.values()]
     first = ["network, data"] if several else []
@@ -126,7 +137,7 @@ def overview(frame: pd.DataFrame) -> Table:
             "own_accuracy": ("after the first inner loop (%)", 100, 1),
             "accuracy": ("test accuracy (%)", 100, 2),
             "barrier": ("loss barrier", 1, 3),
-            "accuracy_ratio": ("accuracy over IMP's", 1, 4),
+            "accuracy_ratio": ("accuracy over IMP's", 1, 3),
             "barrier_ratio": ("barrier over IMP's", 1, 2),
         },
     )
@@ -181,7 +192,8 @@ def layers(frame: pd.DataFrame) -> Table:
     from .figures.masks import layer_names
     from .figures.style import with_series
 
-    frame, _ = with_series(frame)
+    if "series" not in frame:
+        frame, _ = with_series(frame)
     named = ["dataset", "model", "series", "level", "sparsity", "init"]
     wide = frame.pivot_table(index=named, columns="layer", values="layer_sparsity", sort=False).reset_index()
     columns = {name: (f"{name.removesuffix('.weight')} (%)", 100.0, 1) for name in layer_names(frame)}

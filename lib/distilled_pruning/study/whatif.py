@@ -19,6 +19,7 @@ from .section import Section
 from .verdicts import NOT_RUN
 
 SUFFIX = "-what-if"
+UNLAUNCHED = "<style>.dropdown-launch-buttons { display: none !important; }</style>"  # no repository holds this page
 LABEL = r"(?:fig|eq)-[a-z0-9-]+"
 
 
@@ -57,6 +58,8 @@ class WhatIf:
         return "\n".join(
             [
                 f"# What if: {plain(named)}",
+                "",
+                UNLAUNCHED,
                 "",
                 f"The page {{doc}}`{self.original.name}` once more, under other parameters.",
                 "",

@@ -10,6 +10,7 @@ from .curvature import hessian, histograms, sharpness
 from .diagram import fig1
 from .first_paper import first_accuracy, first_sessions, first_stability
 from .kinship import kinship
+from .levels import fig3_levels
 from .lines import barriers, fig3
 from .masks import layers, overlap
 from .overview import fig6
@@ -27,6 +28,7 @@ __all__ = [
     "fig1",
     "fig2",
     "fig3",
+    "fig3_levels",
     "fig3_surfaces",
     "fig6",
     "fig7",

@@ -1,0 +1,107 @@
+"""What a page takes from an empty store, at its own scale and at the larger ones."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from .display import Note, code
+from .estimate import DEFAULT_MEMORY_MB, Estimate
+from .parameters import LIVE, PRESETS, Parameters, resolve
+from .section import Section
+
+if TYPE_CHECKING:
+    from .store import Store
+
+
+@dataclass(frozen=True)
+class Effort:
+    """What all jobs of a page take, those it shares with other pages included.
+
+    Attributes:
+        minutes: Time for all of them, one after the other.
+        memory_mb: Peak memory of the largest.
+        rough: Whether some times are defaults, nothing like them having been measured on this device.
+    """
+
+    minutes: float
+    memory_mb: int
+    rough: bool
+
+    def __str__(self) -> str:
+        """Write time in the unit that suits it, and memory."""
+        hours = self.minutes / 60
+        long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"
+        time = f"{self.minutes:.1f} minutes" if self.minutes < 90 else long.replace(",", "\u202f")
+        return f"{'roughly' if self.rough else 'about'} {time}, {self.memory_mb} MB of memory"
+
+
+def effort(section: Section, estimate: Estimate) -> Effort:
+    """Add up what a section's jobs took where they were run on this device, else what they are expected to take."""
+    minutes, memory, rough = 0.0, 0, False
+    for job in section.graph:
+        done = section.store.provenance(job.key)
+        if done is not None and done.get("device") == estimate.device and not done.get("continued"):
+            minutes += done["seconds"] / 60
+            memory = max(memory, done.get("memory_mb", 0))
+            continue
+        needs = estimate.needs(job)
+        minutes += needs.seconds / 60
+        memory = max(memory, needs.memory_mb)
+        rough = rough or not needs.measured
+    return Effort(minutes, memory or DEFAULT_MEMORY_MB, rough)
+
+
+def papermill(notebook: str, scale: str) -> str:
+    """The command that executes a notebook at a scale."""
+    file = [] if scale == LIVE else ["-f", f"notebooks/presets/{scale}/{notebook}.yaml"]
+    return shlex.join(["papermill", f"notebooks/{notebook}.ipynb", "out.ipynb", *file])
+
+
+def scales(parameters: Parameters) -> list[str]:
+    """The larger scales a notebook has files for."""
+    return [scale for scale in PRESETS if scale in parameters.bases]
+
+
+def told(section: Section) -> str:
+    """Say what a section takes from an empty store on its own device."""
+    estimate = Estimate.of(section.store, section.parameters.get("device", "auto"))
+    return f"{effort(section, estimate)}, on this {kind(estimate)}"
+
+
+def of_page(section: Section) -> Note:
+    """Say what a page takes from an empty store, and the commands that take it to the larger scales."""
+    estimate = Estimate.of(section.store, section.parameters.get("device", "auto"))
+    here = f"{effort(section, estimate)}, on this {kind(estimate)}"
+    entries: list[tuple[str, Any]] = [("from an empty store", here)]
+    for place, scale in enumerate(scales(section.parameters)):
+        entries.append((f"at {scale} scale", code(papermill(section.name, scale))))
+        if place == 0:
+            larger = Section(resolve(section.name, file=scale), section.store)
+            entries.append(("which takes", str(effort(larger, estimate))))
+    return Note(entries)
+
+
+def kind(estimate: Estimate) -> str:
+    """Name the device by what it is."""
+    from . import hardware
+
+    return "processor" if estimate.device == hardware.processor() else "GPU"
+
+
+def table(sections: Sequence[Section], store: Store) -> list[tuple[str, str, str, str, str]]:
+    """List pages with what they take at their own scale and at the next larger one, and the command for that.
+
+    Returns:
+        Page, its effort, scale, effort there, command.
+    """
+    estimate = Estimate.of(store)
+    rows = []
+    for section in sections:
+        scale = next(iter(scales(section.parameters)), "")
+        larger = str(effort(Section(resolve(section.name, file=scale), store), estimate)) if scale else ""
+        command = papermill(section.name, scale) if scale else ""
+        rows.append((section.name, str(effort(section, estimate)), scale, larger, command))
+    return rows

@@ -1,0 +1,93 @@
+"""One picture for each sparsity, the slider over them, and the way from a figure to its code."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from distilled_pruning.study import figures, notebook, pages, rendering
+from distilled_pruning.study.display import Slides, png
+from PIL import Image
+from pretend import fill
+from test_figures import fits, written
+
+STAMP = "custom: live · dataset digits"
+
+
+@pytest.fixture(scope="module")
+def page(tmp_path_factory: pytest.TempPathFactory) -> notebook.Page:
+    """The page of stability, all results there."""
+    small = {"levels": 3, "measured_levels": "all", "seeds": 3, "store": str(tmp_path_factory.mktemp("store"))}
+    found = notebook.start("s4-stability", small)
+    fill(found.section)
+    return found
+
+
+def test_every_level_has_a_picture_with_the_same_axes(page: notebook.Page) -> None:
+    drawn = figures.fig3_levels(page.frame("fig3"), STAMP)
+    assert list(drawn) == ["dense", "20 % sparse (level 1)", "36 % sparse (level 2)", "49 % sparse (level 3)"]
+    limits = {(ax.get_ylabel(), ax.get_ylim()) for figure in drawn.values() for ax in figure.axes}
+    assert len(limits) == 2
+    for name, figure in drawn.items():
+        curves = {len(ax.lines) for ax in figure.axes}
+        assert curves == {1 if name == "dense" else 4}
+        assert STAMP in written(figure) and "n = 3" in written(figure) and fits(figure)
+    sizes = {Image.open(io.BytesIO(png(figure))).size for figure in drawn.values()}
+    assert len(sizes) == 1, "a page must not jump while the slider moves"
+
+
+def test_several_networks_fit_and_nothing_is_said_so(page: notebook.Page) -> None:
+    frame = page.frame("fig3")
+    drawn = figures.fig3_levels(pd.concat([frame, frame.assign(model="resnet10")]), STAMP)
+    assert all("resnet10 on digits" in written(figure) and fits(figure) for figure in drawn.values())
+    (nothing,) = figures.fig3_levels(pd.DataFrame(), STAMP).values()
+    assert "Nothing has been computed" in written(nothing)
+
+
+def test_a_slider_carries_its_pictures(page: notebook.Page) -> None:
+    slides = page.slide("Sparsity", figures.fig3_levels(page.frame("fig3"), STAMP))
+    html = slides._repr_html_()
+    shown, kept = html.split("<template>")
+    assert shown.count("<img") == 1 and kept.count("<img") == 4 and 'max="3"' in shown
+    assert 'alt="Sparsity: dense"' in shown and "<script" not in html and "http" not in html
+    sources = re.findall(r'src="data:image/png;base64,([^"]+)"', kept)
+    decoded = [np.asarray(Image.open(io.BytesIO(base64.b64decode(source))).convert("RGB")) for source in sources]
+    assert len({picture.tobytes() for picture in decoded}) == 4
+    assert repr(slides).startswith("Sparsity: dense, 20 % sparse (level 1)")
+
+
+def test_names_in_a_slider_are_text() -> None:
+    html = Slides("<b>", {'"a" & b': b"x"}, 10)._repr_html_()
+    assert "<b>" not in html and "&quot;a&quot; &amp; b" in html
+
+
+def test_every_figure_has_its_code() -> None:
+    drawn = {name: getattr(figures, name) for name in figures.__all__}
+    text = pages.drawing(drawn)
+    assert all(f"(code-{name})=\n## {name}\n" in text and f"def {name}(" in text for name in drawn)
+    assert "`lib/distilled_pruning/study/figures/lines.py`, line" in text
+    linked = pages.drawing(drawn, "https://example.org/blob/main/")
+    path, line = re.findall(r"\(https://example\.org/blob/main/(lib/\S+)#L(\d+)\)", linked)[0]
+    source = (Path(__file__).parent.parent / path).read_text(encoding="utf-8").splitlines()
+    assert source[int(line) - 1].startswith("def ")
+
+
+def test_only_cells_that_show_something_get_a_link() -> None:
+    def cell(text: str, outputs: int = 1, kind: str = "code") -> dict[str, object]:
+        return {"cell_type": kind, "id": "x", "metadata": {}, "source": text, "outputs": [{}] * outputs}
+
+    cells = [
+        cell("page.show(figures.fig3(frame))"),
+        cell("figures.fig3(frame)", 0),
+        cell("figures.fig2(", kind="markdown"),
+        cell("tables.x()"),
+    ]
+    made = rendering.linked({"cells": cells, "nbformat": 4})
+    added = [item["source"] for item in made["cells"] if item not in cells]
+    assert added == ["```{div} drawn\nDrawn by {ref}`figures.fig3 <code-fig3>`\n```"]
+    assert made["cells"][1]["source"] == added[0] and made["nbformat"] == 4
