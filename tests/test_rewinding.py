@@ -114,7 +114,14 @@ def study(inits: int = 4, levels: int = 12, **gaps: Any) -> pd.DataFrame:
     rows = []
     found = {"imp": lambda level: -0.002 * level, "early": lambda level: 0.0, "combined": lambda level: 0.0, **gaps}
     for init in range(inits):
-        named = {"dataset": "digits", "model": "convnet3", "init": init, "run_points": 1000, "run_steps": 100}
+        named = {
+            "dataset": "digits",
+            "model": "convnet3",
+            "init": init,
+            "rate": 0.3,
+            "run_points": 1000,
+            "run_steps": 100,
+        }
         rows.append(
             {**named, "method": "dense", "setting": "", "rewind": 0, "level": 0, "sparsity": 0.0, "accuracy": 0.9}
         )

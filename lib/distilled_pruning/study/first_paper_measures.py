@@ -39,8 +39,11 @@ def early(frame: pd.DataFrame | None) -> pd.DataFrame | None:
 
 
 def costs(frame: pd.DataFrame | None, unit: str = "seconds") -> dict[int, float]:
-    """Mean cost of a training for each initialisation that has any measured."""
-    return {init: value for init, value in by_init(frame, unit).items() if math.isfinite(value)}
+    """Median cost of a training for each initialisation that has any measured; other work on a machine only adds."""
+    if frame is None:
+        return {}
+    medians = frame.groupby("init")[unit].median().dropna()
+    return {int(init): float(value) for init, value in zip(medians.index, medians, strict=True)}
 
 
 def ratios(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]:

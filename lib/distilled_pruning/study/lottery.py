@@ -68,6 +68,21 @@ def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float 
     return End(mean, surely, maybe, max(level for level, _ in counts), min(n for _, n in counts))
 
 
+def complete(frame: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:
+    """Add to tickets of the combined method those of its first levels, which are distilled pruning's.
+
+    Args:
+        frame: Rows of all ways of one dataset and network.
+        tickets: Rows of one way.
+    """
+    if tickets.empty or tickets["method"].iloc[0] != "combined":
+        return tickets
+    import pandas as pd
+
+    earlier = frame[(frame["method"] == "distilled") & (frame["level"] < tickets["level"].min())]
+    return pd.concat([earlier[earlier["rate"] == tickets["rate"].iloc[0]], tickets])
+
+
 def sparsity(frame: pd.DataFrame, level: int) -> float:
     """Sparsity of a level of a frame, 0 for the dense network."""
     found = frame.loc[frame["level"] == level, "sparsity"]

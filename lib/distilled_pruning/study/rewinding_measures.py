@@ -44,8 +44,11 @@ def beyond(frames: Frames) -> list[Finding]:
     """Weights that the sparsest tickets of IMP keep, over those after eight distilled levels, as far as levels tell."""
     frame = place(frames, "fig7")
     dense = by_init(way(frame, "dense"), "accuracy")
-    imp, combined = (lottery.end(way(frame, method), dense) for method in ("imp", "combined"))
-    if frame is None or imp is None or combined is None:
+    ways = [way(frame, method) for method in ("imp", "combined")]
+    if frame is None or ways[0] is None or ways[1] is None:
+        return []
+    imp, combined = (lottery.end(lottery.complete(frame, part), dense) for part in ways if part is not None)
+    if imp is None or combined is None:
         return []
     kept = [1 - lottery.sparsity(frame, found.level) for found in (imp, combined)]
     (imp_low, imp_high), (low, high) = (lottery.range_of(frame, found) for found in (imp, combined))

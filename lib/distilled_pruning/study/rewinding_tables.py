@@ -49,6 +49,7 @@ def share(value: float, unknown: bool = False) -> str:
 def ending(frame: pd.DataFrame, **where: object) -> str:
     """Write the sparsity of the sparsest ticket of a way, and the range its intervals leave; a dash without results."""
     here = first(frame, **where)
+    here = lottery.complete(first(frame), here) if len(here) else here
     found = lottery.end(here, by_init(first(frame, level=0), "accuracy")) if len(here) else None
     if found is None:
         return "–"
@@ -65,6 +66,7 @@ def ends(frame: pd.DataFrame) -> Table:
     dense = by_init(frame[frame["level"] == 0], "accuracy")
     rows = []
     for series, part in frame[frame["level"] > 0].groupby("series", sort=False):
+        part = lottery.complete(frame, part)
         found = lottery.end(part, dense)
         if found is not None:
             low, high = lottery.range_of(part, found)
@@ -124,5 +126,8 @@ def sessions(frame: pd.DataFrame, printed: tuple[float, float]) -> Table:
         paper = number(printed[0 if part["method"].iloc[0] == "imp" else 1], 0)
         counts = [f"{int(part[name].max()):,}".replace(",", "\u202f") for name in ("images", "steps")]
         rows.append([str(series), *counts, quote(list(costs(part).values()), 2), paper, str(part["init"].nunique())])
-    note = "Seconds: mean over initialisations [95 % interval], of trainings that were not interrupted."
+    note = (
+        "Seconds: median over the rounds of an initialisation, mean over initialisations [95 % interval]; "
+        "of trainings that were not interrupted."
+    )
     return Table(columns, rows, note)

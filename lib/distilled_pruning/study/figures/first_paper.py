@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from ..first_paper_measures import costs, ratios, speedup
 from ..verdicts import INSTABILITY_THRESHOLD
@@ -14,7 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL, ACROSS = 2.5, 3
+PANEL, ACROSS = 2.7, 3
+TICKS_APART = 0.07
+CEILING = 100.5  # so that an accuracy of 100 % has a place on an axis that is logarithmic in the errors
 SHOWN = (("cifar10", "alexnet"), ("cifar100", "convnet3"))
 UNITS = {"seconds": "seconds", "images": "images seen", "steps": "steps"}
 STABILITY = (("barrier", 1, "loss barrier (nats)"), ("error_rise", 100, "error rise halfway (points)"))
@@ -55,14 +60,32 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
             if dense:
                 ax.axhline(sum(dense) / len(dense), color=COLOURS["dense"], linestyle="--", linewidth=1.2)
             course(ax, found.assign(sparsity=means), palette)
-            low, high = ax.get_ylim()
-            ax.set_ylim(max(low, 0), min(high, 100))
+            stretched(ax, [100 * value for value in found["accuracy"]])
             weights_left(ax, 100 * (1 - float(here["sparsity"].max())))
             ax.set_title(f"{'Authors’ logs' if bool(part['logged'].iloc[0]) else 'This run'}\n{model} on {dataset}")
         for ax in axes[:, 0]:
-            ax.set_ylabel("test accuracy (%)")
+            ax.set_ylabel("test accuracy (%), errors logarithmic")
         figure.legend(handles=keys(palette), loc="outside upper center", ncols=3)
     return figure
+
+
+def stretched(ax: Any, accuracies: list[float]) -> None:
+    """Make the accuracy axis logarithmic in the errors: a collapse to chance and a loss of two points both show."""
+    low, high = min(accuracies), max(accuracies)
+    least = CEILING - 100
+    ax.set_yscale(
+        "function", functions=(lambda a: -np.log(np.maximum(CEILING - a, least)), lambda y: CEILING - np.exp(-y))
+    )
+    room = ((CEILING - low) / (CEILING - high)) ** 0.06
+    ax.set_ylim(max(0.0, CEILING - (CEILING - low) * room), min(100.0, CEILING - (CEILING - high) / room))
+    bottom, top = ax.get_ylim()
+    span = math.log((CEILING - bottom) / (CEILING - top))
+    ticks: list[int] = []
+    for tick in (10, 50, 90, 80, 70, 30, 95, 98, 99, 20, 40, 60):
+        apart = (abs(math.log((CEILING - tick) / (CEILING - other))) for other in ticks)
+        if bottom <= tick <= top and min(apart, default=span) > TICKS_APART * span:
+            ticks.append(tick)
+    ax.set_yticks(ticks, [str(tick) for tick in ticks])
 
 
 def keys(palette: dict[str, str]) -> list[Any]:

@@ -37,7 +37,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
         axes = figure.subplots(2 * len(places), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
         for upper, lower, (dataset, model) in zip(axes[::2], axes[1::2], places, strict=True):
             here = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
-            found = per_init(here, ["accuracy"], ["level", "sparsity"])
+            found = per_init(here, ["accuracy"], ["level", "sparsity", "method", "rate"])
             reference(upper, found[found["level"] == 0])
             course(upper, found, palette)
             upper.set_ylabel("test accuracy (%)")
@@ -70,7 +70,7 @@ def ends(ax: Any, frame: pd.DataFrame, ways: dict[str, str]) -> None:
     """
     dense = by_init(frame[frame["level"] == 0], "accuracy")
     for rung, (name, colour) in enumerate(ways.items()):
-        part = frame[frame["series"] == name]
+        part = lottery.complete(frame, frame[frame["series"] == name])
         found = lottery.end(part, dense)
         if found is None:
             continue

@@ -73,7 +73,7 @@ def course(
         marker = MARKERS[place % len(MARKERS)]
         ax.plot(nudged, means, marker=marker, color=colour, linewidth=1.6, markersize=4.5, label=name)
         for x, (_, values) in zip(nudged, groups, strict=True):
-            ax.plot((x, x), student(values), color=colour, linewidth=1.1)
+            ax.plot((x, x), student(values), color=colour, linewidth=1.0, alpha=0.75)
 
 
 def weights_left(ax: Any, least: float) -> None:
