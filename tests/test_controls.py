@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
-from distilled_pruning.study import controls, experiments, protocols
-from distilled_pruning.study.kinds import Connect, Prune
+from distilled_pruning import models, robustness
+from distilled_pruning.study import controls, experiments, fields, protocols, shifts, starts
+from distilled_pruning.study.kinds import CORRUPTIONS, Connect, Prune
 from distilled_pruning.study.parameters import Parameters, resolve
-from distilled_pruning.study.protocols import HERE, PARTIAL, REESTIMATED, UNMASKED
+from distilled_pruning.study.protocols import (
+    BATCHED,
+    HERE,
+    LARGER,
+    PARTIAL,
+    REBATCHED,
+    REESTIMATED,
+    SHORTER,
+    SLOWER,
+    UNMASKED,
+)
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
 from distilled_pruning.study.tickets import LIKENESSES, Tickets
@@ -37,14 +50,22 @@ def test_the_live_page_repeats_what_the_question_hangs_on_and_the_rest_once_at_t
     found: dict[str, list[tuple[int, float]]] = {}
     for line in controls.lines(page()):
         found.setdefault(line.row.method, []).append((line.init, line.row.rate))
-    both = [(init, rate) for rate in (0.3, 0.1) for init in range(3)]
-    for method in ("distilled", "random-real", "real-short"):
-        assert found[method] == both
-    for method in ("imp", "dense", "magnitude", "shuffled"):
+    for method in ("distilled", "real-short"):
+        assert found[method] == [(init, rate) for rate in (0.3, 0.1) for init in range(3)]
+    assert found["random-real"] == [(0, 0.3), (1, 0.3), (2, 0.3), (0, 0.1)]
+    for method in ("imp", "dense"):
         assert [init for init, _ in found[method]] == [0, 1, 2]
     assert found["easy-real"] == found["mislabelled"] == [(0, 0.1)]
-    assert all(len(found[method]) == 1 for method in ("snip", "synflow", "random", "magnitude-layers"))
+    once = ("snip", "synflow", "random", "magnitude", "magnitude-layers", "shuffled")
+    assert all(len(found[method]) == 1 for method in once)
     assert len(controls.doses(page())) == 6
+
+
+def test_a_first_rate_alone_on_every_initialisation_is_that_of_the_papers() -> None:
+    found = {(line.init, line.row.rate) for line in controls.lines(page()) if line.row.method == "random-real"}
+    assert {rate for init, rate in found if init} == {page().learning_rate}
+    every = page(rated_methods="distilled,real-short,random-real")
+    assert len([line for line in controls.lines(every) if line.row.method == "random-real"]) == 6
 
 
 def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
@@ -55,13 +76,24 @@ def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
         assert mask.like.recipe.learning_rate == 0.1
 
 
-def test_every_two_masks_are_compared_once_and_magnitude_on_every_initialisation() -> None:
+def test_every_two_masks_of_an_initialisation_are_compared_once_and_distilled_with_magnitude_on_all() -> None:
     pairs = controls.compared(page())
-    first = {(a, b) for _, a, b, init, _, _ in pairs if init == 0}
-    masks = {row for pair in first for row in pair}
-    assert len(first) == len(masks) * (len(masks) - 1) / 2
-    others = [{a.method, b.method} for _, a, b, init, _, _ in pairs if init > 0]
-    assert len(others) == 2 * 2 and all(pair == {"distilled", "magnitude"} for pair in others)
+    for init in range(3):
+        compared = [frozenset((a, b)) for _, a, b, seed, _, _ in pairs if seed == init]
+        assert len(set(compared)) == len(compared)
+        shown = {line.row for line in controls.lines(page()) if line.init == init and line.level}
+        wanted = {frozenset((a, b)) for a in shown for b in shown if a != b}
+        others = set(compared) - wanted
+        assert wanted <= set(compared)
+        assert all({row.method for row in pair} == {"distilled", "magnitude"} for pair in others)
+        assert len(others) == (0 if init == 0 else 2)
+
+
+def test_the_curvature_of_every_ticket_is_that_of_its_first_retraining() -> None:
+    lines = {line.job.a.key for line in controls.lines(page()) if line.job.a.order_seed == 0}
+    diagonals = controls.diagonals(page())
+    assert {job.trained.key for *_, job in diagonals} == lines and len(diagonals) == len(lines)
+    assert all(job.images == 64 for *_, job in diagonals)
 
 
 def ways(**changes: object) -> dict[tuple[str, float], set[str]]:
@@ -72,21 +104,39 @@ def ways(**changes: object) -> dict[tuple[str, float], set[str]]:
     return found
 
 
+TRAINED = {SHORTER, SLOWER, LARGER}
+
+
 def test_each_ticket_is_measured_in_the_ways_that_mean_something_for_it() -> None:
     assert ways() == {
-        ("dense", 0.0): {HERE},
+        ("dense", 0.0): {HERE, *TRAINED, BATCHED, REBATCHED},
         ("imp", 0.3): {HERE, UNMASKED},
         ("distilled", 0.3): {HERE, UNMASKED, PARTIAL},
         ("distilled", 0.1): {HERE, UNMASKED},
     }
-    assert all(REESTIMATED in found for found in ways(model="resnet10").values())
+    found = ways(model="resnet10")
+    assert all(REESTIMATED in names for names in found.values())
+    assert found["dense", 0.0] == {HERE, REESTIMATED, *TRAINED}
+
+
+def test_ways_with_trainings_of_their_own_are_run_on_as_many_initialisations_as_asked() -> None:
+    for seeds in (1, 2):
+        found = [(init, name) for _, _, init, _, _, name, _ in protocols.variants(page(protocol_seeds=seeds))]
+        assert sum(name == PARTIAL for _, name in found) == sum(name == SLOWER for _, name in found) == seeds
+        assert max(init for init, name in found if name == UNMASKED) == 2
+
+
+def lines_of(method: str, rate: float) -> dict[str, Connect]:
+    """Lines of a ticket of the first initialisation by way."""
+    return {
+        name: job
+        for _, row, init, _, _, name, job in protocols.variants(page())
+        if (row.method, row.rate, init) == (method, rate, 0)
+    }
 
 
 def test_a_way_of_measuring_changes_one_thing() -> None:
-    found: dict[str, Connect] = {}
-    for _, row, init, _, _, name, job in protocols.variants(page()):
-        if (row.method, row.rate, init) == ("distilled", 0.3, 0):
-            found[name] = job
+    found = lines_of("distilled", 0.3)
     here, unmasked, partial = found[HERE], found[UNMASKED], found[PARTIAL]
     assert (unmasked.a, unmasked.b, unmasked.masked) == (here.a, here.b, False)
     assert partial.masked and partial.a.rewind == partial.b.rewind == "weights"
@@ -97,6 +147,68 @@ def test_a_way_of_measuring_changes_one_thing() -> None:
     assert [mask.source for mask in changed.chain()] == [mask.source for mask in kept.chain()]
 
 
-@pytest.mark.parametrize("name", ["controls", "dose", "kinship", "protocols"])
+def test_a_way_of_training_changes_one_thing_for_both_ends() -> None:
+    found = lines_of("dense", 0.0)
+    here = found[HERE]
+    recipe = here.a.recipe
+    expected = {
+        SHORTER: replace(recipe, epochs=10),
+        SLOWER: replace(recipe, learning_rate=recipe.learning_rate / 3),
+        LARGER: replace(recipe, batch_size=128),
+    }
+    for name, wanted in expected.items():
+        assert found[name] == replace(here, a=replace(here.a, recipe=wanted), b=replace(here.b, recipe=wanted))
+    network = replace(here.a.network, norm="batch")
+    assert found[BATCHED] == replace(here, a=replace(here.a, network=network), b=replace(here.b, network=network))
+    assert found[REBATCHED] == replace(found[BATCHED], statistics="re-estimated")
+
+
+def test_robustness_is_asked_of_the_papers_tickets_and_two_controls() -> None:
+    found = shifts.shifted(page(epsilons="16,4", severities="5,1", shift_images=100))
+    methods = {(row.method, row.rate) for _, row, _, _, _ in found}
+    assert methods == {("dense", 0), ("imp", 0.3), ("random", 0)} | {
+        (method, rate) for method in ("distilled", "real-short") for rate in (0.3, 0.1)
+    }
+    jobs = [job for *_, job in found]
+    assert all((job.epsilons, job.severities, job.images) == ((4, 16), (1, 5), 100) for job in jobs)
+    assert all(job.trained.order_seed == 0 for job in jobs)
+    assert sum(row.method == "random" for _, row, _, _, _ in found) == 1
+
+
+def test_what_a_shift_costs_is_the_clean_accuracy_minus_the_mean_over_its_family() -> None:
+    accuracies = {("clean", 0): 0.9, ("fgsm", 4): 0.8, ("fgsm", 16): 0.4, ("pgd", 4): 0.6, ("pgd", 16): 0.2}
+    accuracies |= {(name, 1): 0.9 - 0.01 * place for place, name in enumerate(CORRUPTIONS)}
+    named = {"dataset": "digits", "model": "convnet3", "method": "imp", "setting": "", "rate": 0.0}
+    named |= {"level": 9, "sparsity": 0.87, "init": 0, "collapsed": False}
+    rows = [named | {"shift": name, "strength": n, "accuracy": value} for (name, n), value in accuracies.items()]
+    (row,) = shifts.by_family(pd.DataFrame(rows)).to_dict("records")
+    assert row["fgsm"] == pytest.approx(0.6) and row["pgd"] == pytest.approx(0.4)
+    assert row["adversarial_lost"] == pytest.approx(0.9 - 0.5)
+    assert row["corrupted_lost"] == pytest.approx(0.01 * 15 / 6)
+
+
+def test_other_initial_weights_change_the_network_alone() -> None:
+    found = {(start, row.method): job for _, start, row, _, _, _, job in starts.started(page())}
+    assert set(found) == {(start, method) for start in models.INITS for method in ("dense", "distilled")}
+    lines = {(line.row, line.init): line.job for line in controls.lines(page())}
+    assert found["default", "distilled"] == next(
+        job for (row, init), job in lines.items() if (row.method, row.rate, init) == ("distilled", 0.1, 0)
+    )
+    for start in ("kaiming", "xavier"):
+        job, papers = found[start, "distilled"], found["default", "distilled"]
+        assert job.a.network == replace(papers.a.network, init=start)
+        assert isinstance(job.a.mask, Prune) and isinstance(papers.a.mask, Prune)
+        assert [mask.source for mask in job.a.mask.chain()] == [mask.source for mask in papers.a.mask.chain()]
+        assert all(mask.network.init == start for mask in job.a.mask.chain())
+
+
+def test_lists_that_need_no_pytorch_are_those_of_the_library() -> None:
+    assert fields.INITS == models.INITS and tuple(robustness.CORRUPTIONS) == CORRUPTIONS
+
+
+NAMES = ["controls", "curvatures", "dose", "kinship", "anatomy", "shifts", "starts", "protocols"]
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_frames_without_results_are_empty(name: str, tmp_path: Path) -> None:
     assert experiments.EXPERIMENTS[name].frame(page(), Store(tmp_path)).empty

@@ -9,11 +9,13 @@ import pytest
 from distilled_pruning.study import experiments, jobs
 from distilled_pruning.study.analyses import COLUMNS
 from distilled_pruning.study.kinds import (
+    CORRUPTIONS,
     Connect,
     HessianDiagonal,
     Landscape,
     MaskStatistics,
     Prune,
+    Robustness,
     Spectrum,
     Train,
 )
@@ -31,6 +33,8 @@ LIVE = Parameters(
     levels=9, measured_levels="0,4,9", fraction=0.2, seeds=3, replicates=2, epochs=30, batch_size=32, learning_rate=0.3,
     inner_steps=300, inner_learning_rate="0.3,0.1", alphas=11, augmentation="shift2+cutmix", precision="fp32",
     compile=False, resolution=5, main_methods="imp,distilled", dose_rates="0.1,0.3", dose_steps="40,300", dose_seeds=1,
+    rated_methods="distilled", epsilons="8", severities="1,5", shift_images=0, inits="default,kaiming",
+    init_methods="dense,distilled", init_seeds=1, protocol_seeds=1,
     ipcs="10,1", distill_models="own", distilled_levels=7, rewind=3, rewind_seeds=1, common_epochs="0,3",
     inner_augmentation="shift2",
 )  # fmt: skip
@@ -58,6 +62,10 @@ class Reader:
         if isinstance(job, HessianDiagonal):
             columns = [name + kind for kind in ("", "_kept", "_nonzero") for name in COLUMNS]
             return {"summary": dict.fromkeys(columns, 0.1), "sharpness": 1.0, "images": 64}
+        if isinstance(job, Robustness):
+            names = [("clean", 0), ("fgsm", 8), ("pgd", 8), *((name, s) for name in CORRUPTIONS for s in (1, 5))]
+            rows = [{"shift": name, "strength": strength, "accuracy": 0.9, "loss": 0.1} for name, strength in names]
+            return {"shifts": rows, "images": 360}
         if isinstance(job, Spectrum):
             return {"trace": 1.0, "trace_error": 0.1, "eigenvalues": [2.0], "residuals": [0.001]}
         if isinstance(job, Landscape):

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study import control_tables, figures
 from distilled_pruning.study.display import png
-from distilled_pruning.study.figures.controls import with_rows
+from distilled_pruning.study.figures.ladders import with_rows
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

@@ -211,9 +211,14 @@ def tell_overlaps(compared: list[Overlap], reader: Reader) -> pd.DataFrame:
 
 def layer_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """Sparsity of every layer under every mask (section 7)."""
+    return tell_layers(overlaps_of(parameters), reader)
+
+
+def tell_layers(compared: list[Overlap], reader: Reader) -> pd.DataFrame:
+    """One row for each layer of each mask that is compared with any other."""
     seen: set[tuple[Any, ...]] = set()
     rows = []
-    for tickets, a, b, init, level, job in overlaps_of(parameters):
+    for tickets, a, b, init, level, job in compared:
         found = reader.metrics(job.key)
         for row, sparsities in zip((a, b), found["sparsity"], strict=True) if found else ():
             named = (tickets.data.name, tickets.model, row, level, init)

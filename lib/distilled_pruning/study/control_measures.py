@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from .evidence import CONV, Frames, Measure, by_init, paired, percent, select
-from .protocols import HERE, PARTIAL, REESTIMATED, UNMASKED
+from .protocols import AGAINST, HERE, PARTIAL, REBATCHED, REESTIMATED, UNMASKED
 from .verdicts import (
     CONTRADICTED,
     INSTABILITY_THRESHOLD,
@@ -222,24 +222,29 @@ def differs(setting: str, differences: list[float], margin: float) -> Finding:
     return Finding(setting, mean, bounds, len(differences), verdict)
 
 
-def otherwise(protocol: str, accuracy: bool = False) -> Measure:
-    """The error rise, and the accuracy where asked, measured in another way minus as here."""
+def otherwise(*protocols: str, accuracy: bool = False) -> Measure:
+    """The error rise, and the accuracy where asked, measured in another way minus in the way it is set against.
+
+    A collapsed ticket tells nothing of stability, but its accuracy counts.
+    """
 
     def measure(frames: Frames) -> list[Finding]:
-        frame = select(frames, "protocols", collapsed=False)
+        frame = select(frames, "protocols")
         if frame is None:
             return []
         findings = []
-        changed = frame[frame["protocol"] == protocol]
-        named = ["model", "method", "setting"]
-        for model, method, setting in dict.fromkeys(zip(*(changed[name] for name in named), strict=True)):
+        changed = frame[frame["protocol"].isin(protocols)]
+        named = ["model", "method", "setting", "protocol"]
+        for model, method, setting, protocol in dict.fromkeys(zip(*(changed[name] for name in named), strict=True)):
             where = {"model": model, "method": method, "setting": setting}
-            for column, margin in (("error_rise", INSTABILITY_THRESHOLD), ("accuracy", ACCURACY_MARGIN)):
-                if column == "accuracy" and not accuracy:
-                    continue
-                new, here = (values(frame, column, protocol=name, **where) for name in (protocol, HERE))
-                what = ", ".join(part for part in (column.replace("_", " "), method, setting) if part)
-                findings.append(differs(what, paired(new, here), margin))
+            both = (protocol, AGAINST.get(protocol, HERE))
+            what = ", ".join(part for part in (method, setting) if part)
+            new, here = (values(frame, "error_rise", protocol=name, **where) for name in both)
+            findings.append(differs(f"error rise, {what}", paired(new, here), INSTABILITY_THRESHOLD))
+            if accuracy:
+                whole = frame.assign(collapsed=False)
+                new, here = (values(whole, "accuracy", protocol=name, **where) for name in both)
+                findings.append(differs(f"accuracy, {what}", paired(new, here), ACCURACY_MARGIN))
         return findings
 
     return measure
@@ -255,5 +260,5 @@ MEASURES: dict[str, Measure] = {
     "control-equal-loss": control_equal_loss,
     "mask-bug": otherwise(UNMASKED),
     "rewind-scope": otherwise(PARTIAL, accuracy=True),
-    "bn-reestimated": otherwise(REESTIMATED),
+    "bn-reestimated": otherwise(REESTIMATED, REBATCHED),
 }

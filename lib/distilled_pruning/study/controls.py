@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from . import analyses
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .jobs import Job
-from .kinds import Connect, Prune
+from .kinds import Connect, HessianDiagonal, Prune
 from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
@@ -44,11 +44,17 @@ class Line:
 
 
 def shown(tickets: Tickets, row: Row, init: int) -> bool:
-    """Say whether a ticket is part: main methods all, the rest on the first initialisation at the smallest rate."""
+    """Say whether a ticket is part of the comparison.
+
+    Main methods are, on every initialisation: at every inner rate those named for that, the others at the first. The
+    first initialisation has all rates of main methods, and every other method at the smallest rate.
+    """
     p = tickets.parameters
+    rates = [rate for rate, _ in tickets.distilled_settings()]
     if row.method in words(p.get("main_methods", p.methods)):
-        return True
-    return init == 0 and (row.method not in SHORT_LOOPS or row.rate == min(tickets.distilled_settings())[0])
+        everywhere = row.method not in SHORT_LOOPS or row.method in words(p.get("rated_methods", p.methods))
+        return init == 0 or everywhere or row.rate == rates[0]
+    return init == 0 and (row.method not in SHORT_LOOPS or row.rate == min(rates))
 
 
 def lines(parameters: Parameters) -> list[Line]:
@@ -76,12 +82,12 @@ def doses(parameters: Parameters) -> list[Line]:
 
 
 def compared(parameters: Parameters) -> list[analyses.Overlap]:
-    """Masks to compare: every two on the first initialisation, distilled with magnitude's on all that show both."""
+    """Masks to compare: on each initialisation every two that are shown there, and distilled with magnitude's."""
     pair = {"distilled", "magnitude"}
     return [
         (tickets, a, b, init, level, job)
         for tickets, a, b, init, level, job in analyses.overlaps_of(parameters)
-        if shown(tickets, a, init) and shown(tickets, b, init) and (init == 0 or {a.method, b.method} == pair)
+        if (shown(tickets, a, init) and shown(tickets, b, init)) or {a.method, b.method} == pair
     ]
 
 
@@ -93,6 +99,44 @@ def kinship_jobs(parameters: Parameters) -> list[Job]:
 def kinship_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """What the masks of all controls share, against chance."""
     return analyses.tell_overlaps(compared(parameters), reader)
+
+
+def anatomy_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """Sparsity of every layer under the masks of all controls."""
+    return analyses.tell_layers(compared(parameters), reader)
+
+
+def diagonals(parameters: Parameters) -> list[tuple[Tickets, Row, int, int, HessianDiagonal]]:
+    """The Hessian's diagonal of the first retraining of every ticket that is shown."""
+    images = parameters.get("hessian_images", analyses.HESSIAN_IMAGES)
+    return [
+        (tickets, row, init, level, HessianDiagonal(tickets.ticket(row, init, level, 0), images))
+        for tickets, row, init, level in analyses.first_trained(parameters)
+        if shown(tickets, row, init)
+    ]
+
+
+def curvature_jobs(parameters: Parameters) -> list[Job]:
+    """Exact diagonals of the Hessian."""
+    return [entry[-1] for entry in diagonals(parameters)]
+
+
+def curvature_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
+    """The columns of the table in 2503.17905 section 4.2 for every control, over the unmasked entries."""
+    rows = []
+    for tickets, row, init, level, job in diagonals(parameters):
+        found = reader.metrics(job.key)
+        if found is None:
+            continue
+        rows.append(
+            {
+                **labels(tickets, row, level, init),
+                **{name: found["summary"][f"{name}_kept"] for name in analyses.COLUMNS},
+                "collapsed": analyses.flat(tickets, job.trained, reader),
+                "key": job.key,
+            }
+        )
+    return frame_of(rows)
 
 
 def line_jobs(parameters: Parameters) -> list[Job]:

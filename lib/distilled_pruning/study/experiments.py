@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from . import analyses, controls, first_paper, overview, protocols, rewinding, sets
+from . import analyses, controls, first_paper, overview, protocols, rewinding, sets, shifts, starts
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect
@@ -182,6 +182,12 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("controls", "b-controls", "Masks from every source", controls.line_jobs, controls.controls_frame),
         Experiment("dose", "b-controls", "Dose of the inner loop", controls.dose_jobs, controls.dose_frame),
         Experiment("kinship", "b-controls", "What masks share", controls.kinship_jobs, controls.kinship_frame),
+        Experiment("anatomy", "b-controls", "Layers of masks", controls.kinship_jobs, controls.anatomy_frame),
+        Experiment(
+            "curvatures", "b-controls", "Curvature of tickets", controls.curvature_jobs, controls.curvature_frame
+        ),
+        Experiment("shifts", "b-controls", "Accuracy on shifted images", shifts.shift_jobs, shifts.shift_frame),
+        Experiment("starts", "b-controls", "Other initial weights", starts.start_jobs, starts.start_frame),
         Experiment("protocols", "b-controls", "Ways of measuring", protocols.protocol_jobs, protocols.protocol_frame),
         Experiment("overlap", "s7-mask-structure", "Overlap of masks", analyses.overlap_jobs, analyses.overlap_frame),
         Experiment("layers", "s7-mask-structure", "Sparsity of layers", analyses.overlap_jobs, analyses.layer_frame),

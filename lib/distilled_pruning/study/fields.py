@@ -14,6 +14,7 @@ from ..recipe import PRECISIONS
 
 Check = Callable[[str, Any], Any]
 
+INITS = ("default", "kaiming", "xavier")
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
 KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
@@ -143,6 +144,16 @@ def counts(name: str, value: Any) -> Any:
     return ",".join(str(between(1)(name, convert(name, int, item))) for item in words(name, value))
 
 
+def budgets(name: str, value: Any) -> Any:
+    """Take a comma-separated list of budgets in 255ths."""
+    return ",".join(str(between(1, 255)(name, convert(name, int, item))) for item in words(name, value))
+
+
+def severities(name: str, value: Any) -> Any:
+    """Take a comma-separated list of severities."""
+    return ",".join(str(between(1, 5)(name, convert(name, int, item))) for item in words(name, value))
+
+
 def epochs(name: str, value: Any) -> Any:
     """Take a comma-separated list of epochs, 0 included, in their order."""
     found = {between(0)(name, convert(name, int, item)) for item in words(name, value)}
@@ -234,6 +245,12 @@ FIELDS: dict[str, Field] = table(
     Field(
         "main_methods", str, "those run on every initialisation, the rest on one", several("method", catalog.METHODS)
     ),
+    Field(
+        "rated_methods",
+        str,
+        "those of them run at every inner rate on every initialisation, the rest at the first",
+        several("method", catalog.METHODS),
+    ),
     Field("ipc", int, "stored images per class of a distilled set", between(1)),
     Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),
@@ -267,6 +284,13 @@ FIELDS: dict[str, Field] = table(
     Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts),
     Field("dose_rates", str, "rates of the inner loop to compare, comma-separated", rates),
     Field("dose_seeds", int, "initialisations on which they are compared", between(1, 100)),
+    Field("epsilons", str, "budgets of adversarial examples, in 255ths of a pixel's range, comma-separated", budgets),
+    Field("severities", str, "severities of corruptions, 1 to 5, comma-separated", severities),
+    Field("shift_images", int, "test images to shift, stratified; 0 for all", between(10, also=0)),
+    Field("inits", str, "ways to draw initial weights, comma-separated", several("initialisation", INITS)),
+    Field("init_methods", str, "tickets that start from each of them", several("method", catalog.METHODS)),
+    Field("init_seeds", int, "initialisations of each kind", between(1, 100)),
+    Field("protocol_seeds", int, "initialisations on which training itself is varied", between(1, 100)),
     Field("augmentation", str, "operations joined by '+'", augmentation),
     Field("inner_augmentation", str, "operations on the images of a short inner loop, joined by '+'", augmentation),
     Field("alphas", int, "points along a line", between(3, 1001)),

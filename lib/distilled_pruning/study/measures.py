@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import math
 
-from . import control_measures, first_paper_measures, geometry, overview_measures, rewinding_measures, set_measures
+from . import (
+    control_measures,
+    first_paper_measures,
+    geometry,
+    open_measures,
+    overview_measures,
+    rewinding_measures,
+    set_measures,
+)
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 from .tickets import EQUAL, GENTLE
 from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
@@ -135,6 +143,7 @@ MEASURES: dict[str, Measure] = {
     **rewinding_measures.MEASURES,
     **first_paper_measures.MEASURES,
     **set_measures.MEASURES,
+    **open_measures.MEASURES,
     "masks-hold": masks_hold,
     "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
     "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),

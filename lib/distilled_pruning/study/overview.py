@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from .frames import Reader, collapsed, frame_of, labels, settings
 from .jobs import Job
 from .kinds import Connect
+from .sets import names
 from .tickets import EQUAL, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ def overview_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
             {
                 **labels(tickets, row, level, init),
                 "made_for": tickets.made_for if distilled else "",
+                "made_by": names(tickets, tickets.distilled(init))["method"] if distilled else "",
                 "ipc": tickets.ipc,
                 "compression": images / (classes * tickets.ipc) if distilled else 1.0,
                 "compression_decoded": images / tickets.distilled(init).images if distilled else 1.0,

@@ -23,11 +23,16 @@ LISTS = (
     "model",
     "methods",
     "main_methods",
+    "rated_methods",
     "distillers",
     "distill_models",
     "inner_learning_rate",
     "dose_rates",
     "dose_steps",
+    "epsilons",
+    "severities",
+    "inits",
+    "init_methods",
 )
 
 

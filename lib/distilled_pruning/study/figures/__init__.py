@@ -5,7 +5,7 @@ functions that draw.
 """
 
 from .accuracy import fig2
-from .controls import controls, dose, equal_loss
+from .controls import dose, equal_loss
 from .curvature import hessian, histograms, sharpness
 from .diagram import fig1
 from .first_paper import first_accuracy, first_sessions, first_stability
@@ -13,11 +13,13 @@ from .kinship import kinship
 from .levels import fig3_levels
 from .lines import barriers, fig3
 from .masks import layers, overlap
+from .matrix import controls
 from .overview import fig6
 from .planes import planes
-from .protocols import protocols
+from .protocols import protocols, starts
 from .rewinding import fig7, forks
 from .sets import gallery, matching, sets, stopping
+from .shifts import shifts
 from .surfaces import fig3_surfaces
 
 __all__ = [
@@ -47,5 +49,7 @@ __all__ = [
     "protocols",
     "sets",
     "sharpness",
+    "shifts",
+    "starts",
     "stopping",
 ]

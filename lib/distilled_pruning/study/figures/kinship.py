@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .controls import with_rows
+from .ladders import with_rows
 from .style import canvas, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+
+MOST = 2.0  # where the colour ends; two masks by the same score share far more than any others
 
 
 def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -53,8 +56,9 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 annot_kws={"size": 6.5},
                 cmap="vlag",
                 center=1,
+                vmax=MOST,
                 linewidths=0.5,
-                cbar_kws={"label": "shared over chance", "shrink": 0.6},
+                cbar_kws={"label": "shared over chance", "shrink": 0.6, "extend": "max"},
                 ax=ax,
             )
             place = f"{model} on {dataset}, " if len(places) > 1 else ""
