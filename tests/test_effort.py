@@ -83,6 +83,17 @@ def test_an_option_keeps_the_pages_other_parameters(page: notebook.Page) -> None
         page.option(levls=3)
 
 
+def test_a_page_without_the_data_of_its_larger_scale_still_opens(
+    page: notebook.Page, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def absent(*arguments: Any, **options: Any) -> Any:
+        raise InputError("cifar10 is not on this machine")
+
+    monkeypatch.setattr(effort, "resolve", absent)
+    entries = dict(effort.of_page(page.section).entries)
+    assert entries["which takes"] == "nobody knows before its data are on this machine"
+
+
 def test_the_book_lists_every_page(page: notebook.Page) -> None:
     rows = effort.table([page.section], page.section.store)
     text = pages.efforts(rows)

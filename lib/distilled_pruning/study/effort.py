@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..errors import InputError
 from .display import Note, code
 from .estimate import DEFAULT_MEMORY_MB, Estimate
 from .parameters import LIVE, PRESETS, Parameters, resolve
@@ -79,9 +80,16 @@ def of_page(section: Section) -> Note:
     for place, scale in enumerate(scales(section.parameters)):
         entries.append((f"at {scale} scale", code(papermill(section.name, scale))))
         if place == 0:
-            larger = Section(resolve(section.name, file=scale), section.store)
-            entries.append(("which takes", str(effort(larger, estimate))))
+            entries.append(("which takes", at(section.name, scale, section.store, estimate)))
     return Note(entries)
+
+
+def at(notebook: str, scale: str, store: Store, estimate: Estimate) -> str:
+    """Say what a notebook takes at another scale; without the data that may not be known."""
+    try:
+        return str(effort(Section(resolve(notebook, file=scale), store), estimate))
+    except InputError:
+        return "nobody knows before its data are on this machine"
 
 
 def kind(estimate: Estimate) -> str:
@@ -101,7 +109,7 @@ def table(sections: Sequence[Section], store: Store) -> list[tuple[str, str, str
     rows = []
     for section in sections:
         scale = next(iter(scales(section.parameters)), "")
-        larger = str(effort(Section(resolve(section.name, file=scale), store), estimate)) if scale else ""
+        larger = at(section.name, scale, store, estimate) if scale else ""
         command = papermill(section.name, scale) if scale else ""
         rows.append((section.name, str(effort(section, estimate)), scale, larger, command))
     return rows
