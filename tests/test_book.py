@@ -55,6 +55,7 @@ PARTS = {
     "findings": findings.run([ROW]),
     "findings-recorded": findings.recorded([ROW]),
     "controls": findings.controls([ROW]),
+    "relatives": findings.relatives([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
     "efforts": pages.efforts(
         [("one", "about 2.0 minutes, 800 MB of memory", "reduced", "about 5 hours", "papermill x")]
@@ -228,6 +229,18 @@ def test_a_build_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="'fortran'"):
         book.build(tmp_path)
     assert not (tmp_path / "_build").exists()
+
+
+def test_without_a_repository_there_is_nothing_to_launch(tmp_path: Path) -> None:
+    """The theme fails on buttons that lead nowhere; the settings as committed name no repository."""
+    shutil.copy(ROOT / "_config.yml", tmp_path)
+    given = rendering.settings(tmp_path)
+    assert "launch_buttons" not in given and "repository" not in given and rendering.repository(tmp_path) == ""
+    assert given["title"] == "Distilled pruning"
+    text = (tmp_path / "_config.yml").read_text(encoding="utf-8")
+    (tmp_path / "_config.yml").write_text(text.replace('url: ""', f"url: {REPOSITORY}/"), encoding="utf-8")
+    assert set(rendering.settings(tmp_path)["launch_buttons"]) >= {"binderhub_url", "colab_url"}
+    assert rendering.repository(tmp_path) == f"{REPOSITORY}/blob/main/"
 
 
 def test_pages_left_out_leave_no_trace() -> None:

@@ -37,13 +37,21 @@ def contents(root: Path) -> list[str]:
     return found
 
 
-def repository(root: Path) -> str:
-    """Give the address of the sources on the web as ``_config.yml`` names them, empty where it names none."""
+def settings(root: Path) -> dict[str, Any]:
+    """Read ``_config.yml``; launch buttons, which lead to a repository, are left out where it names none."""
     import yaml
 
-    named = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8")).get("repository") or {}
-    url = str(named.get("url") or "").rstrip("/")
-    return f"{url}/blob/{named.get('branch', 'main')}/" if url else ""
+    found: dict[str, Any] = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8")) or {}
+    if not (found.get("repository") or {}).get("url"):
+        for name in ("repository", "launch_buttons"):
+            found.pop(name, None)
+    return found
+
+
+def repository(root: Path) -> str:
+    """Give the address of the sources on the web as ``_config.yml`` names them, empty where it names none."""
+    named = settings(root).get("repository", {})
+    return f"{named['url'].rstrip('/')}/blob/{named.get('branch', 'main')}/" if named else ""
 
 
 def contents_of(node: Any) -> list[str]:
@@ -100,7 +108,7 @@ def stage(
     target = build / "stage"
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    shutil.copy2(root / "_config.yml", target)
+    (target / "_config.yml").write_text(yaml.safe_dump(settings(root), sort_keys=False), encoding="utf-8")
     left_out = [f"{FOLDER}/{name}" for name in notebooks_of(root) if name not in names]
     toc = without(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")), left_out)
     for name in beside:
