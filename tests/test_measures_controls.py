@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims, conclusions, control_measures, findings
+from distilled_pruning.study import claims, conclusions, control_measures, findings, measures
 from distilled_pruning.study.verdicts import (
     CONTRADICTED,
     NOT_RUN,
@@ -187,9 +187,9 @@ def test_another_way_of_measuring_matters_when_it_moves_the_error_by_more_than_t
 
 
 def test_every_verdict_of_a_control_has_its_sentence() -> None:
-    assert conclusions.SENTENCES.keys() <= control_measures.MEASURES.keys()
+    assert conclusions.SENTENCES.keys() <= measures.MEASURES.keys()
     assert all(set(by) == set(VERDICTS) - {NOT_RUN} for by in conclusions.SENTENCES.values())
-    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= control_measures.MEASURES.keys()
+    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= measures.MEASURES.keys()
 
 
 YES = {"control-equal-steps": REPRODUCED, "control-short-loop": REPRODUCED}
@@ -239,11 +239,41 @@ def test_the_findings_page_says_plainly_that_nothing_is_recorded() -> None:
     assert text.startswith("**Does not hold** (1)") and "−0.2 (n = 5, reduced)" in text
 
 
+KEPT = {"verdict": REPRODUCED, "value": "87 %: 0.2", "interval": {"87 %": [0.1, 0.3]}, "n": 5, "scale": "reduced"}
+KEPT |= {"data": "cifar10"}
+
+
 def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
-    kept = {"verdict": REPRODUCED, "value": "87 %: 0.2", "n": 5, "scale": "reduced"}
-    rows = [row(name, CONTRADICTED, recorded=kept) for name in conclusions.DECISIVE]
-    text = findings.controls([*rows, row("control-subset", REPRODUCED)])
-    assert text.startswith("On recorded results, reduced:") and conclusions.DATA in text.replace("\\", "")
-    assert conclusions.SENTENCES["control-subset"][REPRODUCED] not in text
-    half = [rows[0], row(conclusions.DECISIVE[1], CONTRADICTED), row("control-subset", REPRODUCED)]
-    assert findings.controls(half).startswith("On this run, live:") and conclusions.LOOP in findings.controls(half)
+    rows = [row(name, CONTRADICTED, recorded=KEPT) for name in conclusions.DECISIVE]
+    rows.append(row("control-subset", REPRODUCED))
+    before, now = findings.controls(rows).split("**This run**")
+    assert before.startswith("**Recorded** (reduced, cifar10):") and conclusions.DATA in before
+    assert conclusions.SENTENCES["control-subset"][REPRODUCED] not in before
+    assert conclusions.SENTENCES["control-subset"][REPRODUCED] in now and conclusions.LOOP in now
+    half = [rows[0], row(conclusions.DECISIVE[1], CONTRADICTED), rows[2]]
+    assert findings.controls(half).startswith("**This run** (live):") and "Recorded" not in findings.controls(half)
+
+
+def test_a_conclusion_rests_on_one_scale_and_one_dataset() -> None:
+    other = {**KEPT, "data": "cifar100", "verdict": CONTRADICTED}
+    rows = [row(name, NOT_RUN, recorded=KEPT) for name in conclusions.DECISIVE]
+    rows.append(row("control-layers", NOT_RUN, recorded=other))
+    text = findings.controls(rows)
+    assert text.startswith("**Recorded** (reduced, cifar10):") and "This run" not in text
+    assert conclusions.SENTENCES["control-layers"][CONTRADICTED] not in text and conclusions.DATA in text
+    rows[1]["recorded"] = other
+    assert findings.controls(rows) == "**This run**:\n\n- Nothing has been computed yet for these parameters."
+
+
+def test_every_sentence_of_a_conclusion_has_its_interval_and_n() -> None:
+    text = findings.controls([row(name, NOT_RUN, recorded=KEPT) for name in conclusions.DECISIVE])
+    assert text.count("87 %: 0.2 [0.1, 0.3]; n = 5") == len(conclusions.DECISIVE)
+
+
+def test_three_earlier_papers_stand_beside_what_was_found() -> None:
+    rows = [row(claim, CONTRADICTED, recorded=KEPT) for _, _, claim, _ in conclusions.RELATIVES]
+    lines = findings.relatives(rows).splitlines()
+    assert len(lines) == 2 + len(conclusions.RELATIVES)
+    assert all("[reproduced]{.verdict" in line and "(reduced, cifar10)" in line for line in lines[2:])
+    assert all(line.rstrip("| ").endswith("[contradicted]{.verdict .contradicted}") for line in lines[2:])
+    assert "not run" in findings.relatives([]) and findings.relatives([]).count("–") >= len(conclusions.RELATIVES)

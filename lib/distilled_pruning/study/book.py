@@ -203,6 +203,7 @@ def parts(
         "findings": findings.run(rows),
         "findings-recorded": findings.recorded(rows),
         "controls": findings.controls(rows),
+        "relatives": findings.relatives(rows),
         "pages": pages.pages(list(sources), figures),
         "parameters": pages.parameters(tables),
         "efforts": pages.efforts(effort.table(sections, sections[0].store) if sections else []),

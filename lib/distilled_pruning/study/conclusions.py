@@ -74,6 +74,24 @@ SENTENCES: dict[str, dict[str, str]] = {
         CONTRADICTED: "The doses tried show no optimum.",
         UNDECIDED: "Whether there is a best dose cannot be told from the doses and initialisations tried.",
     },
+    "open-init": {
+        REPRODUCED: "It does not hang on how initial weights are drawn: from Kaiming and Xavier weights, too, "
+        "distilled tickets are more stable than the dense network and IMP's.",
+        PARTLY: "From Kaiming and Xavier weights, too, distilled tickets are surely more stable in some comparisons; "
+        "in others not, or not surely.",
+        CONTRADICTED: "From Kaiming or Xavier weights distilled tickets are not more stable: it hangs on how initial "
+        "weights are drawn.",
+        UNDECIDED: "Whether it holds from Kaiming and Xavier weights cannot be told from so few initialisations.",
+    },
+    "open-shift": {
+        REPRODUCED: "Short inner loops change what corrupted and adversarial images cost a ticket.",
+        PARTLY: "Under some shifts of the test images short inner loops surely change what a ticket loses; under "
+        "others not, or not surely.",
+        CONTRADICTED: "No shift of the test images was found to cost tickets of short inner loops another share of "
+        "accuracy than IMP's, and of some it is sure that they do not.",
+        UNDECIDED: "Whether tickets of short inner loops lose more or less on corrupted and adversarial images cannot "
+        "be told from these numbers.",
+    },
 }
 CLOSE = "margin: -0.9em 0 1.2em"
 DECISIVE = ("control-equal-steps", "control-short-loop")

@@ -113,6 +113,7 @@ def barriers_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
                 **labels(tickets, row, level, init),
                 "pair": pair,
                 **{name: found[name] for name in LINE_FIGURES},
+                "accuracy": sum(end.get("accuracy", math.nan) for end in ends) / len(ends),
                 "collapsed": collapsed(tickets, job.a.mask, found["end_accuracy"], reader),
                 "outside": sum(end.get("outside", math.nan) for end in ends),
                 "key": job.key,

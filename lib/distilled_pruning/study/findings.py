@@ -7,7 +7,7 @@ from typing import Any
 
 from . import conclusions
 from .claims import claims
-from .pages import plain, show
+from .pages import badge, measured, plain, show
 from .verdicts import CONTRADICTED, ENOUGH, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 
 Row = Mapping[str, Any]
@@ -33,21 +33,21 @@ def why(row: Row, n: int, scale: str) -> str:
     return "the interval allows both answers; more initialisations would tell"
 
 
-def listed(entries: Sequence[tuple[Row, str, str, int, str, str]]) -> str:
+def listed(entries: Sequence[tuple[Row, Row, str]]) -> str:
     """List claims by verdict.
 
     Args:
-        entries: Ledger row, verdict, value, number of initialisations, scale and data, one for each claim that ran.
+        entries: Ledger row, the judgement on it, and where that has its value; one for each claim that ran.
     """
     parts = []
     for verdict, title in GROUPS.items():
         lines = []
-        for row, found, value, n, scale, data in entries:
-            if found == verdict:
-                reason = f". Why: {why(row, n, scale)}" if found == UNDECIDED else ""
-                numbers = plain(value).replace("-", "−")
-                about = ", ".join(plain(part) for part in (scale, data) if part)
-                lines.append(f"- {plain(row['statement'])} {numbers} (n = {show(n)}, {about}){reason}")
+        for row, found, value in entries:
+            if found["verdict"] == verdict:
+                reason = f". Why: {why(row, found['n'], found['scale'])}" if verdict == UNDECIDED else ""
+                about = ", ".join(plain(part) for part in place(found) if part)
+                means = "; ".join(measured(found[value] or "", found.get("interval")))
+                lines.append(f"- {plain(row['statement'])} {means} (n = {show(found['n'])}, {about}){reason}")
         if lines:
             parts.append("\n".join([f"**{title}** ({len(lines)})", "", *lines]))
     return "\n\n".join(parts)
@@ -60,33 +60,72 @@ def run(rows: Sequence[Row]) -> str:
         return NOTHING_RUN
     left = len(rows) - len(ran)
     rest = f"\n\n{left} of {len(rows)} claims were not run." if left else ""
-    entries = [(row, row["verdict"], row["this_run"] or "", row["n"], row["scale"], row.get("data", "")) for row in ran]
-    return listed(entries) + rest
+    return listed([(row, row, "this_run") for row in ran]) + rest
 
 
 def recorded(rows: Sequence[Row]) -> str:
     """List the claims that recorded results judge, or say that there are none."""
-    found = [(row, row["recorded"]) for row in rows if row.get("recorded")]
-    if not found:
-        return NOTHING_RECORDED
-    columns = ("verdict", "value", "n", "scale", "data")
-    return listed([(row, *(kept.get(column, "") for column in columns)) for row, kept in found])
+    found = [(row, row["recorded"], "value") for row in rows if row.get("recorded")]
+    return listed(found) if found else NOTHING_RECORDED
+
+
+def numbers(entry: Row, value: str) -> str:
+    """Write a verdict's numbers with their intervals, as Markdown."""
+    return f"{'; '.join(measured(entry[value], entry.get('interval')))}; n = {entry['n']}"
+
+
+def place(entry: Row) -> tuple[str, str]:
+    """Scale and data a verdict rests on."""
+    return entry["scale"], entry.get("data", "")
+
+
+def concluded(found: Mapping[str, Row], value: str, where: str) -> str:
+    """Write one conclusion from the verdicts of one run.
+
+    Args:
+        found: Claim to its verdict, numbers, scale and data.
+        value: Where the numbers are.
+        where: What the run was.
+    """
+    answer = conclusions.sentences({name: (entry["verdict"], numbers(entry, value)) for name, entry in found.items()})
+    lines = [f"- {plain(text)}" + (f" ({behind})" if behind else "") for text, behind in answer.texts]
+    return "\n".join([f"{where}:", "", *lines])
 
 
 def controls(rows: Sequence[Row]) -> str:
-    """Write the conclusion about the controls: on recorded results where every claim it needs has any, else this run's.
+    """Write the conclusion about the controls: on recorded results where what decides has any, and on this run.
 
-    Verdicts of different runs are never mixed in one conclusion.
+    Verdicts of different runs or data are never mixed in one conclusion.
     """
-    needed = [row for row in rows if row["id"] in conclusions.SENTENCES]
-    kept = {row["id"]: row["recorded"] for row in needed if row.get("recorded")}
-    scales = {entry["scale"] for entry in kept.values()}
-    if set(conclusions.DECISIVE) <= kept.keys() and len(scales) == 1:
-        answer = conclusions.sentences({i: (e["verdict"], f"{e['value']}; n = {e['n']}") for i, e in kept.items()})
-        about = f"On recorded results, {scales.pop()}:"
-    else:
-        found = {row["id"]: (row["verdict"], f"{row['this_run']}; n = {row['n']}") for row in needed}
-        answer = conclusions.sentences(found)
-        about = f"On this run, {needed[0]['scale']}:" if needed else "On this run:"
-    lines = [f"- {plain(text)}" + (f" ({plain(numbers)})" if numbers else "") for text, numbers in answer.texts]
-    return "\n".join([plain(about), "", *lines])
+    needed = {row["id"]: row for row in rows if row["id"] in conclusions.SENTENCES}
+    kept = {name: row["recorded"] for name, row in needed.items() if row.get("recorded")}
+    texts = []
+    places = {place(kept[name]) if name in kept else None for name in conclusions.DECISIVE}
+    if len(places) == 1 and None not in places:
+        (there,) = places
+        own = {name: entry for name, entry in kept.items() if place(entry) == there}
+        about = ", ".join(plain(part) for part in there or () if part)
+        texts.append(concluded(own, "value", f"**Recorded** ({about})"))
+    ran = {name: row for name, row in needed.items() if row["verdict"] != NOT_RUN}
+    if ran or not texts:
+        scale, data = place(next(iter(ran.values()))) if ran else ("", "")
+        about = ", ".join(plain(part) for part in (scale, data) if part)
+        texts.append(concluded(ran, "this_run", f"**This run** ({about})" if about else "**This run**"))
+    return "\n\n".join(texts)
+
+
+def relatives(rows: Sequence[Row]) -> str:
+    """Set what three earlier papers would have predicted beside the verdicts of the claims that test it."""
+    by_id = {row["id"]: row for row in rows}
+    lines = [
+        "| paper | would have predicted | our claim | so it would be | recorded | this run |",
+        "|---|---|---|---|---|---|",
+    ]
+    for paper, text, claim, expected in conclusions.RELATIVES:
+        row = by_id.get(claim)
+        kept = (row or {}).get("recorded")
+        before = f"{badge(kept['verdict'])} ({', '.join(plain(part) for part in place(kept) if part)})" if kept else "–"
+        now = badge(row["verdict"]) if row else badge(NOT_RUN)
+        statement = plain(row["statement"]) if row else plain(claim)
+        lines.append(f"| {plain(paper)} | {plain(text)} | {statement} | {expected} | {before} | {now} |")
+    return "\n".join(lines)
