@@ -270,6 +270,12 @@ def test_every_sentence_of_a_conclusion_has_its_interval_and_n() -> None:
     assert text.count("87 %: 0.2 [0.1, 0.3]; n = 5") == len(conclusions.DECISIVE)
 
 
+def test_settings_of_unequal_n_each_say_theirs() -> None:
+    two = {**KEPT, "value": "59 %: 0.1; 87 %: 0.2", "counts": {"59 %": 1, "87 %": 5}, "n": 1}
+    text = findings.controls([row(name, NOT_RUN, recorded=two) for name in conclusions.DECISIVE])
+    assert "(59 %: 0.1, n = 1; 87 %: 0.2 [0.1, 0.3], n = 5)" in text.replace("\\", "")
+
+
 def test_three_earlier_papers_stand_beside_what_was_found() -> None:
     rows = [row(claim, CONTRADICTED, recorded=KEPT) for _, _, claim, _ in conclusions.RELATIVES]
     lines = findings.relatives(rows).splitlines()

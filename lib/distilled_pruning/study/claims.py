@@ -97,6 +97,11 @@ class Judgement:
         return {finding.setting: list(finding.interval or ()) for finding in found}
 
     @property
+    def counts(self) -> dict[str, int]:
+        """The findings' numbers of initialisations by setting."""
+        return {finding.setting: finding.n for finding in self.findings if finding.n}
+
+    @property
     def n(self) -> int:
         """Smallest number of initialisations behind a finding that was measured."""
         return min((finding.n for finding in self.findings if finding.n), default=0)
@@ -161,6 +166,7 @@ def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
             "scale": recorded.scale,
             "value": recorded.value,
             "interval": recorded.intervals or None,
+            "counts": recorded.counts or None,
             "verdict": recorded.verdict,
             "n": recorded.n,
             "data": recorded.on,
@@ -169,6 +175,7 @@ def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
         else None,
         "this_run": now.value or None,
         "interval": now.intervals or None,
+        "counts": now.counts or None,
         "n": now.n,
         "scale": now.scale,
         "data": now.on,

@@ -175,9 +175,8 @@ def controls(section: Section) -> Paragraphs:
     """Answer the question of the page of controls from its own results."""
     found = {}
     for name, item in judged(section).items():
-        numbers = "; ".join(tables.finding(finding) for finding in item.findings if finding.n)
-        n = min((finding.n for finding in item.findings if finding.n), default=0)
-        found[name] = (item.verdict, f"{numbers}; n = {n}")
+        numbers = "; ".join(f"{tables.finding(finding)}, n = {finding.n}" for finding in item.findings if finding.n)
+        found[name] = (item.verdict, numbers)
     return sentences(found)
 
 

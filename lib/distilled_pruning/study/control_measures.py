@@ -70,6 +70,11 @@ def called(what: str, level: int, setting: str) -> str:
     return ", ".join(part for part in (what, percent(level), setting) if part)
 
 
+def spoken(method: str) -> str:
+    """Name a method where a hyphen would be read as a minus."""
+    return method.replace("-", " ")
+
+
 def control_magnitude(frames: Frames) -> list[Finding]:
     """Excess of shared survivors over layer chance below half of what is possible; magnitude's barrier is higher."""
     findings = []
@@ -184,7 +189,7 @@ def control_dose(frames: Frames) -> list[Finding]:
             for init in table.index:
                 others = table.drop(index=init) if len(table) > 1 else table
                 differences.append(float(table.loc[init, end] - table.loc[init, others.mean().idxmin()]))
-            findings.append(positive(f"{method}, too {name}", differences))
+            findings.append(positive(f"{spoken(str(method))}, too {name}", differences))
     return findings
 
 

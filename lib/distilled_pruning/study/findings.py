@@ -71,7 +71,12 @@ def recorded(rows: Sequence[Row]) -> str:
 
 def numbers(entry: Row, value: str) -> str:
     """Write a verdict's numbers with their intervals, as Markdown."""
-    return f"{'; '.join(measured(entry[value], entry.get('interval')))}; n = {entry['n']}"
+    counts = entry.get("counts") or {}
+    if len(set(counts.values())) < 2:
+        return f"{'; '.join(measured(entry[value], entry.get('interval')))}; n = {entry['n']}"
+    parts = str(entry[value]).split("; ")
+    each = (measured(part, entry.get("interval"))[0] for part in parts)
+    return "; ".join(f"{text}, n = {counts[part.rsplit(': ', 1)[0]]}" for text, part in zip(each, parts, strict=True))
 
 
 def place(entry: Row) -> tuple[str, str]:

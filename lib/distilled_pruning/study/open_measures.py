@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .control_measures import ACCURACY_MARGIN, called, cases, differs, values
+from .control_measures import ACCURACY_MARGIN, called, cases, differs, spoken, values
 from .evidence import CONV, Frames, Measure, paired, select
 from .overview_measures import groups, inclines
 from .shifts import FAMILIES, by_family
@@ -33,7 +33,7 @@ def open_shift(frames: Frames) -> list[Finding]:
                 ours = values(wide, f"{family}_lost", method=method, level=level, setting=setting)
                 imp = values(wide, f"{family}_lost", method="imp", level=level)
                 if paired(ours, imp):
-                    name = called(f"{family}, {method}", level, setting)
+                    name = called(f"{family}, {spoken(method)}", level, setting)
                     findings.append(differs(name, paired(ours, imp), ACCURACY_MARGIN))
     return findings
 
