@@ -122,7 +122,7 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
     sizes = sorted(set(distilled["ipc"]))
     levels = range(1, int(here["level"].max()) + 2)
     paper = printed[0] / printed[1]
-    with canvas(3.5, f"{stamp} · {counted(frame)}") as figure:
+    with canvas(3.7, f"{stamp} · {counted(frame)}") as figure:
         left, right = figure.subplots(1, 2)
         for place, ipc in enumerate(sizes):
             part, colour, marker = distilled[distilled["ipc"] == ipc], shade(place, len(sizes)), MARKERS[place]
@@ -153,7 +153,7 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
         right.axhline(1, color=FAINT, linewidth=0.8)
         right.set(xlabel="rounds of pruning", ylabel="times faster to a ticket", xlim=(0.5, levels[-1] + 0.5))
         right.set_ylim(bottom=0)
-        right.legend(loc="best")
+        figure.legend(loc="outside upper center", ncols=len(sizes) + 1)
     return figure
 
 
@@ -166,6 +166,18 @@ def ticks(ax: Any) -> None:
         tick for tick in (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 50, 100) if ax.get_xlim()[0] <= tick <= ax.get_xlim()[1]
     ]
     ax.set_xticks(wanted, [f"{tick:g}" for tick in wanted])
+    ax.minorticks_off()
+
+
+def threshold(ax: Any) -> None:
+    """Draw the threshold of instability; the axis is linear up to it and logarithmic above, so that both sides show."""
+    limit = 100 * INSTABILITY_THRESHOLD
+    ax.axhline(limit, color=FAINT, linestyle=":", linewidth=1.2)
+    ax.annotate("unstable above", (8, limit), ha="left", va="bottom", fontsize=8, color=FAINT)
+    ax.set_yscale("symlog", linthresh=limit)
+    ax.set_ylim(-limit, max(ax.get_ylim()[1], 5 * limit))
+    ticks = [tick for tick in (-limit, 0, limit, 5, 10, 30, 100) if tick <= ax.get_ylim()[1]]
+    ax.set_yticks(ticks, [f"{tick:g}".replace("-", "−") for tick in ticks])
     ax.minorticks_off()
 
 
@@ -191,9 +203,7 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
             for ax, (column, factor, label) in zip(line, STABILITY, strict=True):
                 trend(ax, here.assign(**{column: factor * here[column]}), column, palette, label)
                 ax.axhline(0, color=FAINT, linewidth=0.8)
-            limit = 100 * INSTABILITY_THRESHOLD
-            line[1].axhline(limit, color=FAINT, linestyle=":", linewidth=1.2)
-            line[1].annotate("unstable above", (100, limit), ha="right", va="bottom", fontsize=8, color=FAINT)
+            threshold(line[1])
             if len(places) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
         legend(figure, axes[0, 0], most=2)
