@@ -13,6 +13,7 @@ import pytest
 from distilled_pruning.study import control_tables, figures
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures.ladders import with_rows
+from distilled_pruning.study.kinds import CORRUPTIONS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -85,10 +86,68 @@ def protocols(seeds: int = 3, models: tuple[str, ...] = ("convnet3",)) -> pd.Dat
     """The same tickets measured in two ways."""
     return pd.DataFrame(
         [
-            named(method, rate, 9, init, model) | measured(MAIN[method], init) | {"protocol": way}
+            named(method, rate, 9, init, model) | measured(MAIN[method], init) | {"protocol": way, "against": "as here"}
             for model in models
             for method, rate in (("imp", 0.3), ("distilled", 0.3))
             for way in ("as here", "unmasked")
+            for init in range(seeds)
+        ]
+    )
+
+
+def curvatures(seeds: int = 3, models: tuple[str, ...] = ("convnet3",)) -> pd.DataFrame:
+    """Diagonals of the Hessian of the tickets above."""
+    frame = controls(seeds, models)
+    columns = {"min": -0.01, "max": 0.1, "mean": 0.005, "std": 0.01, "mean_abs": 0.006, "count": 700}
+    return frame[[*named("", 0, 0, 0), "collapsed"]].assign(
+        **{name: value * (1 + 0.1 * frame["init"]) for name, value in columns.items()}
+    )
+
+
+def anatomy(seeds: int = 3, models: tuple[str, ...] = ("convnet3",)) -> pd.DataFrame:
+    """Layers of the pruned tickets above."""
+    frame = controls(seeds, models)
+    kept = {"conv1.weight": 0.5, "conv2.weight": 0.1, "head.weight": 0.3}
+    rows = frame[frame["level"] > 0][[*named("", 0, 0, 0)]]
+    return pd.concat([rows.assign(layer=name, layer_sparsity=1 - share) for name, share in kept.items()])
+
+
+def matrix(seeds: int = 3, models: tuple[str, ...] = ("convnet3",)) -> dict[str, pd.DataFrame]:
+    """What stands beside stability in the figure of all controls."""
+    return {
+        "curvatures": curvatures(seeds, models),
+        "kinship": kinship(seeds, models),
+        "anatomy": anatomy(seeds, models),
+    }
+
+
+def shifts(seeds: int = 3, models: tuple[str, ...] = ("convnet3",)) -> pd.DataFrame:
+    """Accuracy of tickets on shifted images."""
+    strengths = [("clean", 0), *((name, n) for name in ("fgsm", "pgd") for n in (4, 16))]
+    strengths += [(name, n) for name in CORRUPTIONS for n in (1, 5)]
+    return pd.DataFrame(
+        [
+            named(method, rate, 0 if method == "dense" else 9, init, model)
+            | {"shift": name, "strength": n, "accuracy": 0.98 - 0.02 * n - 0.001 * init, "loss": 0.1}
+            | {"images": 360, "collapsed": False}
+            for model in models
+            for method, rate in (("dense", 0.0), ("imp", 0.3), ("distilled", 0.3), ("distilled", 0.1))
+            for name, n in strengths
+            for init in range(seeds)
+        ]
+    )
+
+
+def starts(seeds: int = 3, models: tuple[str, ...] = ("convnet3",)) -> pd.DataFrame:
+    """Tickets from three kinds of initial weights."""
+    return pd.DataFrame(
+        [
+            named(method, rate, 0 if method == "dense" else 9, init, model)
+            | measured(MAIN[method], init)
+            | {"start": start}
+            for model in models
+            for method, rate in (("dense", 0.0), ("distilled", 0.1))
+            for start in ("default", "kaiming", "xavier")
             for init in range(seeds)
         ]
     )
@@ -101,6 +160,8 @@ DRAWN: dict[str, tuple[Frame, Callable[..., Figure]]] = {
     "dose": (dose, figures.dose),
     "kinship": (kinship, figures.kinship),
     "protocols": (protocols, figures.protocols),
+    "shifts": (shifts, figures.shifts),
+    "starts": (starts, figures.starts),
 }
 
 
@@ -120,7 +181,10 @@ def fits(figure: Figure) -> bool:
 
 @pytest.mark.parametrize(
     ("name", "models"),
-    [*((name, ("convnet3",)) for name in DRAWN), *((name, ("convnet3", "resnet10")) for name in ("controls", "dose"))],
+    [
+        *((name, ("convnet3",)) for name in DRAWN),
+        *((name, ("convnet3", "resnet10")) for name in ("controls", "dose", "shifts")),
+    ],
 )
 def test_figures_are_stamped_legible_and_not_blank(name: str, models: tuple[str, ...]) -> None:
     frame, draw = DRAWN[name]
@@ -163,6 +227,43 @@ def test_a_rung_shows_the_mean_of_what_did_not_collapse() -> None:
     assert len(crosses) == 4  # two levels of SynFlow, two of IMP
 
 
+@pytest.mark.parametrize("models", [("convnet3",), ("convnet3", "resnet10")])
+def test_the_matrix_holds_every_measure_beside_stability(models: tuple[str, ...]) -> None:
+    figure = figures.controls(controls(models=models), STAMP, **matrix(models=models))
+    said = written(figure)
+    for label in ("loss barrier", "loss at the ends", "final distance", "inner distance", "Hessian", "shared", "keeps"):
+        assert said.count(label) >= len(models), label
+    png(figure)  # which lays it out
+    assert fits(figure) and len(figure.axes) == 10 * len(models)
+    assert len(figures.controls(controls(), STAMP).axes) == 5  # without the other frames there is one bank
+
+
+def test_each_layer_stands_at_the_share_of_weights_it_keeps() -> None:
+    figure = figures.controls(controls(), STAMP, **matrix())
+    (ax,) = (ax for ax in figure.axes if "keeps" in ax.get_xlabel())
+    marks = {line.get_marker(): float(np.asarray(line.get_xdata())[0]) for line in ax.lines}
+    assert marks["$1$"] == pytest.approx(50) and marks["$2$"] == pytest.approx(10) and marks["$3$"] == pytest.approx(30)
+
+
+def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
+    figure = figures.controls(controls(), STAMP, **matrix())
+    (ax,) = (ax for ax in figure.axes if "shared" in ax.get_xlabel())
+    rungs = list(with_rows(controls())[1])
+    drawn = {
+        rungs[round(float(np.asarray(line.get_ydata())[0]))]: round(float(np.asarray(line.get_xdata())[0]), 3)
+        for line in ax.lines
+        if line.get_marker() == "o"
+    }
+    # kinship() gives 1 + (i + j) / 10 for the i-th and j-th of IMP, distilled .3, distilled .1, magnitude
+    assert drawn == {"IMP": 1.2, "Distilled, 0.3": 1.3, "Magnitude at initialisation": 1.5}
+
+
+def test_a_shift_without_a_ticket_that_stands_draws_no_line_for_it() -> None:
+    frame = shifts()
+    frame.loc[frame["method"] == "imp", "collapsed"] = True
+    assert "IMP" not in written(figures.shifts(frame, STAMP)) and "Dense" in written(figures.shifts(frame, STAMP))
+
+
 def test_only_pairs_trained_alike_are_joined_by_a_solid_line() -> None:
     frame = controls()
     frame.loc[frame["method"] == "distilled", "end_loss"] = 1.0
@@ -195,5 +296,63 @@ def test_tables_have_every_number_with_its_interval_and_n() -> None:
     assert all("Magnitude" not in row[0] for row in control_tables.loops(controls()).rows)
     assert len(control_tables.dose(dose()).rows) == 3 * 2 * 3
     assert [row[0] for row in control_tables.protocols(protocols()).rows][:2] == ["IMP: as here", "IMP: unmasked"]
-    for make in (control_tables.controls, control_tables.loops, control_tables.dose, control_tables.protocols):
+    makers = ("controls", "loops", "dose", "protocols", "curvature", "layers", "kinship", "shifts", "starts", "effects")
+    for make in (getattr(control_tables, name) for name in makers):
         assert "Nothing has been computed" in make(controls().iloc[:0]).note
+
+
+def test_unequal_masks_stop_the_page() -> None:
+    frame = controls()
+    assert "18 masks, each keeps 724 weights" in repr(control_tables.equal(frame))
+    frame.loc[(frame["method"] == "imp") & (frame["init"] == 1), "survivors"] = 725
+    assert "724 or 725" in repr(control_tables.equal(frame))
+    frame.loc[(frame["method"] == "imp") & (frame["init"] == 1), "survivors"] = 726
+    with pytest.raises(AssertionError, match="keep 724 to 726 weights"):
+        control_tables.equal(frame)
+    assert "Nothing has been computed" in repr(control_tables.equal(frame.iloc[:0]))
+
+
+def test_an_effect_is_paired_signed_and_has_its_interval() -> None:
+    frame = protocols()
+    other = frame["protocol"] == "unmasked"
+    frame.loc[other, "barrier"] += 0.1 + 0.01 * frame.loc[other, "init"]
+    row = next(row for row in control_tables.effects(frame).rows if row[0] == "IMP: unmasked")
+    assert row[1] == "as here"
+    assert row[2] == "0.110 [0.085, 0.135]"  # .10, .11, .12; t(.975, 2) = 4.303
+    assert row[-2:] == ["3", "higher"]
+    frame.loc[other & (frame["init"] == 0), "barrier"] -= 1
+    assert control_tables.effects(frame).rows[0][-1] == "lower, not surely"
+    assert control_tables.effects(protocols(seeds=1)).rows[0][-1].endswith("n = 1")
+
+
+def test_what_collapsed_has_an_effect_on_accuracy_alone() -> None:
+    frame = protocols()
+    gone = (frame["protocol"] == "unmasked") & (frame["method"] == "imp")
+    frame.loc[gone, ["collapsed", "accuracy", "barrier"]] = [True, 0.1, 0.0]
+    row = next(row for row in control_tables.effects(frame).rows if row[0].startswith("IMP: unmasked"))
+    assert "(collapsed)" in row[0] and row[2] == row[3] == "–" and row[4].startswith("−87")
+    assert row[-1] == "none measured"
+
+
+def test_a_way_is_set_against_the_one_it_names() -> None:
+    frame = protocols()
+    frame.loc[frame["protocol"] == "unmasked", "protocol"] = "BatchNorm"
+    again = frame[frame["protocol"] == "BatchNorm"].assign(protocol="again", against="BatchNorm")
+    again = again.assign(barrier=again["barrier"] - 0.2 - 0.01 * again["init"])
+    rows = {row[0]: row for row in control_tables.effects(pd.concat([frame, again])).rows}
+    assert rows["IMP: again"][1] == "BatchNorm" and rows["IMP: again"][2].startswith("−0.210")
+
+
+def test_some_collapsed_tickets_are_in_no_mean_and_counted() -> None:
+    frame = controls()
+    frame.loc[(frame["method"] == "imp") & (frame["init"] == 2), ["collapsed", "barrier"]] = [True, 9.0]
+    (row,) = (row for row in control_tables.controls(frame).rows if row[0].startswith("IMP") and row[1] == "9")
+    assert row[0] == "IMP (1 of 3 collapsed, left out)" and row[3].startswith("0.310") and row[-1] == "2"
+
+
+def test_a_shift_is_averaged_over_its_strengths() -> None:
+    table = control_tables.shifts(shifts())
+    row = next(row for row in table.rows if row[0] == "IMP")
+    found = dict(zip(table.columns, row, strict=True))
+    assert found["clean (%)"].startswith("97.9") and found["FGSM (%)"].startswith("77.9")  # .98 - .02 * 10 - .001
+    assert found["lost, adversarial (points)"].startswith("20.0")
