@@ -8,6 +8,7 @@ import numpy as np
 from distilled_pruning.study.entry import Result
 from distilled_pruning.study.jobs import Job
 from distilled_pruning.study.kinds import (
+    CORRUPTIONS,
     Connect,
     Distill,
     Evaluate,
@@ -15,6 +16,7 @@ from distilled_pruning.study.kinds import (
     Landscape,
     MaskStatistics,
     Prune,
+    Robustness,
     Spectrum,
     Train,
 )
@@ -56,6 +58,13 @@ def perform(job: Job, context: Context) -> Result:
     elif isinstance(job, HessianDiagonal | Spectrum):
         width = WIDTH[method(job.trained.mask)] * (1 + 0.02 * job.trained.network.seed) - 1e-4 * job.trained.level
         return curvature(job, width)
+    elif isinstance(job, Robustness):
+        attacks = [(name, epsilon) for name in ("fgsm", "pgd") for epsilon in job.epsilons]
+        kinds = [("clean", 0), *attacks, *((name, n) for name in CORRUPTIONS for n in job.severities)]
+        rows = [
+            {"shift": name, "strength": n, "accuracy": 0.98 - 0.01 * n, "loss": 0.1 + 0.01 * n} for name, n in kinds
+        ]
+        metrics = {"level": job.trained.level, "images": 360, "shifts": rows}
     elif isinstance(job, Landscape):
         return plane(job, 1 if method(job.a.mask) == "distilled" else 2)
     elif isinstance(job, MaskStatistics):
