@@ -20,6 +20,7 @@ from distilled_pruning.study.targets import find, jobs_of, sections_of
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
+ALL = [*SMALL, "-p", "distilled_levels", "2"]  # section 6 prunes on distilled data before level 4
 PAIRS = list(zip(SMALL[1::3], SMALL[2::3], strict=True))
 
 
@@ -154,7 +155,7 @@ def test_a_failing_job_is_exit_code_1(
 
 
 def test_check_prints_the_ledger_and_trains_nothing(capsys: pytest.CaptureFixture[str], full: str) -> None:
-    code, out, err = ask(capsys, "check", *SMALL, "--store", full, "--json")
+    code, out, err = ask(capsys, "check", *ALL, "--store", full, "--json")
     rows = json.loads(out)["claims"]
     assert (code, err) == (0, "")
     assert {row["id"] for row in rows} == {claim.id for claim in claims.claims()}
@@ -196,8 +197,9 @@ def test_check_fails_when_a_verdict_is_worse_than_expected(
     )
     code, _, err = ask(capsys, *words)
     assert code == 1 and "expected at least 5 initialisations, found 3" in err
-    monkeypatch.setattr(claims, "expectations", lambda: {stamp(sections_of(find([], PAIRS))): wanted})
-    assert ask(capsys, "check", *SMALL, "--store", full)[0] == 1, "a claim that left the ledger goes unnoticed"
+    everything = [*PAIRS, ("distilled_levels", "2")]
+    monkeypatch.setattr(claims, "expectations", lambda: {stamp(sections_of(find([], everything))): wanted})
+    assert ask(capsys, "check", *ALL, "--store", full)[0] == 1, "a claim that left the ledger goes unnoticed"
 
 
 def test_check_fails_when_a_recorded_result_is_damaged(
