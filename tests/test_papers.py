@@ -69,7 +69,7 @@ def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: 
     assert rows["Distilled", "90 %"][3][1] == "0.5 ± 10.1", "level 10 is nearer to 90 % than level 9"
     assert [cell[1] for cell in rows["Distilled, gentle rate", "60 %"][1:]] == ["–", "–", "0.5 ± 24.1"]
     assert found._repr_html_().count("<br>") == 2 * 4 * len(found.rows)
-    monkeypatch.setattr(comparison, "recorded", lambda figure, root: ("reduced", frame(gentle=False)))
+    monkeypatch.setattr(comparison, "recorded", lambda figure, root, **where: ("reduced", frame(gentle=False)))
     both = comparison.hessian(frame(gentle=False).iloc[:2], "live")
     assert both.columns[4] == "Recorded (reduced)" and len(both.rows) == 5
     imp = next(row for row in both.rows if row[:2] == ["IMP", "60 %"])
