@@ -52,6 +52,12 @@ def test_no_ticket_at_all_ends_at_the_dense_network() -> None:
     assert lottery.range_of(frame, found) == (0.0, 0.0)
 
 
+def test_levels_that_only_some_initialisations_have_do_not_count() -> None:
+    frame = tickets(0.0, 0.0, 0.0, -0.1)
+    frame = frame[(frame["level"] != 3) | (frame["init"] == 0)]
+    assert lottery.end(frame, DENSE) == lottery.End(level=2, surely=2, maybe=2, last=4, n=3)
+
+
 def test_two_initialisations_rule_nothing_in_and_nothing_out() -> None:
     found = lottery.end(tickets(0.0, -0.5, inits=2), DENSE)
     assert found == lottery.End(level=1, surely=0, maybe=2, last=2, n=2)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MARGIN = 0.005
+UNKNOWN = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,7 @@ class End:
         surely: Last level that is a ticket by the rule: the whole 95 % interval is.
         maybe: Last level that cannot be ruled out: some of the interval is.
         last: Sparsest level that was trained.
-        n: Fewest initialisations behind a level.
+        n: Initialisations behind each level.
     """
 
     level: int
@@ -43,29 +44,28 @@ class End:
 def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float = MARGIN) -> End | None:
     """Find the sparsest tickets.
 
-    The accuracy of each initialisation is compared with that of its own dense network. Fewer than three initialisations
-    rule nothing out and nothing in.
+    The accuracy of each initialisation is compared with that of its own dense network, at levels that all
+    initialisations have. Fewer than three rule nothing out and nothing in.
 
     Args:
         tickets: Rows of one way to find masks, with ``level``, ``init`` and ``accuracy`` in [0, 1].
         dense: Accuracy of the dense network for each initialisation.
         margin: How much less accurate than the dense network a ticket may be.
     """
-    mean = surely = maybe = 0
-    counts = []
-    for level, part in tickets.groupby("level") if tickets is not None else ():
-        gaps = paired(by_init(part, "accuracy"), dense)
-        if not gaps:
-            continue
-        counts.append((int(str(level)), len(gaps)))
-        bounds = interval(gaps) if len(gaps) >= ENOUGH else None
-        low, high = bounds or (-math.inf, math.inf)
-        mean = int(str(level)) if sum(gaps) / len(gaps) >= -margin else mean
-        surely = int(str(level)) if low >= -margin else surely
-        maybe = int(str(level)) if high >= -margin else maybe
-    if not counts:
+    by_level = tickets.groupby("level") if tickets is not None else ()
+    gaps = {int(str(level)): paired(by_init(part, "accuracy"), dense) for level, part in by_level}
+    n = max(map(len, gaps.values()), default=0)
+    if n == 0:
         return None
-    return End(mean, surely, maybe, max(level for level, _ in counts), min(n for _, n in counts))
+    whole = {level: found for level, found in gaps.items() if len(found) == n}
+    bounds = {level: (interval(found) if n >= ENOUGH else None) or UNKNOWN for level, found in whole.items()}
+    return End(
+        level=max((level for level, found in whole.items() if sum(found) / n >= -margin), default=0),
+        surely=max((level for level, (low, _) in bounds.items() if low >= -margin), default=0),
+        maybe=max((level for level, (_, high) in bounds.items() if high >= -margin), default=0),
+        last=max(whole),
+        n=n,
+    )
 
 
 def complete(frame: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:

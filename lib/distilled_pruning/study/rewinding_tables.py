@@ -31,11 +31,13 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def tickets(frame: pd.DataFrame) -> Table:
-    """Summarise :func:`.rewinding.ticket_frame`: accuracy, and the gap to its own dense network."""
+    """Summarise :func:`.rewinding.ticket_frame` at levels with distilled tickets: accuracy, gap to dense."""
     if not frame.empty:
         keys = ["dataset", "model", "init"]
         dense = frame[frame["level"] == 0].groupby(keys)["accuracy"].mean().rename("dense").reset_index()
         frame = named(frame).merge(dense, on=keys, how="left")
+        shown = {0, *frame.loc[frame["method"] == "distilled", "level"]}
+        frame = frame[frame["level"].isin(shown if len(shown) > 1 else set(frame["level"]))]
         frame = frame.assign(gap=frame["accuracy"] - frame["dense"])
     columns = {"accuracy": ("test accuracy (%)", 100.0, 2), "gap": ("minus dense (points)", 100.0, 2)}
     return summary(frame, {**columns, "train_loss": ("training loss", 1.0, 3)})
@@ -75,7 +77,7 @@ def ends(frame: pd.DataFrame) -> Table:
             rows.append([str(series), share(mean), share(low), share(high, found.beyond), left, str(found.n)])
     note = (
         f"A ticket is at most {100 * lottery.MARGIN:g} points less accurate than the dense network, on average over "
-        "initialisations; surely so, or at most there, where the 95 % interval says so. n: fewest initialisations."
+        "initialisations; surely so, or at most there, where the 95 % interval says so. n: initialisations."
     )
     return Table(columns, rows, note)
 
