@@ -118,10 +118,17 @@ def layers(frame: pd.DataFrame) -> Table:
 
 
 def kinship(frame: pd.DataFrame) -> Table:
-    """Summarise :func:`.controls.kinship_frame`: a row for each two masks."""
+    """Summarise :func:`.controls.kinship_frame`: every mask with IMP's and with the gentlest distilled one."""
     if not frame.empty:
         from .figures.ladders import row_name
 
+        gentlest = frame[frame["method"] == "distilled"]["rate"].min()
+        frame = frame[
+            (frame["method"] == "imp")
+            | (frame["other"] == "imp")
+            | ((frame["method"] == "distilled") & (frame["rate"] == gentlest))
+            | ((frame["other"] == "distilled") & (frame["other_rate"] == gentlest))
+        ]
         names = [
             f"{row_name(str(row['method']), float(row['rate']), bool(row['rate']))} and "
             f"{row_name(str(row['other']), float(row['other_rate']), bool(row['other_rate']))}"

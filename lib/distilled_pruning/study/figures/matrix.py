@@ -41,8 +41,8 @@ BANKS = (
     ),
     (
         Column("controls", "travelled", "inner distance\n(initial norms)"),
-        Column("curvatures", "std", "Hessian,\nst. deviation"),
-        Column("curvatures", "mean_abs", "Hessian,\nmagnitude"),
+        Column("curvatures", "std", "Hessian, st.\ndev. (10⁻³)", 1000),
+        Column("curvatures", "mean_abs", "Hessian, mag-\nnitude (10⁻³)", 1000),
         Column("kinship", "layered_ratio", "shared with\ndistilled"),
         Column("anatomy", "layer_sparsity", "each layer\nkeeps (%)"),
     ),
@@ -131,7 +131,7 @@ def measure(ax: Any, column: Column, frames: dict[str, pd.DataFrame], palette: d
     if column.name == "error_rise":
         threshold(ax)
     elif column.frame != "anatomy":
-        ax.locator_params(axis="x", nbins=2 if column.frame == "curvatures" else 3)
+        ax.locator_params(axis="x", nbins=3)
     if column.name == "barrier":
         ax.axvline(0, color=FAINT, linewidth=0.8)
         highest(ax, frame, palette)
