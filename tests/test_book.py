@@ -527,6 +527,9 @@ def test_pages_can_be_launched_and_their_commands_copied(built: Path, browser: B
         "https://colab.research.google.com/github/someone/somewhere/blob/main/notebooks/one.ipynb",
     ]
     assert page.locator(".command button.copybtn").count() == 1
+    assert (
+        page.locator(".command pre").inner_text().startswith("papermill notebooks/one.ipynb out.ipynb -p levels 3 -p ")
+    )
     opened(page, built.parent / f"notebooks/one{whatif.SUFFIX}.html")
     assert not page.locator(".dropdown-launch-buttons").first.is_visible(), "no repository holds this notebook"
     opened(page, built.parent / "book/glossary.html")

@@ -129,8 +129,9 @@ def lines(texts: Sequence[str]) -> Markup:
 
 
 def code(text: str) -> Markup:
-    """Show a command in a frame of its own, which the book gives a button to copy it."""
-    return Markup(f'<div class="highlight command"><pre>{escape(text)}</pre></div>', text)
+    """Show a command in a frame of its own, which the book gives a button to copy it; lines break between words."""
+    words = " ".join(f"<span>{escape(word)}</span>" for word in text.split(" "))
+    return Markup(f'<div class="highlight command"><pre>{words}</pre></div>', text)
 
 
 def download(name: str, content: str, kind: str = "text/csv") -> Markup:
