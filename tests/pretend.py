@@ -6,20 +6,18 @@ from typing import Any
 
 import numpy as np
 from distilled_pruning.study.entry import Result
-from distilled_pruning.study.jobs import Job
-from distilled_pruning.study.kinds import (
+from distilled_pruning.study.instruments import (
     CORRUPTIONS,
     Connect,
-    Distill,
     Evaluate,
     HessianDiagonal,
     Landscape,
     MaskStatistics,
-    Prune,
     Robustness,
     Spectrum,
-    Train,
 )
+from distilled_pruning.study.jobs import Job
+from distilled_pruning.study.kinds import Distill, Prune, Train
 from distilled_pruning.study.runner import Context, run
 from distilled_pruning.study.section import Section
 

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 from distilled_pruning import models, robustness
 from distilled_pruning.study import controls, experiments, fields, protocols, shifts, starts
-from distilled_pruning.study.kinds import CORRUPTIONS, Connect, Prune
+from distilled_pruning.study.instruments import CORRUPTIONS, Connect
+from distilled_pruning.study.kinds import Prune
 from distilled_pruning.study.parameters import Parameters, resolve
 from distilled_pruning.study.protocols import (
     BATCHED,

@@ -8,17 +8,16 @@ import numpy as np
 import pytest
 from distilled_pruning.study import experiments, jobs
 from distilled_pruning.study.analyses import COLUMNS
-from distilled_pruning.study.kinds import (
+from distilled_pruning.study.instruments import (
     CORRUPTIONS,
     Connect,
     HessianDiagonal,
     Landscape,
     MaskStatistics,
-    Prune,
     Robustness,
     Spectrum,
-    Train,
 )
+from distilled_pruning.study.kinds import Prune, Train
 from distilled_pruning.study.tickets import Tickets
 
 

@@ -13,7 +13,7 @@ import pytest
 from distilled_pruning.study import control_tables, figures
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures.ladders import with_rows
-from distilled_pruning.study.kinds import CORRUPTIONS
+from distilled_pruning.study.instruments import CORRUPTIONS
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

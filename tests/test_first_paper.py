@@ -11,7 +11,8 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study import claims, comparison, experiments, first_paper, papers
 from distilled_pruning.study.first_paper import FirstPaper
 from distilled_pruning.study.first_paper_measures import speedup
-from distilled_pruning.study.kinds import Connect, Distill, Train
+from distilled_pruning.study.instruments import Connect
+from distilled_pruning.study.kinds import Distill, Train
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.tickets import CHAIN_ORDER, EQUAL

@@ -10,8 +10,9 @@ from dataclasses import replace
 import pytest
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
+from distilled_pruning.study.instruments import Connect
 from distilled_pruning.study.jobs import Data, Network
-from distilled_pruning.study.kinds import Connect, Distill, Prune, Train
+from distilled_pruning.study.kinds import Distill, Prune, Train
 
 DIGITS = Data("digits", size=16)
 NETWORK = Network("convnet3", 16, seed=0)

@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import claims, experiments, rewinding
+from distilled_pruning.study.instruments import Connect
 from distilled_pruning.study.jobs import graph
-from distilled_pruning.study.kinds import Connect, Distill, Prune, Train
+from distilled_pruning.study.kinds import Distill, Prune, Train
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.tickets import CHAIN_ORDER, EQUAL, Row, Tickets

@@ -11,8 +11,9 @@ import torch
 from distilled_pruning import distillation, training
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs, materials, runner, sets
+from distilled_pruning.study.instruments import Evaluate
 from distilled_pruning.study.jobs import Data, Network
-from distilled_pruning.study.kinds import Distill, Evaluate, Prune, Train
+from distilled_pruning.study.kinds import Distill, Prune, Train
 from distilled_pruning.study.record import record
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.store import Store

@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from .frames import Reader, collapsed, frame_of, labels, settings
+from .instruments import HessianDiagonal, Landscape, MaskStatistics, Spectrum
 from .jobs import Job
-from .kinds import HessianDiagonal, Landscape, MaskStatistics, Spectrum, Train
+from .kinds import Train
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from . import tables
 from .display import Note, Table
 from .evidence import by_init, paired
-from .kinds import CORRUPTIONS
+from .instruments import CORRUPTIONS
 from .protocols import HERE
 from .shifts import CLEAN, FAMILIES, by_family
 from .tables import summary

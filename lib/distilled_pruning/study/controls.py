@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from . import analyses
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .instruments import Connect, HessianDiagonal
 from .jobs import Job
-from .kinds import Connect, HessianDiagonal, Prune
+from .kinds import Prune
 from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 from . import analyses, controls, first_paper, overview, protocols, rewinding, sets, shifts, starts
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
+from .instruments import Connect
 from .jobs import Job
-from .kinds import Connect
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:

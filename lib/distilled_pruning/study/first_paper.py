@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, TypeVar
 from ..errors import InputError
 from ..recipe import Recipe
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels
+from .instruments import Connect
 from .jobs import Job
-from .kinds import Connect, Train
+from .kinds import Train
 from .tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:

@@ -2,7 +2,7 @@
 
 A job's parents are fields, so jobs form a graph. The key hashes the fields that differ from their defaults, the
 parents' keys, the version of the job's kind and the digest of the data, so a new option orphans nothing. Nothing
-here imports PyTorch; :mod:`.kinds` lists the kinds and :mod:`.work` says how each is done.
+here imports PyTorch; :mod:`.kinds` and :mod:`.instruments` hold the kinds and :mod:`.work` says how each is done.
 """
 
 from __future__ import annotations

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .frames import Reader, collapsed, frame_of, labels, settings
+from .instruments import Connect
 from .jobs import Job
-from .kinds import Connect
 from .sets import names
 from .tickets import EQUAL, Row, Tickets, numbers, words
 

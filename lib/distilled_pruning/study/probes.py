@@ -12,7 +12,7 @@ import torch
 from .. import connectivity, data, distillation, hessian, landscape, masks, pruning, robustness, training
 from .attempt import Context
 from .entry import Result
-from .kinds import (
+from .instruments import (
     CORRUPTIONS,
     Connect,
     Evaluate,
@@ -21,8 +21,8 @@ from .kinds import (
     MaskStatistics,
     Robustness,
     Spectrum,
-    Train,
 )
+from .kinds import Train
 from .materials import Checkpoints, build, load, mask_of, syn_of, tensors
 
 Shift = tuple[str, int, data.Split]

@@ -8,8 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .instruments import Connect
 from .jobs import Job
-from .kinds import Connect, Prune
+from .kinds import Prune
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from ..errors import InputError
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
+from .instruments import Connect
 from .jobs import Job
-from .kinds import Connect, Train
+from .kinds import Train
 from .tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers
 
 if TYPE_CHECKING:

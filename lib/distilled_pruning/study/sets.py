@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 from ..catalog import DISTILLERS
 from ..distillation.defaults import evaluation_recipe
 from .frames import Reader, frame_of, settings
+from .instruments import Evaluate
 from .jobs import Data, Job
-from .kinds import Distill, Evaluate, Train
+from .kinds import Distill, Train
 from .tickets import Tickets, numbers, words
 
 if TYPE_CHECKING:

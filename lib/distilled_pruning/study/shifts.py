@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from .controls import shown
 from .frames import Reader, collapsed, frame_of, labels, settings
+from .instruments import CORRUPTIONS, Robustness
 from .jobs import Job
-from .kinds import CORRUPTIONS, Robustness
 from .tickets import Row, Tickets, numbers
 
 if TYPE_CHECKING:

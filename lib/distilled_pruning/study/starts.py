@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .instruments import Connect
 from .jobs import Job
-from .kinds import Connect
 from .tickets import SHORT_LOOPS, Row, Tickets, words
 
 if TYPE_CHECKING:

@@ -12,8 +12,9 @@ from .. import catalog, costs
 from ..distillation.defaults import CORESETS
 from ..errors import InputError
 from ..recipe import Recipe
+from .instruments import Connect
 from .jobs import Data, Network
-from .kinds import Connect, Distill, Prune, Source, Train
+from .kinds import Distill, Prune, Source, Train
 
 if TYPE_CHECKING:
     from .parameters import Parameters

@@ -8,19 +8,9 @@ from ..errors import InputError
 from . import makers, probes
 from .attempt import Context
 from .entry import Result
+from .instruments import Connect, Evaluate, HessianDiagonal, Landscape, MaskStatistics, Robustness, Spectrum
 from .jobs import Job
-from .kinds import (
-    Connect,
-    Distill,
-    Evaluate,
-    HessianDiagonal,
-    Landscape,
-    MaskStatistics,
-    Prune,
-    Robustness,
-    Spectrum,
-    Train,
-)
+from .kinds import Distill, Prune, Train
 
 
 @functools.singledispatch

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..kinds import CORRUPTIONS
+from ..instruments import CORRUPTIONS
 from ..shifts import CLEAN
 from .ladders import seeds, with_rows
 from .style import canvas, empty, per_init, settings, student
