@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -229,6 +230,23 @@ def test_a_build_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.Mo
     with pytest.raises(InputError, match="'fortran'"):
         book.build(tmp_path)
     assert not (tmp_path / "_build").exists()
+
+
+@pytest.mark.parametrize(
+    ("origin", "url"),
+    [
+        ("git@github.com:some/book.git", "https://github.com/some/book"),
+        ("https://github.com/some/book.v2/", "https://github.com/some/book.v2"),
+        ("https://example.org/some/book", ""),
+        ("/srv/git/book", ""),
+    ],
+)
+def test_buttons_lead_to_where_the_copy_was_cloned_from(tmp_path: Path, origin: str, url: str) -> None:
+    for words in (["init", "-q"], ["remote", "add", "origin", origin]):
+        subprocess.run(["git", "-C", str(tmp_path), *words], check=True)
+    (tmp_path / "_config.yml").write_bytes((ROOT / "_config.yml").read_bytes())
+    found = rendering.settings(tmp_path)
+    assert found.get("repository", {}).get("url", "") == url and ("launch_buttons" in found) == bool(url)
 
 
 def test_without_a_repository_there_is_nothing_to_launch(tmp_path: Path) -> None:

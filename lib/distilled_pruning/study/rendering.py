@@ -16,6 +16,7 @@ from . import pages, whatif
 from .execution import BuildError
 
 FOLDER = "notebooks"
+GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
 
 
@@ -37,19 +38,36 @@ def contents(root: Path) -> list[str]:
     return found
 
 
+def upstream(root: Path) -> str:
+    """Give the address of the GitHub repository that a folder was cloned from, empty where it was not."""
+    try:
+        asked = ["git", "-C", str(root), "remote", "get-url", "origin"]
+        origin = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
+    except OSError:
+        return ""
+    found = GITHUB.search(origin.strip())
+    return f"https://github.com/{found[1]}" if found else ""
+
+
 def settings(root: Path) -> dict[str, Any]:
-    """Read ``_config.yml``; launch buttons, which lead to a repository, are left out where it names none."""
+    """Read ``_config.yml``; a repository it leaves open is the one this copy was cloned from.
+
+    Launch buttons, which lead to a repository, are left out where there is none.
+    """
     import yaml
 
     found: dict[str, Any] = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8")) or {}
-    if not (found.get("repository") or {}).get("url"):
+    repository = found.get("repository") or {}
+    if url := repository.get("url") or upstream(root):
+        found["repository"] = {**repository, "url": url}
+    else:
         for name in ("repository", "launch_buttons"):
             found.pop(name, None)
     return found
 
 
 def repository(root: Path) -> str:
-    """Give the address of the sources on the web as ``_config.yml`` names them, empty where it names none."""
+    """Give the address of the sources on the web, empty where there is none."""
     named = settings(root).get("repository", {})
     return f"{named['url'].rstrip('/')}/blob/{named.get('branch', 'main')}/" if named else ""
 
