@@ -174,10 +174,10 @@ def test_the_papers_numbers_are_those_they_print() -> None:
     assert found["imagenet10", "idc", 10] == 72.8
 
 
-def test_tables_quote_means_with_intervals(page: notebook.Page) -> None:
+def test_tables_quote_means_with_intervals(page: notebook.Page, tmp_path: Path) -> None:
     (row,) = [row for row in set_tables.sets(page.frame("sets")).rows if row[:2] == ["IDC", "10"]]
     assert row[2:5] == ["400", "300", "95.1 [94.9, 95.3]"] and row[-1] == "3"  # .95, .951, .952; t(.975, 2) = 4.303
-    rows = {tuple(row[:3]): row[3:] for row in set_tables.compared(page.frame("sets"), "live").rows}
+    rows = {tuple(row[:3]): row[3:] for row in set_tables.compared(page.frame("sets"), "live", tmp_path).rows}
     assert rows["cifar10", "IDC", "10"] == ["67.5", "–", "–"]
     assert rows["digits", "IDC", "10"] == ["–", "–", "95.1 [94.9, 95.3]"]
 

@@ -70,6 +70,11 @@ def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table
     ]
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = f"Test accuracy in per cent, ours as mean over initialisations [95 % interval]. This run: {scale}."
+    if before and before[0] != "paper":
+        note += (
+            f" Recorded: networks and iterations of notebooks/presets/{before[0]}/s2-dataset-distillation.yaml, "
+            "smaller and fewer than the published."
+        )
     return Table(["data", "set", "images a class", "Paper", heading, "This run"], rows, note)
 
 
