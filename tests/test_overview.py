@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -184,16 +183,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> notebook.Page:
     found = notebook.start(S5, {"levels": 4, "measured_levels": "2,4", "store": str(tmp_path_factory.mktemp("store"))})
     fill(found.section)
     return found
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What cells display."""
-    import IPython.display
-
-    found: list[dict[str, Any]] = []
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
-    yield found
 
 
 def test_every_cell_runs(page: notebook.Page, shown: list[dict[str, Any]]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from typing import Any
 
 import nbformat
@@ -45,16 +44,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     for page in found.values():
         fill(page.section)
     return found
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What cells display."""
-    import IPython.display
-
-    found: list[dict[str, Any]] = []
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
-    yield found
 
 
 def draw(name: str, frame: pd.DataFrame) -> Figure:

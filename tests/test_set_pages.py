@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,16 +36,6 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> notebook.Page:
     found = notebook.start(PAGE, {"store": str(tmp_path_factory.mktemp("store"))})
     fill(found.section)
     return found
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What cells display."""
-    import IPython.display
-
-    found: list[dict[str, Any]] = []
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
-    yield found
 
 
 def whole(figure: Figure) -> bool:

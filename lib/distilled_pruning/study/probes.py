@@ -167,7 +167,15 @@ def plane(job: Landscape, context: Context) -> Result:
         start = landscape.Grid(points, loss, accuracy, job.resolution, flat.coordinates, flat.unit)
     grid = start
     for grid in landscape.evaluations(
-        net, flat, split, job.resolution, mask, images=job.images, margin=job.margin, start=start
+        net,
+        flat,
+        split,
+        job.resolution,
+        mask,
+        images=job.images,
+        margin=job.margin,
+        start=start,
+        compile=job.a.recipe.compile,
     ):
         checkpoints(functools.partial(snapshot, grid))
         context.progress(int(np.isfinite(grid.loss).sum()), len(grid.loss), {})

@@ -22,10 +22,11 @@ PROC = Path("/proc/self")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "torchvision", "safetensors")
 
 
-def git(*arguments: str) -> str | None:
-    """Ask git about the folder this code runs from; ``None`` where there is no answer."""
+def git(*arguments: str, folder: Path | None = None) -> str | None:
+    """Ask git about a folder, by default the one this code runs from; ``None`` where there is no answer."""
     try:
-        found = subprocess.run(["git", "-C", str(PACKAGE), *arguments], capture_output=True, text=True, check=False)
+        asked = ["git", "-C", str(folder or PACKAGE), *arguments]
+        found = subprocess.run(asked, capture_output=True, text=True, check=False)
     except OSError:
         return None
     return found.stdout.strip() if found.returncode == 0 else None

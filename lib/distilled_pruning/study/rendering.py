@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from . import pages, whatif
+from . import pages, provenance, whatif
 from .execution import BuildError
 
 FOLDER = "notebooks"
@@ -40,12 +40,7 @@ def contents(root: Path) -> list[str]:
 
 def upstream(root: Path) -> str:
     """Give the address of the GitHub repository that a folder was cloned from, empty where it was not."""
-    try:
-        asked = ["git", "-C", str(root), "remote", "get-url", "origin"]
-        origin = subprocess.run(asked, capture_output=True, text=True, check=False).stdout
-    except OSError:
-        return ""
-    found = GITHUB.search(origin.strip())
+    found = GITHUB.search(provenance.git("remote", "get-url", "origin", folder=root) or "")
     return f"https://github.com/{found[1]}" if found else ""
 
 

@@ -9,9 +9,9 @@ import numpy as np
 
 from ..first_paper_measures import costs, ratios, speedup
 from ..verdicts import INSTABILITY_THRESHOLD
-from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
+from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, seeds, settings, student
 from .trends import legend, trend
-from .ways import MARKERS, course, seeds, weights_left, with_ways
+from .ways import MARKERS, course, weights_left, with_ways
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..tickets import LIKENESSES, ONE_SHOT, SHORT_LOOPS, UNTRAINED
 from ..verdicts import INSTABILITY_THRESHOLD
-from .style import COLOURS, FAINT, INK, NAMES, counted, lighter, student
+from .style import COLOURS, FAINT, INK, NAMES, lighter, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,15 +45,6 @@ def with_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
 def row_name(method: str, rate: float, several: bool) -> str:
     """Name a row as briefly as it can be told from the others."""
     return SHORTER.get(method, NAMES.get(method, method)) + (f", {rate:g}" if several else "")
-
-
-def seeds(frame: pd.DataFrame) -> str:
-    """Say how many initialisations stand behind a figure whose rows have more or fewer of them."""
-    counts = frame.groupby("series")["init"].nunique()
-    least, most = int(counts.min()), int(counts.max())
-    if least == most:
-        return counted(frame)
-    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
 
 
 def ladder(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .ladders import COLUMNS, HEAD, ROW, keys, ladder, seeds, threshold, with_rows
+from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold, with_rows
 from .masks import layer_names
-from .style import FAINT, canvas, empty, per_init, settings
+from .style import FAINT, canvas, empty, per_init, seeds, settings
 
 if TYPE_CHECKING:
     import pandas as pd

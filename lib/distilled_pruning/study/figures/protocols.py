@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from .ladders import COLUMNS, ROW, ladder, seeds, threshold, with_rows
-from .style import FAINT, canvas, empty, lighter, per_init, settings
+from .ladders import COLUMNS, ROW, ladder, threshold, with_rows
+from .style import FAINT, canvas, empty, lighter, per_init, seeds, settings
 
 if TYPE_CHECKING:
     import pandas as pd

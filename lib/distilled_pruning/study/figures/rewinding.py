@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from .. import lottery
 from ..evidence import by_init
 from ..verdicts import INSTABILITY_THRESHOLD
-from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, settings, student
-from .ways import MARKERS, course, seeds, weights_left, with_ways
+from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
+from .ways import MARKERS, course, weights_left, with_ways
 
 if TYPE_CHECKING:
     import pandas as pd

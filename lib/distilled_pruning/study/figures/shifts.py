@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ..instruments import CORRUPTIONS
 from ..shifts import CLEAN
-from .ladders import seeds, with_rows
-from .style import canvas, empty, per_init, settings, student
+from .ladders import with_rows
+from .style import canvas, empty, per_init, seeds, settings, student
 
 if TYPE_CHECKING:
     import pandas as pd

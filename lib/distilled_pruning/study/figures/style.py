@@ -152,6 +152,15 @@ def counted(frame: pd.DataFrame) -> str:
     return f"n = {n} initialisation{'s' if n > 1 else ''}{bars}"
 
 
+def seeds(frame: pd.DataFrame) -> str:
+    """Say how many initialisations stand behind a figure whose series have more or fewer of them."""
+    counts = frame.groupby("series")["init"].nunique()
+    least, most = int(counts.min()), int(counts.max())
+    if least == most:
+        return counted(frame)
+    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
+
+
 def empty(stamp: str) -> Figure:
     """Draw the figure that says there is nothing to draw yet."""
     with canvas(1.6, stamp) as figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .style import COLOURS, LIGHTER, NAMES, counted, lighter, student
+from .style import COLOURS, LIGHTER, NAMES, lighter, student
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -85,12 +85,3 @@ def weights_left(ax: Any, least: float) -> None:
     ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
     ax.minorticks_off()
     ax.set_xlabel("weights left (%)")
-
-
-def seeds(frame: pd.DataFrame) -> str:
-    """Say how many initialisations stand behind a figure whose series have more or fewer of them."""
-    counts = frame.groupby("series")["init"].nunique()
-    least, most = int(counts.min()), int(counts.max())
-    if least == most:
-        return counted(frame)
-    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
