@@ -105,6 +105,11 @@ def parser() -> Parser:
     targets(record)
     record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
 
+    repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
+    targets(repeat, store=".again")
+    work(repeat)
+    repeat.add_argument("--json", action="store_true", help="print JSON")
+
     status = add("status", "say what the store holds, and for which figures")
     targets(status)
     status.add_argument("--json", action="store_true", help="print JSON")
@@ -122,12 +127,14 @@ def parser() -> Parser:
     return root
 
 
-def place(command: Parser) -> None:
+def place(command: Parser, store: str | None = None) -> None:
     """Add the option that names the store."""
-    command.add_argument("--store", metavar="DIR", help="folder of results; by default .store")
+    command.add_argument(
+        "--store", default=store, metavar="DIR", help=f"folder of results; by default {store or '.store'}"
+    )
 
 
-def targets(command: Parser) -> None:
+def targets(command: Parser, store: str | None = None) -> None:
     """Add the arguments that say what to work on and with which parameters."""
     command.add_argument(
         "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on; every notebook by default"
@@ -135,7 +142,7 @@ def targets(command: Parser) -> None:
     changes(command)
     command.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
     command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    place(command)
+    place(command, store)
 
 
 def changes(command: Parser) -> None:

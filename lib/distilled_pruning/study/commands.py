@@ -96,6 +96,30 @@ def run(options: Namespace) -> int:
     return outcome.code
 
 
+def repeat(options: Namespace) -> int:
+    """Do recorded work again from nothing and say where its numbers land."""
+    from .repeat import afresh, landings
+    from .runner import run as start
+    from .store import Store
+
+    targets = chosen(options)
+    store, device = Store(options.store), one(targets, "device", "auto")
+    sections, jobs = afresh(targets, store), jobs_of(targets)
+    outcome = start(jobs, store, jobs_n=options_jobs(options.jobs, device), budget=options.budget, device=device)
+    if outcome.failed or outcome.left:
+        print(f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left", file=sys.stderr)
+        return 1
+    found = landings(sections, {job.key for job in jobs})
+    if options.json:
+        write({"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
+    else:
+        for item in found:
+            print(item)
+    outside = sum(item.inside is False for item in found)
+    print(f"{len(found) - outside} of {len(found)} numbers land where they were recorded", file=sys.stderr)
+    return 1 if outside else 0
+
+
 def ledger(options: Namespace) -> Ledger:
     """Judge the claims of the chosen notebooks, all of them when none is named."""
     targets = chosen(options)
