@@ -219,14 +219,14 @@ def test_a_conclusion_says_what_ran_and_nothing_else() -> None:
 
 def row(name: str, found: str, **more: Any) -> dict[str, Any]:
     """A row of the ledger."""
-    base = {"id": name, "statement": f"About {name}.", "this_run": "87 %: 0.1", "n": 3, "scale": "live"}
-    return {**base, "verdict": found, "recorded": None, **more}
+    base = {"id": name, "statement": f"About {name}.", "rule": f"{name} above 0", "this_run": "87 %: 0.1", "n": 3}
+    return {**base, "scale": "live", "verdict": found, "recorded": None, **more}
 
 
 def test_the_findings_page_sorts_claims_by_verdict_and_says_why_one_is_undecided() -> None:
     rows = [row("a", UNDECIDED, n=1), row("b", REPRODUCED), row("points-150x", UNDECIDED), row("d", NOT_RUN)]
     text = findings.run(rows)
-    assert text.index("About b.") < text.index("About a.")
+    assert text.index("About b. *b above 0*: 87 %: 0.1") < text.index("About a.")
     assert "fewer than 3 initialisations" in text and "only the papers' own scale can judge" in text
     assert text.endswith("1 of 4 claims were not run.") and "About d." not in text
     assert findings.run([row("d", NOT_RUN)]) == findings.NOTHING_RUN

@@ -47,7 +47,8 @@ def listed(entries: Sequence[tuple[Row, Row, str]]) -> str:
                 reason = f". Why: {why(row, found['n'], found['scale'])}" if verdict == UNDECIDED else ""
                 about = ", ".join(plain(part) for part in place(found) if part)
                 means = "; ".join(measured(found[value] or "", found.get("interval")))
-                lines.append(f"- {plain(row['statement'])} {means} (n = {show(found['n'])}, {about}){reason}")
+                asked = f"{plain(row['statement'])} *{plain(row['rule'])}*"
+                lines.append(f"- {asked}: {means} (n = {show(found['n'])}, {about}){reason}")
         if lines:
             parts.append("\n".join([f"**{title}** ({len(lines)})", "", *lines]))
     return "\n\n".join(parts)
