@@ -46,8 +46,8 @@ def test_every_round_from_an_early_epoch_starts_there() -> None:
 
 
 def test_an_epoch_past_the_end_is_refused() -> None:
-    with pytest.raises(InputError, match="20 epochs has no epoch 20"):
-        Section(resolve(S6, [("rewind", "20")])).jobs()
+    with pytest.raises(InputError, match="25 epochs has no epoch 25"):
+        Section(resolve(S6, [("rewind", "25")])).jobs()
     with pytest.raises(InputError, match="fewer than levels 8"):
         Section(resolve(S6, [("levels", "8")])).jobs()
     with pytest.raises(InputError, match="common_epochs must be at least 0"):

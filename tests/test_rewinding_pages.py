@@ -140,8 +140,8 @@ def test_tables_say_where_tickets_end(pages: Pages) -> None:
 def test_masks_cost_what_their_rounds_saw(pages: Pages) -> None:
     rows = {(row[0], row[1]): row[2:] for row in rewinding_tables.masks(frame_of(pages, "fig7")).rows}
     assert rows["IMP", "4"] == ["4.00", "4.00", "4.00"]
-    assert rows["IMP from epoch 3", "4"] == ["3.40", "3.40", "3.40"], "17 of 20 epochs a round"
-    assert rows["Distilled to 36 %, then IMP", "2"][2] == "0.67", "two rounds of 300 of 900 steps"
+    assert rows["IMP from epoch 3", "4"] == ["3.52", "3.52", "3.52"], "22 of 25 epochs a round"
+    assert rows["Distilled to 36 %, then IMP", "2"][2] == "0.53", "two rounds of 300 of 1,125 steps"
 
 
 def test_collapsed_tickets_are_not_drawn(pages: Pages) -> None:
