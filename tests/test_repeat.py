@@ -39,7 +39,7 @@ def section(tmp_path: Path) -> Section:
 
 def again(section: Section, folder: Path, done: Any = perform) -> list[repeat.Landing]:
     jobs = section.jobs("barriers")[:1]
-    (fresh,) = repeat.afresh([Target(section, jobs)], Store(folder / "again"))
+    (fresh,) = repeat.afresh([Target(section, jobs)], Store(folder / "again"), folder / "kept")
     assert len(runner.run(jobs, fresh.store, perform=done).done) == 3, (
         "the line and both its ends, none of them recorded"
     )
@@ -67,6 +67,11 @@ def test_other_work_lands_outside(section: Section, tmp_path: Path) -> None:
 def test_what_was_never_recorded_is_refused(section: Section, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no figure has recorded numbers"):
         repeat.landings([section], {section.jobs("barriers")[0].key}, tmp_path / "empty")
+
+
+def test_what_is_not_recorded_is_refused_before_any_work(section: Section, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="none of these results is recorded"):
+        repeat.afresh([Target(section, section.jobs("barriers"))], Store(tmp_path / "again"), tmp_path / "empty")
 
 
 def test_live_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:

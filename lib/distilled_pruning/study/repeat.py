@@ -61,18 +61,26 @@ class Landing:
         return f"{word:>7}  {place}: {self.measure} {self.value:.4g} in {bounds}, n = {self.n}"
 
 
-def afresh(targets: Sequence[Target], store: Store) -> list[Section]:
+def afresh(targets: Sequence[Target], store: Store, root: Path | None = None) -> list[Section]:
     """Give the sections of targets with a store of their own, which recorded results do not fill.
 
+    Args:
+        targets: What is to be done again.
+        store: Where.
+        root: Folder of recorded results; by default the book's.
+
     Raises:
-        InputError: A section is at live scale, of which nothing is recorded.
+        InputError: A section is at live scale, of which nothing is recorded, or none of the wanted results is recorded.
     """
+    folder = Recorded(root or home() / "results")
     found: dict[str, Section] = {}
     for target in targets:
         parameters = target.section.parameters
         if scale_of(parameters.scale) is None:
             raise InputError(f"nothing is recorded of {parameters.scale} scale: add -f reduced or -f paper")
         found.setdefault(parameters.notebook, Section(parameters, store))
+    if not any(folder.path(job.key).exists() for target in targets for job in target.jobs):
+        raise InputError("none of these results is recorded: name some that results/index.json lists")
     return list(found.values())
 
 
@@ -91,7 +99,7 @@ def landings(sections: Iterable[Section], keys: set[str], root: Path | None = No
         root: Folder of recorded results; by default the book's.
 
     Raises:
-        InputError: None of the results is recorded in any figure, or what is recorded cannot be read.
+        InputError: No figure has recorded numbers of these results, or what is recorded cannot be read.
     """
     folder = Recorded(root or home() / "results")
     found = [
@@ -103,7 +111,9 @@ def landings(sections: Iterable[Section], keys: set[str], root: Path | None = No
         )
     ]
     if not found:
-        raise InputError("no figure has recorded numbers of these results: name some that results/index.json lists")
+        raise InputError(
+            "no figure has recorded numbers of these results: name those of a figure that results/index.json lists"
+        )
     return found
 
 
