@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from distilled_pruning.study import exhibits
 
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What cells display."""
+    """What cells display; whatever is recorded in the sources, here nothing is."""
     import IPython.display
 
+    monkeypatch.setattr(exhibits, "find", lambda names: None)
     found: list[dict[str, Any]] = []
     monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
     yield found

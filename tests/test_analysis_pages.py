@@ -6,7 +6,6 @@ import io
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -58,16 +57,6 @@ def pages(tmp_path_factory: pytest.TempPathFactory) -> Pages:
     """The pages, all results there."""
     store = tmp_path_factory.mktemp("store")
     return {name: opened(name, store) for name in PAGES}
-
-
-@pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[dict[str, Any]]]:
-    """What cells display."""
-    import IPython.display
-
-    found: list[dict[str, Any]] = []
-    monkeypatch.setattr(IPython.display, "display", lambda data, raw, metadata: found.append({**data, **metadata}))
-    yield found
 
 
 def draw(pages: Pages, name: str, **changes: Any) -> Any:

@@ -207,6 +207,31 @@ class Page:
         out({f"{GLUED}text/plain": repr(value)}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": GLUED}})
 
     @said
+    def recorded(
+        self,
+        draw: Callable[..., Figure],
+        *names: str,
+        table: Callable[[pd.DataFrame], Table] | None = None,
+        **more: Any,
+    ) -> Table | Note:
+        """Show a figure once more from recorded results of a larger scale; without any, say what they would take.
+
+        Args:
+            draw: Draws it from the first frame, a ``stamp``, and the other frames under their names.
+            names: Experiments whose frames it takes; it is shown when the first is recorded.
+            table: Tabulates the first frame.
+            more: What else it is drawn from.
+        """
+        from . import exhibits
+
+        found = exhibits.find(names)
+        if found is None:
+            return exhibits.absent(names[0], self.parameters, self.section.store)
+        first, *others = found.frames
+        self.show(draw(first, stamp=found.stamp, **dict(zip(names[1:], others, strict=True)), **more))
+        return exhibits.tabled(table, found)
+
+    @said
     def claims(self) -> Table:
         """Show the claims that this page judges: Paper, Recorded, This run, verdict."""
         from .ledger import judge

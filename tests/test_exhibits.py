@@ -1,0 +1,92 @@
+"""Recorded figures on the pages: what is shown of them, and what stands there without any."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import pytest
+from distilled_pruning.study import exhibits, figures, notebook, tables
+from distilled_pruning.study.jobs import graph
+from distilled_pruning.study.parameters import home, notebooks, resolve, source
+from distilled_pruning.study.record import record
+from distilled_pruning.study.section import Section
+from distilled_pruning.study.store import Store
+from pretend import perform
+
+S4 = "s4-stability"
+SMALL = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense,distilled"), ("seeds", "3"), ("levels", "1")]
+FIND = exhibits.find
+COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 3600.0, "device": "a processor"}
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """A folder of results with the lines of one dense and three distilled initialisations, some of them missing."""
+    section = Section(resolve(S4, [*SMALL, ("measured_levels", "0,1")], "reduced"), Store(tmp_path / "store"))
+    section.store.prepare()
+    jobs = section.jobs("barriers")
+    for job in graph([job for job in jobs if job.a.mask is not None or job.a.network.seed == 0]):
+        section.store.save(job, perform(job, None), COMMITTED)
+    frame = {str(name): values for name, values in section.frame("barriers").to_dict("list").items()}
+    made = (section.deciding, jobs, section.store, tmp_path / "kept")
+    record("barriers", "reduced", *made, frame=frame, partial=True)
+    return tmp_path / "kept"
+
+
+def test_a_recording_says_how_complete_it_is_and_where_it_is_from(root: Path) -> None:
+    found = exhibits.find(["barriers"], root)
+    assert found is not None and found.scale == "reduced" and len(found.frames[0]) == 4
+    assert found.stamp.startswith("recorded, reduced · dataset digits, ") and "subset" not in found.stamp
+    said = repr(found.note())
+    assert "recorded: reduced scale, 4 of 6 results, " in said and "hours of computing on a processor" in said
+    assert "initialisations: Dense 1, Distilled 3" in said and "code: cccccccccc\n" in said
+    assert "run it: distilled-pruning run barriers -f reduced" in said and "barriers-reduced.csv" in said
+
+
+def test_a_page_shows_it_and_tabulates_it(
+    root: Path, monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, Any]]
+) -> None:
+    kept = FIND(["barriers"], root)
+    monkeypatch.setattr(exhibits, "find", lambda names: kept)
+    page = notebook.Page(resolve(S4))
+    below = page.recorded(figures.barriers, "barriers", table=tables.barriers)
+    assert [set(item) & {"image/png"} for item in shown] == [{"image/png"}]
+    assert isinstance(below, exhibits.Table) and len(below.rows) == 2 and below.after is not None
+    assert isinstance(page.recorded(figures.barriers, "barriers"), exhibits.Note)
+
+
+def test_without_a_recording_the_page_says_what_it_would_take(shown: list[dict[str, Any]], tmp_path: Path) -> None:
+    said = repr(notebook.Page(resolve(S4, [("store", str(tmp_path))])).recorded(figures.fig3, "fig3"))
+    assert not shown
+    assert "recorded: nothing yet of fig3" in said and "run it: distilled-pruning run fig3 -f reduced" in said
+    assert "the page takes: " in said
+
+
+def calls() -> list[tuple[str, str]]:
+    """Every recorded figure of every notebook: the notebook and the cell."""
+    found = []
+    for name in notebooks():
+        cells = [cell.source for cell in nbformat.read(source(name), as_version=4).cells if cell.cell_type == "code"]
+        found += [(name, text) for text in cells if text.startswith("page.recorded(")]
+    return found
+
+
+@pytest.mark.parametrize(("name", "text"), calls())
+def test_what_the_sources_hold_can_be_drawn(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    call = ast.parse(text, mode="eval").body
+    assert isinstance(call, ast.Call)
+    names = [argument.value for argument in call.args[1:] if isinstance(argument, ast.Constant)]
+    if exhibits.find(names, home() / "results") is None:
+        assert names[0] in {experiment.name for experiment in Section(resolve(name)).experiments.values()}
+        return
+    drawn: list[Any] = []
+    monkeypatch.setattr(notebook.Page, "show", lambda self, figure: drawn.append(figure))
+    scope: dict[str, Any] = {}
+    start = next(c.source for c in nbformat.read(source(name), as_version=4).cells if c.get("id") == "start")
+    exec(start.split("page =")[0], scope)
+    scope["page"] = notebook.Page(resolve(name))
+    below = eval(text, scope)
+    assert len(drawn) == 1 and drawn[0].axes and "recorded" in repr(below)
