@@ -54,7 +54,7 @@ class Exhibit:
         entries: list[tuple[str, Any]] = [("recorded", f"{self.scale} scale, {len(r.keys)} of {total} results, {took}")]
         if {"method", "init"} <= set(frame):
             counts = frame.groupby("method", sort=False)["init"].nunique()
-            each = (f"{NAMES.get(str(method), method)} {n}" for method, n in counts.items())
+            each = (f"{NAMES.get(str(method), str(method).upper())} {n}" for method, n in counts.items())
             entries.append(("initialisations", ", ".join(each)))
         csv = display.download(f"{r.figure}-{self.scale}.csv", frame.to_csv(index=False))
         commits = ", ".join(commit[:10] for commit in r.code)
