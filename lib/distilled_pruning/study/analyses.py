@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .frames import Reader, collapsed, frame_of, labels, settings
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 PLANE_IMAGES = 360
 HESSIAN_IMAGES = 64
+NO_SPECTRUM: Mapping[str, Any] = {
+    **dict.fromkeys(("trace", "trace_error"), math.nan),
+    **dict.fromkeys(("eigenvalues", "residuals"), (math.nan,)),
+}
 
 Overlap = tuple[Tickets, Row, Row, int, int, MaskStatistics]
 
@@ -56,11 +60,14 @@ def hessian_jobs(parameters: Parameters) -> list[Job]:
 
 
 def hessian_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
-    """The table of 2503.17905 section 4.2, with and without masked and structural zeros, and what stands beside it."""
+    """The table of 2503.17905 section 4.2, with and without masked and structural zeros, and what stands beside it.
+
+    Trace and eigenvalue are not a number where only the diagonal was computed.
+    """
     rows = []
     for tickets, row, init, level, diagonal, spectrum in hessian_of(parameters):
-        found, top = reader.metrics(diagonal.key), reader.metrics(spectrum.key)
-        if found is None or top is None:
+        found, top = reader.metrics(diagonal.key), reader.metrics(spectrum.key) or NO_SPECTRUM
+        if found is None:
             continue
         columns = {name + kind: found["summary"][name + kind] for kind in ("", "_kept", "_nonzero") for name in COLUMNS}
         rows.append(

@@ -52,8 +52,8 @@ def first(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
 
 
 def by_init(frame: pd.DataFrame, column: str) -> list[float]:
-    """Average a column over what shares an initialisation; one value each."""
-    return [] if frame.empty else [float(value) for value in frame.groupby("init")[column].mean()]
+    """Average a column over what shares an initialisation; one value for each that has any."""
+    return [] if frame.empty else [float(value) for value in frame.groupby("init")[column].mean().dropna()]
 
 
 def standing(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
