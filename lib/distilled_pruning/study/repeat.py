@@ -54,10 +54,11 @@ class Landing:
 
     def __str__(self) -> str:
         """Write one line."""
-        about = " ".join(f"{value:g}" if isinstance(value, float) else str(value) for value in self.ticket.values())
+        named = ((name, f"{value:g}" if isinstance(value, float) else value) for name, value in self.ticket.items())
+        about = ", ".join(f"{name} {value}" for name, value in named if value != "")
         word = {None: "?", True: "inside", False: "OUTSIDE"}[self.inside]
         bounds = "[{:.4g}, {:.4g}]".format(*self.interval) if self.interval is not None else "no interval"
-        place = f"{self.figure} {about} init {self.init}"
+        place = f"{self.figure}, {about}, init {self.init}"
         return f"{word:>7}  {place}: {self.measure} {self.value:.4g} in {bounds}, n = {self.n}"
 
 
