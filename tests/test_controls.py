@@ -153,7 +153,7 @@ def test_a_way_of_training_changes_one_thing_for_both_ends() -> None:
     here = found[HERE]
     recipe = here.a.recipe
     expected = {
-        SHORTER: replace(recipe, epochs=recipe.epochs // 3),
+        SHORTER: replace(recipe, epochs=8),
         SLOWER: replace(recipe, learning_rate=recipe.learning_rate / 3),
         LARGER: replace(recipe, batch_size=128),
     }
