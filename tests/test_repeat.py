@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from distilled_pruning.cli import main
 from distilled_pruning.errors import InputError
@@ -62,6 +63,16 @@ def test_other_work_lands_outside(section: Section, tmp_path: Path) -> None:
 
     barrier = next(item for item in again(section, tmp_path, higher) if item.measure == "barrier")
     assert barrier.inside is False and "OUTSIDE" in str(barrier)
+
+
+def test_numbers_of_other_doses_are_not_mixed() -> None:
+    def dose(steps: int, values: list[float]) -> pd.DataFrame:
+        return pd.DataFrame({"method": "imp", "steps": steps, "init": range(3), "barrier": values, "key": "k"})
+
+    kept = pd.concat([dose(100, [0.1, 0.2, 0.3]), dose(500, [5.1, 5.2, 5.3])])
+    found = list(repeat.compared("dose", dose(500, [5.2, 5.2, 0.2]), kept, {"k"}))
+    assert [item.inside for item in found] == [True, True, False]
+    assert found[0].interval is not None and found[0].interval[0] > 4 and found[0].n == 3
 
 
 def test_what_was_never_recorded_is_refused(section: Section, tmp_path: Path) -> None:

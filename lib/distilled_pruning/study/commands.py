@@ -115,9 +115,13 @@ def repeat(options: Namespace) -> int:
     else:
         for item in found:
             print(item)
-    outside = sum(item.inside is False for item in found)
-    print(f"{len(found) - outside} of {len(found)} numbers land where they were recorded", file=sys.stderr)
-    return 1 if outside else 0
+    known = [item.inside for item in found if item.inside is not None]
+    print(
+        f"{sum(known)} of {len(known)} numbers land where they were recorded; "
+        f"{len(found) - len(known)} were recorded without an interval",
+        file=sys.stderr,
+    )
+    return 0 if all(known) else 1
 
 
 def ledger(options: Namespace) -> Ledger:

@@ -20,8 +20,10 @@ if TYPE_CHECKING:
 
     from .targets import Target
 
-TICKET = ("dataset", "model", "method", "setting", "rate", "level")
-FURTHER = ("ipc", "rewind", "inner_steps", "source", "protocol", "start", "alpha")
+NAMING = (
+    "dataset", "model", "method", "setting", "rate", "level", "ipc", "rewind", "steps", "made_for", "made_by", "start",
+    "protocol", "against", "shift", "strength", "share", "alpha", "x", "y",
+)  # fmt: skip
 MEASURES = ("accuracy", "loss", "barrier", "error_rise", "end_loss", "mean_abs", "std")
 
 
@@ -122,7 +124,7 @@ def compared(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str
     """Compare the rows of one figure with those recorded of the same tickets."""
     if frame.empty or kept.empty or "key" not in frame:
         return
-    named = [name for name in (*TICKET, *FURTHER) if name in frame and name in kept]
+    named = [name for name in NAMING if name in frame and name in kept]
     for row in frame[frame["key"].isin(keys)].to_dict("records"):
         ticket = {name: row[name] for name in named}
         alike = kept
