@@ -11,6 +11,7 @@ import json
 import os
 import re
 import shutil
+import socket
 import subprocess
 from collections.abc import Iterator
 from html.parser import HTMLParser
@@ -23,6 +24,7 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, whatif
 from distilled_pruning.study.verdicts import VERDICTS
+from jupyter_client.connect import LocalPortCache
 from playwright.sync_api import Browser, Page, sync_playwright
 
 ROOT = Path(__file__).parent.parent
@@ -317,6 +319,19 @@ def test_a_failing_cell_leaves_nothing(tmp_path: Path, code: str, kind: type[Exc
         execution.execute_all({"x": page_of(tmp_path, "one")}, tmp_path / "_build", tmp_path, 1, lambda line: None)
     assert not list((tmp_path / "_build").rglob("*.ipynb"))
     assert not list((tmp_path / "_build").rglob("*.json"))
+
+
+def test_a_page_needs_no_free_port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Kernels that start side by side cannot be given the same port; here every port that is offered is taken."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        monkeypatch.setattr(LocalPortCache, "find_available_port", lambda self, ip: port)
+        notebook(tmp_path / "notebooks/one.ipynb", code="print('levels', levels * 2)")
+        source, target = tmp_path / "notebooks/one.ipynb", tmp_path / "out.ipynb"
+        assert execution.execute(str(source), str(target), {"levels": 4}, str(tmp_path)) == ("", "", "")
+    assert "levels 8" in target.read_text(encoding="utf-8")
 
 
 def test_a_second_build_executes_nothing_and_keeps_the_book_when_it_fails(built: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -110,18 +111,23 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str) -
     os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     import papermill
     from nbclient.exceptions import DeadKernelError
+    from traitlets.config import Config
 
     partial = Path(target).with_suffix(".partial.ipynb")
     try:
-        papermill.execute_notebook(
-            source,
-            str(partial),
-            parameters,
-            cwd=folder,
-            progress_bar=False,
-            start_timeout=180,
-            extra_arguments=["--log-level=CRITICAL"],
-        )
+        # Ports are chosen before the kernel binds them: kernels that start side by side may choose the same.
+        with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
+            reached = {"transport": "ipc", "connection_file": f"{sockets}/kernel.json"}
+            papermill.execute_notebook(
+                source,
+                str(partial),
+                parameters,
+                cwd=folder,
+                progress_bar=False,
+                start_timeout=180,
+                extra_arguments=["--log-level=CRITICAL"],
+                config=Config(KernelManager=reached),
+            )
     except papermill.PapermillExecutionError as error:
         return error.ename, error.evalue, f"cell {error.exec_count}"
     except DeadKernelError:
