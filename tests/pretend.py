@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,11 +17,13 @@ from distilled_pruning.study.instruments import (
     Robustness,
     Spectrum,
 )
-from distilled_pruning.study.jobs import Job
+from distilled_pruning.study.jobs import Job, graph
 from distilled_pruning.study.kinds import Distill, Prune, Train
+from distilled_pruning.study.record import record
 from distilled_pruning.study.runner import Context, run
 from distilled_pruning.study.section import Section
 
+COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 3600.0, "device": "a processor"}
 HEIGHT = {"dense": 0.5, "imp": 0.3, "distilled": 0.0}
 WIDTH = {"dense": 0.03, "imp": 0.05, "distilled": 0.02}
 LAYERS = ("conv1.weight", "conv2.weight", "head.weight")
@@ -33,7 +36,7 @@ def method(mask: Prune | None) -> str:
     return "dense" if mask is None else "distilled" if isinstance(mask.source, Distill) else "imp"
 
 
-def perform(job: Job, context: Context) -> Result:
+def perform(job: Job, context: Context | None) -> Result:
     """Do a job by formula; distilled tickets are stable, the others are not."""
     metrics: dict[str, Any] = {}
     if isinstance(job, Train):
@@ -121,3 +124,13 @@ def fill(section: Section) -> None:
     """Put a result of every job of a section into its store."""
     outcome = run(section.jobs(), section.store, perform=perform)
     assert not outcome.failed and not outcome.left
+
+
+def keep(section: Section, figure: str, jobs: list[Job], root: Path) -> None:
+    """Record a figure as if these of its jobs had been done by committed code."""
+    section.store.prepare()
+    for job in graph(jobs):
+        section.store.save(job, perform(job, None), COMMITTED)
+    frame = {str(name): values for name, values in section.frame(figure).to_dict("list").items()}
+    made = (section.deciding, section.jobs(figure), section.store, root)
+    record(figure, "reduced", *made, frame=frame, partial=True)

@@ -9,30 +9,22 @@ from typing import Any
 import nbformat
 import pytest
 from distilled_pruning.study import exhibits, figures, notebook, tables
-from distilled_pruning.study.jobs import graph
 from distilled_pruning.study.parameters import home, notebooks, resolve, source
-from distilled_pruning.study.record import record
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
-from pretend import perform
+from pretend import keep
 
 S4 = "s4-stability"
 SMALL = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense,distilled"), ("seeds", "3"), ("levels", "1")]
 FIND = exhibits.find
-COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 3600.0, "device": "a processor"}
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     """A folder of results with the lines of one dense and three distilled initialisations, some of them missing."""
     section = Section(resolve(S4, [*SMALL, ("measured_levels", "0,1")], "reduced"), Store(tmp_path / "store"))
-    section.store.prepare()
-    jobs = section.jobs("barriers")
-    for job in graph([job for job in jobs if job.a.mask is not None or job.a.network.seed == 0]):
-        section.store.save(job, perform(job, None), COMMITTED)
-    frame = {str(name): values for name, values in section.frame("barriers").to_dict("list").items()}
-    made = (section.deciding, jobs, section.store, tmp_path / "kept")
-    record("barriers", "reduced", *made, frame=frame, partial=True)
+    jobs = [job for job in section.jobs("barriers") if job.a.mask is not None or job.a.network.seed == 0]
+    keep(section, "barriers", jobs, tmp_path / "kept")
     return tmp_path / "kept"
 
 

@@ -12,17 +12,15 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study import repeat, runner
 from distilled_pruning.study.entry import Result
 from distilled_pruning.study.instruments import Connect
-from distilled_pruning.study.jobs import Job, graph
+from distilled_pruning.study.jobs import Job
 from distilled_pruning.study.parameters import LIVE, resolve
-from distilled_pruning.study.record import record
 from distilled_pruning.study.runner import Context
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
 from distilled_pruning.study.targets import Target
-from pretend import perform
+from pretend import keep, perform
 
 S4 = "s4-stability"
-COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 1.0}
 SIZE = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense"), ("seeds", "3")]
 
 
@@ -30,11 +28,7 @@ SIZE = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense"), ("see
 def section(tmp_path: Path) -> Section:
     """Barriers of three dense networks, recorded in a folder of their own."""
     there = Section(resolve(S4, SIZE, "reduced"), Store(tmp_path / "store"))
-    there.store.prepare()
-    for job in graph(there.jobs("barriers")):
-        there.store.save(job, perform(job, None), COMMITTED)
-    frame = {str(name): values for name, values in there.frame("barriers").to_dict("list").items()}
-    record("barriers", "reduced", there.deciding, there.jobs("barriers"), there.store, tmp_path / "kept", frame=frame)
+    keep(there, "barriers", there.jobs("barriers"), tmp_path / "kept")
     return there
 
 

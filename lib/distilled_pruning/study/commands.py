@@ -6,12 +6,15 @@ import dataclasses
 import json
 import sys
 from argparse import Namespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .ledger import Ledger, judge, judge_recorded
 from .notebook import workers
 from .targets import Target, find, jobs_of, sections_of
+
+if TYPE_CHECKING:
+    from .runner import Outcome
 
 
 def chosen(options: Namespace) -> list[Target]:
@@ -82,18 +85,21 @@ def run(options: Namespace) -> int:
         budget=options.budget,
         device=device,
     )
-    if outcome.failed:
-        print(f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left", file=sys.stderr)
-    elif outcome.left:
-        print(
-            f"stopped ({outcome.stopped}), {len(outcome.left)} jobs are left: the same command continues",
-            file=sys.stderr,
-        )
-    elif outcome.done:
-        print(f"done: {len(outcome.done)} jobs in {outcome.seconds:.0f} s", file=sys.stderr)
-    else:
-        print(f"nothing to do: all {len(jobs)} results are in the store", file=sys.stderr)
+    report(outcome, len(jobs))
     return outcome.code
+
+
+def report(outcome: Outcome, total: int) -> None:
+    """Say how a run ended."""
+    if outcome.failed:
+        text = f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left"
+    elif outcome.left:
+        text = f"stopped ({outcome.stopped}), {len(outcome.left)} jobs are left: the same command continues"
+    elif outcome.done:
+        text = f"done: {len(outcome.done)} jobs in {outcome.seconds:.0f} s"
+    else:
+        text = f"nothing to do: all {total} results are in the store"
+    print(text, file=sys.stderr)
 
 
 def repeat(options: Namespace) -> int:
@@ -106,8 +112,8 @@ def repeat(options: Namespace) -> int:
     store, device = Store(options.store), one(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)
     outcome = start(jobs, store, jobs_n=options_jobs(options.jobs, device), budget=options.budget, device=device)
+    report(outcome, len(jobs))
     if outcome.failed or outcome.left:
-        print(f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left", file=sys.stderr)
         return 1
     found = landings(sections, {job.key for job in jobs})
     if options.json:

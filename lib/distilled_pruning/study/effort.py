@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from .store import Store
 
 
+UNKNOWN = "nobody knows before its data are on this machine"
+
+
 @dataclass(frozen=True)
 class Effort:
     """What all jobs of a page take, those it shares with other pages included.
@@ -89,7 +92,7 @@ def at(notebook: str, scale: str, store: Store, estimate: Estimate) -> str:
     try:
         return str(effort(Section(resolve(notebook, file=scale), store), estimate))
     except InputError:
-        return "nobody knows before its data are on this machine"
+        return UNKNOWN
 
 
 def kind(estimate: Estimate) -> str:

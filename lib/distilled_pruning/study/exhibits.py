@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from . import display
+from . import comparison, display
 from .display import Note, Table
-from .parameters import PRESETS, Parameters, home, resolve, shown
-from .recorded import SCALES, Record, Recorded
+from .parameters import Parameters, home, resolve, stamped
+from .recorded import Record, Recorded
 from .section import Section
 
 if TYPE_CHECKING:
@@ -40,9 +40,8 @@ class Exhibit:
 
     @property
     def stamp(self) -> str:
-        """Scale and parameters, for the foot of the figure; what is off is left out."""
-        named = [f"{name} {shown(value)}" for name, value in self.record.parameters.items() if value not in (0, "")]
-        return f"recorded, {self.scale} · {', '.join(named)}"
+        """Scale and parameters, for the foot of the figure."""
+        return stamped(f"recorded, {self.scale}", self.record.parameters)
 
     def note(self) -> Note:
         """Say how complete it is and where it comes from, and offer its data."""
@@ -77,29 +76,28 @@ def find(names: Sequence[str], root: Path | None = None) -> Exhibit | None:
     Raises:
         InputError: What is recorded cannot be read.
     """
+    largest = comparison.recorded(names[0], root)
+    if largest is None:
+        return None
+    scale, frame = largest
     folder = Recorded(root or home() / "results")
-    for scale in reversed(SCALES):
-        frames = tuple(folder.table(name, scale) for name in names)
-        if not frames[0].empty:
-            records = [record for record in folder.records(names[0], scale) if record.frame]
-            record = min(records, key=lambda record: record.missing)
-            devices = {str(folder.read(key)["provenance"]["device"]) for key in record.keys}
-            return Exhibit(scale, frames, record, tuple(sorted(devices)))
-    return None
+    others = (folder.table(name, scale) for name in names[1:])
+    record = min((r for r in folder.records(names[0], scale) if r.frame), key=lambda r: r.missing)
+    devices = {str(folder.read(key)["provenance"]["device"]) for key in record.keys}
+    return Exhibit(scale, (frame, *others), record, tuple(sorted(devices)))
 
 
 def absent(figure: str, parameters: Parameters, store: Store) -> Note:
     """Say that nothing is recorded of a figure, how it is computed at the next larger scale, and what that takes."""
-    from .effort import told
+    from .effort import UNKNOWN, scales, told
 
     entries: list[tuple[str, Any]] = [("recorded", f"nothing yet of {figure}")]
-    scale = next((scale for scale in PRESETS if scale in parameters.bases), None)
-    if scale is not None:
+    if scale := next(iter(scales(parameters)), ""):
         entries.append(("run it", command(figure, scale)))
         try:
             takes = told(Section(resolve(parameters.notebook, file=scale), store))
         except InputError:
-            takes = "nobody knows before its data are on this machine"
+            takes = UNKNOWN
         entries.append(("the page takes", takes))
     return Note(entries)
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ..errors import InputError, unknown
 from . import display, provenance, tables
 from .display import Note, Table
-from .parameters import Parameters, read, resolve, shown, source
+from .parameters import Parameters, read, resolve, source, stamped
 from .section import Section
 
 if TYPE_CHECKING:
@@ -122,9 +122,8 @@ class Page:
 
     @property
     def stamp(self) -> str:
-        """Scale and parameters, for the foot of a figure; what is off is left out."""
-        named = [f"{name} {shown(value)}" for name, value in self.section.deciding.items() if value not in (0, "")]
-        return f"{self.parameters.scale} · {', '.join(named)}"
+        """Scale and parameters, for the foot of a figure."""
+        return stamped(self.parameters.scale, self.section.deciding)
 
     @said
     def plan(self) -> Table:

@@ -274,6 +274,11 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def stamped(scale: str, values: Mapping[str, Any]) -> str:
+    """Write scale and parameters for the foot of a figure; what is off is left out."""
+    return f"{scale} · {', '.join(f'{name} {shown(value)}' for name, value in values.items() if value not in (0, ''))}"
+
+
 @functools.lru_cache(maxsize=64)
 def _bases(path: Path, _stamp: tuple[int, ...]) -> dict[str, dict[str, Any]]:
     """Read the scales of a notebook; the second argument makes an edited file count as another."""

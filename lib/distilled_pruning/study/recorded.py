@@ -28,6 +28,12 @@ INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
 SCALES = ("reduced", "paper")
 
 
+def scale_of(stamp: str) -> str | None:
+    """The recorded scale that parameters began with, ``None`` for live."""
+    base = stamp.removeprefix("custom: ").split(",")[0]
+    return base if base in SCALES else None
+
+
 @dataclass(frozen=True)
 class Record:
     """One figure recorded under one set of parameters.
@@ -74,8 +80,7 @@ class Recorded:
     @classmethod
     def serving(cls, root: str | Path, scale: str) -> Recorded | None:
         """Give what may stand in for missing results at a scale: nothing at live, which always computes for itself."""
-        based_on = scale.removeprefix("custom: ").split(",")[0]
-        return cls(root) if based_on in SCALES else None
+        return cls(root) if scale_of(scale) is not None else None
 
     def records(self, figure: str | None = None, scale: str | None = None) -> list[Record]:
         """List what is recorded, paper scale first.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .parameters import home
-from .recorded import SCALES, Recorded
+from .recorded import Recorded, scale_of
 from .section import Section
 from .store import Store
 from .tables import by_init
@@ -85,12 +85,6 @@ def afresh(targets: Sequence[Target], store: Store, root: Path | None = None) ->
     if not any(folder.path(job.key).exists() for target in targets for job in target.jobs):
         raise InputError("none of these results is recorded: name some that results/index.json lists")
     return list(found.values())
-
-
-def scale_of(stamp: str) -> str | None:
-    """The recorded scale that parameters began with, ``None`` for live."""
-    base = stamp.removeprefix("custom: ").split(",")[0]
-    return base if base in SCALES else None
 
 
 def landings(sections: Iterable[Section], keys: set[str], root: Path | None = None) -> list[Landing]:
