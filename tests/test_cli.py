@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,10 +15,12 @@ from typing import Any
 import pretend
 import pytest
 from distilled_pruning import cli
+from distilled_pruning.errors import InputError
 from distilled_pruning.study import claims, parameters, pool
+from distilled_pruning.study.experiments import EXPERIMENTS
 from distilled_pruning.study.ledger import stamp
 from distilled_pruning.study.section import Section
-from distilled_pruning.study.targets import find, jobs_of, sections_of
+from distilled_pruning.study.targets import everything, find, jobs_of, sections_of
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
@@ -239,6 +243,27 @@ def test_upkeep_says_what_is_there(capsys: pytest.CaptureFixture[str], tmp_path:
     assert ask(capsys, "verify", "--store", str(tmp_path))[:2] == (0, "all results are whole\n")
     assert "removed 0 results" in ask(capsys, "gc", *words)[1]
     assert "would remove 9 results" in ask(capsys, "gc", "fig2", "--dry-run", "--store", str(tmp_path))[1]
+
+
+COMMANDS = re.findall(r"^(distilled-pruning .*?) *(?:#.*)?$", (parameters.home() / "book/rerun.md").read_text(), re.M)
+
+
+@pytest.mark.parametrize("line", COMMANDS)
+def test_the_commands_that_readers_are_shown_exist(line: str) -> None:
+    """Parsed as they stand, and what they name is there; own images are the reader's to name."""
+    options = cli.parser().parse_args(shlex.split(line)[1:])
+    changes = [pair for pair in options.pairs if "path/to" not in pair[1]]
+    names = [options.what_if] if getattr(options, "what_if", None) else options.targets or parameters.notebooks()
+    pages = [EXPERIMENTS[name].notebook if name in EXPERIMENTS else name for name in names]
+    assert parameters.resolve_all(pages, changes, options.file)
+
+
+def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
+    assert everything("paper/resnet18") == ["s4-stability"]
+    assert everything("reduced") == everything(None) == parameters.notebooks()
+    assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == "resnet18"
+    with pytest.raises(InputError, match="unknown preset of s7-mask-structure 'paper/resnet18'"):
+        parameters.resolve_all(["s4-stability", "s7-mask-structure"], file="paper/resnet18")
 
 
 def test_targets_are_notebooks_figures_keys_or_everything() -> None:

@@ -10,6 +10,7 @@ import nbformat
 import pytest
 from distilled_pruning.study import exhibits, figures, notebook, tables
 from distilled_pruning.study.parameters import home, notebooks, resolve, source
+from distilled_pruning.study.recorded import Record
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
 from pretend import keep
@@ -36,6 +37,28 @@ def test_a_recording_says_how_complete_it_is_and_where_it_is_from(root: Path) ->
     assert "recorded: reduced scale, 4 of 6 results, " in said and "hours of computing on a processor" in said
     assert "initialisations: Dense 1, Distilled 3" in said and "code: cccccccccc\n" in said
     assert "run it: distilled-pruning run barriers -f reduced" in said and "barriers-reduced.csv" in said
+
+
+def test_a_second_recording_of_another_network_is_told_apart(root: Path, tmp_path: Path) -> None:
+    """Neither passes for the other: parameters, initialisations and commands of both are said."""
+    changes = [*SMALL, ("model", "resnet10"), ("width", "8"), ("epochs", "3"), ("measured_levels", "0,1")]
+    other = Section(resolve(S4, changes, "reduced"), Store(tmp_path / "other"))
+    keep(other, "barriers", other.jobs("barriers"), root)
+    found = exhibits.find(["barriers"], root)
+    assert found is not None and len(found.frames[0]) == 10 and len(found.records) == 2
+    assert found.stamp.startswith("recorded, reduced · dataset digits, ")
+    assert found.stamp.endswith("; model convnet3, width 16, epochs 15")
+    said = repr(found.note())
+    assert "recorded: reduced scale, 10 of 12 results, " in said
+    assert "initialisations, resnet10 on digits: Dense 3, Distilled 3" in said
+    assert "initialisations, convnet3 on digits: Dense 1, Distilled 3" in said
+
+
+@pytest.mark.parametrize("variant", ["reduced/resnet18", "reduced"])
+def test_the_command_names_the_preset_that_was_recorded(variant: str) -> None:
+    values = Section(resolve(S4, file=variant), Store()).deciding
+    made = Record("fig3", "reduced", dict(values), (), {}, (), {}, 0.0)
+    assert exhibits.preset_of(made) == variant
 
 
 def test_a_page_shows_it_and_tabulates_it(

@@ -162,6 +162,12 @@ def test_passes_over_a_set_become_steps() -> None:
     assert overview.settings(resolve(S5))[0].on(1).inner_steps == 300
 
 
+@pytest.mark.parametrize(("made_for", "expected"), [("", "resnet10"), ("convnet3", "convnet3")])
+def test_a_stability_page_can_name_the_network_of_its_sets(made_for: str, expected: str) -> None:
+    section = Section(resolve("s4-stability", [("model", "resnet10"), ("distill_model", made_for)]))
+    assert {job.model for job in section.graph if isinstance(job, Distill)} == {expected}
+
+
 def test_sets_can_be_made_for_another_network() -> None:
     changes = [("distill_models", "own,resnet10"), ("ipcs", "2"), ("model", "convnet3,resnet10")]
     compared = [(t.model, t.made_for) for t, row in overview.compared(resolve(S5, changes)) if row.method != "imp"]

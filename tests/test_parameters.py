@@ -61,6 +61,24 @@ def test_scales_are_what_their_parameters_amount_to(name: str) -> None:
     assert resolve(name, typed).scale == "reduced", "typing a preset's values is running the preset"
 
 
+VARIANTS = [(name, variant) for name in NOTEBOOKS for variant in parameters.bases(name) if "/" in variant]
+
+
+@pytest.mark.parametrize(("name", "variant"), VARIANTS)
+def test_a_variant_is_its_scale_for_another_network_or_dataset(name: str, variant: str) -> None:
+    scale, plain = variant.partition("/")[0], resolve(name, file=variant.partition("/")[0])
+    found = resolve(name, file=variant)
+    assert found.scale == scale and found.nearest == variant
+    assert (found.dataset, found.model) != (plain.dataset, plain.model)
+    assert resolve(name, [("epochs", "4")], variant).scale == f"custom: {variant}, epochs 4"
+    assert found.arguments == ["-f", f"notebooks/presets/{variant}/{name}.yaml"]
+
+
+def test_a_page_without_a_variant_says_which_it_has() -> None:
+    with pytest.raises(InputError, match=r"^unknown preset of s7-mask-structure 'reduced/resnet18'.*: choose one of"):
+        resolve("s7-mask-structure", file="reduced/resnet18")
+
+
 @pytest.mark.parametrize(
     ("pairs", "scale"),
     [

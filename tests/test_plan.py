@@ -63,6 +63,15 @@ def test_times_are_those_measured_on_this_device(store: Store) -> None:
     assert Estimate().seconds(Toy("new", 20)) == pytest.approx(DEFAULT_SECONDS + 20e6 / 8e9)
 
 
+def test_of_equally_near_jobs_all_count(store: Store) -> None:
+    """Not the slowest: these are what a larger job than all measured ones would find next to it."""
+    for number in range(20):
+        near = Toy(f"near{number}", 10)
+        store.save(near, Result({}), measured(1.0 + number // 10, near))
+    estimate = Estimate.of(store)
+    assert [estimate.seconds(Toy("new", size)) for size in (5, 10, 20)] == pytest.approx([0.75, 1.5, 3.0])
+
+
 def test_the_first_job_of_a_process_counts_only_without_others(store: Store) -> None:
     first, later = Toy("first", 10), Toy("later", 10)
     store.save(first, Result({}), measured(60.0, first, cold=True))

@@ -231,6 +231,14 @@ def test_the_same_figure_under_other_parameters_stands_beside(store: Store, root
     assert len({kept.frame for kept in found}) == 3
 
 
+def test_a_parameter_that_is_off_orphans_nothing(store: Store, root: Path) -> None:
+    """A notebook that has learnt a new option records the same figure under the same name."""
+    keep(store, root)
+    kept = keep(store, root, parameters={**PARAMETERS, "distill_model": "", "subset": 0})
+    assert Recorded(root).records("fig3") == [kept]
+    assert not Recorded(root).verify()
+
+
 @pytest.mark.parametrize("part", ["metrics", "spec", "provenance", "arrays", "frame", "gone"])
 def test_verify_sees_damage(store: Store, root: Path, part: str) -> None:
     kept = keep(store, root)

@@ -24,6 +24,7 @@ EXAMPLES = """examples:
 
 exit codes: 0 done, 1 a claim or a job failed, 2 wrong input
 """
+PRESET = "a scale (reduced, paper), a variant of one (reduced/resnet18), or a YAML file of parameters"
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
@@ -90,7 +91,7 @@ def parser() -> Parser:
 
     book = add("book", "compute what is missing, execute the notebooks, render the book")
     book.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help="pages to show; all of the contents by default")
-    book.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
+    book.add_argument("-f", "--file", metavar="FILE", help=PRESET)
     book.add_argument("--what-if", metavar="NOTEBOOK", help="show this page once more, beside itself, changed by -p")
     changes(book)
     work(book)
@@ -140,7 +141,7 @@ def targets(command: Parser, store: str | None = None) -> None:
         "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on; every notebook by default"
     )
     changes(command)
-    command.add_argument("-f", "--file", metavar="FILE", help="a scale (reduced, paper) or a YAML file of parameters")
+    command.add_argument("-f", "--file", metavar="FILE", help=PRESET)
     command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
     place(command, store)
 

@@ -88,15 +88,14 @@ class Estimate:
         bisect.insort(self.measured.setdefault(provenance["kind"], []), measured)
 
     def needs(self, job: Job) -> Needs:
-        """Estimate a job by the measured jobs of its kind nearest in cost."""
+        """Estimate a job by the measured jobs of its kind nearest in cost, all that are equally near included."""
         cost = max(job.cost, 1.0)
         size = math.log(cost)
         measured = [other for other in self.measured.get(job.kind, ()) if abs(other.size - size) < ALIKE]
         if not measured:
             return Needs(DEFAULT_SECONDS + job.cost / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
-        middle = bisect.bisect(measured, (size,))
-        around = measured[max(0, middle - NEIGHBOURS) : middle + NEIGHBOURS]
-        near = sorted(around, key=lambda other: abs(other.size - size))[:NEIGHBOURS]
+        distances = sorted(abs(other.size - size) for other in measured)
+        near = [other for other in measured if abs(other.size - size) <= distances[:NEIGHBOURS][-1]]
         seconds = cost * sum(other.seconds for other in near) / sum(other.cost for other in near)
         return Needs(seconds, max(other.memory_mb for other in near), max(other.bytes for other in near), True)
 

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from . import comparison, display
 from .display import Note, Table
-from .parameters import Parameters, home, resolve, stamped
+from .experiments import EXPERIMENTS
+from .parameters import Parameters, home, listed, resolve, stamped
 from .recorded import Record, Recorded
 from .section import Section
 
@@ -29,41 +30,57 @@ class Exhibit:
     Attributes:
         scale: Scale they were recorded at.
         frames: One for each experiment the figure takes; the first has rows, the others may have none.
-        record: The most complete recording of the first.
-        devices: What it was computed on.
+        records: The recordings behind the first, the most complete first.
+        devices: What they were computed on.
     """
 
     scale: str
     frames: tuple[pd.DataFrame, ...]
-    record: Record
+    records: tuple[Record, ...]
     devices: tuple[str, ...]
 
     @property
     def stamp(self) -> str:
-        """Scale and parameters, for the foot of the figure."""
-        return stamped(f"recorded, {self.scale}", self.record.parameters)
+        """Scale and parameters, for the foot of the figure; of further recordings what differs."""
+        first, *others = (record.parameters for record in self.records)
+        aside = ({n: v for n, v in other.items() if v != first.get(n)} for other in others)
+        return "; ".join([stamped(f"recorded, {self.scale}", first), *(listed(changed) for changed in aside)])
 
     def note(self) -> Note:
         """Say how complete it is and where it comes from, and offer its data."""
-        from .figures.style import NAMES
+        frame, figure = self.frames[0], self.records[0].figure
+        done, missing = sum(len(r.keys) for r in self.records), sum(r.missing for r in self.records)
+        took = f"{sum(r.seconds for r in self.records) / 3600:.1f} hours of computing on {', '.join(self.devices)}"
+        complete = f"{done} of {done + missing} results"
+        entries: list[tuple[str, Any]] = [("recorded", f"{self.scale} scale, {complete}, {took}")]
+        if {"dataset", "model", "method", "init"} <= set(frame):
+            networks = list(frame.groupby(["dataset", "model"], sort=False))
+            for (dataset, model), rows in networks:
+                of = f", {model} on {dataset}" if len(networks) > 1 else ""
+                entries.append((f"initialisations{of}", counted(rows)))
+        csv = display.download(f"{figure}-{self.scale}.csv", frame.to_csv(index=False))
+        commits = ", ".join(dict.fromkeys(commit[:10] for record in self.records for commit in record.code))
+        entries += [("code", commits), ("data behind this figure", csv)]
+        return Note(entries + [("run it", command(figure, preset_of(record))) for record in self.records])
 
-        r, frame = self.record, self.frames[0]
-        total = len(r.keys) + r.missing
-        took = f"{r.seconds / 3600:.1f} hours of computing on {', '.join(self.devices)}"
-        entries: list[tuple[str, Any]] = [("recorded", f"{self.scale} scale, {len(r.keys)} of {total} results, {took}")]
-        if {"method", "init"} <= set(frame):
-            counts = frame.groupby("method", sort=False)["init"].nunique()
-            each = (f"{NAMES.get(str(method), str(method).upper())} {n}" for method, n in counts.items())
-            entries.append(("initialisations", ", ".join(each)))
-        csv = display.download(f"{r.figure}-{self.scale}.csv", frame.to_csv(index=False))
-        commits = ", ".join(commit[:10] for commit in r.code)
-        entries += [("code", commits), ("data behind this figure", csv), ("run it", command(r.figure, self.scale))]
-        return Note(entries)
+
+def counted(frame: pd.DataFrame) -> str:
+    """Say of how many initialisations each method has rows."""
+    from .figures.style import NAMES
+
+    counts = frame.groupby("method", sort=False)["init"].nunique()
+    return ", ".join(f"{NAMES.get(str(method), str(method).upper())} {n}" for method, n in counts.items())
 
 
-def command(figure: str, scale: str) -> display.Markup:
-    """The command that computes a figure at a scale."""
-    return display.code(f"distilled-pruning run {figure} -f {scale}")
+def preset_of(record: Record) -> str:
+    """Name the preset whose parameters a recording has; of a part of a preset, its scale."""
+    found = resolve(EXPERIMENTS[record.figure].notebook, record.parameters.items())
+    return found.nearest if found.scale == record.scale else record.scale
+
+
+def command(figure: str, preset: str) -> display.Markup:
+    """The command that computes a figure at a scale or a variant of it."""
+    return display.code(f"distilled-pruning run {figure} -f {preset}")
 
 
 def find(names: Sequence[str], root: Path | None = None) -> Exhibit | None:
@@ -82,9 +99,9 @@ def find(names: Sequence[str], root: Path | None = None) -> Exhibit | None:
     scale, frame = largest
     folder = Recorded(root or home() / "results")
     others = (folder.table(name, scale) for name in names[1:])
-    record = min((r for r in folder.records(names[0], scale) if r.frame), key=lambda r: r.missing)
-    devices = {str(folder.read(key)["provenance"]["device"]) for key in record.keys}
-    return Exhibit(scale, (frame, *others), record, tuple(sorted(devices)))
+    records = tuple(record for record, _ in folder.parts(names[0], scale))
+    devices = {str(folder.read(key)["provenance"]["device"]) for record in records for key in record.keys}
+    return Exhibit(scale, (frame, *others), records, tuple(sorted(devices)))
 
 
 def absent(figure: str, parameters: Parameters, store: Store) -> Note:

@@ -119,6 +119,11 @@ def distillers(name: str, value: Any) -> Any:
     return ",".join(distiller(name, item) for item in words(name, value))
 
 
+def maker(name: str, value: Any) -> Any:
+    """Take a network's name, or nothing."""
+    return value and one("model", catalog.MODELS)(name, value)
+
+
 def boxes(name: str, value: Any) -> Any:
     """Take ``method:iterations:width`` items, comma-separated, or nothing."""
     for item in words(name, value) if value else ():
@@ -262,6 +267,7 @@ FIELDS: dict[str, Field] = table(
         "networks the sets are made for, comma-separated; 'own' is the one that is pruned",
         several("model", ("own", *catalog.MODELS)),
     ),
+    Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", maker),
     Field("distill_iterations", int, "outer iterations of the distillation; 0 for the published number", between(0)),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, 1024)),
     Field("boxes", str, "methods with iterations and width of their own, as idc:10:16, comma-separated", boxes),

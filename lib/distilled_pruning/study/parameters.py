@@ -142,6 +142,19 @@ def preset(path: Path, scale: str) -> Path:
     return path.parent / "presets" / scale / f"{path.stem}.yaml"
 
 
+def presets(path: Path) -> list[str]:
+    """List a notebook's presets: ``reduced`` and ``paper``, each before its variants such as ``reduced/resnet18``.
+
+    A variant is the same scale for another network or dataset, at a size of its own.
+    """
+    folder = path.parent / "presets"
+    found = [
+        [scale, *sorted(f"{scale}/{file.parent.name}" for file in (folder / scale).glob(f"*/{path.stem}.yaml"))]
+        for scale in PRESETS
+    ]
+    return [name for names in found for name in names if preset(path, name).is_file()]
+
+
 def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: str) -> dict[str, Any]:
     """Replace values by given ones, checked.
 
@@ -192,7 +205,7 @@ class Parameters(Mapping[str, Any]):
 
     Attributes:
         notebook: Name of the notebook.
-        bases: Scale to the values that make it up.
+        bases: Preset to the values that make it up, ``live`` first.
     """
 
     def __init__(self, notebook: str, values: Mapping[str, Any], bases: Mapping[str, Mapping[str, Any]]) -> None:
@@ -234,21 +247,21 @@ class Parameters(Mapping[str, Any]):
         return False
 
     def differences(self, scale: str) -> dict[str, Any]:
-        """Give the parameters that differ in effect from a scale's, where they run aside."""
+        """Give the parameters that differ in effect from a preset's, where they run aside."""
         base = self.bases[scale]
         return {n: v for n, v in self.items() if n not in UNCOUNTED and not self.same(n, base[n])}
 
     @functools.cached_property
     def nearest(self) -> str:
-        """The scale with the fewest differences, the smaller of equals."""
+        """The preset with the fewest differences, the smaller of equals."""
         return min(self.bases, key=lambda scale: len(self.differences(scale)))
 
     @functools.cached_property
     def scale(self) -> str:
-        """The stamp: a scale's name if every effective parameter equals it, else ``"custom: live, ipc 2"``."""
+        """The stamp: a scale's name if every effective parameter is a preset's, else ``"custom: live, ipc 2"``."""
         changed = self.differences(self.nearest)
         if not changed:
-            return self.nearest
+            return self.nearest.partition("/")[0]
         return f"custom: {', '.join([self.nearest, *(f'{n} {shown(v)}' for n, v in changed.items())])}"
 
     @property
@@ -274,29 +287,32 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def listed(values: Mapping[str, Any]) -> str:
+    """Write parameters for the foot of a figure; what is off is left out."""
+    return ", ".join(f"{name} {shown(value)}" for name, value in values.items() if value not in (0, ""))
+
+
 def stamped(scale: str, values: Mapping[str, Any]) -> str:
-    """Write scale and parameters for the foot of a figure; what is off is left out."""
-    return f"{scale} · {', '.join(f'{name} {shown(value)}' for name, value in values.items() if value not in (0, ''))}"
+    """Write scale and parameters for the foot of a figure."""
+    return f"{scale} · {listed(values)}"
 
 
 @functools.lru_cache(maxsize=64)
-def _bases(path: Path, _stamp: tuple[int, ...]) -> dict[str, dict[str, Any]]:
-    """Read the scales of a notebook; the second argument makes an edited file count as another."""
+def _bases(path: Path, _stamp: tuple[object, ...]) -> dict[str, dict[str, Any]]:
+    """Read the presets of a notebook; the second argument makes an edited file count as another."""
     live = {name: line.value for name, line in read(path).items()}
     fit(live)
     found = {LIVE: live}
-    for scale in PRESETS:
-        file = preset(path, scale)
-        if file.is_file():
-            found[scale] = apply(live, file_pairs(file).items(), path.stem)
+    for name in presets(path):
+        found[name] = apply(live, file_pairs(preset(path, name)).items(), path.stem)
     return found
 
 
 def bases(notebook: str | Path) -> dict[str, dict[str, Any]]:
-    """Give the values of every scale of a notebook: ``live`` from its cell, the others from their files."""
+    """Give the values of every preset of a notebook: ``live`` from its cell, the others from their files."""
     path = source(notebook)
-    files = (path, *(preset(path, scale) for scale in PRESETS))
-    return _bases(path, tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files))
+    stamps = ((name, preset(path, name).stat().st_mtime_ns) for name in presets(path))
+    return _bases(path, (path.stat().st_mtime_ns, *stamps))
 
 
 def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: str | Path | None = None) -> Parameters:
@@ -305,7 +321,7 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     Args:
         notebook: Name or path of the notebook.
         pairs: Names and values, values as text or of the declared type; the last of a name counts.
-        file: YAML file applied before the pairs, or the name of a scale.
+        file: YAML file applied before the pairs, or the name of a preset.
 
     Raises:
         InputError: Something is unknown, ill-typed, out of range or does not fit together.
@@ -313,8 +329,12 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     name = source(notebook).stem
     known = bases(notebook)
     values: Mapping[str, Any] = known[LIVE]
-    if file is not None:
-        values = known[str(file)] if str(file) in known else apply(values, file_pairs(Path(file)).items(), name)
+    if str(file) in known:
+        values = known[str(file)]
+    elif file is not None:
+        if str(file).partition("/")[0] in PRESETS and not Path(file).exists():
+            raise unknown(f"preset of {name}", str(file), [scale for scale in known if scale != LIVE])
+        values = apply(values, file_pairs(Path(file)).items(), name)
     return Parameters(name, apply(values, pairs, name), known)
 
 
@@ -331,10 +351,10 @@ def resolve_all(
         return [resolve(wanted[0], given, file)]
     declared = {name: bases(name)[LIVE].keys() for name in wanted}
     known = sorted(set().union(*declared.values()))
-    scale = file if str(file) in PRESETS else None
-    content = list(file_pairs(Path(file)).items()) if file is not None and scale is None else []
+    named = str(file) if any(str(file) in bases(name) for name in wanted) else None
+    content = list(file_pairs(Path(file)).items()) if file is not None and named is None else []
     for name, _ in (*content, *given):
         if name not in known:
             raise unknown("parameter", name, known)
     changes = {name: [pair for pair in (*content, *given) if pair[0] in declared[name]] for name in wanted}
-    return [resolve(name, changes[name], scale) for name in wanted]
+    return [resolve(name, changes[name], named) for name in wanted]

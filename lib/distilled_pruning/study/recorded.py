@@ -30,7 +30,7 @@ SCALES = ("reduced", "paper")
 
 def scale_of(stamp: str) -> str | None:
     """The recorded scale that parameters began with, ``None`` for live."""
-    base = stamp.removeprefix("custom: ").split(",")[0]
+    base = stamp.removeprefix("custom: ").split(",")[0].partition("/")[0]
     return base if base in SCALES else None
 
 
@@ -62,8 +62,9 @@ class Record:
 
     @property
     def name(self) -> tuple[str, str, str]:
-        """What distinguishes records: figure, scale and parameters."""
-        return self.figure, self.scale, json.dumps(self.parameters, sort_keys=True)
+        """What distinguishes records: figure, scale and parameters, but for those that are off, as a new one is."""
+        given = {name: value for name, value in self.parameters.items() if value not in (0, "")}
+        return self.figure, self.scale, json.dumps(given, sort_keys=True)
 
     def differing(self, digests: Mapping[str, str]) -> list[str]:
         """Name the datasets whose source here has another digest than the one recorded."""
@@ -113,18 +114,18 @@ class Recorded:
             raise InputError(f"{path} is missing or damaged: restore it from git")
         return read_json(path.read_bytes(), name)
 
-    def table(self, figure: str, scale: str) -> pd.DataFrame:
-        """Give all that was recorded of a figure at a scale, one dataset and network below the other.
+    def parts(self, figure: str, scale: str) -> list[tuple[Record, pd.DataFrame]]:
+        """Give the recordings of a figure at a scale, each with its rows, the most complete first.
 
-        Where several recordings hold the same dataset and network, the one with the fewest missing results counts:
-        their settings may differ, so they are never mixed.
+        Where several hold the same dataset and network, the one with the fewest missing results counts: their settings
+        may differ, so they are never mixed.
 
         Raises:
             InputError: A frame is damaged.
         """
         import pandas as pd
 
-        parts: list[pd.DataFrame] = []
+        parts: list[tuple[Record, pd.DataFrame]] = []
         taken: set[tuple[Any, ...]] = set()
         for record in sorted(self.records(figure, scale), key=lambda record: record.missing):
             if not record.frame:
@@ -132,9 +133,22 @@ class Recorded:
             frame = pd.DataFrame(self.frame(record))
             place = [name for name in ("dataset", "model") if name in frame]
             named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
-            parts.append(frame[[name not in taken for name in named]])
+            kept = frame[[name not in taken for name in named]]
             taken.update(named)
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+            if len(kept):
+                parts.append((record, kept))
+        return parts
+
+    def table(self, figure: str, scale: str) -> pd.DataFrame:
+        """Give all that was recorded of a figure at a scale, one dataset and network below the other.
+
+        Raises:
+            InputError: A frame is damaged.
+        """
+        import pandas as pd
+
+        frames = [frame for _, frame in self.parts(figure, scale)]
+        return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
     def __iter__(self) -> Iterator[str]:
         """List the keys of all entries, sorted."""

@@ -32,12 +32,12 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
     Args:
         names: Notebooks (by name or path), figures, keys; nothing or ``all`` for every notebook.
         pairs: Changed parameters.
-        file: File of parameters, or the name of a scale.
+        file: File of parameters, or the name of a preset.
 
     Raises:
         InputError: A name is none of these, or a parameter is wrong.
     """
-    wanted = [name for given in names or [ALL] for name in (notebooks() if given == ALL else [given])]
+    wanted = [name for given in names or [ALL] for name in (everything(file) if given == ALL else [given])]
     keys = [name for name in wanted if is_key(name)]
     figures = {name: EXPERIMENTS[name].notebook for name in wanted if name in EXPERIMENTS}
     pages = [name for name in wanted if name not in figures and name not in keys]
@@ -46,15 +46,20 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
             raise unknown("notebook or figure", name, [*notebooks(), *EXPERIMENTS, ALL])
         source(name)
     changes = list(pairs)
-    places = [*pages, *figures.values(), *(notebooks() if keys else [])]
+    places = [*pages, *figures.values(), *(everything(file) if keys else [])]
     sections = {p.notebook: Section(p) for p in resolve_all(places, changes, file)}
     targets = [Target(sections[source(name).stem], sections[source(name).stem].jobs()) for name in pages]
     targets += [Target(sections[page], sections[page].jobs(name)) for name, page in figures.items()]
     return targets + [by_key(key, list(sections.values())) for key in keys]
 
 
+def everything(file: str | Path | None) -> list[str]:
+    """List the notebooks that have a preset; all of them for a file of parameters or none."""
+    return [name for name in notebooks() if str(file) in bases(name)] or notebooks()
+
+
 def by_key(key: str, sections: Sequence[Section]) -> Target:
-    """Find the job of a key among the given sections and every scale of every notebook.
+    """Find the job of a key among the given sections and every preset of every notebook.
 
     Raises:
         InputError: None of them has it.

@@ -75,7 +75,7 @@ class Tickets:
             self.data = replace(self.data, size=0)
         self.inner_steps: int = parameters.get("inner_steps", 0)
         self.ipc: int = parameters.get("ipc", 0)
-        self.made_for = self.model
+        self.made_for: str = parameters.get("distill_model", "") or self.model
         self.init = "default"
         self.norm = ""
         self.outer = self.recipe()
