@@ -92,8 +92,11 @@ def test_nothing_computed_is_not_run(name: str) -> None:
         ("control-equal-steps", {"real_short": {"barrier": 0.15}}, REPRODUCED),  # 1.25 points of error more: no worse
         ("control-equal-steps", {"real_short": {"collapsed": True}}, CONTRADICTED),
         ("control-short-loop", {}, REPRODUCED),
-        ("control-short-loop", {"real_short": {"accuracy": 0.9}}, PARTLY),
-        ("control-short-loop", {"real_short": {"barrier": 0.6, "accuracy": 0.9}}, CONTRADICTED),
+        ("control-short-loop", {"real_short": {"accuracy": 0.9}}, REPRODUCED),
+        ("control-short-loop", {"real_short": {"barrier": 0.6}}, CONTRADICTED),
+        ("control-short-accuracy", {}, REPRODUCED),
+        ("control-short-accuracy", {"real_short": {"barrier": 0.6}}, REPRODUCED),
+        ("control-short-accuracy", {"real_short": {"accuracy": 0.9}}, CONTRADICTED),
         ("control-subset", {}, REPRODUCED),
         ("control-subset", {"random_real": {"barrier": 0.05}}, CONTRADICTED),
         ("control-layers", {}, REPRODUCED),
@@ -198,10 +201,10 @@ YES = {"control-equal-steps": REPRODUCED, "control-short-loop": REPRODUCED}
 @pytest.mark.parametrize(
     ("verdicts", "expected"),
     [
-        (YES, conclusions.DATA),
+        (YES, conclusions.LOOP),
         (YES | {"control-layers": CONTRADICTED}, conclusions.NEITHER),
         (YES | {"control-short-loop": PARTLY}, conclusions.NEITHER),
-        ({"control-equal-steps": CONTRADICTED, "control-subset": REPRODUCED}, conclusions.LOOP),
+        ({"control-equal-steps": CONTRADICTED, "control-subset": REPRODUCED}, conclusions.DATA),
         ({"control-equal-steps": CONTRADICTED, "control-subset": UNDECIDED}, conclusions.NEITHER),
         ({}, conclusions.NEITHER),
     ],
@@ -247,9 +250,9 @@ def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
     rows = [row(name, CONTRADICTED, recorded=KEPT) for name in conclusions.DECISIVE]
     rows.append(row("control-subset", REPRODUCED))
     before, now = findings.controls(rows).split("**This run**")
-    assert before.startswith("**Recorded** (reduced, cifar10):") and conclusions.DATA in before
+    assert before.startswith("**Recorded** (reduced, cifar10):") and conclusions.LOOP in before
     assert conclusions.SENTENCES["control-subset"][REPRODUCED] not in before
-    assert conclusions.SENTENCES["control-subset"][REPRODUCED] in now and conclusions.LOOP in now
+    assert conclusions.SENTENCES["control-subset"][REPRODUCED] in now and conclusions.DATA in now
     half = [rows[0], row(conclusions.DECISIVE[1], CONTRADICTED), rows[2]]
     assert findings.controls(half).startswith("**This run** (live):") and "Recorded" not in findings.controls(half)
 
@@ -260,7 +263,7 @@ def test_a_conclusion_rests_on_one_scale_and_one_dataset() -> None:
     rows.append(row("control-layers", NOT_RUN, recorded=other))
     text = findings.controls(rows)
     assert text.startswith("**Recorded** (reduced, cifar10):") and "This run" not in text
-    assert conclusions.SENTENCES["control-layers"][CONTRADICTED] not in text and conclusions.DATA in text
+    assert conclusions.SENTENCES["control-layers"][CONTRADICTED] not in text and conclusions.LOOP in text
     rows[1]["recorded"] = other
     assert findings.controls(rows) == "**This run**:\n\n- Nothing has been computed yet for these parameters."
 

@@ -16,12 +16,18 @@ from .verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 SENTENCES: dict[str, dict[str, str]] = {
     "control-short-loop": {
         REPRODUCED: "All real images, used for a few steps instead of IMP's full inner loop, give masks that are more "
-        "stable than IMP's and no less accurate.",
+        "stable than IMP's.",
         PARTLY: "All real images, used for a few steps instead of IMP's full inner loop, give masks that are surely "
-        "more stable, or surely as accurate, in some settings, in others not, or not surely.",
-        CONTRADICTED: "All real images, used for a few steps instead of IMP's full inner loop, do not give better "
-        "masks than IMP.",
-        UNDECIDED: "Whether a few steps on all real images give better masks than IMP does cannot be told.",
+        "more stable in some settings, in others not, or not surely.",
+        CONTRADICTED: "All real images, used for a few steps instead of IMP's full inner loop, do not give more "
+        "stable masks than IMP.",
+        UNDECIDED: "Whether a few steps on all real images give more stable masks than IMP does cannot be told.",
+    },
+    "control-short-accuracy": {
+        REPRODUCED: "Their tickets are no less accurate than IMP's.",
+        PARTLY: "Their tickets surely are no less accurate than IMP's in some settings, in others not, or not surely.",
+        CONTRADICTED: "Their tickets are less accurate than IMP's.",
+        UNDECIDED: "Whether their tickets are as accurate as IMP's cannot be told within a point.",
     },
     "control-equal-steps": {
         REPRODUCED: "All real images, trained for as few steps at the same rate, give masks at least as stable and as "
@@ -95,7 +101,7 @@ SENTENCES: dict[str, dict[str, str]] = {
 }
 CLOSE = "margin: -0.9em 0 1.2em"
 DECISIVE = ("control-equal-steps", "control-short-loop")
-DATA, LOOP, NEITHER = (
+LOOP, DATA, NEITHER = (
     "Taken together: it is not the distilled data. What these masks share is an inner loop that is short, from this "
     "very initialisation; distilled data is one way to have such a loop, and real data another.",
     "Taken together: the distilled data matter, beyond the short inner loop they are used in.",
@@ -118,8 +124,8 @@ RELATIVES = (
         "You et al. 2020",
         "Masks settle early: a loop cut short finds tickets as accurate as the full one does. Stability was not asked, "
         "and large rates were thought best.",
-        "control-short-loop",
-        "reproduced in accuracy",
+        "control-short-accuracy",
+        "reproduced",
     ),
 )
 
@@ -154,8 +160,8 @@ def overall(verdicts: Mapping[str, str]) -> str:
     """Choose the last sentence: what the verdicts on data, on subsets and on the mask amount to."""
     steps, short = (verdicts.get(name, NOT_RUN) for name in DECISIVE)
     if steps == REPRODUCED and short == REPRODUCED and verdicts.get("control-layers") != CONTRADICTED:
-        return DATA
-    return LOOP if steps == CONTRADICTED and verdicts.get("control-subset") in (REPRODUCED, PARTLY) else NEITHER
+        return LOOP
+    return DATA if steps == CONTRADICTED and verdicts.get("control-subset") in (REPRODUCED, PARTLY) else NEITHER
 
 
 def sentences(found: Mapping[str, tuple[str, str]]) -> Paragraphs:
