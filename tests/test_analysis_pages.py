@@ -15,11 +15,12 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import experiments, figures, notebook, tables
+from distilled_pruning.study.cells import source
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures import curvature, masks
 from distilled_pruning.study.instruments import HessianDiagonal, Landscape
 from distilled_pruning.study.kinds import Train
-from distilled_pruning.study.parameters import resolve, source
+from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from PIL import Image
 from pretend import fill
@@ -188,7 +189,8 @@ def test_a_pair_names_the_rate_only_where_a_method_has_several(pages: Pages) -> 
 
 def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: Pages) -> None:
     code = (
-        "import sys; from distilled_pruning.study import comparison, figures, notebook, papers; papers.hessian(); "
+        "import sys; from distilled_pruning.study import figures, notebook, papers; papers.hessian(); "
+        "from distilled_pruning.study.tables import comparison; "
         f"page = notebook.start('s4-2-hessian', {{'seeds': 3, 'store': {pages['s4-2-hessian'].parameters.store!r}}}); "
         "comparison.hessian(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )

@@ -16,7 +16,7 @@ import pretend
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, parameters, pool
+from distilled_pruning.study import cells, claims, parameters, pool
 from distilled_pruning.study.experiments import EXPERIMENTS
 from distilled_pruning.study.ledger import stamp
 from distilled_pruning.study.section import Section
@@ -209,7 +209,7 @@ def test_check_fails_when_a_verdict_is_worse_than_expected(
 def test_check_fails_when_a_recorded_result_is_damaged(
     capsys: pytest.CaptureFixture[str], full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = parameters.home()
+    home = cells.home()
     (tmp_path / "_toc.yml").write_bytes((home / "_toc.yml").read_bytes())
     shutil.copytree(home / "results", tmp_path / "results")
     shutil.copytree(home / "notebooks", tmp_path / "notebooks")
@@ -245,7 +245,7 @@ def test_upkeep_says_what_is_there(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "would remove 9 results" in ask(capsys, "gc", "fig2", "--dry-run", "--store", str(tmp_path))[1]
 
 
-COMMANDS = re.findall(r"^(distilled-pruning .*?) *(?:#.*)?$", (parameters.home() / "book/rerun.md").read_text(), re.M)
+COMMANDS = re.findall(r"^(distilled-pruning .*?) *(?:#.*)?$", (cells.home() / "book/rerun.md").read_text(), re.M)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -253,14 +253,14 @@ def test_the_commands_that_readers_are_shown_exist(line: str) -> None:
     """Parsed as they stand, and what they name is there; own images are the reader's to name."""
     options = cli.parser().parse_args(shlex.split(line)[1:])
     changes = [pair for pair in options.pairs if "path/to" not in pair[1]]
-    names = [options.what_if] if getattr(options, "what_if", None) else options.targets or parameters.notebooks()
+    names = [options.what_if] if getattr(options, "what_if", None) else options.targets or cells.notebooks()
     pages = [EXPERIMENTS[name].notebook if name in EXPERIMENTS else name for name in names]
     assert parameters.resolve_all(pages, changes, options.file)
 
 
 def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
     assert everything("paper/resnet18") == ["s4-stability"]
-    assert everything("reduced") == everything(None) == parameters.notebooks()
+    assert everything("reduced") == everything(None) == cells.notebooks()
     assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == "resnet18"
     with pytest.raises(InputError, match="unknown preset of s7-mask-structure 'paper/resnet18'"):
         parameters.resolve_all(["s4-stability", "s7-mask-structure"], file="paper/resnet18")
@@ -268,7 +268,7 @@ def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
 
 def test_targets_are_notebooks_figures_keys_or_everything() -> None:
     section = find([S4], PAIRS)[0].section
-    assert len(jobs_of(find([]))) == len(jobs_of(find(["all"]))) == len(jobs_of(find(parameters.notebooks())))
+    assert len(jobs_of(find([]))) == len(jobs_of(find(["all"]))) == len(jobs_of(find(cells.notebooks())))
     assert jobs_of(find(["fig3"], PAIRS)) == section.jobs("fig3")
     assert jobs_of(find([f"notebooks/{S4}.ipynb"], PAIRS)) == section.jobs()
     inner = section.graph[0]

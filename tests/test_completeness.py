@@ -20,9 +20,10 @@ import nbformat
 import pytest
 from distilled_pruning import study
 from distilled_pruning.study import book, claims, conclusions, figures, ledger, measures, notebook, pages, rendering
+from distilled_pruning.study.cells import notebooks, source
 from distilled_pruning.study.experiments import EXPERIMENTS, of_notebook
 from distilled_pruning.study.fields import FIELDS
-from distilled_pruning.study.parameters import LIVE, PRESETS, Parameters, bases, notebooks, preset, source
+from distilled_pruning.study.parameters import LIVE, PRESETS, Parameters, bases, preset
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = notebooks()
@@ -156,18 +157,15 @@ def read_from_parameters() -> dict[str, str]:
     """Names that code reads from parameters, each with the module that does."""
     members = set(dir(Parameters)) | {"notebook", "bases"}
     found = {}
-    for module in pkgutil.iter_modules(study.__path__):
-        path = Path(str(study.__path__[0]), f"{module.name}.py")
-        if not path.is_file():
-            continue
+    for path in Path(str(study.__path__[0])).rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Attribute) and ast.unparse(node.value) in ("parameters", "self.parameters", "p"):
                 if node.attr not in members:
-                    found[node.attr] = module.name
+                    found[node.attr] = path.stem
             elif isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) and node.func.attr == "get":
                 holder = ast.unparse(node.func.value)
                 if isinstance(node.args[0], ast.Constant) and (holder.endswith("parameters") or holder == "p"):
-                    found[str(node.args[0].value)] = module.name
+                    found[str(node.args[0].value)] = path.stem
     return found
 
 

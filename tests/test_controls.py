@@ -8,11 +8,9 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from distilled_pruning import models, robustness
-from distilled_pruning.study import controls, experiments, fields, protocols, shifts, starts
-from distilled_pruning.study.instruments import CORRUPTIONS, Connect
-from distilled_pruning.study.kinds import Prune
-from distilled_pruning.study.parameters import Parameters, resolve
-from distilled_pruning.study.protocols import (
+from distilled_pruning.study import experiments, fields
+from distilled_pruning.study.experiments import controls, protocols, shifts, starts
+from distilled_pruning.study.experiments.protocols import (
     BATCHED,
     HERE,
     LARGER,
@@ -23,9 +21,12 @@ from distilled_pruning.study.protocols import (
     SLOWER,
     UNMASKED,
 )
+from distilled_pruning.study.experiments.tickets import LIKENESSES, Tickets
+from distilled_pruning.study.instruments import CORRUPTIONS, Connect
+from distilled_pruning.study.kinds import Prune
+from distilled_pruning.study.parameters import Parameters, resolve
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
-from distilled_pruning.study.tickets import LIKENESSES, Tickets
 
 TINY = {"width": 4, "ipc": 1, "distiller": "random", "levels": 2, "measured_levels": "2", "epochs": 1, "inner_steps": 2}
 

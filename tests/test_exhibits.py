@@ -9,7 +9,8 @@ from typing import Any
 import nbformat
 import pytest
 from distilled_pruning.study import exhibits, figures, notebook, tables
-from distilled_pruning.study.parameters import home, notebooks, resolve, source
+from distilled_pruning.study.cells import home, notebooks, source
+from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.recorded import Record
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store

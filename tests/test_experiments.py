@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.study import experiments, jobs
-from distilled_pruning.study.analyses import COLUMNS
+from distilled_pruning.study.experiments.analyses import COLUMNS
+from distilled_pruning.study.experiments.tickets import Tickets
 from distilled_pruning.study.instruments import (
     CORRUPTIONS,
     Connect,
@@ -18,7 +19,6 @@ from distilled_pruning.study.instruments import (
     Spectrum,
 )
 from distilled_pruning.study.kinds import Prune, Train
-from distilled_pruning.study.tickets import Tickets
 
 
 class Parameters(dict[str, Any]):

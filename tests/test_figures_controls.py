@@ -10,10 +10,11 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study import control_tables, figures
+from distilled_pruning.study import figures
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures.ladders import with_rows
 from distilled_pruning.study.instruments import CORRUPTIONS
+from distilled_pruning.study.tables import controls as control_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

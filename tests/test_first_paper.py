@@ -8,14 +8,16 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, comparison, experiments, first_paper, papers
-from distilled_pruning.study.first_paper import FirstPaper
-from distilled_pruning.study.first_paper_measures import speedup
+from distilled_pruning.study import claims, experiments, papers
+from distilled_pruning.study.experiments import first_paper
+from distilled_pruning.study.experiments.first_paper import FirstPaper
+from distilled_pruning.study.experiments.tickets import CHAIN_ORDER, EQUAL
 from distilled_pruning.study.instruments import Connect
 from distilled_pruning.study.kinds import Distill, Train
+from distilled_pruning.study.measures.first_paper import speedup
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
-from distilled_pruning.study.tickets import CHAIN_ORDER, EQUAL
+from distilled_pruning.study.tables import comparison
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 from test_experiments import Reader
 

@@ -7,11 +7,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import comparison, ledger
+from distilled_pruning.study import ledger
 from distilled_pruning.study.entry import Result
 from distilled_pruning.study.record import record
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.store import Store
+from distilled_pruning.study.tables import comparison
 from distilled_pruning.study.verdicts import CONTRADICTED, REPRODUCED
 from test_claims import on
 from toyjobs import chain

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import lottery
+from distilled_pruning.study.measures import lottery
 from distilled_pruning.study.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED
 
 DENSE = {0: 0.9, 1: 0.92, 2: 0.91}

@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims, geometry
+from distilled_pruning.study import claims
+from distilled_pruning.study.measures import geometry
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 
 NETWORKS = (("dense", 0), ("imp", 4), ("imp", 9), ("distilled", 4), ("distilled", 9))

@@ -6,7 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims, conclusions, control_measures, findings, measures
+from distilled_pruning.study import claims, conclusions, findings, measures
+from distilled_pruning.study.measures import controls as control_measures
 from distilled_pruning.study.verdicts import (
     CONTRADICTED,
     NOT_RUN,

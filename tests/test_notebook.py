@@ -12,13 +12,14 @@ from typing import Any
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, figures, ledger, notebook, parameters
+from distilled_pruning.study import cells, claims, figures, ledger, notebook
+from distilled_pruning.study.cells import read, source
 from distilled_pruning.study.experiments import of_notebook
 from distilled_pruning.study.notebook import Page
-from distilled_pruning.study.parameters import Parameters, read, resolve, source
+from distilled_pruning.study.parameters import Parameters, resolve
 from pretend import fill
 
-NOTEBOOKS = parameters.notebooks()
+NOTEBOOKS = cells.notebooks()
 S4 = "s4-stability"
 SMALL = {"levels": 4, "seeds": 3, "measured_levels": "4", "inner_learning_rate": "0.3"}
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import open_measures
 from distilled_pruning.study.instruments import CORRUPTIONS
+from distilled_pruning.study.measures import questions as open_measures
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding, combine
 
 NOISE = {0: 0.0, 1: 0.002, 2: -0.001}  # over initialisations, so that intervals have a width

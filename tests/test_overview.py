@@ -12,13 +12,15 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, figures, notebook, overview, tables
+from distilled_pruning.study import claims, figures, notebook, tables
+from distilled_pruning.study.cells import source
 from distilled_pruning.study.display import png
+from distilled_pruning.study.experiments import overview
+from distilled_pruning.study.experiments.tickets import EQUAL, GENTLE
 from distilled_pruning.study.figures import overview as drawing
 from distilled_pruning.study.kinds import Distill, Train
-from distilled_pruning.study.parameters import resolve, source
+from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
-from distilled_pruning.study.tickets import EQUAL, GENTLE
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED
 from PIL import Image
 from pretend import fill

@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 from distilled_pruning import study
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import comparison, papers
+from distilled_pruning.study import papers
+from distilled_pruning.study.tables import comparison
 
 LEVELS = {"dense": (0,), "imp": (4, 9, 10), "distilled": (4, 9, 10)}
 

@@ -12,13 +12,14 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import parameters
+from distilled_pruning.study import cells, parameters
+from distilled_pruning.study.cells import read, source
 from distilled_pruning.study.fields import FIELDS
-from distilled_pruning.study.parameters import LIVE, PRESETS, UNCOUNTED, read, resolve, resolve_all, source
+from distilled_pruning.study.parameters import LIVE, PRESETS, UNCOUNTED, resolve, resolve_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-NOTEBOOKS = parameters.notebooks()
+NOTEBOOKS = cells.notebooks()
 S4 = "s4-stability"
 
 
@@ -32,7 +33,7 @@ def notebook(folder: Path, cell: str, tag: str = "parameters") -> Path:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_cell_repeats_the_declared_help_and_canonical_values(name: str) -> None:
-    lines = parameters.cell(source(name)).splitlines()
+    lines = cells.cell(source(name)).splitlines()
     for line, (field, declared) in zip(lines, read(source(name)).items(), strict=True):
         code, _, comment = line.partition("  # ")
         assert comment == FIELDS[field].help
@@ -230,7 +231,7 @@ def test_several_notebooks_take_the_changes_they_declare() -> None:
 
 def test_width_0_is_the_papers_for_every_network() -> None:
     from distilled_pruning import catalog, costs
-    from distilled_pruning.study.tickets import Tickets
+    from distilled_pruning.study.experiments.tickets import Tickets
 
     found = resolve(S4, [("width", 0), ("model", "convnet3,resnet10")])
     assert [Tickets(found, model=model).network(0).width for model in ("convnet3", "resnet10")] == [128, 32]

@@ -9,10 +9,13 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study import comparison, figures, notebook, papers, rewinding_tables
+from distilled_pruning.study import figures, notebook, papers
+from distilled_pruning.study.cells import source
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures import ways
-from distilled_pruning.study.parameters import resolve, source
+from distilled_pruning.study.parameters import resolve
+from distilled_pruning.study.tables import comparison
+from distilled_pruning.study.tables import rewinding as rewinding_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

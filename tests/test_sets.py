@@ -10,7 +10,8 @@ import pytest
 import torch
 from distilled_pruning import distillation, training
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import jobs, materials, runner, sets
+from distilled_pruning.study import jobs, materials, runner
+from distilled_pruning.study.experiments import sets
 from distilled_pruning.study.instruments import Evaluate
 from distilled_pruning.study.jobs import Data, Network
 from distilled_pruning.study.kinds import Distill, Prune, Train

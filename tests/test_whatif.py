@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, parameters, whatif
-from distilled_pruning.study.parameters import resolve, source
+from distilled_pruning.study import book, cells, whatif
+from distilled_pruning.study.cells import source
+from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import ENVIRONMENT, Store
 from pretend import fill
@@ -89,7 +90,7 @@ def test_what_was_not_run_before_shows(original: Section) -> None:
     assert rows["dense-unstable-conv"].endswith("[not run]{.verdict .not-run} |")
 
 
-@pytest.mark.parametrize("name", parameters.notebooks())
+@pytest.mark.parametrize("name", cells.notebooks())
 def test_labels_are_the_pages_own(name: str) -> None:
     """No label of the original is defined twice, none is left undefined, and there is one title."""
     made = whatif.adapt(json.loads(source(name).read_text(encoding="utf-8")), "# What if\n")

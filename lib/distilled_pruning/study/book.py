@@ -18,10 +18,11 @@ from typing import Any
 from ..errors import unknown
 from . import deviations, effort, findings, pages
 from . import figures as drawn
+from .cells import read
 from .claims import Judgement
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
-from .parameters import LIVE, read, resolve
+from .parameters import LIVE, resolve
 from .rendering import FOLDER, contents, notebooks_of, render, repository, stage
 from .section import Section
 from .store import ENVIRONMENT, Store

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from importlib import resources
 from typing import TYPE_CHECKING, Any
 
-from .evidence import Frames, Measure
 from .measures import MEASURES
+from .measures.evidence import Frames, Measure
 from .verdicts import DECIDED, NOT_RUN, PARTLY, RANK, UNDECIDED, Finding, combine
 
 if TYPE_CHECKING:

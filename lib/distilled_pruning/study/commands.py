@@ -139,7 +139,7 @@ def ledger(options: Namespace) -> Ledger:
 
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded is whole."""
-    from .parameters import home
+    from .cells import home
     from .recorded import Recorded
 
     found = ledger(options)
@@ -162,8 +162,8 @@ def check(options: Namespace) -> int:
 def book(options: Namespace) -> int:
     """Build the book."""
     from .book import build
+    from .cells import home
     from .execution import BuildError
-    from .parameters import home
 
     if options.pairs and not options.what_if:
         raise InputError("-p changes the page beside a notebook: name the notebook with --what-if")
@@ -212,7 +212,7 @@ def status(options: Namespace) -> int:
 
 def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
-    from .parameters import home
+    from .cells import home
     from .recorded import Recorded
     from .store import Store
     from .upkeep import verify as look
@@ -258,7 +258,7 @@ def bench(options: Namespace) -> int:
 
 def record(options: Namespace) -> int:
     """Keep results with the sources."""
-    from .parameters import home
+    from .cells import home
     from .record import record as keep
 
     for section in sections_of(chosen(options)):

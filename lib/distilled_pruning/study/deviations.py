@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from . import tables
 from .claims import claims
+from .experiments.tickets import EQUAL, Row, Tickets
 from .pages import badge, measured, plain
-from .tickets import EQUAL, Row, Tickets
 from .verdicts import NOT_RUN
 
 if TYPE_CHECKING:
@@ -126,7 +126,7 @@ def named(method: str) -> str:
 @functools.cache
 def counting() -> str:
     """Count what finding one mask takes at the papers' settings, in the three units."""
-    from .frames import settings
+    from .experiments.frames import settings
     from .parameters import resolve
 
     tickets = settings(resolve("s3-distilled-pruning", file="paper"))[0]
@@ -145,6 +145,6 @@ def own(tickets: Tickets) -> Row:
 
 def spent(tickets: Tickets, row: Row) -> dict[str, int]:
     """Images and steps of the inner loops of a row's first level."""
-    from .frames import cost_of
+    from .experiments.frames import cost_of
 
     return cost_of(tickets.chain(row, 0, 1))

@@ -8,12 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from . import comparison, display
+from . import display
+from .cells import home
 from .display import Note, Table
 from .experiments import EXPERIMENTS
-from .parameters import Parameters, home, listed, resolve, stamped
+from .parameters import Parameters, listed, resolve, stamped
 from .recorded import Record, Recorded
 from .section import Section
+from .tables import comparison
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from . import claims
+from .cells import home
 from .claims import Claim, Judgement
 from .experiments import EXPERIMENTS
-from .parameters import home
 from .recorded import SCALES, Recorded
 from .section import Section
 from .verdicts import NOT_RUN

@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..errors import InputError, unknown
 from . import display, provenance, tables
+from .cells import read, source
 from .display import Note, Table
-from .parameters import Parameters, read, resolve, source, stamped
+from .parameters import Parameters, resolve, stamped
 from .section import Section
 
 if TYPE_CHECKING:

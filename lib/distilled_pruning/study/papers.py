@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .parameters import home
+from .cells import home
 
 FILE = Path("results", "papers", "authors-numbers.csv")
 HESSIAN = "Hessian table (sec 4.2)"

@@ -1,23 +1,20 @@
-"""Parameters: what a notebook declares, what a user changes, and the scale that the result amounts to."""
+"""Parameters: what a user changes of what a notebook declares, and the scale that the result amounts to."""
 
 from __future__ import annotations
 
-import ast
 import functools
-import json
 import shlex
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import catalog
 from ..errors import InputError, unknown
-from .fields import FIELDS, Field, as_path
+from .cells import read, source
+from .fields import FIELDS, as_path
 
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
-TAG = "parameters"
 LISTS = (
     "dataset",
     "model",
@@ -34,86 +31,6 @@ LISTS = (
     "inits",
     "init_methods",
 )
-
-
-@dataclass(frozen=True)
-class Declared:
-    """One line of a notebook's parameters cell."""
-
-    field: Field
-    value: Any
-
-
-def home() -> Path:
-    """Give the folder that holds ``notebooks``: the working directory or one above it, else where the code lies."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
-            return folder
-    raise InputError("no folder here or above holds _toc.yml and notebooks: run this from a copy of the book")
-
-
-def notebooks() -> list[str]:
-    """List the notebooks' names."""
-    return sorted(path.stem for path in (home() / "notebooks").glob("*.ipynb"))
-
-
-def source(notebook: str | Path) -> Path:
-    """Find a notebook by name or by path.
-
-    Raises:
-        InputError: There is none.
-    """
-    path = Path(notebook)
-    if path.suffix == ".ipynb" or len(path.parts) > 1:
-        path = path.with_suffix(".ipynb")
-        if not path.is_file():
-            raise InputError(f"there is no notebook {str(notebook)!r}: choose one of {', '.join(notebooks())}")
-        return path
-    if str(notebook) not in notebooks():
-        raise unknown("notebook", str(notebook), notebooks())
-    return home() / "notebooks" / f"{notebook}.ipynb"
-
-
-def cell(path: Path) -> str:
-    """Give the text of a notebook's parameters cell."""
-    try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        tagged = [item for item in content["cells"] if TAG in item["metadata"].get("tags", ())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path.name} is not a readable notebook ({error}): restore it or save it again") from error
-    if len(tagged) != 1:
-        raise InputError(f"{path.name} must have one cell tagged {TAG!r}, not {len(tagged)}")
-    return "".join(tagged[0]["source"])
-
-
-def read(path: Path) -> dict[str, Declared]:
-    """Read what a notebook declares: plain lines ``name: type = value  # help``.
-
-    Raises:
-        InputError: The cell holds anything else, or a name or type that :data:`.fields.FIELDS` does not know.
-    """
-    text = cell(path)
-    found: dict[str, Declared] = {}
-    try:
-        statements = ast.parse(text).body
-    except SyntaxError as error:
-        raise InputError(f"line {error.lineno} of the parameters cell of {path.name} is not Python") from error
-    for line in statements:
-        if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
-            raise InputError(f"line {line.lineno} of the parameters cell of {path.name} must read 'name: type = value'")
-        name, kind = line.target.id, ast.unparse(line.annotation)
-        field = FIELDS.get(name)
-        if field is None:
-            raise unknown("parameter", name, FIELDS)
-        if kind != field.type.__name__:
-            raise InputError(f"{name} in {path.name} must be declared as {field.type.__name__}, not {kind}")
-        try:
-            value = ast.literal_eval(line.value)
-        except ValueError:
-            raise InputError(f"{name} in {path.name} must be a plain value, not {ast.unparse(line.value)}") from None
-        found[name] = Declared(field, field.value(value))
-    return found
 
 
 def file_pairs(path: Path) -> dict[str, Any]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .parameters import home
+from .cells import home
 from .recorded import Recorded, scale_of
 from .section import Section
 from .store import Store

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import unknown
 from . import experiments
+from .cells import home
 from .experiments import Experiment
 from .jobs import Job, graph
-from .parameters import UNCOUNTED, Parameters, home
+from .parameters import UNCOUNTED, Parameters
 from .recorded import Recorded
 from .store import Store
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
+from .cells import notebooks, source
 from .experiments import EXPERIMENTS
 from .jobs import Job
 from .keys import is_key
-from .parameters import LIVE, bases, notebooks, resolve, resolve_all, source
+from .parameters import LIVE, bases, resolve, resolve_all
 from .section import Section
 
 ALL = "all"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..control_measures import NEAR
+from ..measures.controls import NEAR
 from .ladders import GROUPS, with_rows
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from ..first_paper_measures import costs, ratios, speedup
+from ..measures.first_paper import costs, ratios, speedup
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, seeds, settings, student
 from .trends import legend, trend

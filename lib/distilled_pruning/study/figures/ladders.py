@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..tickets import LIKENESSES, ONE_SHOT, SHORT_LOOPS, UNTRAINED
+from ..experiments.tickets import LIKENESSES, ONE_SHOT, SHORT_LOOPS, UNTRAINED
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, INK, NAMES, lighter, student
 

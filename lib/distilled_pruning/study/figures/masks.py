@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..geometry import CHANCE, MAGNITUDE_MARGIN
+from ..measures.geometry import CHANCE, MAGNITUDE_MARGIN
 from .style import FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
 from .trends import legend, trend
 

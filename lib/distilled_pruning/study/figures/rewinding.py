@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import lottery
-from ..evidence import by_init
+from ..measures import lottery
+from ..measures.evidence import by_init
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
 from .ways import MARKERS, course, weights_left, with_ways

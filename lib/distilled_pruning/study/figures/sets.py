@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from ..sets import Gallery
+    from ..experiments.sets import Gallery
 
 NAMES = {
     "random": "Random real images",

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..experiments.shifts import CLEAN
 from ..instruments import CORRUPTIONS
-from ..shifts import CLEAN
 from .ladders import with_rows
 from .style import canvas, empty, per_init, seeds, settings, student
 

@@ -6,15 +6,15 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..instruments import Connect
+from ..jobs import Job
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
-from .instruments import Connect
-from .jobs import Job
 from .tickets import SHORT_LOOPS, Row, Tickets, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 DEFAULT = "default"
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import comparison, papers
-from .display import Table
-from .figures.sets import named
-from .tables import number, quote
+from .. import papers
+from ..display import Table
+from ..figures.sets import named
+from . import comparison, number, quote
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -4,18 +4,10 @@ from __future__ import annotations
 
 import math
 
-from . import (
-    control_measures,
-    first_paper_measures,
-    geometry,
-    open_measures,
-    overview_measures,
-    rewinding_measures,
-    set_measures,
-)
+from ..experiments.tickets import EQUAL, GENTLE
+from ..verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
+from . import controls, first_paper, geometry, overview, questions, rewinding, sets
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
-from .tickets import EQUAL, GENTLE
-from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
 
 
 def rise(frames: Frames, level: int, **where: str) -> list[float]:
@@ -137,13 +129,13 @@ MEASURES: dict[str, Measure] = {
     "where-not-how-much": more_stable(EQUAL, model=CONV),
     "gentle-stable": distilled_stable(GENTLE, model=CONV),
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
-    **control_measures.MEASURES,
+    **controls.MEASURES,
     **geometry.MEASURES,
-    **overview_measures.MEASURES,
-    **rewinding_measures.MEASURES,
-    **first_paper_measures.MEASURES,
-    **set_measures.MEASURES,
-    **open_measures.MEASURES,
+    **overview.MEASURES,
+    **rewinding.MEASURES,
+    **first_paper.MEASURES,
+    **sets.MEASURES,
+    **questions.MEASURES,
     "masks-hold": masks_hold,
     "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
     "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),

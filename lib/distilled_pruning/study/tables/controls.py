@@ -6,14 +6,14 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from . import tables
-from .display import Note, Table
-from .evidence import by_init, paired
-from .instruments import CORRUPTIONS
-from .protocols import HERE
-from .shifts import CLEAN, FAMILIES, by_family
-from .tables import summary
-from .verdicts import ENOUGH, interval
+from .. import tables
+from ..display import Note, Table
+from ..experiments.protocols import HERE
+from ..experiments.shifts import CLEAN, FAMILIES, by_family
+from ..instruments import CORRUPTIONS
+from ..measures.evidence import by_init, paired
+from ..verdicts import ENOUGH, interval
+from . import summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -70,7 +70,7 @@ def loops(frame: pd.DataFrame) -> Table:
 def dose(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.dose_frame`, a row for each source, rate and number of steps."""
     if not frame.empty:
-        from .figures.ladders import row_name
+        from ..figures.ladders import row_name
 
         names = [
             f"{row_name(str(row['method']), float(row['rate']), True)}, {row['steps']} steps"
@@ -82,7 +82,7 @@ def dose(frame: pd.DataFrame) -> Table:
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Name tickets as the figures of this page do."""
-    from .figures.ladders import with_rows
+    from ..figures.ladders import with_rows
 
     return frame if frame.empty else with_rows(frame)[0]
 
@@ -120,7 +120,7 @@ def layers(frame: pd.DataFrame) -> Table:
 def kinship(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.kinship_frame`: every mask with IMP's and with the gentlest distilled one."""
     if not frame.empty:
-        from .figures.ladders import row_name
+        from ..figures.ladders import row_name
 
         gentlest = frame[frame["method"] == "distilled"]["rate"].min()
         frame = frame[
@@ -157,7 +157,7 @@ def shifts(frame: pd.DataFrame) -> Table:
 def starts(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.starts.start_frame`, a row for each ticket and kind of initial weights."""
     if not frame.empty:
-        from .figures.protocols import STARTS
+        from ..figures.protocols import STARTS
 
         frame = named(frame)
         starts = [STARTS[name] for name in frame["start"]]
@@ -168,7 +168,7 @@ def starts(frame: pd.DataFrame) -> Table:
 def protocols(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.protocols.protocol_frame`, a row for each ticket and way of measuring."""
     if not frame.empty:
-        from .figures.ladders import with_rows
+        from ..figures.ladders import with_rows
 
         frame, _ = with_rows(frame)
         frame = frame.assign(series=frame["series"] + ": " + frame["protocol"])

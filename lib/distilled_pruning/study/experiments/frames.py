@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .kinds import Distill, Prune
+from ..kinds import Distill, Prune
 from .tickets import Row, Tickets, words
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 
 LINE_FIGURES = ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..experiments.tickets import EQUAL
+from ..verdicts import Finding, negative, positive, within
 from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, select, slope
-from .tickets import EQUAL
-from .verdicts import Finding, negative, positive, within
 
 if TYPE_CHECKING:
     import pandas as pd

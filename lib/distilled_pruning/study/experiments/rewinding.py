@@ -6,17 +6,17 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..errors import InputError
+from ...errors import InputError
+from ..instruments import Connect
+from ..jobs import Job
+from ..kinds import Train
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
-from .instruments import Connect
-from .jobs import Job
-from .kinds import Train
 from .tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 DENSE = Row("dense", 0.0, "")
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .control_measures import ACCURACY_MARGIN, called, cases, differs, spoken, values
+from ..experiments.shifts import FAMILIES, by_family
+from ..experiments.starts import DEFAULT
+from ..verdicts import Finding, negative, positive
+from .controls import ACCURACY_MARGIN, called, cases, differs, spoken, values
 from .evidence import CONV, Frames, Measure, paired, select
-from .overview_measures import groups, inclines
-from .shifts import FAMILIES, by_family
-from .starts import DEFAULT
-from .verdicts import Finding, negative, positive
+from .overview import groups, inclines
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -8,16 +8,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from .. import catalog, costs
-from ..distillation.defaults import CORESETS
-from ..errors import InputError
-from ..recipe import Recipe
-from .instruments import Connect
-from .jobs import Data, Network
-from .kinds import Distill, Prune, Source, Train
+from ... import catalog, costs
+from ...distillation.defaults import CORESETS
+from ...errors import InputError
+from ...recipe import Recipe
+from ..instruments import Connect
+from ..jobs import Data, Network
+from ..kinds import Distill, Prune, Source, Train
 
 if TYPE_CHECKING:
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 CHAIN_ORDER = 1000
 SHORT_LOOPS = ("distilled", "mislabelled", "random-real", "easy-real", "real-short")

@@ -7,13 +7,13 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from . import papers
-from .display import Markup, Table
-from .evidence import percent
-from .parameters import home
-from .recorded import SCALES, Recorded
-from .tables import MINUS, by_init, first, quote
-from .tickets import GENTLE
+from .. import papers
+from ..cells import home
+from ..display import Markup, Table
+from ..experiments.tickets import GENTLE
+from ..measures.evidence import percent
+from ..recorded import SCALES, Recorded
+from . import MINUS, by_init, first, quote
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +91,8 @@ def logs(frame: pd.DataFrame, scale: str, levels: Sequence[int], root: Path | No
     """
     import pandas as pd
 
-    from .figures.first_paper import SHOWN
-    from .rewinding_tables import named
+    from ..figures.first_paper import SHOWN
+    from .rewinding import named
 
     before = recorded("first-accuracy", root)
     rows = []

@@ -6,8 +6,8 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..verdicts import Finding, equal, positive, stable, unstable, within
 from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, place, way
-from .verdicts import Finding, equal, positive, stable, unstable, within
 
 if TYPE_CHECKING:
     import pandas as pd

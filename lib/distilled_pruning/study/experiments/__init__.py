@@ -7,16 +7,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..instruments import Connect
+from ..jobs import Job
 from . import analyses, controls, first_paper, overview, protocols, rewinding, sets, shifts, starts
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
-from .instruments import Connect
-from .jobs import Job
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 
 @dataclass(frozen=True)

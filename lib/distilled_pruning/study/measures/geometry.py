@@ -6,9 +6,9 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from ..experiments.tickets import EQUAL
+from ..verdicts import Finding, negative, within
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, percent, select, slopes
-from .tickets import EQUAL
-from .verdicts import Finding, negative, within
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .tickets import EQUAL
-from .verdicts import Finding
+from ..experiments.tickets import EQUAL
+from ..verdicts import Finding
 
 if TYPE_CHECKING:
     import pandas as pd

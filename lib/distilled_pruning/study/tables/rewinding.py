@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from . import lottery
-from .display import Table
-from .evidence import by_init
-from .first_paper_measures import costs
-from .tables import first, number, quote, summary
+from ..display import Table
+from ..measures import lottery
+from ..measures.evidence import by_init
+from ..measures.first_paper import costs
+from . import first, number, quote, summary
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +25,7 @@ NOTHING = "Nothing has been computed yet for these parameters."
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the column ``series``: how a mask was found, in a legend's words."""
-    from .figures.ways import with_ways
+    from ..figures.ways import with_ways
 
     return with_ways(frame)[0] if len(frame) else frame
 

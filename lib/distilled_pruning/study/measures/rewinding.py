@@ -4,19 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..experiments.tickets import EQUAL
+from ..verdicts import CONTRADICTED, INSTABILITY_THRESHOLD, REPRODUCED, UNDECIDED, Finding, equal, positive, within
 from . import lottery
 from .evidence import CONV, Frames, Measure, by_init, paired, percent, place, select, way
-from .tickets import EQUAL
-from .verdicts import (
-    CONTRADICTED,
-    INSTABILITY_THRESHOLD,
-    REPRODUCED,
-    UNDECIDED,
-    Finding,
-    equal,
-    positive,
-    within,
-)
 
 if TYPE_CHECKING:
     import pandas as pd

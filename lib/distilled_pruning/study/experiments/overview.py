@@ -7,16 +7,16 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from ..instruments import Connect
+from ..jobs import Job
 from .frames import Reader, collapsed, frame_of, labels, settings
-from .instruments import Connect
-from .jobs import Job
 from .sets import names
 from .tickets import EQUAL, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 Point = tuple[Tickets, Row, int, int, str, Connect]
 

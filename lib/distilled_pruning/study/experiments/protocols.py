@@ -7,16 +7,16 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..instruments import Connect
+from ..jobs import Job
+from ..kinds import Prune
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
-from .instruments import Connect
-from .jobs import Job
-from .kinds import Prune
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 HERE, UNMASKED, PARTIAL, REESTIMATED = "as here", "unmasked", "weights rewound alone", "statistics re-estimated"
 SHORTER, SLOWER, LARGER = "a third of the epochs", "a third of the learning rate", "batches four times as large"

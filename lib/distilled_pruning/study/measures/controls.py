@@ -9,9 +9,8 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from .evidence import CONV, Frames, Measure, by_init, paired, percent, select
-from .protocols import AGAINST, HERE, PARTIAL, REBATCHED, REESTIMATED, UNMASKED
-from .verdicts import (
+from ..experiments.protocols import AGAINST, HERE, PARTIAL, REBATCHED, REESTIMATED, UNMASKED
+from ..verdicts import (
     CONTRADICTED,
     INSTABILITY_THRESHOLD,
     NOT_RUN,
@@ -22,6 +21,7 @@ from .verdicts import (
     positive,
     within,
 )
+from .evidence import CONV, Frames, Measure, by_init, paired, percent, select
 
 if TYPE_CHECKING:
     import pandas as pd

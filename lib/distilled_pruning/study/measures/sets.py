@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ..verdicts import Finding, negative, positive
 from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, place, select
-from .verdicts import Finding, negative, positive
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,17 +6,17 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..instruments import Connect, HessianDiagonal
+from ..jobs import Job
+from ..kinds import Prune
 from . import analyses
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
-from .instruments import Connect, HessianDiagonal
-from .jobs import Job
-from .kinds import Prune
 from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 DOSED = ("distilled", "random-real", "real-short")
 

@@ -7,16 +7,16 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from ..instruments import HessianDiagonal, Landscape, MaskStatistics, Spectrum
+from ..jobs import Job
+from ..kinds import Train
 from .frames import Reader, collapsed, frame_of, labels, settings
-from .instruments import HessianDiagonal, Landscape, MaskStatistics, Spectrum
-from .jobs import Job
-from .kinds import Train
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 PLANE_IMAGES = 360

@@ -8,18 +8,18 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, TypeVar
 
-from ..errors import InputError
-from ..recipe import Recipe
+from ...errors import InputError
+from ...recipe import Recipe
+from ..instruments import Connect
+from ..jobs import Job
+from ..kinds import Train
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels
-from .instruments import Connect
-from .jobs import Job
-from .kinds import Train
 from .tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 MADE_FOR = "convnet3"
 DROPS = {"cifar100": (50 / 120, 65 / 120, 80 / 120)}

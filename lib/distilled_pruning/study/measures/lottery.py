@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ..verdicts import CONTRADICTED, ENOUGH, REPRODUCED, UNDECIDED, Finding, interval
 from .evidence import by_init, paired
-from .verdicts import CONTRADICTED, ENOUGH, REPRODUCED, UNDECIDED, Finding, interval
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from .display import Table
-from .verdicts import Finding, interval
+from ..display import Table
+from ..verdicts import Finding, interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -74,7 +74,7 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
         frame: A tidy frame with the columns that name a ticket; a column ``series`` is taken as it is.
         columns: Column to heading, factor and decimals.
     """
-    from .figures.style import with_series
+    from ..figures.style import with_series
 
     if frame.empty:
         return Table(["ticket"], [], "Nothing has been computed yet for these parameters.")
@@ -126,7 +126,7 @@ def accuracy(frame: pd.DataFrame) -> Table:
 def overview(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.overview.overview_frame`, a row for each set and level."""
     if not frame.empty:
-        from .figures.overview import with_sets
+        from ..figures.overview import with_sets
 
         frame = with_sets(frame, placed=False)
         times = [f" ({number(value, 0)}×)" if value > 1 else "" for value in frame["compression"]]
@@ -189,8 +189,8 @@ def layers(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.analyses.layer_frame`: a column for each layer."""
     if frame.empty:
         return summary(frame, {})
-    from .figures.masks import layer_names
-    from .figures.style import with_series
+    from ..figures.masks import layer_names
+    from ..figures.style import with_series
 
     if "series" not in frame:
         frame, _ = with_series(frame)
@@ -203,7 +203,7 @@ def layers(frame: pd.DataFrame) -> Table:
 def overlap(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.analyses.overlap_frame`, a row for each pair of masks."""
     if not frame.empty:
-        from .figures.masks import with_pairs
+        from ..figures.masks import with_pairs
 
         frame, _ = with_pairs(frame)
     return summary(

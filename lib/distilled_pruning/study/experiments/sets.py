@@ -7,19 +7,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..catalog import DISTILLERS
-from ..distillation.defaults import evaluation_recipe
+from ...catalog import DISTILLERS
+from ...distillation.defaults import evaluation_recipe
+from ..instruments import Evaluate
+from ..jobs import Data, Job
+from ..kinds import Distill, Train
 from .frames import Reader, frame_of, settings
-from .instruments import Evaluate
-from .jobs import Data, Job
-from .kinds import Distill, Train
 from .tickets import Tickets, numbers, words
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 KEPT = (0, 10, 20, 50, 100)  # per cent of the iterations at which a set keeps a snapshot
 EVALUATIONS = 2

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..instruments import CORRUPTIONS, Robustness
+from ..jobs import Job
 from .controls import shown
 from .frames import Reader, collapsed, frame_of, labels, settings
-from .instruments import CORRUPTIONS, Robustness
-from .jobs import Job
 from .tickets import Row, Tickets, numbers
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from .parameters import Parameters
+    from ..parameters import Parameters
 
 METHODS = ("dense", "imp", "distilled", "real-short", "random")
 CLEAN = "clean"
