@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning import models, robustness
+from distilled_pruning.errors import InputError
 from distilled_pruning.study import experiments, fields
 from distilled_pruning.study.experiments import controls, protocols, shifts, starts
 from distilled_pruning.study.experiments.protocols import (
@@ -46,6 +48,35 @@ def test_all_masks_of_a_level_keep_the_same_number_of_weights(tmp_path: Path) ->
     assert not outcome.failed and not outcome.left
     counts = [store.metrics(mask.key)["survivors"] for mask in masks if mask is not None]  # type: ignore[index]
     assert len(counts) == len(lines) - 1 and max(counts) - min(counts) <= 1
+
+
+def test_a_published_set_is_one_more_way_to_find_a_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Known by what its file holds, wherever that lies; without a file, one sentence says where to put it."""
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path))
+    (tmp_path / "distilled").mkdir()
+    rng = np.random.default_rng(0)
+    images, labels = rng.integers(0, 256, (10, 16, 16, 1), dtype=np.uint8), np.arange(10)
+    np.savez(tmp_path / "distilled/theirs.npz", images=images, labels=labels)
+    named = {**TINY, "methods": "dense,published", "published": "theirs.npz", "seeds": 1, "subset": 100}
+    found = controls.lines(page(**named))
+    assert [(line.row.method, line.level, line.row.setting) for line in found] == [
+        ("dense", 0, ""),
+        ("published", 2, "gentle rate"),
+    ]
+    store = Store(tmp_path / "store")
+    outcome = run([line.job for line in found], store)
+    assert not outcome.failed and not outcome.left
+    keys = [line.job.key for line in found]
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str((tmp_path / "distilled").rename(tmp_path / "moved")))
+    with pytest.raises(InputError, match=r"theirs\.npz' is not in .*\(DISTILLED_PRUNING_DATA names another"):
+        controls.lines(page(**named))
+    (tmp_path / "moved/distilled").mkdir()
+    (tmp_path / "moved/theirs.npz").rename(tmp_path / "moved/distilled/theirs.npz")
+    assert [line.job.key for line in controls.lines(page(**named))] == keys
+    with pytest.raises(InputError, match="no published set is named: set published to a file"):
+        controls.lines(page(**{**named, "published": ""}))
+    with pytest.raises(InputError, match=r"published must be the name of a \.npz or \.pt file"):
+        page(published="../theirs.npz")
 
 
 def test_the_live_page_repeats_what_the_question_hangs_on_and_the_rest_once_at_the_gentlest_rate() -> None:

@@ -20,7 +20,7 @@ from distilled_pruning.study.verdicts import (
 )
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
-BARRIERS |= {"shuffled": 0.9}
+BARRIERS |= {"shuffled": 0.9, "published": 0.12}
 WITHOUT_RATE = ("dense", "magnitude", "shuffled")
 TINY = {0: 0.0, 1: 0.002, 2: -0.001}  # noise over initialisations, so that intervals have a width
 
@@ -98,6 +98,8 @@ def test_nothing_computed_is_not_run(name: str) -> None:
         ("control-short-accuracy", {}, REPRODUCED),
         ("control-short-accuracy", {"real_short": {"barrier": 0.6}}, REPRODUCED),
         ("control-short-accuracy", {"real_short": {"accuracy": 0.9}}, CONTRADICTED),
+        ("control-published", {}, REPRODUCED),
+        ("control-published", {"real_short": {"barrier": 0.4, "accuracy": 0.9}}, CONTRADICTED),
         ("control-subset", {}, REPRODUCED),
         ("control-subset", {"random_real": {"barrier": 0.05}}, CONTRADICTED),
         ("control-layers", {}, REPRODUCED),

@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import provenance
-from distilled_pruning.study.entry import Damaged, Result
+from distilled_pruning.study.entry import Damaged, Result, dump, sha256
 from distilled_pruning.study.jobs import Data
 from distilled_pruning.study.kinds import Distill
 from distilled_pruning.study.record import digests, record
-from distilled_pruning.study.recorded import Record, Recorded
+from distilled_pruning.study.recorded import Record, Recorded, index
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
 from toyjobs import Toy, chain, perform
@@ -229,6 +229,41 @@ def test_the_same_figure_under_other_parameters_stands_beside(store: Store, root
     assert [kept.scale for kept in found] == ["paper", "paper", "reduced"]
     assert {kept.parameters["dataset"] for kept in found} == {"cifar10", "cifar100"}
     assert len({kept.frame for kept in found}) == 3
+
+
+def recorded(root: Path, *frames: tuple[dict[str, Any], list[str], int]) -> Recorded:
+    """Recordings of one figure: parameters, the method of each row, and how many results are missing."""
+    kept = []
+    for number, (parameters, methods, missing) in enumerate(frames):
+        frame = {"dataset": ["digits"] * len(methods), "method": methods, "number": [number] * len(methods)}
+        content = dump(frame)
+        (root / "frames").mkdir(parents=True, exist_ok=True)
+        (root / "frames" / f"{number}.json").write_bytes(content)
+        name = (f"{number}.json", sha256(content))
+        kept.append(Record("fig3", "reduced", parameters, ("a",), {}, name, {}, 1.0, missing))
+    (root / "index.json").write_bytes(index(kept))
+    return Recorded(root)
+
+
+SETTINGS = {"epochs": 15, "methods": "dense,imp", "seeds": 5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "methods", "expected"),
+    [
+        ({"methods": "published", "published": "x.npz", "seeds": 3}, ["published"], ["dense", "imp", "published"]),
+        ({"methods": "imp,published", "seeds": 3}, ["imp", "published"], ["dense", "imp", "published"]),
+        ({"methods": "published", "epochs": 3}, ["published"], ["dense", "imp"]),
+    ],
+    ids=["another method", "a method again", "another training"],
+)
+def test_only_other_methods_of_the_same_settings_are_set_beside(
+    root: Path, changes: dict[str, Any], methods: list[str], expected: list[str]
+) -> None:
+    folder = recorded(root, (SETTINGS | changes, methods, 1), (SETTINGS, ["dense", "imp"], 0))
+    table = folder.table("fig3", "reduced")
+    assert list(table["method"]) == expected
+    assert list(table[table["method"] == "imp"]["number"]) == [1]
 
 
 def test_a_parameter_that_is_off_orphans_nothing(store: Store, root: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +25,30 @@ METHODS = (
     "snip",
     "synflow",
     "mislabelled",
+    "published",
 )
+
+
+ENVIRONMENT = "DISTILLED_PRUNING_DATA"
+
+
+def folder(root: str | Path | None = None) -> Path:
+    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else ``data``."""
+    return Path(root or os.environ.get(ENVIRONMENT) or "data").expanduser()
+
+
+def published(name: str) -> Path:
+    """Find a distilled set that others published, by its file's name under ``distilled`` in the folder with the data.
+
+    Raises:
+        InputError: It is not there.
+    """
+    path = folder() / "distilled" / name
+    if not path.is_file():
+        raise InputError(
+            f"the published set {name!r} is not in {path.parent}: put it there ({ENVIRONMENT} names another folder)"
+        )
+    return path
 
 
 @dataclass(frozen=True)

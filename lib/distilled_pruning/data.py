@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from torch import Tensor
 
 from . import catalog, download, folders, official, sources
 from . import whitening as whiten
-from .catalog import DatasetInfo
+from .catalog import DatasetInfo, folder
 from .errors import InputError, unknown
 from .images import resize, statistics
 from .sources import Arrays
@@ -21,7 +20,6 @@ from .whitening import Whitening
 
 __all__ = ["Dataset", "Split", "Whitening", "digest", "fetch", "find", "listing", "load", "read", "verify"]
 
-ENVIRONMENT = "DISTILLED_PRUNING_DATA"
 NORMALISATIONS = ("dataset", "papers")
 FOLDERS = {
     "imagenet10": ("imagenet10", "imagenet", "ILSVRC2012"),
@@ -84,11 +82,6 @@ def spread(info: DatasetInfo | None, train: Tensor, normalisation: str) -> tuple
     if not all(std):
         raise InputError("a channel of the training images has the same value everywhere: give images that differ")
     return mean, std
-
-
-def folder(root: str | Path | None = None) -> Path:
-    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else ``data``."""
-    return Path(root or os.environ.get(ENVIRONMENT) or "data").expanduser()
 
 
 def find(name: str, root: str | Path | None = None) -> Path | None:

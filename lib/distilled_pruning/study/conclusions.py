@@ -39,6 +39,13 @@ SENTENCES: dict[str, dict[str, str]] = {
         UNDECIDED: "Whether all real images, trained for as few steps at the same rate, do as well as distilled "
         "images cannot be told from these numbers.",
     },
+    "control-published": {
+        REPRODUCED: "The same holds against a distilled set that others published.",
+        PARTLY: "Against a distilled set that others published, real images surely do as well in some respects, in "
+        "others not, or not surely.",
+        CONTRADICTED: "Against a distilled set that others published, real images do not do as well.",
+        UNDECIDED: "Whether real images do as well as a distilled set that others published cannot be told.",
+    },
     "control-subset": {
         REPRODUCED: "At equal size and steps, distilled images give more stable masks than random real images.",
         PARTLY: "At equal size and steps, distilled images surely give more stable masks than random real ones in some "

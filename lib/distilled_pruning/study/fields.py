@@ -119,6 +119,13 @@ def distillers(name: str, value: Any) -> Any:
     return ",".join(distiller(name, item) for item in words(name, value))
 
 
+def plain_name(name: str, value: Any) -> Any:
+    """Take the name of a file of images, without folders, or nothing."""
+    if value and (Path(value).name != value or Path(value).suffix not in (".npz", ".pt")):
+        raise InputError(f"{name} must be the name of a .npz or .pt file without its folder, not {value!r}")
+    return value
+
+
 def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     return value and one("model", catalog.MODELS)(name, value)
@@ -267,6 +274,7 @@ FIELDS: dict[str, Field] = table(
         "networks the sets are made for, comma-separated; 'own' is the one that is pruned",
         several("model", ("own", *catalog.MODELS)),
     ),
+    Field("published", str, "file of a published set, under distilled/ in the data folder", plain_name),
     Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", maker),
     Field("distill_iterations", int, "outer iterations of the distillation; 0 for the published number", between(0)),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, 1024)),

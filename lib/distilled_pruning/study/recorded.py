@@ -11,6 +11,7 @@ Layout of ``results/``::
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
 SCALES = ("reduced", "paper")
+BESIDE = ("methods", "published", "seeds")  # what recordings of one comparison may differ in
 
 
 def scale_of(stamp: str) -> str | None:
@@ -63,8 +65,12 @@ class Record:
     @property
     def name(self) -> tuple[str, str, str]:
         """What distinguishes records: figure, scale and parameters, but for those that are off, as a new one is."""
-        given = {name: value for name, value in self.parameters.items() if value not in (0, "")}
-        return self.figure, self.scale, json.dumps(given, sort_keys=True)
+        return self.figure, self.scale, json.dumps(self.given, sort_keys=True)
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """Parameters that are not off."""
+        return {name: value for name, value in self.parameters.items() if value not in (0, "")}
 
     def differing(self, digests: Mapping[str, str]) -> list[str]:
         """Name the datasets whose source here has another digest than the one recorded."""
@@ -118,7 +124,7 @@ class Recorded:
         """Give the recordings of a figure at a scale, each with its rows, the most complete first.
 
         Where several hold the same dataset and network, the one with the fewest missing results counts: their settings
-        may differ, so they are never mixed.
+        may differ, so they are never mixed. Only what has the same settings and other methods is set beside it.
 
         Raises:
             InputError: A frame is damaged.
@@ -126,17 +132,23 @@ class Recorded:
         import pandas as pd
 
         parts: list[tuple[Record, pd.DataFrame]] = []
-        taken: set[tuple[Any, ...]] = set()
+        held: dict[tuple[Any, ...], tuple[dict[str, Any], set[str]]] = {}
         for record in sorted(self.records(figure, scale), key=lambda record: record.missing):
             if not record.frame:
                 continue
             frame = pd.DataFrame(self.frame(record))
             place = [name for name in ("dataset", "model") if name in frame]
             named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
-            kept = frame[[name not in taken for name in named]]
-            taken.update(named)
-            if len(kept):
-                parts.append((record, kept))
+            methods = list(frame["method"]) if "method" in frame else [""] * len(frame)
+            settings = {name: value for name, value in record.given.items() if name not in BESIDE}
+            free = [
+                name not in held or (held[name][0] == settings and method not in held[name][1])
+                for name, method in zip(named, methods, strict=True)
+            ]
+            for name, method in itertools.compress(zip(named, methods, strict=True), free):
+                held.setdefault(name, (settings, set()))[1].add(method)
+            if any(free):
+                parts.append((record, frame[free]))
         return parts
 
     def table(self, figure: str, scale: str) -> pd.DataFrame:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ..parameters import Parameters
 
 CHAIN_ORDER = 1000
-SHORT_LOOPS = ("distilled", "mislabelled", "random-real", "easy-real", "real-short")
+SHORT_LOOPS = ("distilled", "published", "mislabelled", "random-real", "easy-real", "real-short")
 FULL_LOOPS = ("imp", "combined")
 UNTRAINED = ("magnitude", "random")
 ONE_SHOT = ("snip", "synflow")
@@ -176,6 +176,17 @@ class Tickets:
             return Distill(self.data, "published", self.ipc, path=p.distiller)
         return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 
+    def published(self) -> Distill:
+        """The set in the file that ``published`` names.
+
+        Raises:
+            InputError: It names none, or one that is not there.
+        """
+        name = self.parameters.get("published", "")
+        if not name:
+            raise InputError("no published set is named: set published to a file under distilled/ in the data folder")
+        return Distill(self.data, "published", self.ipc, path=str(catalog.published(name)))
+
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
         """A set of a distillation method, at its own iterations and width where ``boxes`` names it, else everyone's."""
         p = self.parameters
@@ -197,6 +208,8 @@ class Tickets:
         """What the inner loop of a method trains on."""
         if method == "distilled":
             return self.distilled(seed)
+        if method == "published":
+            return self.published()
         if method == "mislabelled":
             return replace(self.distilled(seed), shuffle_labels=True)
         if method == "random-real":

@@ -133,21 +133,26 @@ def control_layers(frames: Frames) -> list[Finding]:
     return findings
 
 
-def control_equal_steps(frames: Frames) -> list[Finding]:
+def control_equal_steps(frames: Frames, images: str = "distilled") -> list[Finding]:
     """Real data at equal steps and rate: error rise and accuracy no worse than distilled data's, within margins."""
-    frame = lines(frames, "distilled", "real-short")
+    frame = lines(frames, images, "real-short")
     if frame is None:
         return []
     findings = []
-    for level, setting in cases(frame, "distilled"):
+    for level, setting in cases(frame, images):
         where = {"level": level, "setting": setting}
-        ours, real = ({"method": name, **where} for name in ("distilled", "real-short"))
+        ours, real = ({"method": name, **where} for name in (images, "real-short"))
         less = paired(rises(frame, **ours), rises(frame, **real))
         findings.append(within(called("error rise", level, setting), less, -INSTABILITY_THRESHOLD, math.inf))
         gained = paired(values(frame, "accuracy", **real), values(frame, "accuracy", **ours))
         if gained:
             findings.append(within(called("accuracy", level, setting), gained, -ACCURACY_MARGIN, math.inf))
     return findings
+
+
+def control_published(frames: Frames) -> list[Finding]:
+    """The same against a distilled set that others published."""
+    return control_equal_steps(frames, "published")
 
 
 def control_short_loop(frames: Frames) -> list[Finding]:
@@ -271,6 +276,7 @@ MEASURES: dict[str, Measure] = {
     "control-magnitude": control_magnitude,
     "control-layers": control_layers,
     "control-equal-steps": control_equal_steps,
+    "control-published": control_published,
     "control-short-loop": control_short_loop,
     "control-short-accuracy": control_short_accuracy,
     "control-subset": control_subset,
