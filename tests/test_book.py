@@ -58,6 +58,7 @@ PARTS = {
     "findings": findings.run([ROW]),
     "findings-recorded": findings.recorded([ROW]),
     "controls": findings.controls([ROW]),
+    "answer": findings.answer([ROW]),
     "relatives": findings.relatives([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
     "efforts": pages.efforts(

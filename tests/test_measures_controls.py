@@ -260,6 +260,13 @@ def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
     assert findings.controls(half).startswith("**This run** (live):") and "Recorded" not in findings.controls(half)
 
 
+def test_the_answer_is_that_of_the_recorded_results_where_they_decide() -> None:
+    rows = [row(name, CONTRADICTED, recorded=KEPT) for name in conclusions.DECISIVE]
+    assert findings.answer(rows) == f"**Recorded** (reduced, cifar10): {conclusions.LOOP}"
+    assert findings.answer([row("control-subset", REPRODUCED)]) == f"**This run** (live): {conclusions.NEITHER}"
+    assert findings.answer([]) == f"**This run**: {conclusions.NEITHER}"
+
+
 def test_a_conclusion_rests_on_one_scale_and_one_dataset() -> None:
     other = {**KEPT, "data": "cifar100", "verdict": CONTRADICTED}
     rows = [row(name, NOT_RUN, recorded=KEPT) for name in conclusions.DECISIVE]

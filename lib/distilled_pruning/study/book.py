@@ -200,6 +200,7 @@ def parts(
     figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
     return {
         "tally": pages.tally(rows),
+        "answer": findings.answer(rows),
         "ledger": pages.ledger(rows),
         "findings": findings.run(rows),
         "findings-recorded": findings.recorded(rows),

@@ -98,26 +98,38 @@ def concluded(found: Mapping[str, Row], value: str, where: str) -> str:
     return "\n".join([f"{where}:", "", *lines])
 
 
-def controls(rows: Sequence[Row]) -> str:
-    """Write the conclusion about the controls: on recorded results where what decides has any, and on this run.
+def runs(rows: Sequence[Row]) -> list[tuple[str, str, dict[str, Row]]]:
+    """Give the runs that say something about the controls: what each was, where its numbers are, claim to verdict.
 
-    Verdicts of different runs or data are never mixed in one conclusion.
+    Recorded results come first, where what decides has any; then this run. Verdicts of different runs or data are never
+    mixed.
     """
     needed = {row["id"]: row for row in rows if row["id"] in conclusions.SENTENCES}
     kept = {name: row["recorded"] for name, row in needed.items() if row.get("recorded")}
-    texts = []
+    found = []
     places = {place(kept[name]) if name in kept else None for name in conclusions.DECISIVE}
     if len(places) == 1 and None not in places:
         (there,) = places
-        own = {name: entry for name, entry in kept.items() if place(entry) == there}
         about = ", ".join(plain(part) for part in there or () if part)
-        texts.append(concluded(own, "value", f"**Recorded** ({about})"))
+        own = {name: entry for name, entry in kept.items() if place(entry) == there}
+        found.append((f"**Recorded** ({about})", "value", own))
     ran = {name: row for name, row in needed.items() if row["verdict"] != NOT_RUN}
-    if ran or not texts:
+    if ran or not found:
         scale, data = place(next(iter(ran.values()))) if ran else ("", "")
         about = ", ".join(plain(part) for part in (scale, data) if part)
-        texts.append(concluded(ran, "this_run", f"**This run** ({about})" if about else "**This run**"))
-    return "\n\n".join(texts)
+        found.append((f"**This run** ({about})" if about else "**This run**", "this_run", ran))
+    return found
+
+
+def controls(rows: Sequence[Row]) -> str:
+    """Write the conclusion about the controls, of each run by itself."""
+    return "\n\n".join(concluded(found, value, where) for where, value, found in runs(rows))
+
+
+def answer(rows: Sequence[Row]) -> str:
+    """Answer the question of the controls in one sentence, from recorded results where they can."""
+    where, _, found = runs(rows)[0]
+    return f"{where}: {conclusions.overall({name: entry['verdict'] for name, entry in found.items()})}"
 
 
 def relatives(rows: Sequence[Row]) -> str:
