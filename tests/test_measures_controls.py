@@ -120,6 +120,11 @@ def test_verdicts_follow_the_numbers(name: str, changed: dict[str, Any], expecte
     assert verdict(name, controls=controls(**changed)) == expected
 
 
+def test_magnitude_is_not_judged_on_half_of_the_rule() -> None:
+    assert verdict("control-magnitude", kinship=kinship(shared=250)) == PARTLY
+    assert verdict("control-magnitude", kinship=kinship(shared=250), controls=controls()) == REPRODUCED
+
+
 @pytest.mark.parametrize("name", ["control-equal-steps", "control-subset", "control-layers", "control-equal-loss"])
 def test_two_initialisations_decide_nothing(name: str) -> None:
     assert verdict(name, controls=controls(inits=2)) == UNDECIDED

@@ -92,6 +92,16 @@ def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root:
         assert store.load(child.key).metrics == alone.load(child.key).metrics
 
 
+def test_what_has_served_is_kept_without_its_arrays(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the network of an inner loop, once its mask is there; unless a figure shows that network itself."""
+    monkeypatch.setattr(Toy, "spent", property(lambda job: job.parents))
+    keep(store, root)
+    assert {path.stem for path in root.rglob("*.safetensors")} == {JOBS[2].key}
+    assert set(Recorded(root)) == {job.key for job in JOBS} and not Recorded(root).verify()
+    keep(store, root, figure="fig2", jobs=[JOBS[0], JOBS[2]])
+    assert {path.stem for path in root.rglob("*.safetensors")} == {JOBS[0].key, JOBS[2].key}
+
+
 def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path) -> None:
     keep(store, root, always=("toy",))
     assert all(Recorded(root).has(job.key) for job in JOBS)

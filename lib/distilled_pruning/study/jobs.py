@@ -134,6 +134,11 @@ class Job:
         """Whether the result's arrays hold other people's images, which are never recorded."""
         return False
 
+    @property
+    def spent(self) -> tuple[Job, ...]:
+        """Parents whose arrays have served when this result is there: nothing of them is recorded but their metrics."""
+        return ()
+
     def lent(self, array: str) -> bool:
         """Whether an array of the result, by name, holds other people's images."""
         return self.borrowed

@@ -247,6 +247,11 @@ class Prune(Job):
         wanted = (self.training, self.parent, self.like)
         return tuple(job for job in wanted if job is not None)
 
+    @property
+    def spent(self) -> tuple[Job, ...]:
+        """The inner loop's training: what is left of it is the mask."""
+        return (self.training,) if self.training is not None else ()
+
     def chain(self) -> list[Prune]:
         """All levels from the first to this one."""
         return [*(self.parent.chain() if self.parent is not None else ()), self]

@@ -38,7 +38,7 @@ def record(
 ) -> Record:
     """Promote the results behind a figure; recording the same figure, scale and parameters again replaces them.
 
-    Metrics of everything the figure was made from go along, arrays only where they are small.
+    Metrics of everything the figure was made from go along, arrays only where they are small and of further use.
 
     Args:
         figure: Name of the experiment.
@@ -79,7 +79,10 @@ def record(
     data: dict[str, str] = {}
     needed: set[str] = set()
     seconds = 0.0
-    for job in graph(list(jobs)):
+    everything = graph(list(jobs))
+    used = {parent.key for job in everything for parent in job.parents if parent not in job.spent}
+    used.update(job.key for job in jobs)
+    for job in everything:
         whole = taken(job.key, store, recorded)
         if whole is None:
             continue  # nobody needed it any more
@@ -94,8 +97,8 @@ def record(
         seconds += provenance["seconds"]
         needed.update((job.key, *provenance["parents"]))
         size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
-        small = not job.borrowed and (size <= array_bytes or job.kind in always)
-        if size and small and (store.folder(job.key) / ARRAYS).exists():
+        small = size <= array_bytes or job.kind in always
+        if size and small and job.key in used and not job.borrowed and (store.folder(job.key) / ARRAYS).exists():
             content, kept = own(job, store.entry(job.key).sealed(ARRAYS, provenance))
             files[recorded.path(job.key, ".safetensors")] = content
             whole |= {KEPT: kept} if kept else {}

@@ -85,7 +85,7 @@ def control_magnitude(frames: Frames) -> list[Finding]:
         excess = (part["shared"] - part["expected"]) / (survivors - part["expected"])
         found = by_init(part.assign(excess=excess), "excess")
         findings.append(within(called("shared", level, setting), list(found.values()), -math.inf, HALF))
-    return findings + lower(frames, "magnitude")
+    return findings + (lower(frames, "magnitude") or [positive("barrier", [])])
 
 
 def alike(frame: pd.DataFrame | None) -> list[tuple[int, str, pd.DataFrame]]:
