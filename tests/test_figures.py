@@ -157,3 +157,16 @@ def test_the_algorithm_names_its_numbers() -> None:
     words = {text.get_text() for text in texts(figure)}
     assert {"7 images per class", "smallest 30 % go", "inner loop, 5 rounds"} <= words
     assert fits(figure)
+
+
+@pytest.mark.parametrize(
+    ("inits", "said"),
+    [
+        ({"imp": 3, "distilled": 3}, "n = 3 initialisations; bars"),
+        ({"imp": 5, "distilled": 3}, "n = 3 to 5 initialisations; bars"),
+        ({"imp": 1}, "n = 1 initialisation; no interval"),
+    ],
+)
+def test_the_foot_says_the_fewest_and_the_most_initialisations(inits: dict[str, int], said: str) -> None:
+    rows = [{"method": name, "init": init} for name, n in inits.items() for init in range(n)]
+    assert style.counted(pd.DataFrame(rows)).startswith(said)

@@ -129,7 +129,8 @@ def controls(rows: Sequence[Row]) -> str:
 def answer(rows: Sequence[Row]) -> str:
     """Answer the question of the controls in one sentence, from recorded results where they can."""
     where, _, found = runs(rows)[0]
-    return f"{where}: {conclusions.overall({name: entry['verdict'] for name, entry in found.items()})}"
+    sentence = conclusions.overall({name: entry["verdict"] for name, entry in found.items()})
+    return f"{where}: {sentence.removeprefix('Taken together: ')}"
 
 
 def relatives(rows: Sequence[Row]) -> str:

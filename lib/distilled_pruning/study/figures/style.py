@@ -148,10 +148,13 @@ def settings(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def counted(frame: pd.DataFrame) -> str:
-    """Say how many initialisations stand behind a frame."""
-    n = int(frame["init"].nunique())
-    bars = "; bars and bands: 95 % intervals over them" if n > 1 else "; no interval"
-    return f"n = {n} initialisation{'s' if n > 1 else ''}{bars}"
+    """Say how many initialisations stand behind a frame: from the fewest to the most of a network and method."""
+    by = [name for name in ("dataset", "model", "method") if name in frame]
+    counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
+    least, most = int(min(counts)), int(max(counts))
+    n = str(most) if least == most else f"{least} to {most}"
+    bars = "; bars and bands: 95 % intervals over them" if most > 1 else "; no interval"
+    return f"n = {n} initialisation{'s' if most > 1 else ''}{bars}"
 
 
 def seeds(frame: pd.DataFrame) -> str:
