@@ -23,6 +23,7 @@ import nbformat
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, whatif
+from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.verdicts import VERDICTS
 from jupyter_client.connect import LocalPortCache
 from playwright.sync_api import Browser, Page, sync_playwright
@@ -57,6 +58,7 @@ PARTS = {
     "ledger": pages.ledger([ROW, {**ROW, "id": "other", "this_run": None, "verdict": "not run"}]),
     "findings": findings.run([ROW]),
     "findings-recorded": findings.recorded([ROW]),
+    "trainings": findings.trainings(Recorded(ROOT / "results")),
     "controls": findings.controls([ROW]),
     "answer": findings.answer([ROW]),
     "relatives": findings.relatives([ROW]),

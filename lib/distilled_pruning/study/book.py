@@ -18,11 +18,12 @@ from typing import Any
 from ..errors import unknown
 from . import deviations, effort, findings, pages
 from . import figures as drawn
-from .cells import read
+from .cells import home, read
 from .claims import Judgement
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, resolve
+from .recorded import Recorded
 from .rendering import FOLDER, contents, notebooks_of, render, repository, stage
 from .section import Section
 from .store import ENVIRONMENT, Store
@@ -204,6 +205,7 @@ def parts(
         "ledger": pages.ledger(rows),
         "findings": findings.run(rows),
         "findings-recorded": findings.recorded(rows),
+        "trainings": findings.trainings(Recorded(home() / "results")),
         "controls": findings.controls(rows),
         "relatives": findings.relatives(rows),
         "pages": pages.pages(list(sources), figures),

@@ -8,6 +8,7 @@ from typing import Any
 from . import conclusions
 from .claims import claims
 from .pages import badge, measured, plain, show
+from .recorded import Recorded
 from .verdicts import CONTRADICTED, ENOUGH, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 
 Row = Mapping[str, Any]
@@ -68,6 +69,23 @@ def recorded(rows: Sequence[Row]) -> str:
     """List the claims that recorded results judge, or say that there are none."""
     found = [(row, row["recorded"], "value") for row in rows if row.get("recorded")]
     return listed(found) if found else NOTHING_RECORDED
+
+
+def trainings(folder: Recorded) -> str:
+    """Say what was trained for the recorded results: each network with its dataset, width and epochs, at its scale.
+
+    Raises:
+        InputError: What is recorded cannot be read.
+    """
+    found: dict[str, dict[str, None]] = {}
+    for figure, scale in dict.fromkeys((record.figure, record.scale) for record in folder.records()):
+        for record, frame in folder.parts(figure, scale):
+            p = record.parameters
+            for dataset, model in dict.fromkeys(zip(frame["dataset"], frame["model"], strict=True)):
+                images = f"{p['subset']} images of {dataset}" if p.get("subset") else dataset
+                text = f"{model} of width {p['width']} on {images}, {p['epochs']} epochs"
+                found.setdefault(scale, {})[text] = None
+    return "\n".join(f"- *{scale}*: {'; '.join(map(plain, texts))}." for scale, texts in found.items())
 
 
 def numbers(entry: Row, value: str) -> str:
