@@ -10,11 +10,13 @@ import nbformat
 import pytest
 from distilled_pruning.study import exhibits, figures, findings, notebook, tables
 from distilled_pruning.study.cells import home, notebooks, source
+from distilled_pruning.study.display import png
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.recorded import Record, Recorded
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
 from pretend import keep
+from test_figures import fits
 
 S4 = "s4-stability"
 SMALL = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense,distilled"), ("seeds", "3"), ("levels", "1")]
@@ -106,6 +108,7 @@ def test_what_the_sources_hold_can_be_drawn(name: str, text: str, monkeypatch: p
     scope["page"] = notebook.Page(resolve(name))
     below = eval(text, scope)
     assert len(drawn) == 1 and drawn[0].axes and "recorded" in repr(below)
+    assert png(drawn[0]) and fits(drawn[0])
 
 
 def test_the_findings_say_what_was_trained_for_them(root: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import pytest
 from distilled_pruning.study import figures
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures.ladders import with_rows
+from distilled_pruning.study.figures.trends import legend
 from distilled_pruning.study.instruments import CORRUPTIONS
 from distilled_pruning.study.tables import controls as control_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -357,3 +358,13 @@ def test_a_shift_is_averaged_over_its_strengths() -> None:
     found = dict(zip(table.columns, row, strict=True))
     assert found["clean (%)"].startswith("97.9") and found["FGSM (%)"].startswith("77.9")  # .98 - .02 * 10 - .001
     assert found["lost, adversarial (points)"].startswith("20.0")
+
+
+def test_a_legend_names_what_only_a_later_panel_shows() -> None:
+    figure = Figure()
+    left, right = figure.subplots(1, 2)
+    left.plot([0, 1], label="both")
+    right.plot([0, 1], label="both")
+    right.plot([1, 0], label="shuffled")
+    legend(figure, [left, right])
+    assert [text.get_text() for text in figure.legends[0].get_texts()] == ["both", "shuffled"]

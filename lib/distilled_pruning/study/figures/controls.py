@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ..measures.controls import NEAR
 from .ladders import GROUPS, with_rows
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
+from .trends import legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,8 +47,7 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[1].axhline(0, color=FAINT, linewidth=0.8)
             if len(places) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
-        handles, names = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=3)
+        legend(figure, axes[:, 0], 3)
     return figure
 
 
@@ -103,8 +103,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
             ax.set_title(f"{place}{share:.0f} % sparse" if level else f"{place}dense", loc="left")
             ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
             ax.axhline(0, color=FAINT, linewidth=0.8)
-        handles, names = axes[0].get_legend_handles_labels()
-        figure.legend(handles, names, loc="outside upper center", ncols=3, fontsize=7.5)
+        legend(figure, axes, 3, fontsize=7.5)
     return figure
 
 

@@ -50,7 +50,7 @@ def hessian(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 for ax, kind in zip(line, KINDS, strict=True):
                     trend(ax, here, column + kind, palette, label if ax is line[0] else "")
                 line[0].set_ylim(bottom=0)
-        legend(figure, axes[0, 0])
+        legend(figure, axes[:, 0])
     return figure
 
 
@@ -79,7 +79,7 @@ def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set_ylim(bottom=0)
             if len(places) > 1:
                 panels[0].set_title(f"{model} on {dataset}", loc="left")
-        legend(figure, axes[0, 1])
+        legend(figure, axes[:, 1])
     return figure
 
 
@@ -115,7 +115,7 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[0].set_title(f"{place}{share:.0f} % sparse" if level else f"{place}dense", loc="left")
             line[0].set_xlim(*reversed(ends(beyond)))
             line[1].set_xlim(*ends(beyond))
-        legend(figure, axes[0, 0])
+        legend(figure, axes[:, 0])
     return figure
 
 

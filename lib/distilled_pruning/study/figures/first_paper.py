@@ -206,5 +206,5 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
             threshold(line[1])
             if len(places) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
-        legend(figure, axes[0, 0], most=2)
+        legend(figure, axes[:, 0], most=2)
     return figure

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, spread, student, with_series
+from .trends import legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -130,6 +131,8 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     hue="series",
                     style="series",
                     palette=palette,
+                    hue_order=list(palette),
+                    style_order=list(palette),
                     markers=True,
                     dashes=False,
                     errorbar=student,
@@ -139,7 +142,6 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 )
                 ax.axhline(0, color=FAINT, linewidth=0.8)
                 ax.set(xlabel="sparsity (%)", ylabel=label, xlim=(-4, 100))
-                entries, names = ax.get_legend_handles_labels()
                 ax.get_legend().remove()
             line[1].axhline(100 * INSTABILITY_THRESHOLD, color=FAINT, linestyle=":", linewidth=1.2)
             line[1].annotate(
@@ -147,5 +149,5 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
             )
             if len(rows) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
-        figure.legend(entries, names, loc="outside upper center", ncols=min(4, len(names)))
+        legend(figure, axes[:, 0])
     return figure

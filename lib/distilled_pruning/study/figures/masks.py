@@ -76,7 +76,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     ax.tick_params(axis="x", rotation=90, labelsize=7)
                 head = f"network {whole:.0f} % sparse"
                 ax.set_title(head if len(places) == 1 else f"{model} on {dataset}, {head}")
-        legend(figure, axes[0, 0])
+        legend(figure, axes[:, 0])
         axes[0, 0].get_legend().remove()
     return figure
 
@@ -137,7 +137,7 @@ def overlap(frame: pd.DataFrame, stamp: str = "") -> Figure:
             place = f"{model} on {dataset}: " if len(places) > 1 else ""
             for ax, head in zip(line, ("whole network", "within layers", "initial magnitudes"), strict=True):
                 ax.set_title(f"{place}{head}" if ax is whole else head)
-        legend(figure, axes[0, 0], most=2)
+        legend(figure, axes[:, 0], most=2)
     return figure
 
 

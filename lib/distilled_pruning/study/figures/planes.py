@@ -41,7 +41,7 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "") -> Figure
     norm = LogNorm(max(FLOOR, float(losses.min())), float(losses.quantile(0.995)), clip=True)
     text = f"{stamp} · first of n = {frame['init'].nunique()} initialisations"
     side = SIDE * 2 / across
-    with canvas(1.2 + (side + 0.2) * down, text.removesuffix("s") if frame["init"].nunique() == 1 else text) as figure:
+    with canvas(1.6 + (side + 0.2) * down, text.removesuffix("s") if frame["init"].nunique() == 1 else text) as figure:
         axes = figure.subplots(down, across, squeeze=False).flatten()
         for ax in axes[len(keys) :]:
             ax.set_axis_off()

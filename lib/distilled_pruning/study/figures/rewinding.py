@@ -8,6 +8,7 @@ from ..measures import lottery
 from ..measures.evidence import by_init
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
+from .trends import legend
 from .ways import MARKERS, course, weights_left, with_ways
 
 if TYPE_CHECKING:
@@ -46,8 +47,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
             upper.tick_params(labelbottom=False)
             if len(places) > 1:
                 upper.set_title(f"{model} on {dataset}", loc="left")
-        entries = dict(zip(*reversed(axes[0].get_legend_handles_labels()), strict=True))
-        figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=3)
+        legend(figure, axes[::2], 3)
     return figure
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...distillation import picture
 from .style import INK, canvas, counted, empty, lighter, settings, student
+from .trends import legend
 
 if TYPE_CHECKING:
     import numpy as np
@@ -161,8 +162,7 @@ def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
             ax.set(ylabel="test accuracy (%)", xticks=sorted(set(frame["share"])))
             ax.set_title(f"{model} on {dataset}, {here['ipc'].iloc[0]} images a class", loc="left")
         axes[-1].set_xlabel("share of the iterations (%)")
-        handles, labels = axes[0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=min(5, len(labels)))
+        legend(figure, axes, 5)
     return figure
 
 

@@ -8,6 +8,7 @@ from ..experiments.shifts import CLEAN
 from ..instruments import CORRUPTIONS
 from .ladders import with_rows
 from .style import canvas, empty, per_init, seeds, settings, student
+from .trends import legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,8 +51,7 @@ def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
             level(panels[len(TITLES) : len(names)], 100, 100)
             for line in axes[index * down : (index + 1) * down]:
                 line[0].set_ylabel("test accuracy (%)" if len(places) == 1 else f"{model} on {dataset}\naccuracy (%)")
-        handles, labels = axes[0, 0].get_legend_handles_labels()
-        figure.legend(handles, labels, loc="outside upper center", ncols=3)
+        legend(figure, axes.flatten(), 3)
     return figure
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .style import spread, student
@@ -48,7 +48,11 @@ def trend(ax: Any, frame: pd.DataFrame, column: str, palette: Mapping[str, str],
         legend.remove()
 
 
-def legend(figure: Figure, ax: Any, most: int = 4) -> None:
-    """Name the series of some axes above the figure, each once."""
-    entries = dict(zip(*reversed(ax.get_legend_handles_labels()), strict=True))
-    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=min(most, len(entries)))
+def legend(figure: Figure, axes: Iterable[Any], most: int = 4, **look: Any) -> None:
+    """Name above the figure what any of some axes shows, each once."""
+    entries: dict[str, Any] = {}
+    for ax in axes:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            entries.setdefault(name, handle)
+    columns = min(most, len(entries))
+    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=columns, **look)
