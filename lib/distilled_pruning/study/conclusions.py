@@ -109,10 +109,10 @@ SENTENCES: dict[str, dict[str, str]] = {
 CLOSE = "margin: -0.9em 0 1.2em"
 DECISIVE = ("control-equal-steps", "control-short-loop")
 LOOP, DATA, NEITHER = (
-    "Taken together: it is not the distilled data. What these masks share is an inner loop that is short, from this "
+    "it is not the distilled data. What these masks share is an inner loop that is short, from this "
     "very initialisation; distilled data is one way to have such a loop, and real data another.",
-    "Taken together: the distilled data matter, beyond the short inner loop they are used in.",
-    "Taken together: these numbers do not yet say whether it is the distilled data or the short inner loop.",
+    "the distilled data matter, beyond the short inner loop they are used in.",
+    "these numbers do not yet say whether it is the distilled data or the short inner loop.",
 )
 RELATIVES = (
     (
@@ -181,7 +181,8 @@ def sentences(found: Mapping[str, tuple[str, str]]) -> Paragraphs:
     if not ran:
         return Paragraphs([("Nothing has been computed yet for these parameters.", "")])
     texts = [(SENTENCES[name][verdict], numbers) for name, (verdict, numbers) in ran.items()]
-    return Paragraphs([*texts, (overall({name: verdict for name, (verdict, _) in ran.items()}), "")])
+    answer = overall({name: verdict for name, (verdict, _) in ran.items()})
+    return Paragraphs([*texts, (f"Taken together: {answer}", "")])
 
 
 def controls(section: Section) -> Paragraphs:

@@ -147,8 +147,7 @@ def controls(rows: Sequence[Row]) -> str:
 def answer(rows: Sequence[Row]) -> str:
     """Answer the question of the controls in one sentence, from recorded results where they can."""
     where, _, found = runs(rows)[0]
-    sentence = conclusions.overall({name: entry["verdict"] for name, entry in found.items()})
-    return f"{where}: {sentence.removeprefix('Taken together: ')}"
+    return f"{where}: {conclusions.overall({name: entry['verdict'] for name, entry in found.items()})}"
 
 
 def relatives(rows: Sequence[Row]) -> str:

@@ -204,9 +204,14 @@ def shown(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the parameters that are off."""
+    return {name: value for name, value in values.items() if value not in (0, "")}
+
+
 def listed(values: Mapping[str, Any]) -> str:
     """Write parameters for the foot of a figure; what is off is left out."""
-    return ", ".join(f"{name} {shown(value)}" for name, value in values.items() if value not in (0, ""))
+    return ", ".join(f"{name} {shown(value)}" for name, value in given(values).items())
 
 
 def stamped(scale: str, values: Mapping[str, Any]) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, dump, read_json, sha256, unpack_arrays, unsealed
 from .keys import checked, is_key, key_of
+from .parameters import given
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -65,12 +66,7 @@ class Record:
     @property
     def name(self) -> tuple[str, str, str]:
         """What distinguishes records: figure, scale and parameters, but for those that are off, as a new one is."""
-        return self.figure, self.scale, json.dumps(self.given, sort_keys=True)
-
-    @property
-    def given(self) -> dict[str, Any]:
-        """Parameters that are not off."""
-        return {name: value for name, value in self.parameters.items() if value not in (0, "")}
+        return self.figure, self.scale, json.dumps(given(self.parameters), sort_keys=True)
 
     def differing(self, digests: Mapping[str, str]) -> list[str]:
         """Name the datasets whose source here has another digest than the one recorded."""
@@ -140,7 +136,7 @@ class Recorded:
             place = [name for name in ("dataset", "model") if name in frame]
             named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
             methods = list(frame["method"]) if "method" in frame else [""] * len(frame)
-            settings = {name: value for name, value in record.given.items() if name not in BESIDE}
+            settings = {name: value for name, value in given(record.parameters).items() if name not in BESIDE}
             free = [
                 name not in held or (held[name][0] == settings and method not in held[name][1])
                 for name, method in zip(named, methods, strict=True)

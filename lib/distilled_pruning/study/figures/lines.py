@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Literal
 
 from ..verdicts import INSTABILITY_THRESHOLD
-from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, spread, student, with_series
-from .trends import legend
+from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
+from .trends import legend, trend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,8 +109,6 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
         frame: As :func:`..experiments.barriers_frame` gives it.
         stamp: Scale and parameters, for the foot.
     """
-    import seaborn as sns
-
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
@@ -124,25 +122,8 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
         for line, (dataset, model) in zip(axes, rows, strict=True):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
             for ax, (column, label) in zip(line, labels.items(), strict=True):
-                sns.lineplot(
-                    spread(here),
-                    x="sparsity",
-                    y=column,
-                    hue="series",
-                    style="series",
-                    palette=palette,
-                    hue_order=list(palette),
-                    style_order=list(palette),
-                    markers=True,
-                    dashes=False,
-                    errorbar=student,
-                    err_style="bars",
-                    err_kws={"capsize": 3, "linewidth": 1.2},
-                    ax=ax,
-                )
+                trend(ax, here, column, palette, label)
                 ax.axhline(0, color=FAINT, linewidth=0.8)
-                ax.set(xlabel="sparsity (%)", ylabel=label, xlim=(-4, 100))
-                ax.get_legend().remove()
             line[1].axhline(100 * INSTABILITY_THRESHOLD, color=FAINT, linestyle=":", linewidth=1.2)
             line[1].annotate(
                 "unstable above", (100, 100 * INSTABILITY_THRESHOLD), ha="right", va="bottom", fontsize=8, color=FAINT
