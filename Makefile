@@ -3,6 +3,7 @@
 PYTHON ?= python3
 PORT ?= 8000
 JOBS ?=
+PAGES ?=
 UV_VERSION := 0.13.8
 
 SHELL := /bin/bash
@@ -24,8 +25,8 @@ help: ## Show this list
 
 setup: $(STAMP) ## Create .venv with the exact packages of requirements.lock
 
-book: $(STAMP) ## Train what is missing, execute the notebooks, render _build/html/index.html
-	@$(BIN)/distilled-pruning book $(if $(JOBS),--jobs $(JOBS))
+book: $(STAMP) ## Train what is missing, execute the notebooks, render _build/html/index.html (PAGES="NOTEBOOK ...")
+	@$(BIN)/distilled-pruning book $(PAGES) $(if $(JOBS),--jobs $(JOBS))
 
 test: lint ## Lint, check types and run the tests (slow ones excepted)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.study import claims, measures
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED, VERDICTS
+from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, VERDICTS, Finding
 
 OF_THE_PAPERS = 36
 
@@ -84,6 +84,15 @@ def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:
     for scale, expected in (("live", UNDECIDED), ("paper", REPRODUCED)):
         (points,) = (j for j in claims.judge({"fig2": fig2}, scale) if j.claim.id == "points-150x")
         assert points.verdict == expected
+
+
+def test_n_is_that_of_the_settings_which_decide() -> None:
+    (claim,) = (claim for claim in claims.claims() if claim.id == "control-equal-loss")
+    decided, rare = Finding("59 %", 0.1, (0.05, 0.15), 5, REPRODUCED), Finding("87 %", 0.2, None, 1, UNDECIDED)
+    nothing = Finding("93 %", float("nan"), None, 0, NOT_RUN)
+    assert claims.Judgement(claim, "live", (decided, rare, nothing), PARTLY).n == 5
+    assert claims.Judgement(claim, "live", (rare, nothing), UNDECIDED).n == 1
+    assert claims.Judgement(claim, "live", (nothing,), NOT_RUN).n == 0
 
 
 EXPECTED = {

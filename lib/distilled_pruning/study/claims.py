@@ -103,8 +103,10 @@ class Judgement:
 
     @property
     def n(self) -> int:
-        """Smallest number of initialisations behind a finding that was measured."""
-        return min((finding.n for finding in self.findings if finding.n), default=0)
+        """Fewest initialisations of a setting that the verdict rests on; of any setting while none is decided."""
+        measured = [finding for finding in self.findings if finding.n]
+        decisive = [finding for finding in measured if finding.verdict in DECIDED]
+        return min((finding.n for finding in decisive or measured), default=0)
 
 
 class _Seen(Mapping[str, "pd.DataFrame"]):

@@ -300,7 +300,8 @@ def judged(found: Judgement | None, scale: bool = False) -> display.Markup:
         return display.lines([])
     about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
     about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
-    texts = [tables.finding(item) for item in found.findings if item.n]
+    measured = [item for item in found.findings if item.n]
+    texts = [tables.finding(item) + f", n = {item.n}" * (item.n != found.n) for item in measured]
     return display.lines([*texts, *([", ".join(about)] if about else [])])
 
 
