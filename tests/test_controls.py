@@ -91,7 +91,16 @@ def test_the_live_page_repeats_what_the_question_hangs_on_and_the_rest_once_at_t
     assert found["easy-real"] == found["mislabelled"] == [(0, 0.1)]
     once = ("snip", "synflow", "random", "magnitude", "magnitude-layers", "shuffled")
     assert all(len(found[method]) == 1 for method in once)
-    assert len(controls.doses(page())) == 6
+    assert len(controls.doses(page())) == 7
+
+
+def test_imp_is_the_largest_dose_of_all_real_images() -> None:
+    parameters = page()
+    *_, full = controls.doses(parameters)
+    (line,) = (line for line in controls.lines(parameters) if line.row.method == "imp" and line.init == 0)
+    assert full.row.method == "imp" and full.steps == Tickets(parameters).outer.total_steps(1437)
+    assert full.job.key == line.job.key
+    assert {line.row.method for line in controls.doses(page(methods="distilled"))} == set(controls.DOSED)
 
 
 def test_a_first_rate_alone_on_every_initialisation_is_that_of_the_papers() -> None:

@@ -184,8 +184,8 @@ def test_controls_run_the_main_methods_on_all_initialisations_and_the_rest_on_on
 
 def test_the_dose_changes_the_inner_loop_alone() -> None:
     lines = experiments.EXPERIMENTS["dose"].jobs(LIVE)
-    assert len({line.key for line in lines}) == len(lines) == 3 * 2 * 2
-    for line in lines:
+    assert len({line.key for line in lines}) == len(lines) == 3 * 2 * 2 + 1
+    for line in lines[:-1]:
         assert isinstance(line, Connect) and line.a.mask is not None and line.a.mask.recipe is not None
         assert line.a.recipe == Tickets(LIVE).outer
         assert line.a.mask.recipe.steps in (40, 300) and line.a.mask.recipe.learning_rate in (0.1, 0.3)

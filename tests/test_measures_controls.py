@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study import claims, conclusions, findings, measures
 from distilled_pruning.study.measures import controls as control_measures
+from distilled_pruning.study.measures import dose as dose_measures
 from distilled_pruning.study.verdicts import (
     CONTRADICTED,
     NOT_RUN,
@@ -44,10 +45,11 @@ def controls(inits: int = 3, settings: tuple[str, ...] = ("equal rate",), **chan
     return pd.DataFrame(rows)
 
 
-def dose(barriers: dict[int, float], method: str = "distilled", inits: int = 3) -> pd.DataFrame:
+def dose(barriers: dict[int, float], method: str = "distilled", inits: int = 3, accuracy: float = 0.9) -> pd.DataFrame:
     """Barriers by inner steps at one rate."""
     rows = [
         {"model": "convnet3", "method": method, "steps": steps, "rate": 0.1, "init": init, "collapsed": False}
+        | {"setting": "gentle rate", "accuracy": accuracy + TINY[init] / 10}
         | {"barrier": barrier + TINY[init] * (1 + steps / 1000)}
         for steps, barrier in barriers.items()
         for init in range(inits)
@@ -79,7 +81,7 @@ def verdict(name: str, **frames: pd.DataFrame) -> str:
     return judged(name, **frames)[0]
 
 
-@pytest.mark.parametrize("name", control_measures.MEASURES)
+@pytest.mark.parametrize("name", [*control_measures.MEASURES, *dose_measures.MEASURES])
 def test_nothing_computed_is_not_run(name: str) -> None:
     assert verdict(name) == NOT_RUN
 
@@ -183,6 +185,35 @@ def test_the_best_dose_is_chosen_on_other_initialisations() -> None:
     frame["barrier"] = [0.0, 0.2, 0.1, 0.2, 0.0, 0.1]
     _, (short, _) = judged("control-dose", dose=frame)
     assert short.value <= 0
+
+
+def test_imp_is_a_dose_of_all_real_images() -> None:
+    frame = pd.concat([dose({40: 0.3, 300: 0.05}, "real-short"), dose({1350: 0.2}, "imp")])
+    _, (short, long) = judged("control-dose", dose=frame)
+    assert (short.setting, long.setting) == ("all real, too short", "all real, too long")
+    assert long.value == pytest.approx(0.15, abs=0.01) and long.verdict == short.verdict == REPRODUCED
+
+
+def test_a_dose_that_some_initialisations_lack_leaves_the_others_in() -> None:
+    frame = dose({40: 0.3, 300: 0.05, 1350: 0.2})
+    _, (short, long) = judged("control-dose", dose=frame[(frame["steps"] != 1350) | (frame["init"] == 0)])
+    assert (short.n, long.n) == (3, 1) and short.value == pytest.approx(0.25, abs=0.01)
+
+
+@pytest.mark.parametrize(
+    ("barrier", "accuracy", "expected"),
+    [(0.05, 0.9, REPRODUCED), (0.05, 0.8, PARTLY), (0.3, 0.9, PARTLY), (0.3, 0.8, CONTRADICTED)],
+)
+def test_a_third_of_imps_steps_is_judged_on_stability_and_accuracy(
+    barrier: float, accuracy: float, expected: str
+) -> None:
+    short = dose({100: 0.9, 400: barrier, 500: 0.9}, "real-short", accuracy=accuracy)
+    found, findings = judged("control-third-loop", dose=pd.concat([short, dose({1200: 0.2}, "imp")]))
+    assert found == expected
+    assert [item.setting for item in findings] == [
+        f"{what}, 400 steps, gentle rate" for what in ("barrier", "accuracy")
+    ]
+    assert verdict("control-third-loop", dose=short) == NOT_RUN
 
 
 @pytest.mark.parametrize(("moved", "expected"), [(0.05, REPRODUCED), (-0.05, REPRODUCED), (0.001, CONTRADICTED)])

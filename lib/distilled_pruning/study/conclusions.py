@@ -29,6 +29,16 @@ SENTENCES: dict[str, dict[str, str]] = {
         CONTRADICTED: "Their tickets are less accurate than IMP's.",
         UNDECIDED: "Whether their tickets are as accurate as IMP's cannot be told within a point.",
     },
+    "control-third-loop": {
+        REPRODUCED: "Nor does it cost accuracy at the last level, where the loop may last longer, up to a third of "
+        "IMP's: its tickets are more stable than IMP's and no less accurate.",
+        PARTLY: "Where the loop on all real images may last longer, up to a third of IMP's, its tickets at the last "
+        "level surely are more stable than IMP's or no less accurate, but not, or not surely, both.",
+        CONTRADICTED: "Where the loop on all real images may last longer, up to a third of IMP's, its tickets at the "
+        "last level are not more stable than IMP's, or are less accurate.",
+        UNDECIDED: "Whether a loop on all real images that may last up to a third of IMP's gives tickets more stable "
+        "than IMP's and as accurate cannot be told.",
+    },
     "control-equal-steps": {
         REPRODUCED: "All real images, trained for as few steps at the same rate, give masks at least as stable and as "
         "accurate as distilled images do: stability does not need distilled data.",

@@ -32,7 +32,7 @@ class Line:
         level: Pruning level.
         pair: The two data orders.
         job: The line.
-        steps: Steps of the inner loop where it is short, else 0.
+        steps: Steps of the inner loop where they are compared, else 0.
     """
 
     tickets: Tickets
@@ -69,16 +69,21 @@ def lines(parameters: Parameters) -> list[Line]:
 
 
 def doses(parameters: Parameters) -> list[Line]:
-    """Lines over inner steps and rates, for distilled, random real and all real data, on the same initialisations."""
+    """Lines over inner steps and rates, for distilled, random real and all real data, on the same initialisations.
+
+    IMP, where it is among the methods, is the largest dose of all real data.
+    """
     found = []
     for tickets in settings(parameters):
         grid = itertools.product(DOSED, numbers(parameters.dose_rates), numbers(parameters.dose_steps))
-        for (method, rate, steps), init in itertools.product(grid, range(parameters.dose_seeds)):
-            dosed = tickets.dosed(int(steps))
-            row = Row(method, rate, tickets.setting(rate))
+        doses = [(Row(method, rate, tickets.setting(rate)), int(steps)) for method, rate, steps in grid]
+        full = tickets.outer.total_steps(tickets.data.images)
+        doses += [(row, full) for row in tickets.rows if row.method == "imp"]
+        for (row, steps), init in itertools.product(doses, range(parameters.dose_seeds)):
+            dosed = tickets.dosed(steps)
             for a, b in itertools.combinations(range(parameters.replicates), 2):
                 job = dosed.line(row, init, parameters.levels, a, b)
-                found.append(Line(tickets, row, init, parameters.levels, f"{a}-{b}", job, int(steps)))
+                found.append(Line(tickets, row, init, parameters.levels, f"{a}-{b}", job, steps))
     return found
 
 

@@ -53,10 +53,10 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
 
 def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
     """Draw one line for each source and rate along the steps, which stand beside the marks; crosses collapsed."""
-    rates = sorted(set(frame["rate"]), reverse=True)
+    rates = sorted(set(frame.loc[frame["series"] != "imp", "rate"]), reverse=True)
     for _, part in frame.groupby(["series", "rate"], sort=False):
         method, rate = str(part["series"].iloc[0]), float(part["rate"].iloc[0])
-        step = rates.index(rate)
+        step = rates.index(rate) if rate in rates else 0
         colour = lighter(COLOURS[method], min(0.45 * step, 0.75)) if step else COLOURS[method]
         label = NAMES[method] + (f", {rate:g}" if len(rates) > 1 else "")
         kept = part[part["collapsed"] == 0].groupby("steps")[[n for n in (x, y) if n != "steps"]]

@@ -6,7 +6,7 @@ import math
 
 from ..experiments.tickets import EQUAL, GENTLE
 from ..verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
-from . import controls, first_paper, geometry, overview, questions, rewinding, sets
+from . import controls, dose, first_paper, geometry, overview, questions, rewinding, sets
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
 
 
@@ -130,6 +130,7 @@ MEASURES: dict[str, Measure] = {
     "gentle-stable": distilled_stable(GENTLE, model=CONV),
     "gentle-more-stable": more_stable(GENTLE, model=CONV),
     **controls.MEASURES,
+    **dose.MEASURES,
     **geometry.MEASURES,
     **overview.MEASURES,
     **rewinding.MEASURES,

@@ -187,29 +187,6 @@ def control_subset(frames: Frames) -> list[Finding]:
     return lower(frames, "random-real")
 
 
-def control_dose(frames: Frames) -> list[Finding]:
-    """Both the smallest and the largest dose have a higher barrier than the best one.
-
-    The dose is inner steps times rate. Its best value is chosen on the other initialisations, so that no choice is
-    judged by the noise that made it.
-    """
-    frame = select(frames, "dose", model=CONV, collapsed=False)
-    if frame is None:
-        return []
-    findings = []
-    frame = frame.assign(dose=frame["steps"] * frame["rate"])
-    for method, part in frame.groupby("method", sort=False):
-        table = part.pivot_table(index="init", columns="dose", values="barrier").dropna()
-        ends = {"short": table.columns[0], "long": table.columns[-1]} if len(table) and len(table.columns) > 1 else {}
-        for name, end in ends.items():
-            differences = []
-            for init in table.index:
-                others = table.drop(index=init) if len(table) > 1 else table
-                differences.append(float(table.loc[init, end] - table.loc[init, others.mean().idxmin()]))
-            findings.append(positive(f"{spoken(str(method))}, too {name}", differences))
-    return findings
-
-
 def control_equal_loss(frames: Frames) -> list[Finding]:
     """IMP's barrier is higher even where the distilled ticket is trained no worse.
 
@@ -280,7 +257,6 @@ MEASURES: dict[str, Measure] = {
     "control-short-loop": control_short_loop,
     "control-short-accuracy": control_short_accuracy,
     "control-subset": control_subset,
-    "control-dose": control_dose,
     "control-equal-loss": control_equal_loss,
     "mask-bug": otherwise(UNMASKED),
     "rewind-scope": otherwise(PARTIAL, accuracy=True),
