@@ -233,12 +233,21 @@ def test_what_was_recorded_before_need_not_be_in_the_store(store: Store, root: P
 
 def test_the_same_figure_under_other_parameters_stands_beside(store: Store, root: Path) -> None:
     keep(store, root, scale="reduced")
-    keep(store, root, parameters={**PARAMETERS, "dataset": "cifar100"})
+    keep(store, root, parameters={**PARAMETERS, "dataset": "cifar100"}, jobs=JOBS[:1])
     keep(store, root)
     found = Recorded(root).records("fig3")
     assert [kept.scale for kept in found] == ["paper", "paper", "reduced"]
     assert {kept.parameters["dataset"] for kept in found} == {"cifar10", "cifar100"}
     assert len({kept.frame for kept in found}) == 3
+
+
+def test_a_recording_with_all_results_of_another_takes_its_place(store: Store, root: Path) -> None:
+    keep(store, root)
+    beside = keep(store, root, jobs=JOBS[:1], parameters={**PARAMETERS, "methods": "imp"})
+    assert len(Recorded(root).records("fig3")) == 2
+    more = keep(store, root, jobs=JOBS[1:], parameters={**PARAMETERS, "levels": 10})
+    assert Recorded(root).records("fig3") == [more, beside]
+    assert Recorded(root).verify() == {}
 
 
 def recorded(root: Path, *frames: tuple[dict[str, Any], list[str], int]) -> Recorded:

@@ -36,7 +36,7 @@ def record(
     always: Sequence[str] = ALWAYS,
     total_bytes: int = TOTAL_BYTES,
 ) -> Record:
-    """Promote the results behind a figure; recording the same figure, scale and parameters again replaces them.
+    """Promote the results behind a figure; a recording all of whose results this one has too gives way to it.
 
     Metrics of everything the figure was made from go along, arrays only where they are small and of further use.
 
@@ -120,7 +120,7 @@ def record(
         seconds=round(seconds, 1),
         missing=len(absent),
     )
-    records = [old for old in recorded.records() if old.name != new.name] + [new]
+    records = [old for old in recorded.records() if not contains(new, old)] + [new]
     files[recorded.root / INDEX] = index(records)
     stale = orphans(recorded, records, needed)
     size = sum(map(len, files.values())) + sum(
@@ -174,6 +174,12 @@ def digests(spec: Any) -> Iterator[tuple[str, str]]:
     elif isinstance(spec, list):
         for value in spec:
             yield from digests(value)
+
+
+def contains(new: Record, old: Record) -> bool:
+    """Say whether a recording makes another one superfluous: it is the same, or has all its results and more."""
+    same = new.figure == old.figure and new.scale == old.scale
+    return new.name == old.name or (same and set(old.keys) <= set(new.keys))
 
 
 def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
