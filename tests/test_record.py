@@ -65,6 +65,19 @@ def test_keeps_metrics_of_everything_and_small_arrays(store: Store, root: Path) 
     assert sum(map(len, files(root).values())) < 10_000
 
 
+def test_a_line_holds_a_part(store: Store, root: Path) -> None:
+    """Short, so that many fit, and yet a difference of versions names the part that differs."""
+    kept = keep(store, root)
+    for path, names in [(f"{JOBS[0].key[:2]}/{JOBS[0].key}.json", None), (f"frames/{kept.frame[0]}", list(FRAME))]:
+        content = (root / path).read_text(encoding="utf-8")
+        parts = json.loads(content)
+        assert names is None or list(parts) == names
+        assert content.splitlines()[1:-1] == [
+            f"{json.dumps(name)}:{json.dumps(part, separators=(',', ':'))}" + "," * (name != list(parts)[-1])
+            for name, part in parts.items()
+        ]
+
+
 def test_only_complete_results_serve_other_jobs(store: Store, root: Path) -> None:
     keep(store, root)
     recorded = Recorded(root)

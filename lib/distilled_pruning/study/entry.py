@@ -41,15 +41,25 @@ class Result:
     arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
+def plain(item: Any) -> Any:
+    """Make NumPy values plain ones, for JSON."""
+    if isinstance(item, np.generic | np.ndarray):
+        return item.tolist()
+    raise TypeError(f"{type(item).__name__} is not JSON: metrics hold numbers, texts, lists and dicts")
+
+
 def dump(value: Any) -> bytes:
     """Write JSON, always to the same bytes; NumPy numbers become plain ones."""
-
-    def plain(item: Any) -> Any:
-        if isinstance(item, np.generic | np.ndarray):
-            return item.tolist()
-        raise TypeError(f"{type(item).__name__} is not JSON: metrics hold numbers, texts, lists and dicts")
-
     return (json.dumps(value, indent=1, ensure_ascii=False, default=plain) + "\n").encode()
+
+
+def lines(value: Mapping[str, Any]) -> bytes:
+    """Write JSON with one line an item of the outermost level: two thirds of the bytes of :func:`dump`."""
+    items = [
+        f"{json.dumps(name)}:{json.dumps(item, ensure_ascii=False, default=plain, separators=(',', ':'))}"
+        for name, item in value.items()
+    ]
+    return ("{\n" + ",\n".join(items) + "\n}\n").encode()
 
 
 def sha256(data: bytes) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .entry import ARRAYS, PROVENANCE, Damaged, dump, pack_arrays, read_json, sha256, unpack_arrays
+from .entry import ARRAYS, PROVENANCE, Damaged, dump, lines, pack_arrays, read_json, sha256, unpack_arrays
 from .jobs import graph
 from .recorded import FRAMES, INDEX, KEPT, SCALES, Record, Recorded, index
 
@@ -102,10 +102,10 @@ def record(
             content, kept = own(job, store.entry(job.key).sealed(ARRAYS, provenance))
             files[recorded.path(job.key, ".safetensors")] = content
             whole |= {KEPT: kept} if kept else {}
-        files[recorded.path(job.key)] = dump(whole)
+        files[recorded.path(job.key)] = lines(whole)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None:
-        content = dump({name: list(values) for name, values in frame.items()})
+        content = lines({name: list(values) for name, values in frame.items()})
         name = f"{figure}-{scale}-{sha256(dump(dict(parameters)))[:8]}.json"
         framed, files[recorded.root / FRAMES / name] = (name, sha256(content)), content
     absent = {job.key for job in missing}
