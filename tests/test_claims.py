@@ -81,9 +81,11 @@ def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:
             "accuracy": 0.9,
         }
     )  # fmt: skip
+    other = fig2.assign(model="resnet18", points=1, level=10)
     for scale, expected in (("live", UNDECIDED), ("paper", REPRODUCED)):
-        (points,) = (j for j in claims.judge({"fig2": fig2}, scale) if j.claim.id == "points-150x")
-        assert points.verdict == expected
+        for frame in (fig2, pd.concat([fig2, other])):
+            (points,) = (j for j in claims.judge({"fig2": frame}, scale) if j.claim.id == "points-150x")
+            assert points.verdict == expected
 
 
 def test_n_is_that_of_the_settings_which_decide() -> None:

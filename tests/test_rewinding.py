@@ -188,9 +188,13 @@ def test_cheap_counts_what_eight_levels_cost() -> None:
 def test_tickets_past_40_percent_are_those_of_figure_2() -> None:
     none = study(imp=lambda level: 0.0 if level <= 2 else -0.1, distilled=lambda level: -0.1)
     fig2 = none[(none["rewind"] == 0) & (none["method"] != "combined")].drop(columns="rewind")
-    assert verdict("no-tickets-past-40", fig2, figure="fig2") == REPRODUCED
+    assert verdict("no-tickets-past-40", fig2.assign(model="resnet18"), figure="fig2") == REPRODUCED
     some = study(imp=lambda level: 0.0 if level <= 3 else -0.1, distilled=lambda level: -0.1).drop(columns="rewind")
-    assert verdict("no-tickets-past-40", some[some["method"] != "combined"], figure="fig2") == PARTLY
+    some = some[some["method"] != "combined"]
+    assert verdict("no-tickets-past-40", some.assign(model="resnet18"), figure="fig2") == PARTLY
+    both = pd.concat([fig2.assign(model="convnet3"), some.assign(model="resnet18")])
+    assert verdict("no-tickets-past-40", both, figure="fig2") == PARTLY, "the claim is about ResNet-18"
+    assert verdict("no-tickets-past-40", some.assign(model="convnet3"), figure="fig2") == NOT_RUN
 
 
 @pytest.mark.parametrize(

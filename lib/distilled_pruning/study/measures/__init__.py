@@ -7,7 +7,7 @@ import math
 from ..experiments.tickets import EQUAL, GENTLE
 from ..verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
 from . import controls, dose, first_paper, geometry, overview, questions, rewinding, sets
-from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select, slopes
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, place, select, slopes, way
 
 
 def rise(frames: Frames, level: int, **where: str) -> list[float]:
@@ -86,18 +86,18 @@ def accuracy_difference(left: str, right: str, margin: float, **where: str) -> M
 
 
 def points_ratio(frames: Frames) -> list[Finding]:
-    """Images seen to find the mask of the sparsest level, IMP over distilled (exact counts, not estimates)."""
+    """Images seen to find the first network's sparsest mask, IMP over distilled (exact counts, not estimates)."""
     findings = []
+    frame = place(frames, "fig2")
+    imp, syn = (way(frame, method) for method in ("imp", "distilled"))
+    if imp is None or syn is None:
+        return []
+    level = min(imp["level"].max(), syn["level"].max())
     for column, name, target in (
         ("points", "stored images", 150.0),
         ("points_decoded", "decoded images", 37.5),
         ("steps", "steps", 33.5),
     ):
-        imp = select(frames, "fig2", method="imp")
-        syn = select(frames, "fig2", method="distilled", setting=EQUAL)
-        if imp is None or syn is None:
-            continue
-        level = min(imp["level"].max(), syn["level"].max())
         ratio = float(imp[imp["level"] == level][column].max() / syn[syn["level"] == level][column].max())
         verdict = "reproduced" if abs(ratio / target - 1) < 0.02 else "contradicted"
         findings.append(Finding(name, ratio, (ratio, ratio), len(imp["init"].unique()), verdict))

@@ -19,11 +19,12 @@ NEGLIGIBLE = 0.25
 FROM = (3, 5)  # level 4, about 60 %, and its neighbours
 
 
-def no_tickets_past(name: str, methods: tuple[str, ...], limit: float) -> Measure:
-    """No ticket of any of the methods is sparser than a limit."""
+def no_tickets_past(name: str, methods: tuple[str, ...], limit: float, **where: str) -> Measure:
+    """No ticket of any of the methods is sparser than a limit; on rows that match, where the claim names a network."""
 
     def measure(frames: Frames) -> list[Finding]:
-        frame = place(frames, name)
+        rows = select(frames, name, **where)
+        frame = place({name: rows}, name) if rows is not None else None
         dense = by_init(way(frame, "dense"), "accuracy")
         found = (lottery.at_most(method, way(frame, method), dense, limit) for method in methods)
         return [finding for finding in found if finding is not None]
@@ -142,7 +143,7 @@ def stable_from(frames: Frames) -> list[Finding]:
 
 
 MEASURES: dict[str, Measure] = {
-    "no-tickets-past-40": no_tickets_past("fig2", ("imp", "distilled"), FEW),
+    "no-tickets-past-40": no_tickets_past("fig2", ("imp", "distilled"), FEW, model="resnet18"),
     "imp-k0-limit": no_tickets_past("fig7", ("imp",), MANY),
     "syn8-beyond": beyond,
     "syn8-near-k3": near_early,
