@@ -13,6 +13,7 @@ from distilled_pruning.study import figures
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
 from PIL import Image
 
@@ -135,9 +136,29 @@ def test_retrainings_of_one_initialisation_are_no_evidence_of_their_own() -> Non
 
 
 def test_decoded_images_get_a_line_of_their_own_where_they_differ() -> None:
-    legend = figures.fig2(frames()["fig2"], STAMP).axes[1].get_legend()
-    assert legend is not None
-    assert [text.get_text() for text in legend.get_texts()] == ["IMP", "Distilled", "Distilled, decoded images"]
+    left, right = figures.fig2(frames()["fig2"], STAMP).axes
+    legend = right.get_legend()
+    assert legend is not None and left.get_legend() is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["Distilled, decoded images"]
+    alike = frames()["fig2"].assign(points_decoded=lambda frame: frame["points"])
+    assert figures.fig2(alike, STAMP).axes[1].get_legend() is None, "the colours are named on the left"
+
+
+def test_a_level_on_three_of_five_initialisations_has_its_mark() -> None:
+    frame = frames(seeds=5)["fig2"]
+    assert "n = 5 initialisations" in written(figures.fig2(frame, STAMP))
+    figure = figures.fig2(frame[(frame["level"] != 9) | (frame["init"] < 3)], STAMP)
+    assert "n = 3 to 5 initialisations" in written(figure)
+    bars = [c for c in figure.axes[0].collections if isinstance(c, LineCollection)]
+    assert [len(c.get_segments()) for c in bars] == [2] * 3, "59 and 87 %"
+
+
+def test_a_network_has_panels_for_what_was_trained_of_it() -> None:
+    frame = frames(models=("convnet3", "resnet18"))["fig3"]
+    frame = frame[(frame["model"] == "convnet3") | (frame["method"] != "distilled")]
+    titles = [ax.get_title() for ax in figures.fig3(frame, STAMP).axes if ax.axison]
+    assert [title for title in titles if "resnet18" in title] == ["IMP\nresnet18 on digits"]
+    assert len([title for title in titles if "convnet3" in title]) == 3
 
 
 def test_the_same_frame_gives_the_same_bytes() -> None:

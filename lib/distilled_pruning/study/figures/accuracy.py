@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..verdicts import ENOUGH
 from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, spread, student, with_series
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame, palette = with_series(frame)
     rows = settings(frame)
-    with canvas(0.7 + 3.1 * len(rows), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(0.7 + 3.1 * len(rows), f"{stamp} · {counted(frame[marked(frame)], 'level')}") as figure:
         axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.45, 1))
         for (left, right), (dataset, model) in zip(axes, rows, strict=True):
             part = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
@@ -31,6 +32,13 @@ def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
             if len(rows) > 1:
                 left.set_title(f"{model} on {dataset}", loc="left")
     return figure
+
+
+def marked(frame: pd.DataFrame) -> pd.Series:
+    """Say which rows are of levels with a mark and an interval, not only on the first initialisation's thin line."""
+    where = [name for name in ("dataset", "model", "series") if name in frame]
+    counts = frame.groupby([*where, "level"])["init"].transform("nunique")
+    return counts >= counts.groupby([frame[name] for name in where]).transform("max").clip(upper=ENOUGH)
 
 
 def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
@@ -48,15 +56,15 @@ def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
             mean, color=COLOURS["dense"], linestyle="--", linewidth=1.3, label=f"{NAMES['dense']} ({mean:.1f} %)"
         )
     if not pruned.empty:
-        counts = pruned.groupby("level")["init"].transform("nunique")
-        every = pruned["init"].nunique() > 1 and bool((counts < counts.max()).any())
+        marks = marked(pruned)
+        every = not marks.all()
         if every:
             first = pruned[pruned["init"] == pruned["init"].min()]
             for name in dict.fromkeys(first["series"]):
                 line = first[first["series"] == name]
                 ax.plot(line["sparsity"], line["accuracy"], color=palette[name], linewidth=0.8, alpha=0.6)
         sns.lineplot(
-            spread(pruned[counts == counts.max()] if every else pruned),
+            spread(pruned[marks]),
             x="sparsity",
             y="accuracy",
             hue="series",
@@ -77,15 +85,15 @@ def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
 
 
 def points(ax: Any, frame: pd.DataFrame) -> None:
-    """Draw how many images the inner loops saw: stored ones solid, decoded ones dashed where they differ."""
+    """Draw how many images the inner loops saw in the colours of the left: decoded ones dashed where they differ."""
     pruned = frame[(frame["level"] > 0) & (frame["points"] > 0)]
     for method in dict.fromkeys(pruned["method"]):
         seen = pruned[pruned["method"] == method].groupby("sparsity")[["points", "points_decoded"]].first()
         colour, name = COLOURS[method], NAMES.get(method, method)
-        ax.plot(100 * seen.index, seen["points"], "o-", color=colour, markersize=4, label=name)
+        ax.plot(100 * seen.index, seen["points"], "o-", color=colour, markersize=4)
         if not (seen["points"] == seen["points_decoded"]).all():
             ax.plot(100 * seen.index, seen["points_decoded"], "--", color=colour, label=f"{name}, decoded images")
+            ax.legend(loc="best")
     if not pruned.empty:
         ax.set_yscale("log")
-        ax.legend(loc="best")
     ax.set(xlabel="sparsity (%)", ylabel="images seen to find the mask", xlim=(0, 100))

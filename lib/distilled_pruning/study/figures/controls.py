@@ -32,7 +32,7 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = settings(frame)
     found = per_init(frame, ["travelled", "barrier", "accuracy", "collapsed"], ["steps", "rate"])
     found = found.assign(accuracy=100 * found["accuracy"])
-    with canvas(1.0 + PANEL * 0.95 * len(places), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1.0 + PANEL * 0.95 * len(places), f"{stamp} · {counted(frame, 'rate', 'steps')}") as figure:
         axes = figure.subplots(len(places), 3, squeeze=False, sharex="col")
         for line, (dataset, model) in zip(axes, places, strict=True):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
@@ -42,7 +42,7 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[1].set(xlabel="distance / initial norm", ylabel="loss barrier (nats)")
             line[2].set(xlabel="distance / initial norm", ylabel="test accuracy (%)")
             steps = sorted(set(here["steps"]))
-            line[0].set_xticks(steps, [str(step) for step in steps])
+            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=7)
             line[0].minorticks_off()
             line[1].axhline(0, color=FAINT, linewidth=0.8)
             if len(places) > 1:
@@ -70,7 +70,7 @@ def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
                 ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=7, color=colour)
         flat = part[part["collapsed"] > 0]
         ax.plot(flat[x], flat[y], "x", color=INK, markersize=5)
-    ax.margins(x=0.12, y=0.08)
+    ax.margins(x=0.2, y=0.1)
 
 
 def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:

@@ -22,7 +22,8 @@ def with_dense(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 def panels(frame: pd.DataFrame, palette: dict[str, str]) -> list[str]:
     """Series that get a panel of their own: all but the dense network, unless there is nothing else."""
-    return [name for name in palette if name != NAMES["dense"]] or list(palette)
+    drawn = [name for name in palette if name in set(frame["series"])]
+    return [name for name in drawn if name != NAMES["dense"]] or drawn
 
 
 def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
@@ -36,28 +37,29 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame)
-    rows, columns = settings(frame), panels(frame, palette)
+    rows = settings(frame)
     split = "training" if frame["split"].iloc[0] == "train" else "test"
     factor = 100 if value == "accuracy" else 1
     title = f"{split} accuracy (%)" if value == "accuracy" else f"{split} loss (nats)"
     means = per_init(frame.assign(**{value: factor * frame[value]}), [value], ["level", "sparsity", "alpha"])
-    across = min(ACROSS, len(columns))
-    down = -(-len(columns) // across)
-    with canvas(1.1 + PANEL * len(rows) * down, f"{stamp} · {counted(frame)}") as figure:
+    wholes = [means[(means["dataset"] == dataset) & (means["model"] == model)] for dataset, model in rows]
+    names = [panels(whole, palette) for whole in wholes]
+    across = min(ACROSS, max(map(len, names)))
+    grid = [part[i : i + across] for part in names for i in range(0, len(part), across)]
+    of = [index for index, part in enumerate(names) for _ in range(0, len(part), across)]
+    with canvas(1.1 + PANEL * len(grid), f"{stamp} · {counted(frame)}") as figure:
         shared: Literal["all", "row"] = "all" if len(rows) == 1 else "row"
-        axes = figure.subplots(len(rows) * down, across, squeeze=False, sharex=True, sharey=shared)
+        axes = figure.subplots(len(grid), across, squeeze=False, sharex=True, sharey=shared)
         shades = level_colours(frame)
-        for index, (dataset, model) in enumerate(rows):
-            here = means[(means["dataset"] == dataset) & (means["model"] == model)]
-            places = axes[index * down : (index + 1) * down].flatten()
-            for ax in places[len(columns) :]:
+        for line, index, shown in zip(axes, of, grid, strict=True):
+            for ax in line[len(shown) :]:
                 ax.set_axis_off()
-            for place, (ax, name) in enumerate(zip(places, columns, strict=False)):
-                part = with_dense(here, name)
+            for ax, name in zip(line, shown, strict=False):
+                part = with_dense(wholes[index], name)
                 for level in shades:
                     curve(ax, part[part["level"] == level], value, shades[level])
-                ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}")
-                ax.set(ylabel="" if place % across else title, xlim=(0, 1), xticks=(0, 0.5, 1))
+                ax.set_title(name if len(rows) == 1 else f"{name}\n{rows[index][1]} on {rows[index][0]}")
+                ax.set(ylabel="" if ax is not line[0] else title, xlim=(0, 1), xticks=(0, 0.5, 1))
                 ax.set(xticklabels=("0", "0.5", "1"), xlabel="position α along the line")
                 ax.tick_params(labelbottom=True)
         figure.legend(handles=handles(frame, shades), loc="outside upper center", ncols=min(6, len(shades)))

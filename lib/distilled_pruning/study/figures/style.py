@@ -147,9 +147,14 @@ def settings(frame: pd.DataFrame) -> list[tuple[str, str]]:
     return list(dict.fromkeys(zip(frame["dataset"], frame["model"], strict=True)))
 
 
-def counted(frame: pd.DataFrame) -> str:
-    """Say how many initialisations stand behind a frame: from the fewest to the most of a network and method."""
-    by = [name for name in ("dataset", "model", "method") if name in frame]
+def counted(frame: pd.DataFrame, *apart: str) -> str:
+    """Say how many initialisations stand behind a frame: from the fewest to the most of a network and method.
+
+    Args:
+        frame: With ``init``.
+        apart: Further columns that tell apart what is drawn.
+    """
+    by = [name for name in ("dataset", "model", "method", *apart) if name in frame]
     counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
     least, most = int(min(counts)), int(max(counts))
     n = str(most) if least == most else f"{least} to {most}"
