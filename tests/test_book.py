@@ -171,6 +171,8 @@ def test_ledger_shows_every_column() -> None:
     for part in ("59 %: −0.01 [−0.02, 0.001]", "87 %: 0.02", "n = 5, live", "#claim-syn-stable", "error rise below"):
         assert part in text
     assert "No claim" in pages.ledger([])
+    text = pages.ledger([{**ROW, "counts": {"59 %": 5, "87 %": 1}}])
+    assert "0.001]<br>87 %: 0.02, n = 1<br>n = 5, live" in text, "a setting with an n of its own says so"
 
 
 def test_tally_counts_every_verdict() -> None:

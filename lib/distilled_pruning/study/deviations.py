@@ -52,7 +52,7 @@ def claimed(row: Mapping[str, Any] | None) -> str:
     sides = []
     for found, value in ((row or {}).get("recorded"), "value"), (row, "this_run"):
         if found and found.get(value) and found["verdict"] != NOT_RUN:
-            numbers = "; ".join(measured(found[value], found.get("interval")))
+            numbers = "; ".join(measured(found, value))
             about = ", ".join(plain(found[name]) for name in ("scale", "data") if found.get(name))
             sides.append(f"{badge(found['verdict'])} {numbers} (n = {found['n']}, {about})")
     if row is None or not sides:

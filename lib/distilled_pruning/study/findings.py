@@ -47,7 +47,7 @@ def listed(entries: Sequence[tuple[Row, Row, str]]) -> str:
             if found["verdict"] == verdict:
                 reason = f". Why: {why(row, found['n'], found['scale'])}" if verdict == UNDECIDED else ""
                 about = ", ".join(plain(part) for part in place(found) if part)
-                means = "; ".join(measured(found[value] or "", found.get("interval")))
+                means = "; ".join(measured(found, value))
                 asked = f"{plain(row['statement'])} *{plain(row['rule'])}*"
                 lines.append(f"- {asked}: {means} (n = {show(found['n'])}, {about}){reason}")
         if lines:
@@ -89,13 +89,9 @@ def trainings(folder: Recorded) -> str:
 
 
 def numbers(entry: Row, value: str) -> str:
-    """Write a verdict's numbers with their intervals, as Markdown."""
-    counts = entry.get("counts") or {}
-    if len(set(counts.values())) < 2:
-        return f"{'; '.join(measured(entry[value], entry.get('interval')))}; n = {entry['n']}"
-    parts = str(entry[value]).split("; ")
-    each = (measured(part, entry.get("interval"))[0] for part in parts)
-    return "; ".join(f"{text}, n = {counts[part.rsplit(': ', 1)[0]]}" for text, part in zip(each, parts, strict=True))
+    """Write a verdict's numbers with their intervals, as Markdown; each with its n where these differ."""
+    alike = len(set((entry.get("counts") or {}).values())) < 2
+    return "; ".join(measured(entry, value, apart=alike)) + f"; n = {entry['n']}" * alike
 
 
 def place(entry: Row) -> tuple[str, str]:

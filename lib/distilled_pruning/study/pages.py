@@ -114,9 +114,7 @@ def _recorded(found: Any) -> str:
     if not isinstance(found, Mapping):
         return show(found)
     about = [f"n = {show(found.get('n'))}", *(plain(found[name]) for name in ("scale", "data") if found.get(name))]
-    return "<br>".join(
-        [*measured(found.get("value"), found.get("interval")), ", ".join(about), plain(found["verdict"])]
-    )
+    return "<br>".join([*measured(found, "value"), ", ".join(about), plain(found["verdict"])])
 
 
 def _measured(row: Mapping[str, Any]) -> str:
@@ -124,16 +122,26 @@ def _measured(row: Mapping[str, Any]) -> str:
     if not row.get("this_run"):
         return "–"
     about = [f"n = {show(row.get('n'))}", *(plain(row[name]) for name in ("scale", "data") if row.get(name))]
-    return "<br>".join([*measured(row["this_run"], row.get("interval")), ", ".join(about)])
+    return "<br>".join([*measured(row, "this_run"), ", ".join(about)])
 
 
-def measured(values: Any, intervals: Any) -> list[str]:
-    """Write each setting's value with its interval, as Markdown."""
+def measured(found: Mapping[str, Any], value: str, apart: bool = True) -> list[str]:
+    """Write each setting's value with its interval, as Markdown, and its n where that is not the judgement's.
+
+    Args:
+        found: A judgement as the ledger has it, with ``interval``, ``counts`` and ``n``.
+        value: Which of its items holds the values.
+        apart: Leave out an n that is the judgement's.
+    """
     settings = []
-    for part in str(values).split("; "):
-        bounds = (intervals or {}).get(part.rsplit(": ", 1)[0])
+    for part in str(found.get(value) or "").split("; "):
+        setting = part.rsplit(": ", 1)[0]
+        bounds = (found.get("interval") or {}).get(setting)
+        n = (found.get("counts") or {}).get(setting)
         settings.append(
-            plain(part).replace("-", "−") + (f" {show(bounds)}" if bounds and bounds[0] < bounds[1] else "")
+            plain(part).replace("-", "−")
+            + (f" {show(bounds)}" if bounds and bounds[0] < bounds[1] else "")
+            + (f", n = {n}" if n is not None and not (apart and n == found.get("n")) else "")
         )
     return settings
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
-from .claims import Judgement
+from .claims import Judgement, row
 from .fields import FIELDS
 from .ledger import judge
 from .pages import badge, measured, plain, show
@@ -95,7 +95,7 @@ def said(found: Judgement) -> str:
     if found.verdict == NOT_RUN:
         return badge(NOT_RUN)
     about = f"n = {show(found.n)}, {plain(found.on)}" if found.data else f"n = {show(found.n)}"
-    return "<br>".join([badge(found.verdict), *measured(found.value, found.intervals), about])
+    return "<br>".join([badge(found.verdict), *measured(row(found), "this_run"), about])
 
 
 def choose(source: Path, original: Section, pairs: Iterable[tuple[str, str]], file: str | Path | None) -> WhatIf:
