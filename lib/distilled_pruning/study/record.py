@@ -179,7 +179,7 @@ def digests(spec: Any) -> Iterator[tuple[str, str]]:
 def contains(new: Record, old: Record) -> bool:
     """Say whether a recording makes another one superfluous: it is the same, or has all its results and more."""
     same = new.figure == old.figure and new.scale == old.scale
-    return new.name == old.name or (same and set(old.keys) <= set(new.keys))
+    return new.name == old.name or (same and set(old.keys) < set(new.keys))
 
 
 def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
