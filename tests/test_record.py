@@ -246,7 +246,7 @@ def test_what_was_recorded_before_need_not_be_in_the_store(store: Store, root: P
 
 def test_the_same_figure_under_other_parameters_stands_beside(store: Store, root: Path) -> None:
     keep(store, root, scale="reduced")
-    keep(store, root, parameters={**PARAMETERS, "dataset": "cifar100"}, jobs=JOBS[:1])
+    keep(store, root, parameters={**PARAMETERS, "dataset": "cifar100"})
     keep(store, root)
     found = Recorded(root).records("fig3")
     assert [kept.scale for kept in found] == ["paper", "paper", "reduced"]

@@ -90,8 +90,9 @@ def trainings(folder: Recorded) -> str:
 
 def numbers(entry: Row, value: str) -> str:
     """Write a verdict's numbers with their intervals, as Markdown; each with its n where these differ."""
-    alike = len(set((entry.get("counts") or {}).values())) < 2
-    return "; ".join(measured(entry, value, apart=alike)) + f"; n = {entry['n']}" * alike
+    if len(set((entry.get("counts") or {}).values())) < 2:
+        return f"{'; '.join(measured(entry, value))}; n = {entry['n']}"
+    return "; ".join(measured({**entry, "n": None}, value))
 
 
 def place(entry: Row) -> tuple[str, str]:

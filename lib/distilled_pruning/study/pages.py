@@ -125,13 +125,12 @@ def _measured(row: Mapping[str, Any]) -> str:
     return "<br>".join([*measured(row, "this_run"), ", ".join(about)])
 
 
-def measured(found: Mapping[str, Any], value: str, apart: bool = True) -> list[str]:
+def measured(found: Mapping[str, Any], value: str) -> list[str]:
     """Write each setting's value with its interval, as Markdown, and its n where that is not the judgement's.
 
     Args:
         found: A judgement as the ledger has it, with ``interval``, ``counts`` and ``n``.
         value: Which of its items holds the values.
-        apart: Leave out an n that is the judgement's.
     """
     settings = []
     for part in str(found.get(value) or "").split("; "):
@@ -141,7 +140,7 @@ def measured(found: Mapping[str, Any], value: str, apart: bool = True) -> list[s
         settings.append(
             plain(part).replace("-", "−")
             + (f" {show(bounds)}" if bounds and bounds[0] < bounds[1] else "")
-            + (f", n = {n}" if n is not None and not (apart and n == found.get("n")) else "")
+            + (f", n = {n}" if n not in (None, found.get("n")) else "")
         )
     return settings
 

@@ -36,7 +36,10 @@ def record(
     always: Sequence[str] = ALWAYS,
     total_bytes: int = TOTAL_BYTES,
 ) -> Record:
-    """Promote the results behind a figure; a recording all of whose results this one has too gives way to it.
+    """Promote the results behind a figure.
+
+    Recording the same figure, scale and parameters again replaces them, and so does a recording that has all the
+    results of another of its figure and scale, and more.
 
     Metrics of everything the figure was made from go along, arrays only where they are small and of further use.
 

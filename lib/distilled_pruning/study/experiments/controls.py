@@ -76,10 +76,10 @@ def doses(parameters: Parameters) -> list[Line]:
     found = []
     for tickets in settings(parameters):
         grid = itertools.product(DOSED, numbers(parameters.dose_rates), numbers(parameters.dose_steps))
-        doses = [(Row(method, rate, tickets.setting(rate)), int(steps)) for method, rate, steps in grid]
+        loops = [(Row(method, rate, tickets.setting(rate)), int(steps)) for method, rate, steps in grid]
         full = tickets.outer.total_steps(tickets.data.images)
-        doses += [(row, full) for row in tickets.rows if row.method == "imp"]
-        for (row, steps), init in itertools.product(doses, range(parameters.dose_seeds)):
+        loops += [(row, full) for row in tickets.rows if row.method == "imp"]
+        for (row, steps), init in itertools.product(loops, range(parameters.dose_seeds)):
             dosed = tickets.dosed(steps)
             for a, b in itertools.combinations(range(parameters.replicates), 2):
                 job = dosed.line(row, init, parameters.levels, a, b)

@@ -45,20 +45,20 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
     wholes = [means[(means["dataset"] == dataset) & (means["model"] == model)] for dataset, model in rows]
     names = [panels(whole, palette) for whole in wholes]
     across = min(ACROSS, max(map(len, names)))
-    grid = [part[i : i + across] for part in names for i in range(0, len(part), across)]
-    of = [index for index, part in enumerate(names) for _ in range(0, len(part), across)]
+    grid = [(index, part[i : i + across]) for index, part in enumerate(names) for i in range(0, len(part), across)]
     with canvas(1.1 + PANEL * len(grid), f"{stamp} · {counted(frame)}") as figure:
         shared: Literal["all", "row"] = "all" if len(rows) == 1 else "row"
         axes = figure.subplots(len(grid), across, squeeze=False, sharex=True, sharey=shared)
         shades = level_colours(frame)
-        for line, index, shown in zip(axes, of, grid, strict=True):
+        for line, (index, shown) in zip(axes, grid, strict=True):
+            dataset, model = rows[index]
             for ax in line[len(shown) :]:
                 ax.set_axis_off()
             for ax, name in zip(line, shown, strict=False):
                 part = with_dense(wholes[index], name)
                 for level in shades:
                     curve(ax, part[part["level"] == level], value, shades[level])
-                ax.set_title(name if len(rows) == 1 else f"{name}\n{rows[index][1]} on {rows[index][0]}")
+                ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}")
                 ax.set(ylabel="" if ax is not line[0] else title, xlim=(0, 1), xticks=(0, 0.5, 1))
                 ax.set(xticklabels=("0", "0.5", "1"), xlabel="position α along the line")
                 ax.tick_params(labelbottom=True)

@@ -34,10 +34,10 @@ def select(frames: Frames, name: str, **where: str | int | bool) -> pd.DataFrame
     return None if frame.empty else frame
 
 
-def place(frames: Frames, name: str) -> pd.DataFrame | None:
-    """Rows of a frame's first dataset and network at the paper's inner rate."""
-    frame = frames.get(name)
-    if frame is None or frame.empty:
+def place(frames: Frames, name: str, **where: str) -> pd.DataFrame | None:
+    """Rows of a frame's first dataset and network, of those that match, at the paper's inner rate."""
+    frame = select(frames, name, **where)
+    if frame is None:
         return None
     first = {column: frame[column].iloc[0] for column in ("dataset", "model")}
     return select({name: frame[frame["setting"].isin((EQUAL, ""))]}, name, **first)

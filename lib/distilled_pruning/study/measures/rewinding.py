@@ -23,8 +23,7 @@ def no_tickets_past(name: str, methods: tuple[str, ...], limit: float, **where: 
     """No ticket of any of the methods is sparser than a limit; on rows that match, where the claim names a network."""
 
     def measure(frames: Frames) -> list[Finding]:
-        rows = select(frames, name, **where)
-        frame = place({name: rows}, name) if rows is not None else None
+        frame = place(frames, name, **where)
         dense = by_init(way(frame, "dense"), "accuracy")
         found = (lottery.at_most(method, way(frame, method), dense, limit) for method in methods)
         return [finding for finding in found if finding is not None]
