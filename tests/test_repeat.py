@@ -44,10 +44,10 @@ def again(section: Section, folder: Path, done: Any = perform) -> list[repeat.La
 def test_the_same_work_lands_inside(section: Section, tmp_path: Path) -> None:
     found = again(section, tmp_path)
     assert {item.measure for item in found} == {"barrier", "error_rise", "end_loss", "accuracy"}
-    assert all(item.n == 3 and item.init == 0 and item.ticket["method"] == "dense" for item in found)
+    assert all(item.n == 3 and item.inits == (0,) and item.ticket["method"] == "dense" for item in found)
     barrier = next(item for item in found if item.measure == "barrier")
-    assert barrier.value == pytest.approx(0.5) and barrier.inside
-    assert "inside" in str(barrier) and "n = 3" in str(barrier)
+    assert barrier.value == barrier.recorded == pytest.approx(0.5) and barrier.inside
+    assert all(part in str(barrier) for part in ("inside", "init 0", "recorded 0.5", "n = 3"))
 
 
 def test_other_work_lands_outside(section: Section, tmp_path: Path) -> None:
@@ -59,14 +59,33 @@ def test_other_work_lands_outside(section: Section, tmp_path: Path) -> None:
     assert barrier.inside is False and "OUTSIDE" in str(barrier)
 
 
-def test_numbers_of_other_doses_are_not_mixed() -> None:
-    def dose(steps: int, values: list[float]) -> pd.DataFrame:
-        return pd.DataFrame({"method": "imp", "steps": steps, "init": range(3), "barrier": values, "key": "k"})
+def dose(steps: int, values: dict[int, float]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {"method": "imp", "steps": steps, "init": values.keys(), "barrier": values.values(), "key": "k"}
+    )
 
-    kept = pd.concat([dose(100, [0.1, 0.2, 0.3]), dose(500, [5.1, 5.2, 5.3])])
-    found = list(repeat.compared("dose", dose(500, [5.2, 5.2, 0.2]), kept, {"k"}))
-    assert [item.inside for item in found] == [True, True, False]
+
+def test_numbers_of_other_doses_are_not_mixed() -> None:
+    kept = pd.concat([dose(100, {0: 0.1, 1: 0.2, 2: 0.3}), dose(500, {0: 5.1, 1: 5.2, 2: 5.3})])
+    found = list(repeat.compared("dose", pd.concat([dose(500, {0: 5.2}), dose(100, {0: 5.2})]), kept, {"k"}))
+    assert [(item.ticket["steps"], item.inside) for item in found] == [(500, True), (100, False)]
     assert found[0].interval is not None and found[0].interval[0] > 4 and found[0].n == 3
+
+
+def test_one_initialisation_is_held_against_their_spread_and_all_against_their_mean() -> None:
+    """By hand: 1, 2, 3 have mean 2 and deviation 1, and 97.5 % of Student's t with 2 degrees lie below 4.3027."""
+    kept = dose(1, {0: 1.0, 1: 2.0, 2: 3.0})
+    (one,) = repeat.compared("dose", dose(1, {2: 3.1}), kept, {"k"})
+    (two,) = repeat.compared("dose", dose(1, {0: 1.0, 2: 3.1}), kept, {"k"})
+    (whole,) = repeat.compared("dose", dose(1, {0: 1.1, 1: 2.0, 2: 3.2}), kept, {"k"})
+    (fresh,) = repeat.compared("dose", dose(1, {3: 7.5}), kept, {"k"})
+    assert one.interval == pytest.approx([2 - 4.3027 * (4 / 3) ** 0.5, 2 + 4.3027 * (4 / 3) ** 0.5], rel=1e-4)
+    assert two.interval == pytest.approx([2 - 4.3027 * (5 / 6) ** 0.5, 2 + 4.3027 * (5 / 6) ** 0.5], rel=1e-4)
+    assert whole.interval == pytest.approx([2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5], rel=1e-4)
+    assert (one.recorded, two.recorded, whole.recorded, fresh.recorded) == (3.0, 2.0, 2.0, None)
+    assert (one.value, two.value, whole.value) == pytest.approx((3.1, 2.05, 2.1))
+    assert fresh.inside is False and "not recorded" in str(fresh)
+    assert "inits 0, 2:" in str(two) and "inits 0 to 2:" in str(whole)
 
 
 def test_what_was_never_recorded_is_refused(section: Section, tmp_path: Path) -> None:

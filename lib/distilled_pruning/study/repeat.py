@@ -1,10 +1,11 @@
-"""Recorded results once more: done again from nothing, and held against the interval that was recorded."""
+"""Recorded results once more: done again from nothing, and held against the intervals that were recorded."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
@@ -13,7 +14,7 @@ from .recorded import Recorded, scale_of
 from .section import Section
 from .store import Store
 from .tables import by_init
-from .verdicts import interval
+from .verdicts import expected
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,23 +30,26 @@ MEASURES = ("accuracy", "loss", "barrier", "error_rise", "end_loss", "mean_abs",
 
 @dataclass(frozen=True)
 class Landing:
-    """Where a number fell when its job was done again.
+    """Where a number fell when its jobs were done again.
 
     Attributes:
         figure: Name of the experiment that shows it.
         ticket: Columns that say what was measured, to their values.
-        init: Its initialisation.
+        inits: Initialisations that were done again.
         measure: Column of the number.
-        value: The number.
-        interval: 95 % interval that was recorded for the mean over initialisations; ``None`` below two of them.
+        value: Its mean over them.
+        recorded: What the same initialisations gave when they were recorded; ``None`` where they were not all.
+        interval: Where 95 % of such means lie by what was recorded: the interval of the mean once all recorded
+            initialisations were done again, a wider one for fewer; ``None`` below two recorded ones.
         n: Initialisations recorded.
     """
 
     figure: str
     ticket: dict[str, Any]
-    init: int
+    inits: tuple[int, ...]
     measure: str
     value: float
+    recorded: float | None
     interval: tuple[float, float] | None
     n: int
 
@@ -60,8 +64,9 @@ class Landing:
         about = ", ".join(f"{name} {value}" for name, value in named if value != "")
         word = {None: "?", True: "inside", False: "OUTSIDE"}[self.inside]
         bounds = "[{:.4g}, {:.4g}]".format(*self.interval) if self.interval is not None else "no interval"
-        place = f"{self.figure}, {about}, init {self.init}"
-        return f"{word:>7}  {place}: {self.measure} {self.value:.4g} in {bounds}, n = {self.n}"
+        before = "not recorded" if self.recorded is None else f"recorded {self.recorded:.4g}"
+        place = f"{self.figure}, {about}, {'inits' if len(self.inits) > 1 else 'init'} {spans(self.inits)}"
+        return f"{word:>7}  {place}: {self.measure} {self.value:.4g} in {bounds}, {before}, n = {self.n}"
 
 
 def afresh(targets: Sequence[Target], store: Store, root: Path | None = None) -> list[Section]:
@@ -115,17 +120,42 @@ def landings(sections: Iterable[Section], keys: set[str], root: Path | None = No
 
 
 def compared(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str]) -> Iterator[Landing]:
-    """Compare the rows of one figure with those recorded of the same tickets."""
-    if frame.empty or kept.empty or "key" not in frame:
+    """Compare the rows of one figure with those recorded of the same tickets, means over initialisations."""
+    if frame.empty or kept.empty or "key" not in frame or "init" not in kept:
         return
     named = [name for name in NAMING if name in frame and name in kept]
-    for row in frame[frame["key"].isin(keys)].to_dict("records"):
-        ticket = {name: row[name] for name in named}
+    done = frame[frame["key"].isin(keys)]
+    for values, rows in done.groupby(named, sort=False):
+        ticket = dict(zip(named, values, strict=True))
         alike = kept
         for name, value in ticket.items():
             alike = alike[alike[name] == value]
-        if alike.empty or "init" not in alike:
-            continue
         for measure in (name for name in MEASURES if name in frame and name in kept):
-            before = by_init(alike, measure)
-            yield Landing(figure, ticket, int(row["init"]), measure, float(row[measure]), interval(before), len(before))
+            again = rows.dropna(subset=measure)
+            before = alike.dropna(subset=measure)
+            if again.empty or before.empty:
+                continue
+            inits = tuple(sorted(int(init) for init in again["init"].unique()))
+            same = by_init(before[before["init"].isin(inits)], measure)
+            numbers = by_init(before, measure)
+            yield Landing(
+                figure,
+                ticket,
+                inits,
+                measure,
+                value=fmean(by_init(again, measure)),
+                recorded=fmean(same) if len(same) == len(inits) else None,
+                interval=expected(numbers, len(inits), others=len(same) < len(numbers)),
+                n=len(numbers),
+            )
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Write sorted numbers, neighbours joined: ``"0 to 2, 4"``."""
+    runs: list[list[int]] = []
+    for number in numbers:
+        if runs and number == runs[-1][1] + 1:
+            runs[-1][1] = number
+        else:
+            runs.append([number, number])
+    return ", ".join(str(first) if first == last else f"{first} to {last}" for first, last in runs)

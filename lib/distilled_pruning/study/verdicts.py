@@ -39,6 +39,21 @@ class Finding:
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Give the 95 % Student interval of a mean, ``None`` for fewer than two values."""
+    return expected(values, len(values), others=False)
+
+
+def expected(values: Sequence[float], m: int, *, others: bool = True) -> tuple[float, float] | None:
+    """Give where the mean of ``m`` initialisations lies in 95 % of cases, by the values of others.
+
+    Args:
+        values: One value an initialisation.
+        m: Initialisations whose mean is asked for.
+        others: Whether they are not all those of ``values``, so that their own spread comes to that of the mean
+            (Student's prediction interval); otherwise this is the interval of the mean itself.
+
+    Returns:
+        Lower and upper bound, ``None`` for fewer than two values.
+    """
     n = len(values)
     if n < 2:
         return None
@@ -46,7 +61,7 @@ def interval(values: Sequence[float]) -> tuple[float, float] | None:
 
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(t.ppf(0.975, n - 1)) * deviation / math.sqrt(n)
+    half = float(t.ppf(0.975, n - 1)) * deviation * math.sqrt(1 / n + (1 / m if others else 0))
     return mean - half, mean + half
 
 
