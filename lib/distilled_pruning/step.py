@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from . import pooling
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -55,6 +56,7 @@ class Step:
         self.optimiser = optimiser(net, recipe)
         self.device = next(net.parameters()).device
         self.loss = compiled_loss() if recipe.compile else loss_of
+        self.pools = [] if recipe.compile else pooling.replaceable(net)
         named = dict(net.named_parameters())
         self.weights = [named[name].data for name in mask] if mask is not None else []
         self.masks = [mask[name].to(self.device, named[name].dtype) for name in mask] if mask is not None else []
@@ -76,7 +78,7 @@ class Step:
             torch.autocast(self.device.type, torch.bfloat16) if self.recipe.precision == "bf16" else nullcontext()
         )
         self.optimiser.zero_grad(set_to_none=True)
-        with autocast:
+        with autocast, pooling.quick(self.pools):
             loss = self.loss(self.net, images, targets)
         loss.backward()
         self.optimiser.step()
