@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import connectivity, training
+from . import connectivity, pooling, training
 from .basins import Basins, basins, loss_range
 from .errors import InputError, unknown
 from .planes import Plane, masked, plane
@@ -229,6 +229,7 @@ class _Surface:
             for name, part in zip(own, flat.split(sizes), strict=True):
                 part[: own[name].numel()].copy_(source[name].flatten())
         self.forward = torch.compile(self.net) if compile else self.net
+        self.pools = [] if compile else pooling.replaceable(self.net)
         element = 4 * self.data.images[0].numel() if len(self.data) else 0
         self.kept = list(self._batches()) if element * len(self.data) <= RESIDENT else None
 
@@ -247,7 +248,8 @@ class _Surface:
             for variance in self.variances:
                 variance.clamp_(min=0)
             for images, labels in self._batches() if self.kept is None else self.kept:
-                with torch.autocast(self.current.device.type, torch.bfloat16, enabled=self.bf16):
+                cast = torch.autocast(self.current.device.type, torch.bfloat16, enabled=self.bf16)
+                with cast, pooling.quick(self.pools):
                     logits = self.forward(images)
                 logits = logits.float() if self.bf16 else logits
                 loss[i] += nn.functional.cross_entropy(logits, labels, reduction="sum")
