@@ -25,7 +25,7 @@ help: ## Show this list
 
 setup: $(STAMP) ## Create .venv with the exact packages of requirements.lock
 
-book: $(STAMP) ## Train what is missing, execute the notebooks, render _build/html/index.html (PAGES="NOTEBOOK ...")
+book: $(STAMP) ## Train for s3, s4 and s7 (PAGES=all: for all pages), execute the notebooks, render _build/html/index.html
 	@$(BIN)/distilled-pruning book $(PAGES) $(if $(JOBS),--jobs $(JOBS))
 
 test: lint ## Lint, check types and run the tests (slow ones excepted)

@@ -1,7 +1,8 @@
 """Build the book: train what is missing, execute the notebooks, fill in the prose, render.
 
-Sources are never written to. Everything made lies under ``_build``: ``executed/`` holds papermill's copies, ``stage/``
-the book as it is rendered, ``html/`` the result, which replaces an earlier one only when the new one is complete.
+Sources are never written to. Everything made lies under ``_build``: ``awaiting/`` holds notebooks without what shows
+results that are not there yet, ``executed/`` papermill's copies, ``stage/`` the book as it is rendered, ``html/`` the
+result, which replaces an earlier one only when the new one is complete.
 """
 
 from __future__ import annotations
@@ -12,11 +13,12 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import unknown
-from . import deviations, effort, findings, pages
+from ..errors import InputError, unknown
+from . import deviations, editions, effort, findings, pages
 from . import figures as drawn
 from .cells import home, read
 from .claims import Judgement
@@ -30,6 +32,8 @@ from .store import ENVIRONMENT, Store
 from .whatif import choose
 
 PHASES = ("train what is missing", "execute the notebooks", "render the pages")
+HEART = ("s3-distilled-pruning", "s4-stability", "s7-mask-structure")
+ALL = "all"
 
 
 class Phases:
@@ -116,6 +120,28 @@ def compute(sections: Sequence[Section], jobs: int, budget: float | None, device
         raise BuildError(f"stopped with {len(outcome.left)} jobs left: run the same command again to go on")
 
 
+def chosen(known: Sequence[str], asked: Sequence[str], beside: str = "") -> tuple[list[str], list[str]]:
+    """Choose the notebooks to show and, among them, those to compute.
+
+    Args:
+        known: The notebooks of the book.
+        asked: Those to compute and show, and no others; ``all``; or nothing, for all of them with the heart of the book
+            computed, the others as far as their results are there.
+        beside: Notebook that a what-if page stands beside.
+
+    Raises:
+        InputError: There is no such notebook, or ``all`` is not alone.
+    """
+    if ALL in asked and len(asked) > 1:
+        raise InputError(f"{ALL!r} names every notebook: give it alone, or the notebooks without it")
+    for name in (*(() if ALL in asked else asked), *([beside] if beside else [])):
+        if name not in known:
+            raise unknown("notebook of the book", name, known)
+    computed = set(known) if ALL in asked else {*(asked or HEART), beside}
+    shown = known if ALL in asked or not asked else [name for name in known if name in computed]
+    return list(shown), [name for name in shown if name in computed]
+
+
 def build(
     root: Path,
     *,
@@ -131,7 +157,7 @@ def build(
 
     Args:
         root: Folder with ``_toc.yml``; everything made goes to ``_build`` in it.
-        notebooks: Notebooks to show, all of the contents by default.
+        notebooks: Notebooks to compute and show, see :func:`chosen`.
         preset: Name of a scale, or a file of parameters that all of them declare; ``live`` by default.
         jobs: Trainings, then notebooks, side by side.
         budget: Seconds of training after which to stop.
@@ -146,12 +172,7 @@ def build(
         InputError: Something asked for does not exist; nothing was trained or written.
         BuildError: A job, a notebook or the rendering failed.
     """
-    known = notebooks_of(root)
-    for name in (*(notebooks or ()), *([what_if[0]] if what_if else [])):
-        if name not in known:
-            raise unknown("notebook of the book", name, known)
-    shown = {*(notebooks or known), *([what_if[0]] if what_if else [])}
-    names = [name for name in known if name in shown]
+    names, computed = chosen(notebooks_of(root), notebooks or (), what_if[0] if what_if else "")
     sources = {name: root / FOLDER / f"{name}.ipynb" for name in names}
     for path in sources.values():
         check_kernel(path)
@@ -163,15 +184,21 @@ def build(
         others = [choose(sources[original.name], original, what_if[1], preset)]
     target = root / "_build"
     phases = Phases(target)
-    with phases.phase(1, f"{len(sections)} notebooks, results in {store.root}"):
-        if sections:
-            compute([*sections, *(other.section for other in others)], jobs, budget, device)
+    trained = [section for section in sections if section.name in computed]
+    with phases.phase(1, f"{len(trained)} notebooks, results in {store.root}"):
+        if trained:
+            compute([*trained, *(other.section for other in others)], jobs, budget, device)
+    waiting = [section for section in sections if section not in trained and not section.complete]
     rows = judge(sections, recorded=recorded).rows()
-    wanted = [page_of(section, sources[section.name]) for section in sections]
+    wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
+    wanted += [awaiting(section, sources[section.name], target) for section in waiting]
     wanted += [page_of(other.section, other.source, other.name) for other in others]
     beside = {other.original.name: other.head() for other in others}
     os.environ[ENVIRONMENT] = str(store.root)
-    index = assemble(root, target, wanted, parts(sections, sources, rows, repository(root)), rows, jobs, phases, beside)
+    prose = parts(sections, sources, rows, repository(root), [section.name for section in waiting])
+    index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
+    if waiting:
+        phases.note(f"{len(waiting)} of {len(sections)} pages show recorded results alone: PAGES=all computes theirs")
     return index.parent / FOLDER / f"{others[0].name}.html" if others else index
 
 
@@ -182,8 +209,22 @@ def page_of(section: Section, source: Path, name: str = "") -> Page:
     return Page(name or section.name, source, changed, tuple(job.key for job in section.graph))
 
 
+def awaiting(section: Section, source: Path, build: Path) -> Page:
+    """Describe a section's page while its results are not there: a notebook without the cells that show them."""
+    notebook = editions.awaiting(json.loads(source.read_text(encoding="utf-8")), section.name)
+    path = build / "awaiting" / source.name
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    page = page_of(section, path)
+    return replace(page, keys=tuple(key for key in page.keys if section.store.has(key)))
+
+
 def parts(
-    sections: Sequence[Section], sources: Mapping[str, Path], rows: Sequence[Mapping[str, Any]], repository: str = ""
+    sections: Sequence[Section],
+    sources: Mapping[str, Path],
+    rows: Sequence[Mapping[str, Any]],
+    repository: str = "",
+    waiting: Sequence[str] = (),
 ) -> dict[str, str]:
     """Write the generated parts of the prose.
 
@@ -192,6 +233,7 @@ def parts(
         sources: Name to notebook.
         rows: The ledger.
         repository: Address of the sources on the web; empty where there is none.
+        waiting: Notebooks whose results are not there yet.
     """
     tables = {
         name: [(field, str(line.value), line.field.help) for field, line in read(path).items()]
@@ -208,7 +250,7 @@ def parts(
         "trainings": findings.trainings(Recorded(home() / "results")),
         "controls": findings.controls(rows),
         "relatives": findings.relatives(rows),
-        "pages": pages.pages(list(sources), figures),
+        "pages": pages.pages(list(sources), figures, waiting),
         "parameters": pages.parameters(tables),
         "efforts": pages.efforts(effort.table(sections, sections[0].store) if sections else []),
         "drawing": pages.drawing({name: getattr(drawn, name) for name in drawn.__all__}, repository),

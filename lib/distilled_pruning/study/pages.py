@@ -145,18 +145,23 @@ def measured(found: Mapping[str, Any], value: str) -> list[str]:
     return settings
 
 
-def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]]) -> str:
+def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]], waiting: Sequence[str] = ()) -> str:
     """List the notebooks of the book, each with the figures it shows.
 
     Args:
         names: Notebook names in the order of the book.
         figures: Notebook name to titles of its figures.
+        waiting: Those whose own results are not there yet.
     """
     lines = [
-        f"- {{doc}}`../notebooks/{name}`" + (f": {'; '.join(_lower(t) for t in titles)}" if titles else "")
+        f"- {{doc}}`../notebooks/{name}`"
+        + (f": {'; '.join(_lower(t) for t in titles)}" if titles else "")
+        + (" *(recorded results only)*" if name in waiting else "")
         for name in names
         for titles in [figures.get(name, ())]
     ]
+    if waiting:
+        lines += ["", "Pages marked so were not run when this book was built: `make book PAGES=all` runs them too."]
     return "\n".join(lines) or "No notebook is part of this book."
 
 

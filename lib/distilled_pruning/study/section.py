@@ -64,6 +64,11 @@ class Section:
         """All jobs, parents included and first."""
         return graph(self.jobs())
 
+    @property
+    def complete(self) -> bool:
+        """Whether the store holds all results that the notebook shows."""
+        return all(self.store.has(job.key) for job in self.jobs())
+
     def frame(self, name: str) -> pd.DataFrame:
         """Give an experiment's frame from what the store holds; read once."""
         if name not in self._frames:

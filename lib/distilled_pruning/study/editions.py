@@ -1,0 +1,48 @@
+"""Pages whose own results nobody has computed yet: what the paper says, the plan, and what larger runs recorded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from ..errors import InputError
+
+RUN, RECORDED = "page.run()", "## Recorded"
+NOTE = """```{{note}}
+The results of this page's own run are not in this book yet; the plan above says what they take. Below stands what
+larger runs have recorded. To compute them,
+
+    make book PAGES=all                 # for all pages
+    distilled-pruning run {name}
+    make book                           # for this page alone
+```"""
+
+
+def awaiting(notebook: Mapping[str, Any], name: str) -> dict[str, Any]:
+    """Leave out of a notebook its run and what shows its results, and say how to get them.
+
+    Args:
+        notebook: The notebook, which computes in a cell ``page.run()`` and has a heading ``## Recorded`` after its
+            own results.
+        name: Its name.
+
+    Raises:
+        InputError: It lacks one of these, or has them the other way round.
+    """
+    cells = list(notebook["cells"])
+    first = place(cells, lambda cell: cell["cell_type"] == "code" and text(cell).strip() == RUN)
+    last = place(cells, lambda cell: cell["cell_type"] == "markdown" and text(cell).startswith(RECORDED))
+    if not 0 <= first < last:
+        raise InputError(f"{name} needs a cell {RUN!r} and, after its results, a cell that begins with {RECORDED!r}")
+    note = {"cell_type": "markdown", "id": "awaiting", "metadata": {}, "source": NOTE.format(name=name)}
+    return {**notebook, "cells": [*cells[:first], note, *cells[last:]]}
+
+
+def text(cell: Mapping[str, Any]) -> str:
+    """Give a cell's source."""
+    return "".join(cell["source"])
+
+
+def place(cells: Sequence[Any], wanted: Callable[[Any], bool]) -> int:
+    """Give the place of the first cell that is wanted, −1 if there is none."""
+    return next((index for index, cell in enumerate(cells) if wanted(cell)), -1)

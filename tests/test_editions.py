@@ -1,0 +1,59 @@
+"""Pages whose results are not there yet, and which pages a build computes."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+from distilled_pruning.errors import InputError
+from distilled_pruning.study import book, editions, pages
+from distilled_pruning.study.cells import home, notebooks
+
+RESULTS = re.compile(r"page\.(run|frame|show|slide|data|glue|quote|total)\(")
+KNOWN = ["s2-x", *book.HEART, "s5-x"]
+
+
+@pytest.mark.parametrize("name", notebooks())
+def test_a_page_that_awaits_its_results_reads_none(name: str) -> None:
+    whole = json.loads((home() / "notebooks" / f"{name}.ipynb").read_text())
+    found = editions.awaiting(whole, name)
+    sources = ["".join(cell["source"]) for cell in found["cells"]]
+    code = [text for text, cell in zip(sources, found["cells"], strict=True) if cell["cell_type"] == "code"]
+    assert not [text for text in code if RESULTS.search(text)]
+    assert not [text for text in sources if "{glue:" in text or "{numref}" in text]
+    for kept in ("page.plan()", "page.recorded(", "page.claims()", "page.provenance()"):
+        assert any(kept in text for text in code), kept
+    (note,) = [text for text in sources if "make book PAGES=all" in text]
+    assert f"distilled-pruning run {name}\n" in note
+    assert sources.index(note) == next(i for i, text in enumerate(sources) if text.startswith("## Recorded")) - 1
+    assert len(whole["cells"]) > len(found["cells"])
+
+
+@pytest.mark.parametrize("order", [[], ["page.run()"], ["## Recorded"], ["## Recorded", "page.run()"]])
+def test_a_notebook_without_these_marks_is_refused(order: list[str]) -> None:
+    cells = [{"cell_type": "markdown" if text[0] == "#" else "code", "source": [text]} for text in order]
+    with pytest.raises(InputError, match=r"own needs a cell 'page.run\(\)'"):
+        editions.awaiting({"cells": cells}, "own")
+
+
+def test_all_pages_are_shown_and_the_heart_is_computed() -> None:
+    assert book.chosen(KNOWN, []) == (KNOWN, list(book.HEART))
+    assert book.chosen(KNOWN, [], "s5-x") == (KNOWN, [*book.HEART, "s5-x"])
+    assert book.chosen(KNOWN, ["all"]) == (KNOWN, KNOWN)
+    assert book.chosen(KNOWN, ["s5-x", "s2-x"]) == (["s2-x", "s5-x"], ["s2-x", "s5-x"])
+    assert book.chosen(KNOWN, ["s2-x"], "s5-x") == (["s2-x", "s5-x"], ["s2-x", "s5-x"])
+    assert set(book.HEART) <= set(notebooks())
+
+
+@pytest.mark.parametrize("asked", [["all", "s2-x"], ["s2"], ["s2-x", "everything"]])
+def test_an_unknown_page_is_one_sentence(asked: list[str]) -> None:
+    with pytest.raises(InputError, match=r"give it alone|unknown notebook of the book"):
+        book.chosen(KNOWN, asked)
+
+
+def test_the_list_of_pages_says_which_await_their_results() -> None:
+    text = pages.pages(KNOWN, {"s5-x": ["A figure"]}, ["s5-x"])
+    assert "s5-x`: a figure *(recorded results only)*" in text and "make book PAGES=all" in text
+    assert text.count("recorded results only") == 1
+    assert "recorded" not in pages.pages(KNOWN, {})
