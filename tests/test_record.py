@@ -13,8 +13,9 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import provenance
 from distilled_pruning.study.entry import Damaged, Result, dump, sha256
+from distilled_pruning.study.instruments import HessianDiagonal, Landscape
 from distilled_pruning.study.jobs import Data
-from distilled_pruning.study.kinds import Distill
+from distilled_pruning.study.kinds import Distill, Prune, Train
 from distilled_pruning.study.record import digests, record
 from distilled_pruning.study.recorded import Record, Recorded, index
 from distilled_pruning.study.runner import run
@@ -105,14 +106,18 @@ def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root:
         assert store.load(child.key).metrics == alone.load(child.key).metrics
 
 
-def test_what_has_served_is_kept_without_its_arrays(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As the network of an inner loop, once its mask is there; unless a figure shows that network itself."""
-    monkeypatch.setattr(Toy, "spent", property(lambda job: job.parents))
+def test_what_only_serves_jobs_is_kept_while_one_is_missing(
+    store: Store, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a trained network, of which figures show numbers alone."""
+    monkeypatch.setattr(Toy, "passing", True)
     keep(store, root)
-    assert {path.stem for path in root.rglob("*.safetensors")} == {JOBS[2].key}
+    assert not list(root.rglob("*.safetensors"))
     assert set(Recorded(root)) == {job.key for job in JOBS} and not Recorded(root).verify()
-    keep(store, root, figure="fig2", jobs=[JOBS[0], JOBS[2]])
-    assert {path.stem for path in root.rglob("*.safetensors")} == {JOBS[0].key, JOBS[2].key}
+    assert [Recorded(root).has(job.key) for job in JOBS] == [False] * 3
+    keep(store, root, jobs=[JOBS[2], Toy("to come", needs=(JOBS[0],))], partial=True)
+    assert {path.stem for path in root.rglob("*.safetensors")} == {JOBS[0].key}
+    assert Train.passing and not any(kind.passing for kind in (Distill, Prune, HessianDiagonal, Landscape))
 
 
 def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path) -> None:

@@ -123,21 +123,19 @@ class Job:
         kind: Name of the kind.
         version: Raised whenever the numbers of this kind change.
         gpu: Whether a GPU makes a difference.
+        passing: Whether the result's arrays serve jobs alone and no figure, so that they are recorded only while a job
+            that needs them is still to be done.
     """
 
     kind: ClassVar[str] = "job"
     version: ClassVar[int] = 1
     gpu: ClassVar[bool] = True
+    passing: ClassVar[bool] = False
 
     @property
     def borrowed(self) -> bool:
         """Whether the result's arrays hold other people's images, which are never recorded."""
         return False
-
-    @property
-    def spent(self) -> tuple[Job, ...]:
-        """Parents whose arrays have served when this result is there: nothing of them is recorded but their metrics."""
-        return ()
 
     def lent(self, array: str) -> bool:
         """Whether an array of the result, by name, holds other people's images."""

@@ -142,6 +142,7 @@ class Train(Job):
     """
 
     kind: ClassVar[str] = "train"
+    passing: ClassVar[bool] = True
     network: Network
     source: Source
     recipe: Recipe
@@ -246,11 +247,6 @@ class Prune(Job):
         """The inner loop's training, the parent's mask, and the mask taken after."""
         wanted = (self.training, self.parent, self.like)
         return tuple(job for job in wanted if job is not None)
-
-    @property
-    def spent(self) -> tuple[Job, ...]:
-        """The inner loop's training: what is left of it is the mask."""
-        return (self.training,) if self.training is not None else ()
 
     def chain(self) -> list[Prune]:
         """All levels from the first to this one."""

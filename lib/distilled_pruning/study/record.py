@@ -41,7 +41,8 @@ def record(
     Recording the same figure, scale and parameters again replaces them, and so does a recording that has all the
     results of another of its figure and scale, and more.
 
-    Metrics of everything the figure was made from go along, arrays only where they are small and of further use.
+    Metrics of everything the figure was made from go along, arrays only where they are small and a figure shows them or
+    a job that is still missing needs them.
 
     Args:
         figure: Name of the experiment.
@@ -83,10 +84,10 @@ def record(
     needed: set[str] = set()
     seconds = 0.0
     everything = graph(list(jobs))
-    used = {parent.key for job in everything for parent in job.parents if parent not in job.spent}
-    used.update(job.key for job in jobs)
+    found = {job.key: taken(job.key, store, recorded) for job in everything}
+    awaited = {parent.key for job in everything if found[job.key] is None for parent in job.parents}
     for job in everything:
-        whole = taken(job.key, store, recorded)
+        whole = found[job.key]
         if whole is None:
             continue  # nobody needed it any more
         provenance = whole["provenance"]
@@ -101,7 +102,8 @@ def record(
         needed.update((job.key, *provenance["parents"]))
         size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
         small = size <= array_bytes or job.kind in always
-        if size and small and job.key in used and not job.borrowed and (store.folder(job.key) / ARRAYS).exists():
+        serves = not job.passing or job.key in awaited
+        if size and small and serves and not job.borrowed and (store.folder(job.key) / ARRAYS).exists():
             content, kept = own(job, store.entry(job.key).sealed(ARRAYS, provenance))
             files[recorded.path(job.key, ".safetensors")] = content
             whole |= {KEPT: kept} if kept else {}
