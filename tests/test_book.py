@@ -177,10 +177,11 @@ def test_ledger_shows_every_column() -> None:
 
 def test_tally_counts_every_verdict() -> None:
     """A verdict nobody got is shown as 0, never left out."""
-    text = pages.tally([ROW, ROW])
-    assert "**2** [reproduced]" in text
-    assert all(f"[{verdict}]" in text for verdict in VERDICTS)
-    assert text.count("**0**") == len(VERDICTS) - 1
+    larger = {**ROW, "recorded": {"verdict": "partly", "value": "", "n": 3}}
+    recorded, ours = pages.tally([ROW, ROW, larger]).split("This run:")
+    assert "**3** [reproduced]" in ours and "**1** [partly]" in recorded and "**2** [not run]" in recorded
+    assert all(f"[{verdict}]" in text for verdict in VERDICTS for text in (ours, recorded))
+    assert (ours.count("**0**"), recorded.count("**0**")) == (len(VERDICTS) - 1, len(VERDICTS) - 2)
 
 
 def test_a_part_nobody_makes_is_an_error() -> None:

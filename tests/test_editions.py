@@ -54,6 +54,6 @@ def test_an_unknown_page_is_one_sentence(asked: list[str]) -> None:
 
 def test_the_list_of_pages_says_which_await_their_results() -> None:
     text = pages.pages(KNOWN, {"s5-x": ["A figure"]}, ["s5-x"])
-    assert "s5-x`: a figure *(recorded results only)*" in text and "make book PAGES=all" in text
-    assert text.count("recorded results only") == 1
+    assert "s5-x`: a figure *(not run here)*" in text and "make book PAGES=all" in text
+    assert text.count("not run here") == 1
     assert "recorded" not in pages.pages(KNOWN, {})

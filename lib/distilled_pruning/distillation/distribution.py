@@ -8,6 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
+from .. import pooling
 from ..training import forward_batch
 from .problem import Draft, Problem, embedding
 
@@ -56,10 +57,11 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     real, synthetic = problem.siamese(real, synthetic, generator)
     look = compiled_features() if problem.settings.compile else features
     low = torch.autocast(problem.device.type, torch.bfloat16, enabled=problem.settings.compile)
-    with torch.no_grad(), low:
-        parts = [look(net, part).float() for part in real.split(forward_batch(problem.device))]
-    wanted = torch.cat(parts).reshape(classes, count, -1)
-    loss = distance(wanted, look(net, synthetic).reshape(classes, -1, wanted.shape[-1]))
+    with pooling.quick([] if problem.settings.compile else pooling.replaceable(net)):
+        with torch.no_grad(), low:
+            parts = [look(net, part).float() for part in real.split(forward_batch(problem.device))]
+        wanted = torch.cat(parts).reshape(classes, count, -1)
+        loss = distance(wanted, look(net, synthetic).reshape(classes, -1, wanted.shape[-1]))
     draft.optimiser.zero_grad()
     loss.backward()
     draft.optimiser.step()

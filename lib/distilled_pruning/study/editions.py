@@ -10,7 +10,7 @@ from ..errors import InputError
 RUN, RECORDED = "page.run()", "## Recorded"
 NOTE = """```{{note}}
 The results of this page's own run are not in this book yet; the plan above says what they take. Below stands what
-larger runs have recorded. To compute them,
+larger runs have recorded, where there is such a run. To compute the page's own,
 
     make book PAGES=all                 # for all pages
     distilled-pruning run {name}

@@ -16,6 +16,10 @@ from typing import Any
 from ..errors import InputError
 from .verdicts import NOT_RUN, VERDICTS
 
+UNRUN = (
+    "Pages marked so were not run when this book was built; they show what larger runs have recorded, where there is "
+    "such a run. `make book PAGES=all` runs them too."
+)
 _MARK = re.compile(r"^<!-- generated: ([a-z0-9-]+) -->$", re.MULTILINE)
 
 
@@ -61,11 +65,22 @@ def badge(verdict: str) -> str:
     return f"[{verdict}]{{.verdict .{verdict.replace(' ', '-')}}}"
 
 
-def tally(rows: Iterable[Mapping[str, Any]]) -> str:
-    """Count the verdicts: one tile each, zero included."""
-    counts = Counter(str(row["verdict"]) for row in rows)
-    tiles = "\n".join(f"- **{counts[verdict]}** {badge(verdict)}" for verdict in VERDICTS)
-    return f":::{{div}} tallies\n{tiles}\n:::"
+def tally(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Count the verdicts on recorded results and on those of this run: one tile each, zero included."""
+    recorded = [row["recorded"]["verdict"] if isinstance(row.get("recorded"), Mapping) else NOT_RUN for row in rows]
+    return "\n\n".join(
+        f"{title}\n\n:::{{div}} tallies\n{tiles(verdicts)}\n:::"
+        for title, verdicts in (
+            ("Recorded, from larger runs:", recorded),
+            ("This run:", [str(row["verdict"]) for row in rows]),
+        )
+    )
+
+
+def tiles(verdicts: Iterable[str]) -> str:
+    """Write how often each verdict occurs, as a list."""
+    counts = Counter(verdicts)
+    return "\n".join(f"- **{counts[verdict]}** {badge(verdict)}" for verdict in VERDICTS)
 
 
 def ledger(rows: Sequence[Mapping[str, Any]]) -> str:
@@ -156,12 +171,12 @@ def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]], waiting: S
     lines = [
         f"- {{doc}}`../notebooks/{name}`"
         + (f": {'; '.join(_lower(t) for t in titles)}" if titles else "")
-        + (" *(recorded results only)*" if name in waiting else "")
+        + (" *(not run here)*" if name in waiting else "")
         for name in names
         for titles in [figures.get(name, ())]
     ]
     if waiting:
-        lines += ["", "Pages marked so were not run when this book was built: `make book PAGES=all` runs them too."]
+        lines += ["", UNRUN]
     return "\n".join(lines) or "No notebook is part of this book."
 
 

@@ -138,7 +138,9 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("barriers", "s4-stability", "Loss barriers", line_jobs, barriers_frame),
         Experiment("planes", "s4-1-loss-landscape", "Loss on planes", analyses.plane_jobs, analyses.plane_frame),
         Experiment("basins", "s4-1-loss-landscape", "Basins of planes", analyses.plane_jobs, analyses.basins_frame),
-        Experiment("hessian", "s4-2-hessian", "Hessian diagonals", analyses.hessian_jobs, analyses.hessian_frame),
+        Experiment(
+            "hessian", "s4-2-hessian", "Diagonals of the Hessian", analyses.hessian_jobs, analyses.hessian_frame
+        ),
         Experiment(
             "histograms",
             "s4-2-hessian",
