@@ -42,7 +42,7 @@ class Settings:
         clamp: Clip pixels to [0, 1] at the start of each outer iteration.
         real_batch: Real images per class and matching step.
         compile: DM: compile the networks with ``torch.compile`` and take the features of the real images, of which only
-            class means are wanted, in bf16.
+            class means are wanted, in bf16 where the device has it.
         decoded_batch: Most synthetic images per class and matching step.
         siamese: Augmentation drawn once and shared by real and synthetic images.
         metric: Distance between gradients: ``"mse"`` (sum of squares), ``"l1"`` or ``"cosine"`` (per output unit).
