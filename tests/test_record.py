@@ -120,6 +120,19 @@ def test_what_only_serves_jobs_is_kept_while_one_is_missing(
     assert Train.passing and not any(kind.passing for kind in (Distill, Prune, HessianDiagonal, Landscape))
 
 
+def test_work_behind_missing_results_outlives_other_recordings(store: Store, root: Path) -> None:
+    """Another machine goes on from it, whatever is recorded of other figures in between."""
+    between, last = Toy("between", needs=(JOBS[1],)), Toy("alone")
+    store.save(last, Result({}), COMMITTED)
+    kept = keep(store, root, [last, Toy("to come", needs=(between,))], partial=True)
+    assert kept.behind == (JOBS[1].key,), "the finished one nearest below, through one that is not there either"
+    keep(store, root, [last], figure="fig2")
+    assert {JOBS[1].key, JOBS[0].key} <= set(Recorded(root))
+    assert Recorded(root).records("fig3") == [kept] and not Recorded(root).verify()
+    assert keep(store, root, [last]).behind == ()
+    assert set(Recorded(root)) == {last.key}
+
+
 def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path) -> None:
     keep(store, root, always=("toy",))
     assert all(Recorded(root).has(job.key) for job in JOBS)

@@ -85,7 +85,7 @@ def record(
     seconds = 0.0
     everything = graph(list(jobs))
     found = {job.key: taken(job.key, store, recorded) for job in everything}
-    awaited = {parent.key for job in everything if found[job.key] is None for parent in job.parents}
+    awaited = below(missing, found)
     for job in everything:
         whole = found[job.key]
         if whole is None:
@@ -124,6 +124,7 @@ def record(
         code=code,
         seconds=round(seconds, 1),
         missing=len(absent),
+        behind=tuple(sorted(awaited)),
     )
     records = [old for old in recorded.records() if not contains(new, old)] + [new]
     files[recorded.root / INDEX] = index(records)
@@ -141,6 +142,21 @@ def record(
     for path in stale:
         path.unlink()
     return new
+
+
+def below(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:
+    """Give the keys of the finished results from which missing ones are to be made."""
+    waited: set[str] = set()
+    seen: set[str] = set()
+    stack = list(missing)
+    while stack:
+        job = stack.pop()
+        if job.key not in seen:
+            seen.add(job.key)
+            there = [parent for parent in job.parents if found[parent.key] is not None]
+            waited.update(parent.key for parent in there)
+            stack += [parent for parent in job.parents if parent not in there]
+    return waited
 
 
 def own(job: Job, content: bytes) -> tuple[bytes, dict[str, Any]]:
@@ -189,7 +205,8 @@ def contains(new: Record, old: Record) -> bool:
 
 def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
     """List files in the folder that no record needs any more, nor any result about to be written."""
-    needed = needed | recorded.closure({*needed, *(key for record in records for key in record.keys)})
+    named = {key for record in records for key in (*record.keys, *record.behind)}
+    needed = needed | recorded.closure(needed | named)
     frames = {record.frame[0] for record in records if record.frame}
     found = [
         path

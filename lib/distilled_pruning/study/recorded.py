@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
 SCALES = ("reduced", "paper")
+TUPLES = ("keys", "frame", "behind")
 BESIDE = ("methods", "published", "seeds")  # what recordings of one comparison may differ in
 
 
@@ -51,6 +52,7 @@ class Record:
         code: Commits it was computed at, each with the tree hash of ``lib/``.
         seconds: Computing time behind it, of all results it was made from.
         missing: Number of results it would also show and that were not there yet.
+        behind: Keys of the finished results that those are to be made from.
     """
 
     figure: str
@@ -62,6 +64,7 @@ class Record:
     code: dict[str, str]
     seconds: float
     missing: int = 0
+    behind: tuple[str, ...] = ()
 
     @property
     def name(self) -> tuple[str, str, str]:
@@ -96,7 +99,7 @@ class Recorded:
             return []
         try:
             rows = json.loads(path.read_bytes())["records"]
-            found = [Record(**{**row, "keys": tuple(row["keys"]), "frame": tuple(row["frame"])}) for row in rows]
+            found = [Record(**{**row, **{name: tuple(row.get(name, ())) for name in TUPLES}}) for row in rows]
         except (ValueError, TypeError, KeyError) as error:
             raise InputError(f"{path} is not an index of recorded results ({error}): restore it from git") from error
         wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
