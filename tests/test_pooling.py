@@ -22,6 +22,12 @@ def test_values_and_gradients_are_pytorchs_to_the_last_bit(size: tuple[int, int]
     assert torch.equal(*(torch.autograd.grad((out * weights).sum(), images)[0] for out in (ours, theirs)))
 
 
+def test_views_and_other_layouts_are_pooled_alike() -> None:
+    whole = torch.randn(4, 6, 8, 8)
+    for images in (whole[1:, 2:5], whole.transpose(2, 3), whole.to(memory_format=torch.channels_last)):
+        assert torch.equal(pooling.pool(images), F.avg_pool2d(images, 2))
+
+
 def test_second_derivatives_pass_through() -> None:
     images = torch.randn(1, 2, 4, 4, dtype=torch.float64, requires_grad=True)
     assert torch.autograd.gradgradcheck(pooling.pool, images)
