@@ -1,4 +1,4 @@
-"""Average pooling of 2x2 pixels on a CPU: PyTorch's own numbers to the last bit, in a third of its time."""
+"""Average pooling of 2x2 pixels on a CPU: PyTorch's own numbers to the last bit, in about half its time."""
 
 from __future__ import annotations
 
