@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import book, editions, pages
 from distilled_pruning.study.cells import home, notebooks
+from distilled_pruning.study.parameters import resolve
+from distilled_pruning.study.section import Section
+from distilled_pruning.study.store import Store
+from pretend import COMMITTED, perform
 
 RESULTS = re.compile(r"page\.(run|frame|show|slide|data|glue|quote|total)\(")
 KNOWN = ["s2-x", *book.HEART, "s5-x"]
@@ -57,3 +62,19 @@ def test_the_list_of_pages_says_which_await_their_results() -> None:
     assert "s5-x`: a figure *(not run here)*" in text and "make book PAGES=all" in text
     assert text.count("not run here") == 1
     assert "recorded" not in pages.pages(KNOWN, {})
+
+
+def test_an_awaiting_page_is_made_again_when_more_results_are_there(tmp_path: Path) -> None:
+    """What it was made from names the results that its plan and claims count."""
+    section = Section(resolve("s7-mask-structure"), Store(tmp_path / "store"))
+    source = home() / "notebooks" / "s7-mask-structure.ipynb"
+    assert not section.complete
+    page = book.awaiting(section, source, tmp_path)
+    assert (page.name, page.keys) == (section.name, ()) and page.source.parent == tmp_path / "awaiting"
+    assert json.loads(page.source.read_text())["cells"] != json.loads(source.read_text())["cells"]
+    for job in section.graph[:3]:
+        section.store.save(job, perform(job, None), COMMITTED)
+    assert book.awaiting(section, source, tmp_path).keys == tuple(job.key for job in section.graph[:3])
+    for job in section.jobs():
+        section.store.save(job, perform(job, None), COMMITTED)
+    assert section.complete
