@@ -40,7 +40,7 @@ def compiled_features() -> Callable[[nn.Module, Tensor], Tensor]:
 
 
 def halves(device: torch.device) -> bool:
-    """Whether bfloat16 saves time: a CPU without instructions for it takes ten times as long as in float32."""
+    """Whether bfloat16 saves time: a CPU without instructions for it takes six times as long as in float32."""
     if device.type != "cpu":
         return True
     return torch.backends.mkldnn.is_available() and bool(torch.ops.mkldnn._is_mkldnn_bf16_supported())

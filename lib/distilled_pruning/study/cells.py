@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,21 @@ def notebooks() -> list[str]:
     return sorted(path.stem for path in (home() / "notebooks").glob("*.ipynb"))
 
 
+def text(cell: Mapping[str, Any]) -> str:
+    """Give a cell's text."""
+    return "".join(cell["source"])
+
+
+def markdown(name: str, source: str) -> dict[str, Any]:
+    """Make a cell of prose.
+
+    Args:
+        name: The cell's id.
+        source: Its text.
+    """
+    return {"cell_type": "markdown", "id": name, "metadata": {}, "source": source}
+
+
 def source(notebook: str | Path) -> Path:
     """Find a notebook by name or by path.
 
@@ -62,7 +78,7 @@ def cell(path: Path) -> str:
         raise InputError(f"{path.name} is not a readable notebook ({error}): restore it or save it again") from error
     if len(tagged) != 1:
         raise InputError(f"{path.name} must have one cell tagged {TAG!r}, not {len(tagged)}")
-    return "".join(tagged[0]["source"])
+    return text(tagged[0])
 
 
 def read(path: Path) -> dict[str, Declared]:
@@ -71,10 +87,10 @@ def read(path: Path) -> dict[str, Declared]:
     Raises:
         InputError: The cell holds anything else, or a name or type that :data:`.fields.FIELDS` does not know.
     """
-    text = cell(path)
+    written = cell(path)
     found: dict[str, Declared] = {}
     try:
-        statements = ast.parse(text).body
+        statements = ast.parse(written).body
     except SyntaxError as error:
         raise InputError(f"line {error.lineno} of the parameters cell of {path.name} is not Python") from error
     for line in statements:

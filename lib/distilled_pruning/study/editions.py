@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
+from .cells import markdown, text
 
 RUN, RECORDED = "page.run()", "## Recorded"
 NOTE = """```{{note}}
@@ -34,13 +35,8 @@ def awaiting(notebook: Mapping[str, Any], name: str) -> dict[str, Any]:
     last = place(cells, lambda cell: cell["cell_type"] == "markdown" and text(cell).startswith(RECORDED))
     if not 0 <= first < last:
         raise InputError(f"{name} needs a cell {RUN!r} and, after its results, a cell that begins with {RECORDED!r}")
-    note = {"cell_type": "markdown", "id": "awaiting", "metadata": {}, "source": NOTE.format(name=name)}
+    note = markdown("awaiting", NOTE.format(name=name))
     return {**notebook, "cells": [*cells[:first], note, *cells[last:]]}
-
-
-def text(cell: Mapping[str, Any]) -> str:
-    """Give a cell's source."""
-    return "".join(cell["source"])
 
 
 def place(cells: Sequence[Any], wanted: Callable[[Any], bool]) -> int:

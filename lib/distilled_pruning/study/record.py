@@ -153,9 +153,11 @@ def below(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:
         job = stack.pop()
         if job.key not in seen:
             seen.add(job.key)
-            there = [parent for parent in job.parents if found[parent.key] is not None]
-            waited.update(parent.key for parent in there)
-            stack += [parent for parent in job.parents if parent not in there]
+            for parent in job.parents:
+                if found[parent.key] is None:
+                    stack.append(parent)
+                else:
+                    waited.add(parent.key)
     return waited
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from ..errors import InputError
 from . import pages, provenance, whatif
+from .cells import markdown, text
 from .execution import BuildError
 
 FOLDER = "notebooks"
@@ -138,8 +139,8 @@ def stage(
         head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
         page = linked(page if head is None else whatif.adapt(page, head))
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
-    text = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
-    (target / "book/ledger.json").write_text(text + "\n", encoding="utf-8")
+    rows = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
+    (target / "book/ledger.json").write_text(rows + "\n", encoding="utf-8")
     return target
 
 
@@ -148,11 +149,10 @@ def linked(notebook: Mapping[str, Any]) -> dict[str, Any]:
     cells: list[Any] = []
     for cell in notebook["cells"]:
         cells.append(cell)
-        drawn = DRAWN.findall("".join(cell["source"])) if cell["cell_type"] == "code" else []
+        drawn = DRAWN.findall(text(cell)) if cell["cell_type"] == "code" else []
         if drawn and cell.get("outputs"):
             links = ", ".join(f"{{ref}}`figures.{name} <code-{name}>`" for name in dict.fromkeys(drawn))
-            text = f"```{{div}} drawn\nDrawn by {links}\n```"
-            cells.append({"cell_type": "markdown", "id": f"{cell['id']}-code", "metadata": {}, "source": text})
+            cells.append(markdown(f"{cell['id']}-code", f"```{{div}} drawn\nDrawn by {links}\n```"))
     return {**notebook, "cells": cells}
 
 
@@ -186,8 +186,8 @@ def render(source: Path, build: Path, strict: bool = True) -> Path:
         status = subprocess.run(command, stdout=lines, stderr=subprocess.STDOUT, check=False).returncode
     made = scratch / "_build/html"
     if status or not (made / "index.html").is_file():
-        text = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
-        first = next((line.strip() for line in text.splitlines() if "WARNING" in line or "rror" in line), "no message")
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
+        first = next((line.strip() for line in shown.splitlines() if "WARNING" in line or "rror" in line), "no message")
         raise BuildError(f"Jupyter Book did not accept the pages: {first} (all of it in {log})")
     trim(made / "_static/mathjax")
     html, old = build / "html", build / "html.old"

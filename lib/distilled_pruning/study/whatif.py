@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .cells import markdown, text
 from .claims import Judgement, row
 from .fields import FIELDS
 from .ledger import judge
@@ -129,8 +130,8 @@ def adapt(notebook: Mapping[str, Any], head: str) -> dict[str, Any]:
     """
     made = copy.deepcopy(dict(notebook))
     cells: list[dict[str, Any]] = made["cells"]
-    text = "\n".join(source(cell) for cell in cells if cell["cell_type"] == "markdown")
-    own = set(re.findall(rf"\$\$ \(({LABEL})\)|^:label: ({LABEL})", text, re.MULTILINE))
+    prose = "\n".join(text(cell) for cell in cells if cell["cell_type"] == "markdown")
+    own = set(re.findall(rf"\$\$ \(({LABEL})\)|^:label: ({LABEL})", prose, re.MULTILINE))
     labels = {label for pair in own for label in pair if label}
     labels |= {figure(cell)["name"] for cell in cells if "name" in figure(cell)}
 
@@ -139,18 +140,13 @@ def adapt(notebook: Mapping[str, Any], head: str) -> dict[str, Any]:
 
     for cell in cells:
         if cell["cell_type"] == "markdown":
-            cell["source"] = renamed(source(cell))
+            cell["source"] = renamed(text(cell))
         drawn = figure(cell)
         drawn.update({key: renamed(value) for key, value in drawn.items() if isinstance(value, str)})
     titled = next(cell for cell in cells if cell["cell_type"] == "markdown")
-    titled["source"] = re.sub(r"\A# ", "## ", source(titled))
-    cells.insert(0, {"cell_type": "markdown", "id": "what-if", "metadata": {}, "source": head})
+    titled["source"] = re.sub(r"\A# ", "## ", text(titled))
+    cells.insert(0, markdown("what-if", head))
     return made
-
-
-def source(cell: Mapping[str, Any]) -> str:
-    """Give a cell's text."""
-    return "".join(cell["source"])
 
 
 def figure(cell: Mapping[str, Any]) -> dict[str, Any]:
