@@ -5,7 +5,9 @@ When one fails after a deliberate change of numerics, raise the ``version`` of t
 ``python tests/test_golden.py``.
 
 Tolerance: 1 % relative. Two float32 convolution kernels of another machine differ by about 1e-6 a step and these runs
-take at most 20 steps; a changed draw, schedule, normalisation or mask moves the figures by far more.
+take at most 20 steps; a changed draw, schedule, normalisation or mask moves the figures by far more. What is counted
+jumps where its loss or score hardly moves, so an accuracy may differ by three test images of 360 and a number of
+weights by one.
 """
 
 from __future__ import annotations
@@ -34,6 +36,7 @@ from distilled_pruning.study.store import Store
 
 KEPT = Path(__file__).with_name("golden.json")
 RELATIVE, ABSOLUTE = 1e-2, 1e-4
+IMAGES, WEIGHTS = 3.5 / 360, 1.0
 
 DATA = Data("digits", size=16, subset=100)
 NETWORK = Network("convnet3", 4, seed=1)
@@ -120,7 +123,14 @@ def test_numbers_change_only_with_a_new_version(name: str, found: dict[str, Any]
     assert kept["version"] == found[name]["version"], "write golden.json again, see the module's docstring"
     assert kept["figures"].keys() == found[name]["figures"].keys()
     for figure, value in found[name]["figures"].items():
-        assert math.isclose(value, kept["figures"][figure], rel_tol=RELATIVE, abs_tol=ABSOLUTE), figure
+        assert math.isclose(value, kept["figures"][figure], rel_tol=RELATIVE, abs_tol=allowed(figure)), figure
+
+
+def allowed(figure: str) -> float:
+    if figure in {"accuracy", "accuracies", "real_accuracies"}:
+        return IMAGES
+    counted = figure.startswith("layers.") and figure.endswith(("weight", ".shared", ".hamming"))
+    return WEIGHTS if counted else ABSOLUTE
 
 
 def test_every_kind_has_a_golden_job() -> None:
