@@ -11,6 +11,8 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 export UV_HTTP_TIMEOUT ?= 300
+# Containers often forbid Python to keep its bytecode; dozens of processes would then compile PyTorch and pandas anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 BIN := .venv/bin
 # The installation is redone when the lock, the package's metadata, the interpreter or the folder changes; the package
