@@ -12,13 +12,17 @@ import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import provenance
+from distilled_pruning.study.cells import home
 from distilled_pruning.study.entry import Damaged, Result, dump, sha256
+from distilled_pruning.study.experiments import EXPERIMENTS
 from distilled_pruning.study.instruments import HessianDiagonal, Landscape
 from distilled_pruning.study.jobs import Data
 from distilled_pruning.study.kinds import Distill, Prune, Train
+from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.record import digests, record
 from distilled_pruning.study.recorded import Record, Recorded, index
 from distilled_pruning.study.runner import run
+from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
 from toyjobs import Toy, chain, perform
 
@@ -26,6 +30,8 @@ COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 2.
 SMALL, LARGE = np.arange(4.0), np.zeros(100_000)
 JOBS = chain("a", 3)
 PARAMETERS = {"dataset": "cifar10", "levels": 3, "fraction": 0.2}
+HERE = Recorded(home() / "results")
+REMADE = [kept for kept in HERE.records() if not kept.parameters.get("published") and kept.figure != "cost"]
 FRAME = {"level": [0, 1], "barrier": [0.25, math.inf], "method": ["imp", ""], "collapsed": [True, False]}
 
 
@@ -79,7 +85,7 @@ def test_a_line_holds_a_part(store: Store, root: Path) -> None:
         ]
 
 
-def test_only_complete_results_serve_other_jobs(store: Store, root: Path) -> None:
+def test_only_complete_results_serve_other_jobs(store: Store, root: Path, tmp_path: Path) -> None:
     keep(store, root)
     recorded = Recorded(root)
     assert [recorded.has(job.key) for job in JOBS] == [True, False, True]
@@ -87,6 +93,9 @@ def test_only_complete_results_serve_other_jobs(store: Store, root: Path) -> Non
     with pytest.raises(Damaged, match="left out"):
         recorded.load(JOBS[1].key)
     assert recorded.metrics(JOBS[1].key) is not None and recorded.metrics(Toy("absent").key) is None
+    aside = Store(tmp_path / "aside", fallback=recorded)
+    assert aside.metrics(JOBS[1].key) == recorded.metrics(JOBS[1].key), "figures need no more than that"
+    assert not aside.has(JOBS[1].key) and aside.arrays(JOBS[1].key) is None, "jobs do"
 
 
 def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root: Path) -> None:
@@ -104,6 +113,22 @@ def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root:
         store.root.parent.mkdir(parents=True)
         assert len(run([child], store, perform=perform).done) == done
         assert store.load(child.key).metrics == alone.load(child.key).metrics
+
+
+@pytest.mark.parametrize("kept", REMADE, ids=lambda kept: f"{kept.figure}-{kept.keys[0][:6]}")
+def test_recorded_results_give_their_frame_again(kept: Record, tmp_path: Path) -> None:
+    """Without a store, though most networks behind the figures are not kept.
+
+    Not those of a published set, whose keys need its file, nor the times, which are the store's own.
+    """
+    import pandas as pd
+
+    section = Section(
+        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items()),
+        Store(tmp_path / "empty", fallback=HERE),
+    )
+    again, wanted = section.frame(kept.figure), pd.DataFrame(HERE.frame(kept))
+    pd.testing.assert_frame_equal(again, wanted, check_dtype=False, rtol=0, atol=0)
 
 
 def test_what_only_serves_jobs_is_kept_while_one_is_missing(

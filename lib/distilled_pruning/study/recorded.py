@@ -207,8 +207,11 @@ class Recorded:
         return unpack_arrays(content)
 
     def metrics(self, key: str) -> dict[str, Any] | None:
-        """Read the metrics behind a key, ``None`` where there are none."""
-        return self.read(key)["metrics"] if self.path(key).exists() else None
+        """Read the metrics behind a key, ``None`` where there are none, or damaged ones."""
+        try:
+            return dict(self.read(key)["metrics"]) if self.path(key).exists() else None
+        except Damaged:
+            return None
 
     def load(self, key: str) -> Result:
         """Read a complete result.

@@ -55,10 +55,14 @@ class Busy(Exception):
 
 
 class Fallback(Protocol):
-    """A read-only source of complete results, such as the recorded ones."""
+    """A read-only source of results, such as the recorded ones, of which some are without their arrays."""
 
     def has(self, key: str) -> bool:
         """Whether the complete result is there, arrays included."""
+        ...
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        """Read the metrics alone, with or without arrays beside them; ``None`` where there are none."""
         ...
 
     def load(self, key: str) -> Result:
@@ -151,7 +155,7 @@ class Store:
     def metrics(self, key: str) -> dict[str, Any] | None:
         """Read the metrics alone, checked; ``None`` where there is no (undamaged) result."""
         if not self.folder(key).is_dir():
-            return self.fallback.load(key).metrics if self.fallback is not None and self.fallback.has(key) else None
+            return self.fallback.metrics(key) if self.fallback is not None else None
         try:
             return Entry(self.folder(key), key).metrics()
         except Damaged as damage:
