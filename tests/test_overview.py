@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, figures, notebook, tables
+from distilled_pruning.study import claims, exhibits, figures, notebook, tables
 from distilled_pruning.study.cells import source
 from distilled_pruning.study.display import png
 from distilled_pruning.study.experiments import overview
@@ -230,6 +230,13 @@ def test_the_figure_shows_sizes_and_imp(page: notebook.Page) -> None:
     assert drawing.area(1000) - drawing.area(100) == pytest.approx(
         drawing.area(10) - drawing.area(1)
     ) and math.isfinite(drawing.area(0.5))
+
+
+def test_a_size_of_fewer_initialisations_is_told(page: notebook.Page) -> None:
+    frame = page.frame("fig6")
+    fewer = frame[(frame["ipc"] != 1) | (frame["init"] == 0)]
+    assert exhibits.counted(fewer) == "IMP 3, Distilled 1 to 3"
+    assert "n = 1 to 3 initialisations" in written(figures.fig6(fewer, STAMP))
 
 
 def test_several_places_fit_and_nothing_is_said_so(page: notebook.Page) -> None:

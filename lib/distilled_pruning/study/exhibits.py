@@ -67,11 +67,15 @@ class Exhibit:
 
 
 def counted(frame: pd.DataFrame) -> str:
-    """Say of how many initialisations each method has rows."""
+    """Say of how many initialisations each method has rows, from the fewest to the most of a size of set."""
     from .figures.style import NAMES
 
-    counts = frame.groupby("method", sort=False)["init"].nunique()
-    return ", ".join(f"{NAMES.get(str(method), str(method).upper())} {n}" for method, n in counts.items())
+    parts = []
+    for method, rows in frame.groupby("method", sort=False):
+        counts = rows.groupby("ipc")["init"].nunique() if "ipc" in rows else [rows["init"].nunique()]
+        few, most = min(counts), max(counts)
+        parts.append(f"{NAMES.get(str(method), str(method).upper())} {most if few == most else f'{few} to {most}'}")
+    return ", ".join(parts)
 
 
 def preset_of(record: Record) -> str:

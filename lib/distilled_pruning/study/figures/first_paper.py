@@ -122,7 +122,7 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
     sizes = sorted(set(distilled["ipc"]))
     levels = range(1, int(here["level"].max()) + 2)
     paper = printed[0] / printed[1]
-    with canvas(3.7, f"{stamp} · {counted(frame)}") as figure:
+    with canvas(3.7, f"{stamp} · {counted(frame, 'ipc')}") as figure:
         left, right = figure.subplots(1, 2)
         for place, ipc in enumerate(sizes):
             part, colour, marker = distilled[distilled["ipc"] == ipc], shade(place, len(sizes)), MARKERS[place]
@@ -196,7 +196,7 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
     columns = [name for name, _, _ in STABILITY]
     found = per_init(kept, columns, ["level", "sparsity"]).assign(sparsity=lambda rows: 100 * rows["sparsity"])
     places = settings(frame)
-    with canvas(1.4 + PANEL * len(places), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1.4 + PANEL * len(places), f"{stamp} · {counted(frame, 'series')}") as figure:
         axes = figure.subplots(len(places), 2, squeeze=False)
         for line, (dataset, model) in zip(axes, places, strict=True):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]

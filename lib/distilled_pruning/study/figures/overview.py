@@ -68,7 +68,7 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
     levels = dict(sorted(dict(zip(kept["level"], kept["sparsity"], strict=True)).items()))
     columns = next(count for most, count in COLUMNS.items() if max(map(len, names)) <= most)
     rows = -(-(1 + len(names) + len(levels)) // columns)
-    with canvas(4.3 + ENTRY * rows, f"{stamp} · {counted(kept)}") as figure:
+    with canvas(4.3 + ENTRY * rows, f"{stamp} · {counted(kept, 'ipc')}") as figure:
         ax = figure.subplots()
         ax.axhline(1, color=FAINT, linewidth=0.8, zorder=0.5)
         ax.axvline(1, color=FAINT, linewidth=0.8, zorder=0.5)
