@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,16 @@ def test_a_recording_says_how_complete_it_is_and_where_it_is_from(root: Path) ->
     assert "recorded: reduced scale, 4 of 6 results, " in said and "hours of computing on a processor" in said
     assert "initialisations: Dense 1, Distilled 3" in said and "code: cccccccccc\n" in said
     assert "run it: distilled-pruning run barriers -f reduced" in said and "barriers-reduced.csv" in said
+
+
+def test_a_dataset_without_rows_is_not_named(root: Path) -> None:
+    found = exhibits.find(["barriers"], root)
+    assert found is not None
+    asked = dataclasses.replace(
+        found.records[0], parameters={**found.records[0].parameters, "dataset": "digits,cifar100"}
+    )
+    partial = dataclasses.replace(found, records=(asked,))
+    assert partial.stamp == found.stamp
 
 
 def test_a_second_recording_of_another_network_is_told_apart(root: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from . import display
 from .cells import home
 from .display import Note, Table
 from .experiments import EXPERIMENTS
-from .parameters import Parameters, listed, resolve, stamped
+from .parameters import Parameters, dataset_name, listed, resolve, stamped
 from .recorded import Record, Recorded
 from .section import Section
 from .tables import comparison
@@ -44,9 +44,17 @@ class Exhibit:
     @property
     def stamp(self) -> str:
         """Scale and parameters, for the foot of the figure; of further recordings what differs."""
-        first, *others = (record.parameters for record in self.records)
+        first, *others = map(self._shown, self.records)
         aside = ({n: v for n, v in other.items() if v != first.get(n)} for other in others)
         return "; ".join([stamped(f"recorded, {self.scale}", first), *(listed(changed) for changed in aside)])
+
+    def _shown(self, record: Record) -> dict[str, Any]:
+        """Give the parameters of a recording without datasets that have no rows yet."""
+        given, frame = record.parameters, self.frames[0]
+        if "dataset" not in given or "dataset" not in frame:
+            return given
+        there = [name for name in given["dataset"].split(",") if dataset_name(name) in set(frame["dataset"])]
+        return {**given, "dataset": ",".join(there) or given["dataset"]}
 
     def note(self) -> Note:
         """Say how complete it is and where it comes from, and offer its data."""
