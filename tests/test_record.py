@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 import resource
@@ -339,6 +340,28 @@ def test_only_other_methods_of_the_same_settings_are_set_beside(
     table = folder.table("fig3", "reduced")
     assert list(table["method"]) == expected
     assert list(table[table["method"] == "imp"]["number"]) == [1]
+
+
+@pytest.mark.parametrize(
+    ("rates", "expected"),
+    [((0.03, 0.01), [0, 0, 1]), ((0.03, 0.03), [0, 0]), ((None, None), [0, 0])],
+    ids=["another", "the same", "not named"],
+)
+def test_another_inner_rate_stands_beside_where_rows_name_it(
+    root: Path, rates: tuple[float | None, ...], expected: list[int]
+) -> None:
+    gentle = SETTINGS | {"inner_learning_rate": "0.01"}
+    folder = recorded(root, (SETTINGS, ["imp", "distilled"], 0), (gentle, ["distilled"], 1))
+    records = []
+    for kept in folder.records():
+        frame, number = folder.frame(kept), kept.missing
+        if rates[number] is not None:
+            frame["rate"] = [rates[number]] * len(frame["method"])
+        content = dump(frame)
+        (root / "frames" / f"{number}.json").write_bytes(content)
+        records.append(dataclasses.replace(kept, frame=(f"{number}.json", sha256(content))))
+    (root / "index.json").write_bytes(index(records))
+    assert list(folder.table("fig3", "reduced")["number"]) == expected
 
 
 def test_a_parameter_that_is_off_orphans_nothing(store: Store, root: Path) -> None:

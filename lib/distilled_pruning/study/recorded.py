@@ -30,6 +30,7 @@ INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
 SCALES = ("reduced", "paper")
 TUPLES = ("keys", "frame", "behind")
 BESIDE = ("methods", "published", "seeds")  # what recordings of one comparison may differ in
+RATE = "inner_learning_rate"  # and this where rows name it
 
 
 def scale_of(stamp: str) -> str | None:
@@ -123,7 +124,8 @@ class Recorded:
         """Give the recordings of a figure at a scale, each with its rows, the most complete first.
 
         Where several hold the same dataset and network, the one with the fewest missing results counts: their settings
-        may differ, so they are never mixed. Only what has the same settings and other methods is set beside it.
+        may differ, so they are never mixed. Only what has the same settings and other methods, or the same methods at
+        other inner rates, is set beside it.
 
         Raises:
             InputError: A frame is damaged.
@@ -131,21 +133,22 @@ class Recorded:
         import pandas as pd
 
         parts: list[tuple[Record, pd.DataFrame]] = []
-        held: dict[tuple[Any, ...], tuple[dict[str, Any], set[str]]] = {}
+        held: dict[tuple[Any, ...], tuple[dict[str, Any], set[tuple[Any, ...]]]] = {}
         for record in sorted(self.records(figure, scale), key=lambda record: record.missing):
             if not record.frame:
                 continue
             frame = pd.DataFrame(self.frame(record))
             place = [name for name in ("dataset", "model") if name in frame]
             named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
-            methods = list(frame["method"]) if "method" in frame else [""] * len(frame)
-            settings = {name: value for name, value in given(record.parameters).items() if name not in BESIDE}
+            ways = list(zip(*(frame[name] for name in ("method", "rate") if name in frame), strict=True)) or named
+            beside = (*BESIDE, RATE) if "rate" in frame else BESIDE
+            settings = {name: value for name, value in given(record.parameters).items() if name not in beside}
             free = [
-                name not in held or (held[name][0] == settings and method not in held[name][1])
-                for name, method in zip(named, methods, strict=True)
+                name not in held or (held[name][0] == settings and way not in held[name][1])
+                for name, way in zip(named, ways, strict=True)
             ]
-            for name, method in itertools.compress(zip(named, methods, strict=True), free):
-                held.setdefault(name, (settings, set()))[1].add(method)
+            for name, way in itertools.compress(zip(named, ways, strict=True), free):
+                held.setdefault(name, (settings, set()))[1].add(way)
             if any(free):
                 parts.append((record, frame[free]))
         return parts
