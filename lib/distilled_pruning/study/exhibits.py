@@ -75,12 +75,13 @@ class Exhibit:
 
 
 def counted(frame: pd.DataFrame) -> str:
-    """Say of how many initialisations each method has rows, from the fewest to the most of a size of set."""
+    """Say of how many initialisations each method has rows, from the fewest to the most of a rate and size of set."""
     from .figures.style import NAMES
 
     parts = []
     for method, rows in frame.groupby("method", sort=False):
-        counts = rows.groupby("ipc")["init"].nunique() if "ipc" in rows else [rows["init"].nunique()]
+        by = [name for name in ("rate", "ipc") if name in rows]
+        counts = rows.groupby(by)["init"].nunique() if by else [rows["init"].nunique()]
         few, most = min(counts), max(counts)
         parts.append(f"{NAMES.get(str(method), str(method).upper())} {most if few == most else f'{few} to {most}'}")
     return ", ".join(parts)

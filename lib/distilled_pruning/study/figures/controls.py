@@ -32,7 +32,7 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = settings(frame)
     found = per_init(frame, ["travelled", "barrier", "accuracy", "collapsed"], ["steps", "rate"])
     found = found.assign(accuracy=100 * found["accuracy"])
-    with canvas(1.0 + PANEL * 0.95 * len(places), f"{stamp} · {counted(frame, 'rate', 'steps')}") as figure:
+    with canvas(1.0 + PANEL * 0.95 * len(places), f"{stamp} · {counted(frame, 'steps')}") as figure:
         axes = figure.subplots(len(places), 3, squeeze=False, sharex="col")
         for line, (dataset, model) in zip(axes, places, strict=True):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]

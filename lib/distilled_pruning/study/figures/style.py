@@ -148,13 +148,13 @@ def settings(frame: pd.DataFrame) -> list[tuple[str, str]]:
 
 
 def counted(frame: pd.DataFrame, *apart: str) -> str:
-    """Say how many initialisations stand behind a frame: from the fewest to the most of a network and method.
+    """Say how many initialisations stand behind a frame: from the fewest to the most of a network, method and rate.
 
     Args:
         frame: With ``init``.
         apart: Further columns that tell apart what is drawn.
     """
-    by = [name for name in ("dataset", "model", "method", *apart) if name in frame]
+    by = [name for name in ("dataset", "model", "method", "rate", *apart) if name in frame]
     counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
     least, most = int(min(counts)), int(max(counts))
     n = str(most) if least == most else f"{least} to {most}"
