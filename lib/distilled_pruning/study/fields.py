@@ -251,6 +251,7 @@ FIELDS: dict[str, Field] = table(
     Field("dataset", str, "names or paths, comma-separated, one row each", datasets),
     Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
     Field("subset", int, "training images to use, stratified; 0 for all", between(10, also=0)),
+    Field("whitened", bool, "ZCA-whiten the images, as published sets of trajectory matching are"),
     Field("model", str, "networks, comma-separated, one row each", several("model", catalog.MODELS)),
     Field("width", int, "channels of the first layer; 0 for the papers'", between(1, 1024, also=0)),
     Field("methods", str, "ways to find masks, comma-separated", several("method", catalog.METHODS)),

@@ -65,11 +65,13 @@ class Tickets:
         self.parameters = parameters
         self.model = model or words(parameters.model)[0]
         name = dataset or words(parameters.dataset)[0]
+        whitened: bool = parameters.get("whitened", False)
         self.data = Data(
             name,
             size=parameters.image_size,
             subset=parameters.get("subset", 0),
-            normalisation="papers" if catalog.info(name).papers else "dataset",
+            normalisation="papers" if catalog.info(name).papers and not whitened else "dataset",
+            zca=whitened,
         )
         if self.data.size == self.data.info.size:
             self.data = replace(self.data, size=0)
