@@ -118,6 +118,14 @@ def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
         assert mask.like.recipe.learning_rate == 0.1
 
 
+def test_masks_are_likened_to_the_way_that_is_named() -> None:
+    tickets = Tickets(page(like="real-short", methods="shuffled,snip-layers"))
+    for row in tickets.rows:
+        mask = tickets.chain(row, 0, 9)
+        assert mask is not None and mask.like is not None
+        assert mask.like.source == tickets.data and mask.levels == 0 and mask.level == 9
+
+
 def test_every_two_masks_of_an_initialisation_are_compared_once_and_distilled_with_magnitude_on_all() -> None:
     pairs = controls.compared(page())
     for init in range(3):

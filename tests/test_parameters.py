@@ -66,11 +66,11 @@ VARIANTS = [(name, variant) for name in NOTEBOOKS for variant in parameters.base
 
 
 @pytest.mark.parametrize(("name", "variant"), VARIANTS)
-def test_a_variant_is_its_scale_for_another_network_dataset_or_method(name: str, variant: str) -> None:
+def test_a_variant_is_its_scale_for_another_network_width_dataset_or_method(name: str, variant: str) -> None:
     scale, plain = variant.partition("/")[0], resolve(name, file=variant.partition("/")[0])
     found = resolve(name, file=variant)
     assert found.scale == scale and found.nearest == variant
-    assert any(found[part] != plain[part] for part in ("dataset", "model", "methods"))
+    assert any(found[part] != plain[part] for part in ("dataset", "model", "methods", "width"))
     assert resolve(name, [("epochs", "4")], variant).scale == f"custom: {variant}, epochs 4"
     assert found.arguments == ["-f", f"notebooks/presets/{variant}/{name}.yaml"]
 

@@ -113,10 +113,32 @@ def test_all_masks_of_a_level_have_equal_survivors() -> None:
         assert pruning.synflow(net, (2, 16, 16), sparsity=sparsity, rounds=2).survivors == count
 
 
+def test_masks_of_matched_layers_keep_as_many_in_each_layer_and_there_the_highest_scores() -> None:
+    net, (images, labels) = build(width=8), batch()
+    like = pruning.magnitude(net, None, 0.7)
+    counts = {name: int(kept.sum()) for name, kept in like.items()}
+    sensitive = pruning.snip(net, images, labels, like=like)
+    found = scores.sensitivity(net, images, labels)
+    for name, kept in sensitive.items():
+        assert set(found[name].flatten().topk(counts[name]).indices.tolist()) == set(
+            kept.flatten().nonzero()[:, 0].tolist()
+        )
+    for mask in (
+        sensitive,
+        pruning.synflow(net, (2, 16, 16), like=like),
+        pruning.synflow(net, (2, 16, 16), like=like, rounds=1),
+    ):
+        assert {name: int(kept.sum()) for name, kept in mask.items()} == counts
+    with pytest.raises(InputError, match="by one of count, sparsity"):
+        pruning.snip(net, images, labels, count=3, like=like)
+    with pytest.raises(InputError, match="belongs to another network"):
+        pruning.synflow(net, (2, 16, 16), like=Mask({"conv1.weight": like["conv1.weight"]}))
+
+
 def test_impossible_targets_are_refused() -> None:
     net, (images, labels) = build(), batch()
     for wrong in ({}, {"count": 3, "sparsity": 0.5}):
-        with pytest.raises(InputError, match="one of the two"):
+        with pytest.raises(InputError, match="by one of count, sparsity"):
             pruning.snip(net, images, labels, **wrong)
     for wrong in ({"count": 0}, {"count": 10**6}, {"sparsity": 1.0}, {"sparsity": -0.1}):
         with pytest.raises(InputError, match="weights can survive"):

@@ -23,7 +23,9 @@ METHODS = (
     "shuffled",
     "easy-real",
     "snip",
+    "snip-layers",
     "synflow",
+    "synflow-layers",
     "mislabelled",
     "published",
 )

@@ -127,10 +127,7 @@ def magnitude_layers(net: nn.Module, like: Mask) -> Mask:
         InputError: Weights that are not finite, or a mask of another network.
     """
     like, ranking = fitting(net, like), _magnitudes(net)
-    layers: dict[str, Tensor] = {}
-    for name, kept in like.items():
-        layers |= drop(ranking, Mask({name: torch.ones_like(kept)}), int((~kept).count_nonzero()))
-    return Mask(layers)
+    return _reach(_goals(like, None, None, like), ranking, Mask.ones(net))
 
 
 def random(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, seed: int = 0) -> Mask:
@@ -160,17 +157,37 @@ def shuffled(mask: Mask, seed: int = 0) -> Mask:
     )
 
 
-def _target(total: int, count: int | None, sparsity: float | None) -> int:
-    if (count is None) == (sparsity is None):
-        raise InputError("say either how many weights survive (count) or the sparsity, one of the two")
-    left = round((1 - sparsity) * total) if sparsity is not None else count
-    if left is None or not 0 < left <= total:
-        raise InputError(f"between 1 and {total} weights can survive, not {left}")
-    return left
+Goals = list[tuple[tuple[str, ...], int]]  # layers whose weights compete, and how many of them survive
+
+
+def _goals(mask: Mask, count: int | None, sparsity: float | None, like: Mask | None) -> Goals:
+    if [count, sparsity, like].count(None) != 2:
+        raise InputError("say how many weights survive by one of count, sparsity and a mask to match (like)")
+    if like is not None:
+        return [((name,), int(kept.count_nonzero())) for name, kept in like.items()]
+    left = round((1 - sparsity) * mask.total) if sparsity is not None else count
+    if left is None or not 0 < left <= mask.total:
+        raise InputError(f"between 1 and {mask.total} weights can survive, not {left}")
+    return [(tuple(mask), left)]
+
+
+def _reach(goals: Goals, ranking: Mapping[str, Tensor], mask: Mask, share: float = 1.0) -> Mask:
+    """Drop the lowest scores among each goal's layers, a share of the way in the logarithm of the density."""
+    layers: dict[str, Tensor] = {}
+    for names, left in goals:
+        part = Mask({name: mask[name] for name in names})
+        keep = round(part.total * (left / part.total) ** share)
+        layers |= drop(ranking, part, part.survivors - keep)
+    return Mask(layers)
 
 
 def snip(
-    net: nn.Module, images: Tensor, labels: Tensor, count: int | None = None, sparsity: float | None = None
+    net: nn.Module,
+    images: Tensor,
+    labels: Tensor,
+    count: int | None = None,
+    sparsity: float | None = None,
+    like: Mask | None = None,
 ) -> Mask:
     """Keep the weights of highest connection sensitivity ``|g * w|`` on one batch, in one shot (Lee et al. 2019).
 
@@ -179,14 +196,16 @@ def snip(
         images: Normalised images [B, C, H, W].
         labels: Labels int64 [B].
         count: How many weights survive, or
-        sparsity: the share that is removed.
+        sparsity: the share that is removed, or
+        like: a mask that says how many survive in each layer.
 
     Raises:
-        InputError: Neither or both of ``count`` and ``sparsity``, one that cannot be, or gradients that are not finite.
+        InputError: Not one of ``count``, ``sparsity`` and ``like``, one that cannot be, or gradients that are not
+            finite.
     """
     mask = Mask.ones(net)
-    left = _target(mask.total, count, sparsity)
-    return drop(scores.sensitivity(net, images, labels), mask, mask.total - left)
+    goals = _goals(mask, count, sparsity, like and fitting(net, like))
+    return _reach(goals, scores.sensitivity(net, images, labels), mask)
 
 
 def synflow(
@@ -195,6 +214,7 @@ def synflow(
     count: int | None = None,
     sparsity: float | None = None,
     rounds: int = FLOW_ROUNDS,
+    like: Mask | None = None,
 ) -> Mask:
     """Keep the weights of highest synaptic flow (Tanaka et al. 2020, algorithm 1), without data.
 
@@ -206,16 +226,17 @@ def synflow(
         count: How many weights survive, or
         sparsity: the share that is removed.
         rounds: Rounds of scoring and pruning; 100 as published.
+        like: Mask that says how many weights survive in each layer, in place of ``count`` or ``sparsity``; the density
+            of each layer then falls exponentially.
 
     Raises:
-        InputError: Neither or both of ``count`` and ``sparsity``, one that cannot be, or scores that are not finite.
+        InputError: Not one of ``count``, ``sparsity`` and ``like``, one that cannot be, or scores that are not finite.
     """
     mask = Mask.ones(net)
-    left = _target(mask.total, count, sparsity)
+    goals = _goals(mask, count, sparsity, like and fitting(net, like))
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     flow = scores.Flow(net, shape)
     for done in range(1, rounds + 1):
-        keep = round(mask.total * (left / mask.total) ** (done / rounds))
-        mask = drop(flow(mask), mask, mask.survivors - keep)
+        mask = _reach(goals, flow(mask), mask, done / rounds)
     return mask

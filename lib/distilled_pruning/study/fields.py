@@ -131,6 +131,11 @@ def maker(name: str, value: Any) -> Any:
     return value and one("model", catalog.MODELS)(name, value)
 
 
+def matched(name: str, value: Any) -> Any:
+    """Take a way to find masks with an inner loop, or nothing."""
+    return value and one("method", ("imp", "distilled", "published", "random-real", "real-short"))(name, value)
+
+
 def boxes(name: str, value: Any) -> Any:
     """Take ``method:iterations:width`` items, comma-separated, or nothing."""
     for item in words(name, value) if value else ():
@@ -264,6 +269,7 @@ FIELDS: dict[str, Field] = table(
         "those of them run at every inner rate on every initialisation, the rest at the first",
         several("method", catalog.METHODS),
     ),
+    Field("like", str, "way whose layer counts are taken over by layer-matched masks; empty for distilled", matched),
     Field("ipc", int, "stored images per class of a distilled set", between(1)),
     Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),

@@ -205,7 +205,8 @@ class Prune(Job):
         parent: The level before.
         start: Rewinding point of the inner loop.
         rewind: As for :class:`Train`.
-        like: Mask whose layer counts are taken over (``"magnitude-layers"``, ``"shuffled"``).
+        like: Mask whose layer counts are taken over (``"magnitude-layers"``, ``"shuffled"``, and ``"snip"`` and
+            ``"synflow"`` in place of ``levels``).
         levels: Levels removed in one shot (``"snip"``, ``"synflow"``), 0 for one level of a chain.
     """
 

@@ -149,15 +149,17 @@ def prune(job: Prune, context: Context) -> Result:
     inner = context.load(job.training) if job.training is not None else None
     if inner is not None:
         net.load_state_dict(tensors(inner.arrays))
+    one_shot = job.method in ("snip", "synflow")
+    goal: dict[str, Any] = {"like": like} if like is not None else {"count": target(net, job)} if one_shot else {}
     if job.method == "magnitude":
         mask = pruning.magnitude(net, parent, job.fraction)
     elif job.method == "random":
         mask = pruning.random(net, parent, job.fraction, seed=job.order_seed)
     elif job.method == "snip":
         batch = ds.train.subset(min(SNIP_IMAGES_A_CLASS * ds.train.classes, len(ds.train)), job.order_seed)
-        mask = pruning.snip(net, batch.normalised(), batch.labels, count=target(net, job))
+        mask = pruning.snip(net, batch.normalised(), batch.labels, **goal)
     elif job.method == "synflow":
-        mask = pruning.synflow(net, tuple(ds.train.images.shape[1:]), count=target(net, job))
+        mask = pruning.synflow(net, tuple(ds.train.images.shape[1:]), **goal)
     elif job.method == "magnitude-layers" and like is not None:
         mask = pruning.magnitude_layers(net, like)
     elif job.method == "shuffled" and like is not None:

@@ -24,7 +24,12 @@ SHORT_LOOPS = ("distilled", "published", "mislabelled", "random-real", "easy-rea
 FULL_LOOPS = ("imp", "combined")
 UNTRAINED = ("magnitude", "random")
 ONE_SHOT = ("snip", "synflow")
-LIKENESSES = ("magnitude-layers", "shuffled")
+LIKENESSES = {
+    "magnitude-layers": "magnitude-layers",
+    "shuffled": "shuffled",
+    "snip-layers": "snip",
+    "synflow-layers": "synflow",
+}
 SCORERS, SCORER, EARLY = 5, 100, 10
 EQUAL, GENTLE = "equal rate", "gentle rate"
 OWN = "own"
@@ -237,8 +242,9 @@ class Tickets:
         if row.method in ONE_SHOT:
             return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, levels=level)
         if row.method in LIKENESSES:
-            like = self.chain(Row("distilled", *min(self.distilled_settings())), seed, level)
-            return Prune(network, self.data, row.method, fraction=p.fraction, order_seed=seed, like=like)
+            like = self.chain(self.matched(), seed, level)
+            scored = LIKENESSES[row.method]
+            return Prune(network, self.data, scored, fraction=p.fraction, order_seed=seed, like=like)
         if row.method == "combined" and level <= p.distilled_levels:
             return self.chain(replace(row, method="distilled"), seed, level)
         parent = self.chain(row, seed, level - 1)
@@ -255,6 +261,13 @@ class Tickets:
             parent=parent,
             start=self.start(seed, row.rewind),
         )
+
+    def matched(self) -> Row:
+        """The way whose layer counts layer-matched masks take over, at the smallest inner rate where it has several."""
+        method = self.parameters.get("like", "") or "distilled"
+        if method == "imp":
+            return Row(method, self.outer.learning_rate, EQUAL)
+        return Row(method, *min(self.distilled_settings()))
 
     def start(self, seed: int, epoch: int) -> Train | None:
         """The early point of dense training to which weights go back; ``None`` is initialisation.

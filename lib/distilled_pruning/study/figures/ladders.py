@@ -19,7 +19,7 @@ COLUMNS = {
     "end_loss": (1, "loss at the ends\n(nats)"),
 }
 GROUPS = (("dense", "imp"), SHORT_LOOPS, (*UNTRAINED, *LIKENESSES, *ONE_SHOT))
-SHORTER = {"magnitude-layers": "Magnitude, layers as distilled", "real-short": "All real images, few steps"}
+SHORTER = {"magnitude-layers": "Magnitude, matched layers", "real-short": "All real images, few steps"}
 
 
 def with_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:

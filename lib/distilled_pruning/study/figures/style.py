@@ -25,12 +25,14 @@ NAMES = {
     "real-short": "All real images, few steps",
     "easy-real": "Easy real images",
     "magnitude": "Magnitude at initialisation",
-    "magnitude-layers": "Magnitude at init., layers as distilled",
+    "magnitude-layers": "Magnitude at init., matched layers",
     "random": "Random",
     "shuffled": "Shuffled in layers",
     "mislabelled": "Distilled, labels permuted",
     "snip": "SNIP",
+    "snip-layers": "SNIP, matched layers",
     "synflow": "SynFlow",
+    "synflow-layers": "SynFlow, matched layers",
 }
 COLOURS = {
     "dense": "#5f5f5f",
@@ -46,7 +48,9 @@ COLOURS = {
     "shuffled": "#7b3294",
     "mislabelled": "#c51b7d",
     "snip": "#1b7837",
+    "snip-layers": "#5aae61",
     "synflow": "#35978f",
+    "synflow-layers": "#01665e",
 }
 LIGHTER = 0.45
 RC: dict[str, Any] = {
