@@ -6,21 +6,25 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from distilled_pruning.study.entry import Result
-from distilled_pruning.study.instruments import (
+from distilled_pruning.study.jobs import (
     CORRUPTIONS,
     Connect,
+    Context,
+    Distill,
     Evaluate,
     HessianDiagonal,
+    Job,
     Landscape,
     MaskStatistics,
+    Prune,
+    Result,
     Robustness,
     Spectrum,
+    Train,
+    graph,
 )
-from distilled_pruning.study.jobs import Job, graph
-from distilled_pruning.study.kinds import Distill, Prune, Train
 from distilled_pruning.study.record import record
-from distilled_pruning.study.runner import Context, run
+from distilled_pruning.study.runner import run
 from distilled_pruning.study.section import Section
 
 COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 3600.0, "device": "a processor"}

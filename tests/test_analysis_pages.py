@@ -18,8 +18,7 @@ from distilled_pruning.study import experiments, figures, notebook, tables
 from distilled_pruning.study.cells import source
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures import curvature, masks
-from distilled_pruning.study.instruments import HessianDiagonal, Landscape
-from distilled_pruning.study.kinds import Train
+from distilled_pruning.study.jobs import HessianDiagonal, Landscape, Train
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from PIL import Image

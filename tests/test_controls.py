@@ -24,8 +24,7 @@ from distilled_pruning.study.experiments.protocols import (
     UNMASKED,
 )
 from distilled_pruning.study.experiments.tickets import LIKENESSES, Tickets
-from distilled_pruning.study.instruments import CORRUPTIONS, Connect
-from distilled_pruning.study.kinds import Prune
+from distilled_pruning.study.jobs import CORRUPTIONS, Connect, Prune
 from distilled_pruning.study.parameters import Parameters, resolve
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store

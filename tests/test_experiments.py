@@ -9,16 +9,17 @@ import pytest
 from distilled_pruning.study import experiments, jobs
 from distilled_pruning.study.experiments.analyses import COLUMNS
 from distilled_pruning.study.experiments.tickets import Tickets
-from distilled_pruning.study.instruments import (
+from distilled_pruning.study.jobs import (
     CORRUPTIONS,
     Connect,
     HessianDiagonal,
     Landscape,
     MaskStatistics,
+    Prune,
     Robustness,
     Spectrum,
+    Train,
 )
-from distilled_pruning.study.kinds import Prune, Train
 
 
 class Parameters(dict[str, Any]):

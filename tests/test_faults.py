@@ -20,8 +20,8 @@ from typing import ClassVar
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import entry, upkeep
-from distilled_pruning.study.jobs import Job
-from distilled_pruning.study.runner import Context, Outcome, run
+from distilled_pruning.study.jobs import Context, Job
+from distilled_pruning.study.runner import Outcome, run
 from distilled_pruning.study.store import Store
 from toyjobs import STEP_SECONDS, Toy, chain, diary, perform, wanted
 

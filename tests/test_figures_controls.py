@@ -14,7 +14,7 @@ from distilled_pruning.study import figures
 from distilled_pruning.study.display import png
 from distilled_pruning.study.figures.ladders import with_rows
 from distilled_pruning.study.figures.trends import legend
-from distilled_pruning.study.instruments import CORRUPTIONS
+from distilled_pruning.study.jobs import CORRUPTIONS
 from distilled_pruning.study.tables import controls as control_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure

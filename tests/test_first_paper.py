@@ -12,8 +12,7 @@ from distilled_pruning.study import claims, experiments, papers
 from distilled_pruning.study.experiments import first_paper
 from distilled_pruning.study.experiments.first_paper import FirstPaper
 from distilled_pruning.study.experiments.tickets import CHAIN_ORDER, EQUAL
-from distilled_pruning.study.instruments import Connect
-from distilled_pruning.study.kinds import Distill, Train
+from distilled_pruning.study.jobs import Connect, Distill, Train
 from distilled_pruning.study.measures.first_paper import speedup
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section

@@ -1,7 +1,7 @@
 """A few steps of every kind of job, against numbers kept in golden.json.
 
-When one fails after a deliberate change of numerics, raise the ``version`` of that kind in ``study/kinds.py`` or
-``study/instruments.py``, so that no old result passes for a new one, and write the new numbers with
+When one fails after a deliberate change of numerics, raise the ``version`` of that kind in its file under
+``study/jobs/``, so that no old result passes for a new one, and write the new numbers with
 ``python tests/test_golden.py``.
 
 Tolerance: 1 % relative. Two float32 convolution kernels of another machine differ by about 1e-6 a step and these runs
@@ -20,18 +20,22 @@ from typing import Any
 
 import pytest
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import instruments, kinds, runner
-from distilled_pruning.study.instruments import (
+from distilled_pruning.study import jobs, runner
+from distilled_pruning.study.jobs import (
     Connect,
+    Data,
+    Distill,
     Evaluate,
     HessianDiagonal,
+    Job,
     Landscape,
     MaskStatistics,
+    Network,
+    Prune,
     Robustness,
     Spectrum,
+    Train,
 )
-from distilled_pruning.study.jobs import Data, Job, Network
-from distilled_pruning.study.kinds import Distill, Prune, Train
 from distilled_pruning.study.store import Store
 
 KEPT = Path(__file__).with_name("golden.json")
@@ -134,7 +138,7 @@ def allowed(figure: str) -> float:
 
 
 def test_every_kind_has_a_golden_job() -> None:
-    kinds_there = {kind for kind in Job.__subclasses__() if kind.__module__ in (kinds.__name__, instruments.__name__)}
+    kinds_there = {kind for kind in Job.__subclasses__() if kind.__module__.startswith(jobs.__name__)}
     assert {type(job) for job in JOBS.values()} == kinds_there
 
 

@@ -10,9 +10,7 @@ from dataclasses import replace
 import pytest
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
-from distilled_pruning.study.instruments import Connect
-from distilled_pruning.study.jobs import Data, Network
-from distilled_pruning.study.kinds import Distill, Prune, Train
+from distilled_pruning.study.jobs import Connect, Data, Distill, Network, Prune, Train, base
 
 DIGITS = Data("digits", size=16)
 NETWORK = Network("convnet3", 16, seed=0)
@@ -65,7 +63,7 @@ def test_another_digest_or_version_is_another_job(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr(Train, "version", 2)
     assert Train(NETWORK, DIGITS, RECIPE).key != key
     monkeypatch.undo()
-    monkeypatch.setattr(jobs, "source_digest", lambda name: "other")
+    monkeypatch.setattr(base, "source_digest", lambda name: "other")
     assert Train(NETWORK, DIGITS, RECIPE).key != key
 
 

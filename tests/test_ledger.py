@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.study import ledger
-from distilled_pruning.study.entry import Result
+from distilled_pruning.study.jobs import Result
 from distilled_pruning.study.record import record
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.store import Store

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study.instruments import CORRUPTIONS
+from distilled_pruning.study.jobs import CORRUPTIONS
 from distilled_pruning.study.measures import questions as open_measures
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding, combine
 

@@ -18,7 +18,7 @@ from distilled_pruning.study.display import png
 from distilled_pruning.study.experiments import overview
 from distilled_pruning.study.experiments.tickets import EQUAL, GENTLE
 from distilled_pruning.study.figures import overview as drawing
-from distilled_pruning.study.kinds import Distill, Train
+from distilled_pruning.study.jobs import Distill, Train
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED

@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import entry, hardware, jobs, plan
-from distilled_pruning.study.entry import Result
 from distilled_pruning.study.estimate import DEFAULT_BYTES, DEFAULT_MEMORY_MB, DEFAULT_SECONDS, Estimate
+from distilled_pruning.study.jobs import Result
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
 from toyjobs import Toy, chain, perform

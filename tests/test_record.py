@@ -16,9 +16,7 @@ from distilled_pruning.study import provenance
 from distilled_pruning.study.cells import home
 from distilled_pruning.study.entry import Damaged, Result, dump, sha256
 from distilled_pruning.study.experiments import EXPERIMENTS
-from distilled_pruning.study.instruments import HessianDiagonal, Landscape
-from distilled_pruning.study.jobs import Data
-from distilled_pruning.study.kinds import Distill, Prune, Train
+from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.record import digests, record
 from distilled_pruning.study.recorded import Record, Recorded, index
@@ -409,7 +407,7 @@ from distilled_pruning.study.recorded import Recorded
 recorded = Recorded({str(root)!r})
 (record,) = recorded.records("fig3")
 assert recorded.frame(record)["barrier"][0] == 0.25 and recorded.metrics(record.keys[0])["x"] == 0.1
-sys.exit(bool({{"torch", "pandas", "distilled_pruning.study.jobs"}} & sys.modules.keys()))
+sys.exit(bool({{"torch", "pandas", "distilled_pruning.data"}} & sys.modules.keys()))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -10,11 +10,8 @@ import pytest
 from distilled_pruning.cli import main
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import repeat, runner
-from distilled_pruning.study.entry import Result
-from distilled_pruning.study.instruments import Connect
-from distilled_pruning.study.jobs import Job
+from distilled_pruning.study.jobs import Connect, Context, Job, Result
 from distilled_pruning.study.parameters import LIVE, resolve
-from distilled_pruning.study.runner import Context
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
 from distilled_pruning.study.targets import Target

@@ -10,9 +10,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study import claims, experiments
 from distilled_pruning.study.experiments import rewinding
 from distilled_pruning.study.experiments.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
-from distilled_pruning.study.instruments import Connect
-from distilled_pruning.study.jobs import graph
-from distilled_pruning.study.kinds import Distill, Prune, Train
+from distilled_pruning.study.jobs import Connect, Distill, Prune, Train, graph
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED

@@ -10,11 +10,9 @@ import pytest
 import torch
 from distilled_pruning import distillation, training
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import jobs, materials, runner
+from distilled_pruning.study import jobs, runner
 from distilled_pruning.study.experiments import sets
-from distilled_pruning.study.instruments import Evaluate
-from distilled_pruning.study.jobs import Data, Network
-from distilled_pruning.study.kinds import Distill, Prune, Train
+from distilled_pruning.study.jobs import Data, Distill, Evaluate, Network, Prune, Train, inputs
 from distilled_pruning.study.record import record
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.store import Store
@@ -76,11 +74,11 @@ def test_an_evaluation_trains_on_the_set_and_compares_with_its_own_reference(sto
     found = store.load(Evaluate(MADE, SHORT, REFERENCES).key).metrics
     made = store.load(MADE.key)
     split = distillation.Synthetic.unpack(made.metrics["set"], made.arrays).decode()
-    ds = materials.load(DATA)
+    ds = inputs.load(DATA)
     for n, reference in enumerate(REFERENCES):
-        own, real = (materials.build(reference.network, ds) for _ in range(2))
+        own, real = (inputs.build(reference.network, ds) for _ in range(2))
         log = training.train(own, split, SHORT, order_seed=0, test=ds.test, device="cpu")
-        real.load_state_dict(materials.tensors(store.load(reference.key).arrays))
+        real.load_state_dict(inputs.tensors(store.load(reference.key).arrays))
         x = ds.test.normalised()
         with torch.no_grad():
             mine, theirs = (

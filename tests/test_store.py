@@ -14,8 +14,7 @@ import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import entry, upkeep
-from distilled_pruning.study.entry import Result
-from distilled_pruning.study.keys import key_of
+from distilled_pruning.study.jobs import Result, key_of
 from distilled_pruning.study.store import Busy, Missing, Store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

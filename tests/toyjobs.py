@@ -12,9 +12,7 @@ from typing import ClassVar
 
 import numpy as np
 from distilled_pruning.errors import InputError, Interrupted
-from distilled_pruning.study.entry import Result
-from distilled_pruning.study.jobs import Job
-from distilled_pruning.study.runner import Context
+from distilled_pruning.study.jobs import Context, Job, Result
 
 STEP_SECONDS = 0.01
 
@@ -51,7 +49,7 @@ class Toy(Job):
 
 def log(context: Context, line: str) -> None:
     """Append to the diary beside the store: who began and ended what."""
-    with (context.store.root.parent / "diary").open("a") as diary:
+    with (context.checkpoint.parents[2] / "diary").open("a") as diary:
         diary.write(f"{line}\n")
 
 
@@ -63,7 +61,7 @@ def perform(job: Job, context: Context) -> Result:
         raise InputError("no such dataset: give another one")
     if job.fault == "bug":
         raise ZeroDivisionError("a bug")
-    died = context.store.root.parent / f"died-{job.name}"
+    died = context.checkpoint.parents[2] / f"died-{job.name}"
     if job.fault == "die" or (job.fault == "die-once" and not died.exists()):
         died.touch()
         os.kill(os.getpid(), signal.SIGKILL)

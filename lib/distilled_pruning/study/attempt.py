@@ -10,45 +10,23 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..errors import InputError, Interrupted
-from .entry import Result
+from .jobs import Context, Job, Result
 from .provenance import Meter
 from .store import Busy, Missing, Store
-
-if TYPE_CHECKING:
-    from .jobs import Job
 
 STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 REST_SECONDS = 0.5
 
 
-@dataclass
-class Context:
-    """What a running job sees of the world around it.
-
-    Attributes:
-        store: Where parents' results are.
-        device: ``"auto"``, ``"cpu"`` or a CUDA device.
-        checkpoint: A folder of the job's own; what it leaves there is there again in its next life.
-        progress: Call with ``(done, total, figures)`` as often as you like.
-        stop: Whether to save a checkpoint and raise :class:`~distilled_pruning.errors.Interrupted`.
-    """
-
-    store: Store
-    device: str
-    checkpoint: Path
-    progress: Callable[[int, int, dict[str, float]], None]
-    stop: Callable[[], bool]
-
-    def load(self, job: Job) -> Result:
-        """Read a parent's result."""
-        return self.store.load(job.key)
+Perform = Callable[[Job, Context], Result]
 
 
-Perform = Callable[["Job", Context], Result]
+def perform_job(job: Job, context: Context) -> Result:
+    """Do a job as it says itself."""
+    return job.perform(context)
 
 
 @dataclass(frozen=True)
@@ -59,13 +37,13 @@ class Settings:
         store: Where results are kept.
         device: Device to compute on.
         threads: Threads of every job, so that side by side or alone gives the same numbers.
-        perform: How jobs are done; ``None`` for :func:`distilled_pruning.study.work.perform`.
+        perform: How jobs are done.
     """
 
     store: Store
     device: str = "auto"
     threads: int = 1
-    perform: Perform | None = None
+    perform: Perform = perform_job
 
 
 @dataclass(frozen=True)
@@ -90,20 +68,9 @@ class Report:
     typical: bool = False
 
 
-def resolve(settings: Settings) -> Perform:
-    """Give what performs jobs; the standard way imports PyTorch."""
-    perform = settings.perform
-    if perform is None:
-        from .work import perform as standard
-
-        perform = standard
-    return perform
-
-
 def attempt(
     job: Job,
     settings: Settings,
-    perform: Perform,
     stop: Callable[[], bool],
     progress: Callable[[int, int, dict[str, float]], None],
     cold: bool = False,
@@ -113,7 +80,6 @@ def attempt(
     Args:
         job: The job; its parents are done.
         settings: Those of the run.
-        perform: How to do it.
         stop: Whether to stop at the next checkpoint.
         progress: Where the job says how far it is.
         cold: Whether it is the first job of its process, which pays for imports and for reading the data.
@@ -126,7 +92,8 @@ def attempt(
             meter = Meter()
             checkpoint = store.checkpoint(job.key)
             continued = any(checkpoint.iterdir())
-            result = perform(job, Context(store, settings.device, checkpoint, progress, stop))
+            surroundings = Context(lambda parent: store.load(parent.key), settings.device, checkpoint, progress, stop)
+            result = settings.perform(job, surroundings)
             provenance: dict[str, Any] = meter.provenance(settings.device, settings.threads)
             timing = {"cost": job.cost, "cold": cold, "continued": continued}
             store.save(job, result, {**provenance, **timing})

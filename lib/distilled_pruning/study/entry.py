@@ -11,14 +11,13 @@ import hashlib
 import json
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from ..errors import InputError
-from .keys import key_of
+from .jobs import Result, key_of
 
 SPEC, METRICS, ARRAYS, PROVENANCE = "spec.json", "metrics.json", "arrays.safetensors", "provenance.json"
 SEALED = (SPEC, METRICS, ARRAYS)
@@ -26,19 +25,6 @@ SEALED = (SPEC, METRICS, ARRAYS)
 
 class Damaged(InputError):
     """An entry contradicts its own checksums or its key."""
-
-
-@dataclass
-class Result:
-    """What a job leaves behind.
-
-    Attributes:
-        metrics: Numbers and short lists, as JSON.
-        arrays: Everything large, by name.
-    """
-
-    metrics: dict[str, Any]
-    arrays: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 def plain(item: Any) -> Any:

@@ -198,7 +198,7 @@ def chains_of(jobs: Sequence[Job]) -> dict[str, str]:
     Returns:
         Key to the key of the chain's first pruning level.
     """
-    from .kinds import Prune
+    from .jobs import Prune
 
     found: dict[str, str] = {}
     for job in jobs:

@@ -19,7 +19,7 @@ from types import FrameType
 from typing import TYPE_CHECKING
 
 from . import hardware
-from .attempt import Report, Settings, attempt, pin, rate_limited, resolve
+from .attempt import Report, Settings, attempt, pin, rate_limited
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -35,7 +35,6 @@ class Local:
     def __init__(self, settings: Settings, stop: Callable[[], bool], progress: Progress) -> None:
         """Load what performs jobs and pin the threads."""
         self.settings, self.stop, self.progress = settings, stop, progress
-        self.perform = resolve(settings)
         self.pinned = pin(settings.threads)
         self.job: Job | None = None
         self.cold = True
@@ -55,7 +54,7 @@ class Local:
         if job is not None:
             send = rate_limited(lambda done, total, figures: self.progress(job.key, done, total, figures))
             cold, self.cold = self.cold, False
-            yield attempt(job, self.settings, self.perform, self.stop, send, cold)
+            yield attempt(job, self.settings, self.stop, send, cold)
 
     def ask_to_stop(self) -> None:
         """Do nothing: a job in this process asks for itself."""
@@ -211,9 +210,8 @@ def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
             if job is None:
                 continue  # the wish to stop came after the job was done
             working = True
-            perform = resolve(settings)
             pin(settings.threads)
-            report = attempt(job, settings, perform, stop, send, cold)
+            report = attempt(job, settings, stop, send, cold)
             pipe.send(report)
             working = cold = False
     except (EOFError, OSError):

@@ -19,8 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
-from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, dump, read_json, sha256, unpack_arrays, unsealed
-from .keys import checked, is_key, key_of
+from .entry import ARRAYS, METRICS, SPEC, Damaged, dump, read_json, sha256, unpack_arrays, unsealed
+from .jobs import Result, checked, is_key, key_of
 from .parameters import given
 
 if TYPE_CHECKING:

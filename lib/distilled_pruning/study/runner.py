@@ -17,7 +17,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import InputError, Interrupted
-from .attempt import Context, Perform, Report, Settings
+from .attempt import Perform, Report, Settings, perform_job
 from .estimate import Estimate
 from .pool import Local, Pool
 from .progress import Progress, duration
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .jobs import Job
     from .store import Store
 
-__all__ = ["Context", "Interrupted", "Outcome", "run"]
+__all__ = ["Interrupted", "Outcome", "run"]
 
 POLL_SECONDS = 0.2
 BUSY_SECONDS = 1.0
@@ -99,7 +99,7 @@ def run(
     budget: float | None = None,
     device: str = "auto",
     threads: int = 1,
-    perform: Perform | None = None,
+    perform: Perform = perform_job,
     stream: TextIO | None = None,
 ) -> Outcome:
     """Do the jobs, and what they need, that are missing in the store.
@@ -113,7 +113,7 @@ def run(
         budget: Seconds after which to stop at the next checkpoint.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
         threads: Threads of a job.
-        perform: How to do a job; by default :func:`distilled_pruning.study.work.perform`.
+        perform: How to do a job; by default as it says itself.
         stream: Where to report; by default standard error.
 
     Raises:

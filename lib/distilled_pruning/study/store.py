@@ -22,8 +22,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import InputError
 from . import entry
-from .entry import Damaged, Entry, Result
-from .keys import checked, is_key
+from .entry import Damaged, Entry
+from .jobs import Result, checked, is_key
 
 if TYPE_CHECKING:
     from .jobs import Job

@@ -11,8 +11,7 @@ from typing import Any
 from ..errors import InputError, unknown
 from .cells import notebooks, source
 from .experiments import EXPERIMENTS
-from .jobs import Job
-from .keys import is_key
+from .jobs import Job, is_key
 from .parameters import LIVE, bases, resolve, resolve_all
 from .section import Section
 

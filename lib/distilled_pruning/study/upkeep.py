@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .keys import is_key
+from .jobs import is_key
 from .store import Busy, Missing
 
 if TYPE_CHECKING:

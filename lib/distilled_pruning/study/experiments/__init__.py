@@ -7,8 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from ..instruments import Connect
-from ..jobs import Job
+from ..jobs import Connect, Job
 from . import analyses, controls, first_paper, overview, protocols, rewinding, sets, shifts, starts
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
 from .tickets import Row, Tickets

@@ -7,9 +7,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ..instruments import HessianDiagonal, Landscape, MaskStatistics, Spectrum
-from ..jobs import Job
-from ..kinds import Train
+from ..jobs import HessianDiagonal, Job, Landscape, MaskStatistics, Spectrum, Train
 from .frames import Reader, collapsed, frame_of, labels, settings
 from .tickets import Row, Tickets
 

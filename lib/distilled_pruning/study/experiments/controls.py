@@ -6,9 +6,7 @@ import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..instruments import Connect, HessianDiagonal
-from ..jobs import Job
-from ..kinds import Prune
+from ..jobs import Connect, HessianDiagonal, Job, Prune
 from . import analyses
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words

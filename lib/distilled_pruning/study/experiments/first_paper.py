@@ -10,9 +10,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ...errors import InputError
 from ...recipe import Recipe
-from ..instruments import Connect
-from ..jobs import Job
-from ..kinds import Train
+from ..jobs import Connect, Job, Train
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels
 from .tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers, words
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..kinds import Distill, Prune
+from ..jobs import Distill, Prune
 from .tickets import Row, Tickets, words
 
 if TYPE_CHECKING:

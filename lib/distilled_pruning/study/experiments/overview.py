@@ -7,8 +7,7 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..instruments import Connect
-from ..jobs import Job
+from ..jobs import Connect, Job
 from .frames import Reader, collapsed, frame_of, labels, settings
 from .sets import names
 from .tickets import EQUAL, Row, Tickets, numbers, words

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..instruments import Connect
-from ..jobs import Job
-from ..kinds import Prune
+from ..jobs import Connect, Job, Prune
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .tickets import Row, Tickets
 

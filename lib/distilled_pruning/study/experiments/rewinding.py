@@ -7,9 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...errors import InputError
-from ..instruments import Connect
-from ..jobs import Job
-from ..kinds import Train
+from ..jobs import Connect, Job, Train
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
 from .tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers
 

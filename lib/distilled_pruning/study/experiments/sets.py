@@ -9,9 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...catalog import DISTILLERS
 from ...distillation.defaults import evaluation_recipe
-from ..instruments import Evaluate
-from ..jobs import Data, Job
-from ..kinds import Distill, Train
+from ..jobs import Data, Distill, Evaluate, Job, Train
 from .frames import Reader, frame_of, settings
 from .tickets import Tickets, numbers, words
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..instruments import CORRUPTIONS, Robustness
-from ..jobs import Job
+from ..jobs import CORRUPTIONS, Job, Robustness
 from .controls import shown
 from .frames import Reader, collapsed, frame_of, labels, settings
 from .tickets import Row, Tickets, numbers

@@ -6,8 +6,7 @@ import itertools
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ..instruments import Connect
-from ..jobs import Job
+from ..jobs import Connect, Job
 from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
 from .tickets import SHORT_LOOPS, Row, Tickets, words
 

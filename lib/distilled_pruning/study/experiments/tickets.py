@@ -12,9 +12,7 @@ from ... import catalog, costs
 from ...distillation.defaults import CORESETS
 from ...errors import InputError
 from ...recipe import Recipe
-from ..instruments import Connect
-from ..jobs import Data, Network
-from ..kinds import Distill, Prune, Source, Train
+from ..jobs import Connect, Data, Distill, Network, Prune, Source, Train
 
 if TYPE_CHECKING:
     from ..parameters import Parameters

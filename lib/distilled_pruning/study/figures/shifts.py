@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ..experiments.shifts import CLEAN
-from ..instruments import CORRUPTIONS
+from ..jobs import CORRUPTIONS
 from .ladders import with_rows
 from .style import canvas, empty, per_init, seeds, settings, student
 from .trends import legend

@@ -10,7 +10,7 @@ from .. import tables
 from ..display import Note, Table
 from ..experiments.protocols import HERE
 from ..experiments.shifts import CLEAN, FAMILIES, by_family
-from ..instruments import CORRUPTIONS
+from ..jobs import CORRUPTIONS
 from ..measures.evidence import by_init, paired
 from ..verdicts import ENOUGH, interval
 from . import summary

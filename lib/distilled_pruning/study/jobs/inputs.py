@@ -1,4 +1,4 @@
-"""What jobs are made of: datasets, networks, masks and sets, read from parents' results; and checkpoints."""
+"""What a job begins with: datasets, networks, masks and sets, read from parents' results; and checkpoints."""
 
 from __future__ import annotations
 
@@ -12,11 +12,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from .. import data, distillation, models, pruning
-from ..errors import Interrupted
-from .attempt import Context
-from .jobs import Data, Network
-from .kinds import Distill, Prune, Source
+from ... import data, distillation, models, pruning, training
+from ...errors import Interrupted
+from .base import Context, Data, Network
+from .chain import Distill, Prune, Source, Train
 
 CHECKPOINT_SECONDS = 20.0
 
@@ -69,6 +68,19 @@ def syn_of(job: Distill, context: Context) -> distillation.Synthetic:
 def split_of(source: Source, context: Context) -> data.Split:
     """Give the images a job trains on."""
     return syn_of(source, context).decode() if isinstance(source, Distill) else load(source).train
+
+
+def trained_network(job: Train, context: Context) -> tuple[nn.Module, pruning.Mask | None, data.Split]:
+    """Rebuild a trained network in evaluation mode, with its mask and its dataset's training images."""
+    ds = load(job.data)
+    net = build(job.network, ds)
+    net.load_state_dict(tensors(context.load(job).arrays))
+    return net.to(training.resolve(context.device)).eval(), mask_of(job.mask, context), ds.train
+
+
+def batch_of(split: data.Split, images: int, seed: int) -> data.Split:
+    """Give a stratified batch of clean training images, all of them where fewer are there."""
+    return split.subset(min(images, len(split)), seed)
 
 
 class Checkpoints:

@@ -1,4 +1,4 @@
-"""The kinds of jobs that make something: sets, trained networks, masks. What measures them: :mod:`.instruments`."""
+"""Jobs that make something: sets, trained networks and masks, which contain each other."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ import functools
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from .. import costs
-from ..distillation import defaults, passes
-from ..recipe import Recipe
-from .jobs import Data, Job, Network, source_digest
+from ... import costs
+from ...distillation import defaults, passes
+from ...recipe import Recipe
+from .base import Context, Data, Job, Network, Result, source_digest
 
 EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
 MADE = ("images", "labels")
@@ -117,6 +117,12 @@ class Distill(Job):
         found = passes.per_loop(s, len(self.data.info.classes), self.data.images)
         return float(found) * macs(Network(self.model, self.width), self.data)
 
+    def perform(self, context: Context) -> Result:
+        """Do it: see :func:`.making.distill`."""
+        from .making import distill
+
+        return distill(self, context)
+
     @property
     def title(self) -> str:
         """A few words for a progress line."""
@@ -181,6 +187,12 @@ class Train(Job):
     def cost(self) -> float:
         """Work in multiply-accumulates: forward and twice that backward, and the closing test."""
         return (3.0 * self.seen + self.data.info.test) * macs(self.network, self.data)
+
+    def perform(self, context: Context) -> Result:
+        """Do it: see :func:`.making.train`."""
+        from .making import train
+
+        return train(self, context)
 
     @property
     def title(self) -> str:
@@ -252,6 +264,12 @@ class Prune(Job):
     def chain(self) -> list[Prune]:
         """All levels from the first to this one."""
         return [*(self.parent.chain() if self.parent is not None else ()), self]
+
+    def perform(self, context: Context) -> Result:
+        """Do it: see :func:`.making.prune`."""
+        from .making import prune
+
+        return prune(self, context)
 
     @property
     def title(self) -> str:

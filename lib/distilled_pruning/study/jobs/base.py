@@ -2,7 +2,7 @@
 
 A job's parents are fields, so jobs form a graph. The key hashes the fields that differ from their defaults, the
 parents' keys, the version of the job's kind and the digest of the data, so a new option orphans nothing. Nothing
-here imports PyTorch; :mod:`.kinds` and :mod:`.instruments` hold the kinds and :mod:`.work` says how each is done.
+here imports PyTorch before a job is performed.
 """
 
 from __future__ import annotations
@@ -11,12 +11,16 @@ import dataclasses
 import functools
 import hashlib
 import itertools
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from .. import catalog
+from ... import catalog
 from .keys import key_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 
 @functools.lru_cache(maxsize=64)
@@ -39,7 +43,7 @@ def source_digest(name: str) -> str:
     if path.exists():
         facts = path.stat()
         return content(path, (facts.st_mtime_ns, facts.st_size))
-    from .. import data
+    from ... import data
 
     return data.digest(name)
 
@@ -115,9 +119,41 @@ def fields_of(value: Any) -> dict[str, Any]:
     }
 
 
+@dataclass
+class Result:
+    """What a job leaves behind.
+
+    Attributes:
+        metrics: Numbers and short lists, as JSON.
+        arrays: Everything large, by name.
+    """
+
+    metrics: dict[str, Any]
+    arrays: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Context:
+    """What a running job sees of the world around it.
+
+    Attributes:
+        load: Reads a parent's result.
+        device: ``"auto"``, ``"cpu"`` or a CUDA device.
+        checkpoint: A folder of the job's own; what it leaves there is there again in its next life.
+        progress: Call with ``(done, total, figures)`` as often as you like.
+        stop: Whether to save a checkpoint and raise :class:`~distilled_pruning.errors.Interrupted`.
+    """
+
+    load: Callable[[Job], Result]
+    device: str
+    checkpoint: Path
+    progress: Callable[[int, int, dict[str, float]], None]
+    stop: Callable[[], bool]
+
+
 @dataclass(frozen=True)
 class Job:
-    """One piece of work; subclasses add the fields that name it.
+    """One piece of work; subclasses add the fields that name it, and say how it is done.
 
     Class attributes:
         kind: Name of the kind.
@@ -156,6 +192,14 @@ class Job:
         values = [getattr(self, item.name) for item in dataclasses.fields(self)]
         flat = itertools.chain.from_iterable(value if isinstance(value, tuple) else (value,) for value in values)
         return tuple(value for value in flat if isinstance(value, Job))
+
+    def perform(self, context: Context) -> Result:
+        """Do the work.
+
+        Raises:
+            Interrupted: The run wants to stop; a checkpoint was saved.
+        """
+        raise NotImplementedError(f"a job of kind {self.kind!r} does not say how it is done")
 
     @property
     def cost(self) -> float:

@@ -8,12 +8,11 @@ from typing import Any
 import torch
 from torch import nn
 
-from .. import data, distillation, pruning, training
-from ..errors import InputError
-from .attempt import Context
-from .entry import Result
-from .kinds import Distill, Prune, Train
-from .materials import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
+from ... import data, distillation, pruning, training
+from ...errors import InputError
+from .base import Context, Result
+from .chain import Distill, Prune, Train
+from .inputs import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
 
 SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 

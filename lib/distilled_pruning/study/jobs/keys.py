@@ -7,7 +7,7 @@ import json
 import re
 from typing import Any
 
-from ..errors import InputError
+from ...errors import InputError
 
 KEY_BYTES = 16
 _KEY = re.compile(r"[0-9a-f]{32}")

@@ -1,0 +1,90 @@
+"""Loss and accuracy along the line between two trainings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from .base import Context, Job, Result
+from .chain import Train, macs
+
+
+@dataclass(frozen=True)
+class Connect(Job):
+    """Loss and accuracy along the line between two trainings of one ticket.
+
+    Attributes:
+        a: Training at alpha 0.
+        b: Training at alpha 1.
+        alphas: Positions along the line.
+        split: ``"train"`` or ``"test"``, clean.
+        images: Stratified number of images of the split, 0 for all.
+        statistics: BatchNorm statistics ``"interpolated"`` or ``"re-estimated"``.
+        masked: ``False`` switches the pruned weights' decayed initial values on, as the authors' scripts did.
+    """
+
+    kind: ClassVar[str] = "connect"
+    a: Train
+    b: Train
+    alphas: int = 11
+    split: str = "train"
+    images: int = 0
+    statistics: str = "interpolated"
+    masked: bool = True
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates."""
+        info = self.a.data.info
+        images = self.images or (self.a.data.images if self.split == "train" else info.test)
+        return float(self.alphas) * images * macs(self.a.network, self.a.data)
+
+    def perform(self, context: Context) -> Result:
+        """Measure loss and accuracy along the line between two trainings."""
+        from ... import connectivity, pruning, training
+        from .inputs import build, load, mask_of, tensors
+
+        ds = load(self.a.data)
+        split = ds.train if self.split == "train" else ds.test
+        if self.images:
+            split = split.subset(self.images, seed=0)
+        a, b = (tensors(context.load(end).arrays) for end in (self.a, self.b))
+        net = build(self.a.network, ds)
+        mask = mask_of(self.a.mask, context)
+        if not self.masked and mask is not None:
+            left = training.residual(self.a.recipe, self.a.source.images)
+            for name, weight in pruning.prunable(net).items():
+                hidden = weight.detach() * ~mask[name] * left
+                a[name], b[name] = a[name] + hidden, b[name] + hidden
+            mask = None
+        curve = connectivity.interpolate(
+            net,
+            a,
+            b,
+            split,
+            self.alphas,
+            mask,
+            statistics=self.statistics,
+            device=training.resolve(context.device),
+            progress=context.progress,
+        )
+        barrier = connectivity.barrier(curve)
+        return Result(
+            {
+                "level": self.a.level,
+                "alphas": list(curve.alphas),
+                "loss": list(curve.loss),
+                "accuracy": list(curve.accuracy),
+                "barrier": float(barrier),
+                "maximum": barrier.maximum,
+                "error_rise": barrier.error_rise,
+                "end_loss": barrier.end_loss,
+                "end_accuracy": barrier.end_accuracy,
+            },
+            {},
+        )
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"connect {self.a.network.model} init {self.a.network.seed} level {self.a.level}"
