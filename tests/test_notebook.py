@@ -235,7 +235,8 @@ def test_every_declared_parameter_is_read(name: str, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(catalog, "published", Path)
     declared, found = set(read(source(name))), set()
     other = [("methods", "published"), ("published", "theirs.npz")] if "published" in declared else []
-    for pairs in ([], other):
+    matched = [("methods", "shuffled")] if "like" in declared else []
+    for pairs in ([], other, matched):
         watched = Watched(resolve(name, pairs))
         watched.__dict__["read"].clear()
         for experiment in of_notebook(name):

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from .campaign import FILE as CAMPAIGN
 
 STOPPED = "InputError"
 
@@ -75,8 +76,8 @@ def digest_of(paths: Iterable[Path]) -> str:
 
 
 def surroundings(root: Path) -> str:
-    """Hash what every page depends on besides its own notebook: the library, the recorded results, the packages."""
-    return digest_of([Path(__file__).parent.parent, root / "results", root / "requirements.lock"])
+    """Hash what every page depends on besides its own notebook: the library, recorded results, campaign, packages."""
+    return digest_of([Path(__file__).parent.parent, root / "results", root / CAMPAIGN, root / "requirements.lock"])
 
 
 def identity(page: Page, around: str) -> str:
