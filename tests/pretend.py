@@ -16,6 +16,7 @@ from distilled_pruning.study.jobs import (
     Job,
     Landscape,
     MaskStatistics,
+    MembershipCurvature,
     Prune,
     Result,
     Robustness,
@@ -72,6 +73,10 @@ def perform(job: Job, context: Context | None) -> Result:
         metrics = {"level": job.trained.level, "images": 360, "shifts": rows}
     elif isinstance(job, Landscape):
         return plane(job, 1 if method(job.a.mask) == "distilled" else 2)
+    elif isinstance(job, MembershipCurvature):
+        sizes = {"both": 0.02, "a": 0.012 + 1e-4 * job.trained.network.seed, "b": 0.01, "neither": 0.008}
+        groups = {n: {"count": 100.0, "mean_abs": size, "mean_saliency": size / 100} for n, size in sizes.items()}
+        metrics = {"level": job.a.level, "images": job.images, "groups": groups}
     elif isinstance(job, MaskStatistics):
         ratio = 1.02 + 0.01 * job.a.network.seed
         shared = {"shared": 102, "expected": 100.0, "low": 95, "high": 105, "ratio": ratio, "jaccard": 0.3}

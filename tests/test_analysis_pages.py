@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,8 +18,9 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study import experiments, figures, notebook, tables
 from distilled_pruning.study.cells import source
 from distilled_pruning.study.display import png
+from distilled_pruning.study.experiments import mechanism
 from distilled_pruning.study.figures import curvature, masks
-from distilled_pruning.study.jobs import HessianDiagonal, Landscape, Train
+from distilled_pruning.study.jobs import Distill, HessianDiagonal, Landscape, Train
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from PIL import Image
@@ -34,6 +36,7 @@ DRAWN = {
     "histograms": ("s4-2-hessian", "histograms"),
     "layers": ("s7-mask-structure", "layers"),
     "overlap": ("s7-mask-structure", "overlap"),
+    "membership": ("s7-mask-structure", "membership"),
 }
 SMALLER = ("seeds", "levels", "measured_levels", "resolution", "store")
 Pages = dict[str, notebook.Page]
@@ -91,6 +94,8 @@ def test_trainings_are_those_of_the_stability_page(name: str, scale: str) -> Non
     added = {type(job) for job in own} - {Landscape, HessianDiagonal}
     if name == "s4-1-loss-landscape":
         assert {job.order_seed for job in own if isinstance(job, Train)} == {2}
+    elif name == "s7-mask-structure":
+        assert {job.order_seed for job in own if isinstance(job, Train)} == {mechanism.OTHER_ORDER}
     else:
         assert Train not in added
 
@@ -194,3 +199,23 @@ def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: 
         "comparison.hessian(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=120)
+
+
+def test_curvature_by_membership_is_of_one_initialisations_masks_in_two_networks(pages: Pages) -> None:
+    page = pages["s7-mask-structure"]
+    points = list(mechanism.points_of(page.parameters))
+    assert {name for *_, name, _ in points} == {"dense", "IMP"}
+    for _, _, init, level, name, job in points:
+        assert job.a.network == job.b.network == job.trained.network and job.a.network.seed == init
+        assert job.a.level == job.b.level == level and job.trained.level == (level if name == "IMP" else 0)
+        assert isinstance(job.b.source, Distill) and not isinstance(job.a.source, Distill)
+    frame = page.frame("membership")
+    assert len(frame) == 4 * len(points) and (frame["mean_abs"] > 0).all()
+
+
+def test_masks_of_two_orders_share_everything_but_the_order(pages: Pages) -> None:
+    twins = list(mechanism.twins_of(pages["s7-mask-structure"].parameters))
+    assert {row.method for _, row, *_ in twins} == {"imp", "distilled"}
+    for *_, job in twins:
+        pairs = zip(job.a.chain(), job.b.chain(), strict=True)
+        assert all(a != b and replace(a, parent=b.parent, order_seed=b.order_seed) == b for a, b in pairs)

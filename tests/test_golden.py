@@ -30,6 +30,7 @@ from distilled_pruning.study.jobs import (
     Job,
     Landscape,
     MaskStatistics,
+    MembershipCurvature,
     Network,
     Prune,
     Robustness,
@@ -71,6 +72,7 @@ JOBS: dict[str, Job] = {
     "spectrum": Spectrum(ENDS[0], images=20, probes=2, eigenvalues=1),
     "landscape": Landscape(*ENDS, resolution=3, images=50),
     "masks": MaskStatistics(MASK, OTHER),
+    "membership": MembershipCurvature(ENDS[0], MASK, OTHER, images=20),
 }
 
 
@@ -91,8 +93,8 @@ def figures(job: Job, store: Store) -> dict[str, float]:
             found[name] = math.fsum(value)
 
     for name in ("accuracy", "loss", "train_loss", "distance", "survivors", "layers", "barrier", "summary", "trace",
-                 "eigenvalues", "loss_range", "whole", "ks_pruned", "accuracies", "losses", "average", "supremum",
-                 "real_accuracies"):  # fmt: skip
+                 "eigenvalues", "loss_range", "whole", "ks_pruned", "groups", "accuracies", "losses", "average",
+                 "supremum", "real_accuracies"):  # fmt: skip
         walk(name, result.metrics.get(name))
     if isinstance(job, Robustness):  # not accuracies: one image of 360 more is already too much for the tolerance
         found = {f"{row['shift']}.{row['strength']}": row["loss"] for row in result.metrics["shifts"]}

@@ -544,3 +544,26 @@ class TestRefusals:
         self.refused("logits of shape", net=nn.Conv2d(2, 3, 1).double())
         dropping = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(128, 3)).double()
         self.refused("output is random", net=dropping)
+
+
+def test_a_diagonal_is_summed_up_by_who_keeps_the_weights() -> None:
+    """Four weights, one in each group, worked out by hand: w = 1, 2, 3, 4 and h = 1, -2, 3, -4."""
+    net = nn.Linear(4, 1, bias=False)
+    net.weight.data = torch.tensor([[1.0, 2.0, 3.0, 4.0]])
+    diag = {"weight": torch.tensor([[1.0, -2.0, 3.0, -4.0]], dtype=torch.float64)}
+    a = {"weight": torch.tensor([[True, True, False, False]])}
+    b = {"weight": torch.tensor([[True, False, True, False]])}
+    found = hessian.by_membership(net, diag, a, b)
+    assert {name: part["mean_abs"] for name, part in found.items()} == {"both": 1, "a": 2, "b": 3, "neither": 4}
+    saliencies = {name: part["mean_saliency"] for name, part in found.items()}
+    assert saliencies == {"both": 1, "a": -8, "b": 27, "neither": -64}
+        "both": 1,
+        "a": -8,
+        "b": 27,
+        "neither": -64,
+    }
+    assert all(part["count"] == 1 for part in found.values())
+    alone = hessian.by_membership(net, diag, a, a)
+    assert alone["a"]["count"] == 0 and math.isnan(alone["a"]["mean_abs"])
+    with pytest.raises(InputError, match="belong to different networks"):
+        hessian.by_membership(net, diag, a, {"other": a["weight"]})

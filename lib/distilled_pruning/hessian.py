@@ -23,7 +23,17 @@ from .curvature.krylov import Spectrum, Trace
 from .curvature.problem import Problem, exact_arithmetic, pose
 from .errors import InputError
 
-__all__ = ["Spectrum", "Trace", "diagonal", "gauss_newton_diagonal", "sharpness", "summary", "top_eigenvalues", "trace"]
+__all__ = [
+    "Spectrum",
+    "Trace",
+    "by_membership",
+    "diagonal",
+    "gauss_newton_diagonal",
+    "sharpness",
+    "summary",
+    "top_eigenvalues",
+    "trace",
+]
 
 COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 Progress = Callable[[int, int, dict[str, float]], None]
@@ -235,6 +245,44 @@ def sharpness(net: nn.Module, diag: Mapping[str, Tensor], mask: Mapping[str, Ten
             weight = weight * mask[name].to(weight.device)
         total.append(float((weight.square() * diag[name].detach().to(weight)).sum()))
     return math.fsum(total)
+
+
+def by_membership(
+    net: nn.Module, diag: Mapping[str, Tensor], a: Mapping[str, Tensor], b: Mapping[str, Tensor]
+) -> dict[str, dict[str, float]]:
+    """Sum up a diagonal apart for the weights that both masks keep, one of them alone, or neither.
+
+    2503.17905 sections 4 and 7 suppose that IMP keeps weights that sharpen the loss and distilled pruning removes them.
+
+    Args:
+        net: The network the diagonal was taken of.
+        diag: Its diagonal by parameter name.
+        a: A mask: bool tensors by parameter name.
+        b: Another mask of the same network.
+
+    Returns:
+        For ``"both"``, ``"a"`` (alone), ``"b"`` (alone) and ``"neither"``: ``count``, the mean of the entries'
+        magnitude ``mean_abs``, and of ``w^2 h`` over the weights w, ``mean_saliency``; NaN where there is no weight.
+
+    Raises:
+        InputError: When the masks are of different networks, or do not fit the diagonal.
+    """
+    weights = dict(net.named_parameters())
+    if a.keys() != b.keys() or any(a[n].shape != b[n].shape or n not in diag or n not in weights for n in a):
+        raise InputError("the masks and the diagonal belong to different networks: give those of one")
+    entries, products, kept = [], [], []
+    for name in a:
+        h = diag[name].detach().double().flatten().cpu()
+        entries.append(h)
+        products.append(weights[name].detach().double().flatten().cpu().square() * h)
+        kept.append(a[name].flatten().cpu().int() + 2 * b[name].flatten().cpu().int())
+    h, product, member = torch.cat(entries), torch.cat(products), torch.cat(kept)
+    found = {}
+    for name, code in (("both", 3), ("a", 1), ("b", 2), ("neither", 0)):
+        part = member == code
+        figures = {"mean_abs": float(h[part].abs().mean()), "mean_saliency": float(product[part].mean())}
+        found[name] = {"count": float(part.sum()), **figures}
+    return found
 
 
 def _structured(problem: Problem, curved: bool, progress: Progress | None) -> dict[str, Tensor]:

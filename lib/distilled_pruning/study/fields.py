@@ -295,6 +295,7 @@ FIELDS: dict[str, Field] = table(
     Field("rewind_seeds", int, "initialisations on which trainings start from an early epoch", between(1, 100)),
     Field("common_epochs", str, "epochs that two trainings share before they part, comma-separated", epochs),
     Field("seeds", int, "independent initialisations", between(1, 100)),
+    Field("order_seeds", int, "initialisations on which inner loops run in a second data order", between(0, 100)),
     Field("replicates", int, "retrainings of each ticket, in different data orders", between(2, 20)),
     Field("epochs", int, "epochs of a training on real data", between(0)),
     Field("batch_size", int, "images a step", between(1)),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ..jobs import Connect, Job
-from . import analyses, controls, first_paper, overview, protocols, rewinding, sets, shifts, starts
+from . import analyses, controls, first_paper, mechanism, overview, protocols, rewinding, sets, shifts, starts
 from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
 from .tickets import Row, Tickets
 
@@ -192,6 +192,16 @@ EXPERIMENTS: dict[str, Experiment] = {
         Experiment("starts", "b-controls", "Other initial weights", starts.start_jobs, starts.start_frame),
         Experiment("protocols", "b-controls", "Ways of measuring", protocols.protocol_jobs, protocols.protocol_frame),
         Experiment("overlap", "s7-mask-structure", "Overlap of masks", analyses.overlap_jobs, analyses.overlap_frame),
+        Experiment(
+            "membership",
+            "s7-mask-structure",
+            "Curvature by membership",
+            mechanism.membership_jobs,
+            mechanism.membership_frame,
+        ),
+        Experiment(
+            "orders", "s7-mask-structure", "Masks of two data orders", mechanism.order_jobs, mechanism.order_frame
+        ),
         Experiment("layers", "s7-mask-structure", "Sparsity of layers", analyses.overlap_jobs, analyses.layer_frame),
     )
 }

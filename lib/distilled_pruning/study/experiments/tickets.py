@@ -83,6 +83,7 @@ class Tickets:
         self.made_for: str = parameters.get("distill_model", "") or self.model
         self.init = "default"
         self.norm = ""
+        self.chain_order = CHAIN_ORDER
         self.outer = self.recipe()
         self.masks: dict[tuple[Row, int, int], Prune | None] = {}
 
@@ -125,6 +126,12 @@ class Tickets:
         dosed = copy.copy(self)
         dosed.inner_steps, dosed.masks = steps, {}
         return dosed
+
+    def ordered(self, order: int) -> Tickets:
+        """The same tickets of inner loops that see the images in another order."""
+        other = copy.copy(self)
+        other.chain_order, other.masks = order, {}
+        return other
 
     def drawn(self, init: str = "default", norm: str = "") -> Tickets:
         """The same tickets of networks with other initial weights, or another norm than the network's own."""
@@ -255,7 +262,7 @@ class Tickets:
             source=self.source(row.method, seed),
             recipe=recipe,
             fraction=p.fraction,
-            order_seed=CHAIN_ORDER,
+            order_seed=self.chain_order,
             parent=parent,
             start=self.start(seed, row.rewind),
         )

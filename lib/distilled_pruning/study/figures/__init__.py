@@ -14,6 +14,7 @@ from .levels import fig3_levels
 from .lines import barriers, fig3
 from .masks import layers, overlap
 from .matrix import controls
+from .mechanism import membership
 from .overview import fig6
 from .planes import planes
 from .protocols import protocols, starts
@@ -44,6 +45,7 @@ __all__ = [
     "kinship",
     "layers",
     "matching",
+    "membership",
     "overlap",
     "planes",
     "protocols",

@@ -8,6 +8,7 @@ from .evaluate import Evaluate
 from .keys import checked, is_key, key_of
 from .landscape import Landscape
 from .masks import MaskStatistics
+from .membership import MembershipCurvature
 from .robustness import CORRUPTIONS, Robustness
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "Job",
     "Landscape",
     "MaskStatistics",
+    "MembershipCurvature",
     "Network",
     "Prune",
     "Result",

@@ -6,7 +6,7 @@ import math
 
 from ..experiments.tickets import EQUAL, GENTLE
 from ..verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
-from . import controls, dose, first_paper, geometry, overview, questions, rewinding, sets
+from . import controls, dose, first_paper, geometry, mechanism, overview, questions, rewinding, sets
 from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, place, select, slopes, way
 
 
@@ -132,6 +132,7 @@ MEASURES: dict[str, Measure] = {
     **controls.MEASURES,
     **dose.MEASURES,
     **geometry.MEASURES,
+    **mechanism.MEASURES,
     **overview.MEASURES,
     **rewinding.MEASURES,
     **first_paper.MEASURES,
