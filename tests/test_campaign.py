@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from dataclasses import asdict
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import campaign
+from distilled_pruning.study import campaign, campaign_rules
 from distilled_pruning.study.cells import home
 from distilled_pruning.study.entry import lines, sha256
+from distilled_pruning.study.experiments import EXPERIMENTS
 from distilled_pruning.study.parameters import UNCOUNTED, bases
 from distilled_pruning.study.record import replace
 from distilled_pruning.study.recorded import FRAMES, INDEX, Record, Recorded, index
@@ -50,10 +52,14 @@ def step(number: int) -> campaign.Step:
 def test_every_cell_names_a_preset_and_every_rule_is_read() -> None:
     for found in STEPS:
         for cell in found.cells:
-            notebook, _, preset = cell.partition(" -f ")
+            target, _, preset = cell.partition(" -f ")
+            notebook = EXPERIMENTS[target].notebook if target in EXPERIMENTS else target
             assert preset in bases(notebook)
         assert set(found.recorded) <= set(found.cells)
-        assert len(campaign.RULES[found.number]) in (len(found.rules), len(found.rules) - 1)  # one may be "otherwise"
+        assert len(campaign_rules.RULES[found.number]) in (
+            len(found.rules),
+            len(found.rules) - 1,
+        )  # one may be "otherwise"
 
 
 @pytest.mark.parametrize("found", STEPS, ids=lambda found: str(found.number))
@@ -64,27 +70,27 @@ def test_rules_stand_as_they_were_committed_before_the_runs(found: campaign.Step
     )
     if shown.returncode:
         pytest.skip(f"the history here does not reach back to {commit}")
-    text = shown.stdout.replace("[[step]]\n", f'[[step]]\nregistered = ["{commit}", {date}]\n')
+    text = re.sub(r"(number = \d+\n)(?!registered)", rf'\1registered = ["{commit}", {date}]\n', shown.stdout)
     then = next(item for item in campaign.read_steps(text) if item.number == found.number)
     assert {**asdict(then), "recorded": ()} == {**asdict(found), "recorded": ()}
 
 
 def test_a_rise_below_two_points_at_both_levels_upholds_the_paper(tmp_path: Path) -> None:
     steady = [*rows("published", 0.010, 0.012, 0.011), *rows("published", 0.009, 0.010, 0.011, level=4)]
-    (_, findings), *_ = campaign.answer(step(1), cells(tmp_path, papers_rate=steady))
+    (_, findings), *_ = campaign_rules.answer(step(1), cells(tmp_path, papers_rate=steady))
     assert [finding.verdict for finding in findings] == ["reproduced"] * 2 + ["not run"] * 2
-    assert "87 %: +1.1 [0.9, 1.3] points, n = 3: ✓ holds" in campaign.describe(findings[1], 1, 0)
+    assert "87 %: +1.1 [0.9, 1.3] points, n = 3: ✓ holds" in campaign_rules.describe(findings[1], 1, 0)
 
 
 def test_five_initialisations_count_before_three(tmp_path: Path) -> None:
     three, five = rows("published", 0.01, 0.01, 0.011), rows("published", 0.03, 0.03, 0.031, 0.03, 0.03)
-    (_, findings), *_ = campaign.answer(step(1), cells(tmp_path, papers_rate=three, papers_rate_more=five))
+    (_, findings), *_ = campaign_rules.answer(step(1), cells(tmp_path, papers_rate=three, papers_rate_more=five))
     assert (findings[1].n, findings[1].verdict) == (5, "contradicted")
 
 
 def test_differences_are_paired_by_initialisation(tmp_path: Path) -> None:
     found = cells(tmp_path, papers_rate=[*rows("published", 0.05, 0.15, 0.25), *rows("real-short", 0.01, 0.11, 0.21)])
-    _, (_, findings), *_ = campaign.answer(step(1), found)
+    _, (_, findings), *_ = campaign_rules.answer(step(1), found)
     assert findings[1].verdict == "reproduced" and findings[1].value == pytest.approx(0.04)
 
 
@@ -98,7 +104,7 @@ def test_the_barrier_falls_with_the_number_of_images(tmp_path: Path) -> None:
     parts["main"] += [
         {**row, "barrier": 0.7 - 0.1 * 4.50515 + 0.001 * row["init"]} for row in rows("real-short", 0, 0, 0)
     ]
-    (_, findings), *_ = campaign.answer(step(3), cells(tmp_path, **parts))
+    (_, findings), *_ = campaign_rules.answer(step(3), cells(tmp_path, **parts))
     assert findings[1].value == pytest.approx(-0.1, abs=1e-5) and findings[1].n == 3
     assert findings[0].verdict == "not run"
 
@@ -109,7 +115,7 @@ def test_collapsed_tickets_are_no_evidence(tmp_path: Path) -> None:
 
 
 def test_a_page_shows_rules_results_and_what_is_to_come(tmp_path: Path) -> None:
-    table = campaign.show(step(1), cells(tmp_path, papers_rate=rows("published", 0.01, 0.012, 0.011)))
+    table = campaign_rules.show(step(1), cells(tmp_path, papers_rate=rows("published", 0.01, 0.012, 0.011)))
     text = repr(table)
     assert "d70240e of 28 November 2026" in text and "n = 3: ✓ holds" in text and "not recorded yet" in text
     assert "distilled-pruning run s4-stability -f reduced/whitened" in text

@@ -77,6 +77,7 @@ def written(figure: Figure) -> str:
 
 def fits(figure: Figure) -> bool:
     """Whether nothing that is drawn reaches over the figure's edge."""
+    figure.draw_without_rendering()  # which lays it out
     drawn = figure.get_tightbbox(FigureCanvasAgg(figure).get_renderer())
     width, height = figure.get_size_inches()
     return bool(drawn.x0 > -0.01 and drawn.y0 > -0.01 and drawn.x1 < width + 0.01 and drawn.y1 < height + 0.01)

@@ -557,11 +557,6 @@ def test_a_diagonal_is_summed_up_by_who_keeps_the_weights() -> None:
     assert {name: part["mean_abs"] for name, part in found.items()} == {"both": 1, "a": 2, "b": 3, "neither": 4}
     saliencies = {name: part["mean_saliency"] for name, part in found.items()}
     assert saliencies == {"both": 1, "a": -8, "b": 27, "neither": -64}
-        "both": 1,
-        "a": -8,
-        "b": 27,
-        "neither": -64,
-    }
     assert all(part["count"] == 1 for part in found.values())
     alone = hessian.by_membership(net, diag, a, a)
     assert alone["a"]["count"] == 0 and math.isnan(alone["a"]["mean_abs"])

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from . import campaign, deviations, editions, effort, findings, pages
+from . import campaign_rules, deviations, editions, effort, findings, pages
 from . import figures as drawn
 from .cells import home, read
 from .claims import Judgement
@@ -249,7 +249,7 @@ def parts(
         "findings-recorded": findings.recorded(rows),
         "trainings": findings.trainings(Recorded(home() / "results")),
         "controls": findings.controls(rows),
-        "campaign": campaign.list_answers(home()),
+        "campaign": campaign_rules.list_answers(home()),
         "relatives": findings.relatives(rows),
         "pages": pages.pages(list(sources), figures, waiting),
         "parameters": pages.parameters(tables),

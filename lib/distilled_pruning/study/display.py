@@ -85,6 +85,19 @@ class Note:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """Tables and notes, one below the other."""
+
+    parts: Sequence[Table | Note]
+
+    def _repr_html_(self) -> str:
+        return "".join(part._repr_html_() for part in self.parts)
+
+    def __repr__(self) -> str:
+        return "\n\n".join(map(repr, self.parts))
+
+
+@dataclass(frozen=True)
 class Slides:
     """Pictures of one kind behind a slider, which works in any browser without a kernel or another file.
 

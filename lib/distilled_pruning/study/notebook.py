@@ -231,18 +231,16 @@ class Page:
         self.show(draw(first, stamp=found.stamp, **dict(zip(names[1:], others, strict=True)), **more))
         return exhibits.tabled(table, found)
 
-    def campaign(self) -> None:
+    @said
+    def campaign(self) -> display.Stack:
         """Show the steps of the campaign on real images that belong to this page: rules, results, what is to come."""
-        from IPython.display import display as out
-
-        from . import campaign
+        from . import campaign, campaign_rules
         from .cells import home
         from .recorded import Recorded
 
         cells = campaign.Cells(Recorded(home() / "results"))
-        for step in campaign.read_steps():
-            if step.page == self.parameters.notebook:
-                out(campaign.show(step, cells))
+        steps = [step for step in campaign.read_steps() if step.page == self.parameters.notebook]
+        return display.Stack([campaign_rules.show(step, cells) for step in steps])
 
     @said
     def claims(self) -> Table:
