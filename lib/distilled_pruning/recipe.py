@@ -26,8 +26,8 @@ class Recipe:
         decay: Factor at each milestone.
         augmentation: ``"+"``-joined operations of :mod:`distilled_pruning.augment`, ``""`` for none.
         precision: ``"fp32"`` or ``"bf16"`` (autocast; weights stay fp32).
-        compile: Compile forward and backward with ``torch.compile``; numbers differ from eager in rounding, so it
-            is part of the recipe.
+        compile: Compile forward and backward: fp32 ConvNets on a CPU with :mod:`distilled_pruning.fused`, all else with
+            ``torch.compile``; numbers differ from eager in rounding, so it is part of the recipe.
     """
 
     optimiser: str = "sgd"
