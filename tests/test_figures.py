@@ -100,6 +100,35 @@ def test_figures_are_stamped_legible_and_not_blank(name: str, models: tuple[str,
     assert fits(figure)
 
 
+def crowded() -> dict[str, pd.DataFrame]:
+    """Every way to find masks that has an inner rate, at two of them, in rows that begin with the smaller one."""
+    found = {}
+    for name, frame in frames().items():
+        base, gentle = (frame[frame["method"].isin(methods)] for methods in (("dense", "imp"), ("distilled",)))
+        ways = [gentle.assign(method=way) for way in ("distilled", "published", "random-real", "real-short")]
+        found[name] = pd.concat([*ways, base]).sort_values("rate", kind="stable", ignore_index=True)
+    return found
+
+
+@pytest.mark.parametrize("name", ["fig3", "barriers"])
+def test_many_long_names_stay_inside_the_figure_and_off_each_other(name: str) -> None:
+    """With the gentle rows of real images these legends reached over the edge, and titles over each other."""
+    frame, draw = DRAWN[name]
+    figure = draw(pd.concat([crowded()[frame].assign(model=model) for model in ("convnet3", "resnet18")]), STAMP)
+    assert png(figure) and fits(figure)
+    assert "All real images, few steps, gentle rate (0.1)" in written(figure)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [text.get_window_extent(renderer) for ax in figure.axes for text in (ax.title, ax._left_title)]
+    shown = [box for box in boxes if box.width]
+    assert not any(a.overlaps(b) for i, a in enumerate(shown) for b in shown[:i])
+
+
+def test_the_equal_rate_comes_first_and_in_full_colour_whatever_was_recorded_first() -> None:
+    _, palette = style.with_series(crowded()["barriers"])
+    assert palette["Distilled, equal rate (0.3)"] == style.COLOURS["distilled"]
+    assert list(palette)[:4] == ["Dense", "IMP", "Distilled, equal rate (0.3)", "Distilled, gentle rate (0.1)"]
+
+
 @pytest.mark.parametrize("name", DRAWN)
 def test_a_figure_without_results_says_so(name: str) -> None:
     frame, draw = DRAWN[name]

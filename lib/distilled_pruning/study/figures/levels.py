@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .lines import curve
 from .style import NAMES, canvas, counted, empty, per_init, settings, with_series
+from .trends import above
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -68,7 +69,7 @@ def picture(
             if len(rows) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
         named = [entry(name, colour) for name, colour in palette.items()]
-        figure.legend(handles=named, loc="outside upper center", ncols=min(3, len(named)))
+        above(figure, named, 3)
     return figure
 
 
