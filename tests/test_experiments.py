@@ -195,3 +195,25 @@ def test_datasets_and_models_are_a_row_each() -> None:
     both = with_(model="convnet3,resnet10", seeds=1)
     frame = experiments.EXPERIMENTS["barriers"].frame(both, Reader(experiments.EXPERIMENTS["barriers"].jobs(both)))
     assert set(frame["model"]) == {"convnet3", "resnet10"}
+
+
+class Orders(Reader):
+    """A network's accuracy and distance depend on the order of its data alone."""
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        found, job = super().metrics(key), self.by_key.get(key)
+        if found is not None and isinstance(job, Train):
+            found |= {"accuracy": 0.5 + 0.1 * job.order_seed, "distance": 1.0 + job.order_seed}
+        return found
+
+
+@pytest.mark.parametrize("name", ["barriers", "controls", "dose", "fig2", "fig6", "protocols", "starts"])
+def test_accuracy_means_the_mean_of_all_retrainings_everywhere(name: str) -> None:
+    """Not that of the first one alone, and so for the distance it went."""
+    parameters = with_(replicates=3, seeds=1)
+    experiment = experiments.EXPERIMENTS[name]
+    frame = experiment.frame(parameters, Orders(experiment.jobs(parameters)))
+    by = ["method", "rate", "level", "init"] + [n for n in ("steps", "protocol", "start", "ipc") if n in frame]
+    for column, mean in (("accuracy", 0.6), ("distance", 2.0)):
+        if column in frame:
+            assert frame.groupby(by)[column].mean().to_list() == pytest.approx([mean] * frame.groupby(by).ngroups)
