@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.study import figures
-from distilled_pruning.study.display import png
+from distilled_pruning.study.display import percent, png
 from distilled_pruning.study.figures import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -220,3 +220,17 @@ def test_the_algorithm_names_its_numbers() -> None:
 def test_the_foot_says_the_fewest_and_the_most_initialisations(inits: dict[str, int], said: str) -> None:
     rows = [{"method": name, "init": init} for name, n in inits.items() for init in range(n)]
     assert style.counted(pd.DataFrame(rows)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.5904, "59 %"), (0.8658, "87 %"), (0.9375, "94 %"), (0.998, "99.8 %"), (0.99999, "99.999 %"), (1.0, "100 %")],
+)
+def test_a_sparsity_that_leaves_weights_is_never_said_to_leave_none(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_figures_say_the_sparsity_that_the_frame_holds() -> None:
+    half = frames()["fig3"].assign(sparsity=lambda f: 1 - 0.5 ** f["level"])
+    said = written(figures.fig3(half, STAMP))
+    assert "94 % sparse" in said and "99.8 % sparse" in said and "100 %" not in said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from .lines import curve
 from .style import NAMES, canvas, counted, empty, per_init, settings, with_series
 from .trends import above
@@ -39,7 +40,7 @@ def fig3_levels(frame: pd.DataFrame, stamp: str = "") -> dict[str, Figure]:
     limits = {"loss": (0.0, top), "accuracy": (bottom - (ROOM - 1) * (100 - bottom), 100.0)}
     labels = {"loss": f"{split} loss (nats)", "accuracy": f"{split} accuracy (%)"}
     return {
-        f"{100 * share:.0f} % sparse (level {level})" if level else "dense": picture(
+        f"{percent(share)} sparse (level {level})" if level else "dense": picture(
             means[means["level"].isin((0, level))], palette, limits, labels, text
         )
         for level, share in shares.items()

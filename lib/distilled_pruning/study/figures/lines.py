@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..display import percent
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
 from .trends import above, legend, trend
@@ -89,7 +90,7 @@ def handles(frame: pd.DataFrame, shades: dict[int, Any]) -> list[Any]:
             [],
             color=shades[n],
             linestyle="-" if n else "--",
-            label=f"{100 * share[n]:.0f} % sparse" if n else "dense",
+            label=f"{percent(share[n])} sparse" if n else "dense",
         )
         for n in shades
     ]
