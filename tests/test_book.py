@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, whatif
+from distilled_pruning.study import book, campaign, deviations, execution, figures, findings, pages, rendering, whatif
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.verdicts import VERDICTS
 from jupyter_client.connect import LocalPortCache
@@ -61,6 +61,7 @@ PARTS = {
     "trainings": findings.trainings(Recorded(ROOT / "results")),
     "controls": findings.controls([ROW]),
     "answer": findings.answer([ROW]),
+    "campaign": campaign.list_answers(ROOT),
     "relatives": findings.relatives([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
     "efforts": pages.efforts(

@@ -226,7 +226,7 @@ def test_the_stated_threshold_is_the_one_that_judges() -> None:
 
 def test_every_generated_part_is_asked_for() -> None:
     wanted = {name for path in PROSE for name in pages._MARK.findall(path.read_text(encoding="utf-8"))}
-    made = set(book.parts([], {}, []))
+    made = set(book.parts([], {}, [], []))
     assert wanted <= made
     assert {name for name in made - wanted if name.removeprefix("effect-") not in measures.MEASURES} == set()
 

@@ -22,6 +22,7 @@ from . import campaign, deviations, editions, effort, findings, pages
 from . import figures as drawn
 from .cells import home, read
 from .claims import Judgement
+from .conclusions import PAGE as CONTROLS
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, resolve
@@ -189,13 +190,15 @@ def build(
         if trained:
             compute([*trained, *(other.section for other in others)], jobs, budget, device)
     waiting = [section for section in sections if section not in trained and not section.complete]
-    rows = judge(sections, recorded=recorded).rows()
+    found = judge(sections, recorded=recorded)
+    rows = found.rows()
+    asked = judge([s for s in sections if s.name == CONTROLS], recorded=found.recorded).rows()
     wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
     wanted += [awaiting(section, sources[section.name], target) for section in waiting]
     wanted += [page_of(other.section, other.source, other.name) for other in others]
     beside = {other.original.name: other.head() for other in others}
     os.environ[ENVIRONMENT] = str(store.root)
-    prose = parts(sections, sources, rows, repository(root), [section.name for section in waiting])
+    prose = parts(sections, sources, rows, asked, repository(root), [section.name for section in waiting])
     index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
     if waiting:
         phases.note(f"{len(waiting)} of {len(sections)} pages show recorded results alone: PAGES=all computes theirs")
@@ -223,6 +226,7 @@ def parts(
     sections: Sequence[Section],
     sources: Mapping[str, Path],
     rows: Sequence[Mapping[str, Any]],
+    asked: Sequence[Mapping[str, Any]],
     repository: str = "",
     waiting: Sequence[str] = (),
 ) -> dict[str, str]:
@@ -232,6 +236,7 @@ def parts(
         sections: The notebooks under their parameters.
         sources: Name to notebook.
         rows: The ledger.
+        asked: The ledger of the page of controls alone, so that every page gives the same answer to its question.
         repository: Address of the sources on the web; empty where there is none.
         waiting: Notebooks whose results are not there yet.
     """
@@ -243,7 +248,7 @@ def parts(
     figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
     return {
         "tally": pages.tally(rows),
-        "answer": findings.answer(rows),
+        "answer": findings.answer(asked),
         "ledger": pages.ledger(rows),
         "findings": findings.run(rows),
         "findings-recorded": findings.recorded(rows),

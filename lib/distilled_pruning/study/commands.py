@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .ledger import Ledger, judge, judge_recorded
+from .measures.preconditions import doubted
 from .notebook import workers
 from .targets import Target, find, jobs_of, sections_of
 
@@ -150,9 +151,11 @@ def check(options: Namespace) -> int:
         write({"claims": rows})
     else:
         width = max((len(row["id"]) for row in rows), default=0)
+        words = max((len(row["verdict"]) for row in rows), default=0)
         for row in rows:
             value = f"  {row['this_run']}  (n = {row['n']})" if row["this_run"] else ""
-            print(f"{row['verdict']:<13} {row['id']:<{width}}{value}")
+            doubts = "".join(f"; {text}" for text in doubted(row["failed"], row["unsure"]))
+            print(f"{row['verdict']:<{words}} {row['id']:<{width}}{value}{doubts}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")
     for problem in problems:
         print(f"distilled-pruning: {problem}", file=sys.stderr)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from .claims import Judgement
     from .runner import Outcome
 
 GLUED = "application/papermill.record/"
@@ -254,8 +253,8 @@ class Page:
             [
                 f"{row['statement']} ({row['where']})",
                 row["paper_value"] or "–",
-                judged(found.recorded.get(row["id"]), scale=True),
-                judged(judgement),
+                tables.judgement(found.recorded.get(row["id"]), scale=True),
+                tables.judgement(judgement),
                 str(row["n"]),
                 display.verdict(row["verdict"]),
             ]
@@ -300,22 +299,6 @@ class Page:
                 ("this page again", display.code(self.parameters.papermill)),
             ]
         )
-
-
-def judged(found: Judgement | None, scale: bool = False) -> display.Markup:
-    """Write the findings behind a judgement, one a line, and what is not as the table's note says it.
-
-    Args:
-        found: The judgement, ``None`` where nothing is recorded.
-        scale: Add its scale, number of initialisations and verdict.
-    """
-    if found is None:
-        return display.lines([])
-    about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
-    about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
-    measured = [item for item in found.findings if item.n]
-    texts = [tables.finding(item) + f", n = {item.n}" * (item.n != found.n) for item in measured]
-    return display.lines([*texts, *([", ".join(about)] if about else [])])
 
 
 def workers(device: str = "auto") -> int:

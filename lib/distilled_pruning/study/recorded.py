@@ -3,6 +3,7 @@
 Layout of ``results/``::
 
     index.json              figure, scale and parameters to keys; see :class:`Record`
+    ever.txt                figure, scale and key of every result that was ever recorded; none of them may go
     KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them; which arrays were
                             kept and their checksum, where not all were
     KEY[:2]/KEY.safetensors its arrays, where they are small
@@ -26,7 +27,7 @@ from .parameters import given
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
+INDEX, FRAMES, KEPT, EVER = "index.json", "frames", "kept", "ever.txt"
 SCALES = ("reduced", "paper")
 TUPLES = ("keys", "frame", "behind")
 BESIDE = ("methods", "published", "seeds")  # what recordings of one comparison may differ in
@@ -37,6 +38,9 @@ def scale_of(stamp: str) -> str | None:
     """The recorded scale that parameters began with, ``None`` for live."""
     base = stamp.removeprefix("custom: ").split(",")[0].partition("/")[0]
     return base if base in SCALES else None
+
+
+Shown = tuple[str, str, str]  # figure, scale and key of a result
 
 
 @dataclass(frozen=True)
@@ -72,6 +76,11 @@ class Record:
         """What distinguishes records: figure, scale and parameters, but for those that are off, as a new one is."""
         return self.figure, self.scale, json.dumps(given(self.parameters), sort_keys=True)
 
+    @property
+    def shown(self) -> set[Shown]:
+        """The results it shows."""
+        return {(self.figure, self.scale, key) for key in self.keys}
+
     def differing(self, digests: Mapping[str, str]) -> list[str]:
         """Name the datasets whose source here has another digest than the one recorded."""
         return [name for name, digest in self.data.items() if digests.get(name, digest) != digest]
@@ -106,6 +115,18 @@ class Recorded:
         wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
         return sorted(wanted, key=lambda record: -SCALES.index(record.scale) if record.scale in SCALES else 1)
 
+    def ever(self) -> set[Shown]:
+        """Give every result that was ever recorded, as far as this folder knows.
+
+        Raises:
+            InputError: The list cannot be read.
+        """
+        path = self.root / EVER
+        found = [tuple(line.split()) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+        if not all(len(row) == 3 for row in found):
+            raise InputError(f"{path} is not a list of figures, scales and keys: restore it from git")
+        return {(figure, scale, key) for figure, scale, key in found}
+
     def frame(self, record: Record) -> dict[str, list[Any]]:
         """Read the tidy frame behind a figure, by column.
 
@@ -121,11 +142,12 @@ class Recorded:
         return read_json(path.read_bytes(), name)
 
     def parts(self, figure: str, scale: str) -> list[tuple[Record, pd.DataFrame]]:
-        """Give the recordings of a figure at a scale, each with its rows, the most complete first.
+        """Give the recordings of a figure at a scale, each with its rows, the largest first.
 
-        Where several hold the same dataset and network, the one with the fewest missing results counts: their settings
-        may differ, so they are never mixed. Only what has the same settings and other methods, or the same methods at
-        other inner rates, is set beside it.
+        Where several hold the same dataset and network, the one with the most results counts, of equal ones that with
+        the fewest missing: their settings may differ, so they are never mixed, and what is recorded of another setting
+        on fewer tickets does not displace what verdicts rest on. Only what has the same settings and other methods, or
+        the same methods at other inner rates, is set beside it.
 
         Raises:
             InputError: A frame is damaged.
@@ -134,7 +156,7 @@ class Recorded:
 
         parts: list[tuple[Record, pd.DataFrame]] = []
         held: dict[tuple[Any, ...], tuple[dict[str, Any], set[tuple[Any, ...]]]] = {}
-        for record in sorted(self.records(figure, scale), key=lambda record: record.missing):
+        for record in sorted(self.records(figure, scale), key=lambda record: (-len(record.keys), record.missing)):
             if not record.frame:
                 continue
             frame = pd.DataFrame(self.frame(record))
@@ -241,7 +263,9 @@ class Recorded:
         Returns:
             Key or file name to what is wrong with it; arrays that were left out are not wrong.
         """
-        wrong = {}
+        there = set[Shown]().union(*(record.shown for record in self.records()))
+        gone = self.ever() - there
+        wrong = {key: f"{figure} at {scale} scale showed it and does no more" for figure, scale, key in gone}
         for key in self:
             try:
                 found = self.read(key)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..experiments.tickets import EQUAL
 from ..verdicts import interval
 
 if TYPE_CHECKING:
@@ -115,22 +116,23 @@ def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Add the column ``series``, method and setting as a legend says them.
 
     Returns:
-        The frame, and series to colour in the order of the rows; the second setting of a method is lighter.
+        The frame, and series to colour in the order of :data:`NAMES`, whatever that of the rows: recordings are set
+        below each other as they were made. A method's rate equal to the retraining's comes first, others are lighter.
     """
-    palette: dict[str, str] = {}
-    names = []
-    pairs = dict.fromkeys(zip(frame["method"], frame["rate"], strict=True))
+    known = list(NAMES)
+    rows = list(zip(frame["method"], frame["setting"], frame["rate"], strict=True))
     rates: dict[str, list[Any]] = {}
-    for method, rate in pairs:
+    for method, _, rate in sorted(dict.fromkeys(rows), key=lambda row: row[1] not in (EQUAL, "")):
         rates.setdefault(method, []).append(rate)
-    for method, setting, rate in zip(frame["method"], frame["setting"], frame["rate"], strict=True):
-        name = NAMES.get(method, method)
-        if len(rates[method]) > 1:
-            name = f"{name}, {setting} ({rate:g})"
-        names.append(name)
+    palette: dict[str, str] = {}
+    named: dict[tuple[Any, ...], str] = {}
+    ordered = sorted(dict.fromkeys(rows), key=lambda row: (known.index(row[0]), rates[row[0]].index(row[2])))
+    for method, setting, rate in ordered:
+        name = f"{NAMES[method]}, {setting} ({rate:g})" if len(rates[method]) > 1 else NAMES[method]
         step = rates[method].index(rate)
+        named[method, setting, rate] = name
         palette.setdefault(name, lighter(COLOURS[method], min(LIGHTER * step, 0.75)) if step else COLOURS[method])
-    return frame.assign(series=names), palette
+    return frame.assign(series=[named[row] for row in rows]), palette
 
 
 def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
