@@ -70,6 +70,7 @@ class DatasetInfo:
         wnids: ImageNet synsets whose folders hold the classes, in label order.
         papers: Mean and standard deviation in the papers' code where they differ (2503.17905 and IDC, whose CIFAR
             deviations are means over images rather than over pixels); empty where they do not.
+        counts: Training images of each class; empty where all classes have as many.
     """
 
     name: str
@@ -84,6 +85,12 @@ class DatasetInfo:
     kind: str
     wnids: tuple[str, ...] = ()
     papers: tuple[tuple[float, ...], tuple[float, ...]] | tuple[()] = ()
+    counts: tuple[int, ...] = ()
+
+    def smallest(self, images: int = 0) -> int:
+        """Count the training images of the smallest class, of a stratified subset of ``images`` unless it is 0."""
+        counts = list(self.counts) or [self.train // len(self.classes)] * len(self.classes)
+        return min(largest_remainder(counts, images) if images else counts)
 
 
 _TEN = tuple("0123456789")
@@ -183,6 +190,34 @@ def info(name: str) -> DatasetInfo:
 
         return folder_info(path)
     raise not_found(name)
+
+
+def examine(name: str, size: int) -> tuple[str, ...]:
+    """Read every image of one's own data, and say what is left out of them; the named datasets are what they are.
+
+    Args:
+        name: As for :func:`info`.
+        size: Side to decode class folders to, where the images are kept for those who train on them.
+
+    Returns:
+        A sentence for what is left out.
+
+    Raises:
+        InputError: Images that cannot be read, all of them named, or that nothing can be learnt from.
+    """
+    path = Path(name).expanduser()
+    if name in DATASETS:
+        return ()
+    if path.is_dir():
+        from . import decoding, folders
+
+        listed = folders.listing(path)
+        decoding.read(listed, size)
+        return listed.notes
+    from . import sources
+
+    sources.checked(name, sources.read_npz(path))
+    return ()
 
 
 def not_found(name: str) -> InputError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,7 +19,7 @@ from .costs import residual_form
 from .errors import InputError, unknown
 from .residual import ResNet, chain, normalisation
 
-__all__ = ["INITS", "NORMS", "build", "initialise", "macs", "prunable"]
+__all__ = ["INITS", "NORMS", "build", "everywhere", "initialise", "macs", "prunable"]
 
 NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")
@@ -44,6 +44,15 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     if not found:
         raise InputError("the network has no Conv2d or Linear layer, so nothing in it can be pruned")
     return found
+
+
+def everywhere(net: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give what is said of weights under every name they have in ``state_dict``: tied ones have several."""
+    names: dict[int, list[str]] = {}
+    for name, weight in net.named_parameters(remove_duplicate=False):
+        names.setdefault(id(weight), []).append(name)
+    others = {same[0]: same for same in names.values()}
+    return {other: values for name, values in kept.items() for other in others.get(name, [name])}
 
 
 def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth: int) -> nn.Sequential:

@@ -61,6 +61,12 @@ class Recipe:
         """Count the optimiser steps of one pass over ``images`` images."""
         return -(-images // min(self.batch_size, images))
 
+    def smallest_batch(self, images: int) -> int:
+        """Count the images of the smallest batch that the run comes to on ``images`` images."""
+        batch = min(self.batch_size, images)
+        left = images % batch
+        return left if left and self.total_steps(images) >= self.steps_per_epoch(images) else batch
+
     def total_steps(self, images: int) -> int:
         """Count the optimiser steps of the whole run on ``images`` images."""
         return self.steps if self.steps is not None else self.epochs * self.steps_per_epoch(images)

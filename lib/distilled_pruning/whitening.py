@@ -10,8 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .cache import cache_folder, write_atomically
 from .errors import InputError
-from .folders import cache_folder, write_atomically
 from .images import chunks
 
 EPSILON = 0.1
