@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from . import training
 from .errors import InputError, unknown
 from .models import everywhere
-from .recipe import PRECISIONS
+from .recipe import PRECISIONS, STATISTICS_BATCH
 from .suit import suit
 
 if TYPE_CHECKING:
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, Tensor]
 STATISTICS = ("interpolated", "re-estimated")
-STATISTICS_BATCH = 500
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from .errors import InputError, unknown
 
 OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("fp32", "bf16")
+STATISTICS_BATCH = 500  # images a batch when BatchNorm statistics are estimated anew
 
 
 @dataclass(frozen=True)
