@@ -415,7 +415,7 @@ def other_classes(root: Path) -> None:
         (broken_image, "001.png is not a readable image"),
         (cut_image, "001.png is not a readable image"),
         (one_image, "class 'c' has one image"),
-        (train_only, "has a folder train but none of test, val, validation"),
+        (train_only, "has a folder train but none of test, val, valid, validation"),
         (other_classes, "class 'b' is in only one of"),
     ],
 )

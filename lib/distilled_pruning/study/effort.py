@@ -25,7 +25,7 @@ class Effort:
     """What all jobs of a page take, those it shares with other pages included.
 
     Attributes:
-        minutes: Time for all of them, one after the other, and for the start.
+        minutes: Time for all of them, one after the other, and for a start unless all were measured.
         memory_mb: Peak memory of the largest.
         rough: Whether some times are defaults, nothing like them having been measured on this device.
     """
@@ -48,7 +48,7 @@ def spelled(minutes: float) -> str:
 
 def effort(section: Section, estimate: Estimate) -> Effort:
     """Add up what a section's jobs took where they were run on this device, else what they are expected to take."""
-    minutes, memory, rough = estimate.start / 60, 0, False
+    minutes, memory, rough, start = 0.0, 0, False, 0.0
     for job in section.graph:
         done = section.store.provenance(job.key)
         if done is not None and done.get("device") == estimate.device and not done.get("continued"):
@@ -57,9 +57,10 @@ def effort(section: Section, estimate: Estimate) -> Effort:
             continue
         needs = estimate.needs(job)
         minutes += needs.seconds / 60
+        start = estimate.start / 60
         memory = max(memory, needs.memory_mb)
         rough = rough or not needs.measured
-    return Effort(minutes, memory or DEFAULT_MEMORY_MB, rough)
+    return Effort(start + minutes, memory or DEFAULT_MEMORY_MB, rough)
 
 
 def papermill(notebook: str, scale: str) -> str:
