@@ -151,6 +151,9 @@ def test_what_is_in_order_is_planned_and_what_is_left_out_is_said(
         Train(Network("resnet10", 4), Data("digits", 16, 65), Recipe(epochs=1, batch_size=64)),
         Train(Network("resnet10", 4, norm="group"), Data("digits", subset=65), Recipe(epochs=1, batch_size=64)),
         Train(NETWORK, Data("digits", subset=65), Recipe(epochs=1, batch_size=64)),
+        Distill(Data("digits"), "dc", 2, model="resnet10"),
+        Distill(Data("digits"), "dm", 1, model="resnet10"),
+        Distill(Data("digits"), "dc", 1, model="convnet3"),
         HessianDiagonal(Train(NETWORK, Data("digits", subset=20), Recipe()), images=64),
     ],
 )
@@ -163,6 +166,11 @@ def test_what_can_be_done_is_not_refused(job: Job) -> None:
     [
         (Distill(Data("digits"), "idc", 35, factor=2), "ipc 35 x factor 2 squared = 140 is more than the 137"),
         (Distill(Data("digits"), "idc", 1, factor=3), "factor 3 does not divide"),
+        *(
+            (Distill(Data("digits"), method, 1, factor=1, model="resnet10"), "a batch of one image has no variance")
+            for method in ("dc", "dsa", "idc")
+        ),
+        (Distill(Data("digits", subset=65), "herding", 2, model="resnet10"), "use another number of images"),
         (Distill(Data("digits"), "easy", 138), "ipc 138 is more than the 137"),
         (Train(NETWORK, Distill(Data("digits"), "dm", 1), Recipe(augmentation="imagenet")), "these images are grey"),
         (Train(NETWORK, Data("cifar10", zca=True), Recipe(augmentation="imagenet")), "normalised already"),

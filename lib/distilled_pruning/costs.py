@@ -101,7 +101,7 @@ def check_size(model: str, size: int, norm: str = "", depth: int | None = None) 
 
 def needs_company(model: str, size: int, norm: str = "") -> bool:
     """Tell whether a network cannot be trained on a single image, whose BatchNorm would see one value a channel."""
-    return (norm or NORM[model]) == "batch" and size <= ONE_PIXEL.get(model, 0)
+    return (norm or NORM.get(model)) == "batch" and size <= ONE_PIXEL.get(model, 0)
 
 
 def _convnet(width: int, size: int, channels: int, classes: int, depth: int) -> Layers:

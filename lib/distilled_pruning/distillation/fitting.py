@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ..costs import needs_company
 from ..errors import InputError
 from .defaults import Settings
 
 __all__ = ["suit"]
+
+MATCHING = ("dc", "dsa", "idc")  # methods that pass the images of one class at a time
 
 
 def suit(
@@ -42,4 +45,19 @@ def suit(
         raise InputError(
             f"{product} is more than the {smallest} training images of class {name!r}: "
             + (f"use ipc at most {smallest // factor**2}" if smallest >= factor**2 else "use a smaller factor")
+        )
+    accompanied(settings, height, counts)
+
+
+def accompanied(settings: Settings, size: int, counts: Sequence[int]) -> None:
+    """Raise :class:`InputError` where a batch of one image would meet BatchNorm with maps of one pixel."""
+    if not needs_company(settings.model, size, settings.norm or ""):
+        return
+    matched = (settings.ipc * settings.factor**2, settings.real_batch, min(counts))
+    batch = settings.expert_batch if settings.method == "mtt" else settings.train_batch if settings.pretrain else 0
+    left = sum(counts) % batch or batch if batch else 0
+    if left == 1 or (settings.method in MATCHING and 1 in matched):
+        raise InputError(
+            f"a batch of one image has no variance for the BatchNorm of {settings.model}, whose maps are of one pixel "
+            f"at {size} px: use {'a larger ipc' if settings.ipc == 1 else 'another number of images'}, or larger images"
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from typing import Any
 
 from .. import augmentations, catalog, costs
@@ -112,7 +113,7 @@ def distill(job: Distill) -> Data:
     counts = info.per_class(job.data.subset)
     if job.settings is not None:
         costs.check_size(job.model, size)
-        suit(job.settings, job.data.name, (size, size), counts, info.classes)
+        suit(replace(job.settings, model=job.model), job.data.name, (size, size), counts, info.classes)
     elif job.ipc > min(counts):
         raise InputError(f"ipc {job.ipc} is more than the {min(counts)} training images of a class: choose fewer")
     return job.data
