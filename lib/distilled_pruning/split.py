@@ -18,8 +18,8 @@ def plainly_laid(images: Tensor) -> Tensor:
 
     Grey images made by ``[:, None]``, or taken from an array by an index, have strides such as (64, 1, 8, 1) for
     [N, 1, 8, 8]. ``x.is_contiguous(memory_format=torch.channels_last)`` is true of them as ``x.is_contiguous()`` is,
-    so that PyTorch runs the network on them as channels-last; with 2.15 on some CPUs the training of a ResNet on such
-    images, ``x.as_strided((64, 1, 8, 8), (64, 1, 8, 1))`` at its smallest, then ends in a corrupted heap.
+    so that PyTorch runs the network on them as channels-last. Training a ResNet on images such as
+    ``x.as_strided((64, 1, 8, 8), (64, 1, 8, 1))`` with 2.15 was seen to end in a corrupted heap, not on every CPU.
     """
     return images.reshape(-1).view(images.shape)
 
