@@ -98,7 +98,7 @@ def test_looking_needs_no_torch(action: str, tmp_path: Path) -> None:
         (["run", S4, "-p", "methods", "impp"], "unknown method 'impp'"),
         (["run", S4, "-p", "model", "vgg"], "unknown model 'vgg'"),
         (["run", S4, "-p", "dataset", "no/such.npz"], "is not there"),
-        (["run", S4, "-p", "ipc", "500"], "ipc 500 is more than the 143"),
+        (["run", S4, "-p", "ipc", "500"], "ipc 500 is more than the 137"),
         (["run", S4, "-f", "none.yaml"], "cannot be read"),
         (["run", S4, "--jobs", "0"], "whole number of at least 1"),
         (["run", S4, "--budget", "soon"], "90s, 9m or 2h"),

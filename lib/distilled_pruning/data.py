@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import catalog, download, folders, official, sources
+from . import catalog, decoding, download, folders, official, sources
 from . import whitening as whiten
 from .catalog import DatasetInfo, folder
 from .errors import InputError, unknown
@@ -124,7 +124,7 @@ def read(
         path = fetch(name, root)
     if path.is_dir() and (info is None or info.kind == "folders"):
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
-        return folders.read(listed, size or (info.size if info else None), fresh=fresh)
+        return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
     if path.suffix == ".npz":
         arrays = sources.read_npz(path)
         arrays = fitting(path, arrays, info) if info else arrays

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .costs import residual_form
+from .costs import DEPTH, NORM, check_size, residual_form
 from .errors import InputError, unknown
 from .residual import ResNet, chain, normalisation
 
-__all__ = ["INITS", "NORMS", "build", "initialise", "macs", "prunable"]
+__all__ = ["INITS", "NORMS", "build", "everywhere", "initialise", "macs", "prunable"]
 
 NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")
@@ -46,15 +46,20 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
+def everywhere(net: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give what is said of weights under every name they have in ``state_dict``: tied ones have several."""
+    names: dict[int, list[str]] = {}
+    for name, weight in net.named_parameters(remove_duplicate=False):
+        names.setdefault(id(weight), []).append(name)
+    others = {same[0]: same for same in names.values()}
+    return {other: values for name, values in kept.items() for other in others.get(name, [name])}
+
+
 def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth: int) -> nn.Sequential:
     """Chain ``depth`` blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, and a linear classifier.
 
     Modules are named ``conv1 norm1 relu1 pool1 … flatten head``.
     """
-    if size < 2**depth:
-        raise InputError(
-            f"images of {size} px do not survive {depth} poolings: use at least {2**depth} px or a smaller depth"
-        )
     layers: list[tuple[str, nn.Module | None]] = []
     for index in range(1, depth + 1):
         layers += [
@@ -190,13 +195,12 @@ def build(
     named = getattr(ds, "classes", None)
     classes = _count("classes", classes, named if named is None or isinstance(named, int) else len(named))
     width = _count("width", width, model.narrow if residual_form(size) == "small" else model.width)
-    if size < model.smallest:
-        raise InputError(f"images of {size} px are too small for {name}: use at least {model.smallest} px")
     options: dict[str, Any] = {}
     if model.depth is not None:
         options["depth"] = _count("depth", depth, model.depth)
     elif depth is not None:
         raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
+    check_size(name, size, norm, options.get("depth"))
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         net = model.make(width, size, channels, classes, norm, **options)
     return initialise(net, seed, init)
@@ -227,7 +231,6 @@ class Model:
         norm: Its norm.
         width: Channels of the first stage.
         narrow: The same up to 64 px.
-        smallest: Smallest image side.
         depth: Blocks, where they are an option.
     """
 
@@ -235,16 +238,15 @@ class Model:
     norm: str
     width: int
     narrow: int
-    smallest: int = 1
     depth: int | None = None
 
 
 MODELS = {
-    "convnet3": Model(convnet, "instance", 128, 128, depth=3),
-    "resnet10": Model(_resnet(1), "batch", 64, 32),
-    "resnet18": Model(_resnet(2), "batch", 64, 32),
-    "resnetap10": Model(_resnet(1, averaging=True), "instance", 64, 32, smallest=8),
-    "alexnet": Model(alexnet, "none", 128, 128, smallest=8),
+    "convnet3": Model(convnet, NORM["convnet3"], 128, 128, depth=DEPTH),
+    "resnet10": Model(_resnet(1), NORM["resnet10"], 64, 32),
+    "resnet18": Model(_resnet(2), NORM["resnet18"], 64, 32),
+    "resnetap10": Model(_resnet(1, averaging=True), NORM["resnetap10"], 64, 32),
+    "alexnet": Model(alexnet, NORM["alexnet"], 128, 128),
 }
 
 

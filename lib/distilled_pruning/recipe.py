@@ -8,6 +8,7 @@ from .errors import InputError, unknown
 
 OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("fp32", "bf16")
+STATISTICS_BATCH = 500  # images a batch when BatchNorm statistics are estimated anew
 
 
 @dataclass(frozen=True)
@@ -60,6 +61,12 @@ class Recipe:
     def steps_per_epoch(self, images: int) -> int:
         """Count the optimiser steps of one pass over ``images`` images."""
         return -(-images // min(self.batch_size, images))
+
+    def smallest_batch(self, images: int) -> int:
+        """Count the images of the smallest batch that the run comes to on ``images`` images."""
+        batch = min(self.batch_size, images)
+        left = images % batch
+        return left if left and self.total_steps(images) >= self.steps_per_epoch(images) else batch
 
     def total_steps(self, images: int) -> int:
         """Count the optimiser steps of the whole run on ``images`` images."""

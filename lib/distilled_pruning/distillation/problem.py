@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..recipe import Recipe
 from ..training import resolve, seeded
 from .defaults import Settings
+from .fitting import suit
 from .synthetic import GREY, decode, mix
 
 if TYPE_CHECKING:
@@ -59,26 +60,8 @@ def space_of(split: Split) -> str:
 def check(ds: Dataset, settings: Settings) -> None:
     """Raise :class:`InputError` where data and settings do not fit each other."""
     height, width = ds.train.images.shape[-2:]
-    factor = settings.factor
-    if factor > min(height, width):
-        raise InputError(f"factor {factor} is larger than the {width} px images: use at most {min(height, width)}")
-    if (height % factor or width % factor) and not settings.pad:
-        fits = ", ".join(str(f) for f in range(1, min(height, width) // 4 + 1) if not height % f and not width % f)
-        raise InputError(
-            f"factor {factor} does not divide the {width}x{height} px images of {ds.name}: use one of {fits}, "
-            "or pad=True to cut tiles from images padded with grey as IDC does at 224 px"
-        )
-    if factor > 1 and settings.init != "mix" and settings.init != "noise":
-        raise InputError(f"factor {factor} needs init='mix' (or 'noise'), not {settings.init!r}")
-    counts = torch.bincount(ds.train.labels.cpu(), minlength=ds.train.classes)
-    smallest, label = int(counts.min()), int(counts.argmin())
-    needed = settings.ipc * factor**2
-    if needed > smallest and settings.init != "noise":
-        product = f"ipc {settings.ipc}" + (f" x factor {factor} squared = {needed}" if factor > 1 else "")
-        raise InputError(
-            f"{product} is more than the {smallest} training images of class {ds.classes[label]!r}: "
-            + (f"use ipc at most {smallest // factor**2}" if smallest >= factor**2 else "use a smaller factor")
-        )
+    counts = torch.bincount(ds.train.labels.cpu(), minlength=ds.train.classes).tolist()
+    suit(settings, ds.name, (height, width), counts, ds.classes)
 
 
 class Problem:

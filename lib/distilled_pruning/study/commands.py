@@ -40,6 +40,7 @@ def write(value: Any) -> None:
 
 def plan(options: Namespace) -> int:
     """Say what a run would compute."""
+    from .effort import spelled
     from .plan import plan as make
 
     targets = chosen(options)
@@ -58,7 +59,9 @@ def plan(options: Namespace) -> int:
     else:
         side = options_jobs(None, device)
         print(found)
-        print(f"about {found.minutes(side):.1f} minutes with {side} at a time")
+        print(f"about {spelled(found.minutes(side))} with {side} at a time, the start of processes included")
+        for note in found.notes:
+            print(note)
         for section in sections_of(targets):
             print(f"{section.name}: {section.parameters.scale}")
     return 0

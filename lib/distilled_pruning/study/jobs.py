@@ -9,25 +9,13 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import itertools
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
 
-from .. import catalog
+from .. import cache, catalog
 from .keys import key_of
-
-
-@functools.lru_cache(maxsize=64)
-def content(path: Path, stamp: tuple[int, int]) -> str:
-    """Hash a file, or a folder's files by name; ``stamp`` makes a changed file another question."""
-    state = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            state.update(file.relative_to(path).as_posix().encode() if path.is_dir() else b"")
-            state.update(file.read_bytes())
-    return state.hexdigest()
 
 
 def source_digest(name: str) -> str:
@@ -36,9 +24,12 @@ def source_digest(name: str) -> str:
     if known is not None and known.digest:
         return known.digest
     path = Path(name)
+    if path.is_dir():
+        from .. import folders
+
+        return folders.digest(folders.listing(path))
     if path.exists():
-        facts = path.stat()
-        return content(path, (facts.st_mtime_ns, facts.st_size))
+        return cache.digest([("", path)])
     from .. import data
 
     return data.digest(name)
@@ -46,7 +37,7 @@ def source_digest(name: str) -> str:
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset as a study sees it.
+    """A dataset as a study sees it, and as it was when first asked about.
 
     Attributes:
         name: A catalog name or a path.
@@ -62,10 +53,15 @@ class Data:
     normalisation: str = "dataset"
     zca: bool = False
 
-    @property
+    @functools.cached_property
     def info(self) -> catalog.DatasetInfo:
         """Facts from the catalog or the file's header."""
         return catalog.info(self.name)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Digest of what is read."""
+        return source_digest(self.name)
 
     @property
     def pixels(self) -> int:
@@ -98,7 +94,7 @@ def encode(value: Any) -> Any:
         named = fields_of(value)
         if value.name not in catalog.DATASETS:
             del named["name"]
-        return {**named, "digest": source_digest(value.name)}
+        return {**named, "digest": value.digest}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return fields_of(value)
     if isinstance(value, tuple):

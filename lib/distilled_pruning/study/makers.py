@@ -12,6 +12,7 @@ from .. import data, distillation, pruning, training
 from ..errors import InputError
 from .attempt import Context
 from .entry import Result
+from .keys import key_of
 from .kinds import Distill, Prune, Train
 from .materials import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
 
@@ -25,6 +26,8 @@ def distill(job: Distill, context: Context) -> Result:
     if job.shuffle_labels:
         syn = mislabelled(job, context)
     elif job.method == "published":
+        if key_of(job.spec()) != job.key:
+            raise InputError(f"{job.path} has changed since this run was planned: start it again")
         syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
         if syn.ipc != job.ipc:
             raise InputError(f"the published set holds {syn.ipc} images per class, not {job.ipc}: ask for {syn.ipc}")

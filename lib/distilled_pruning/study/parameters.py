@@ -97,11 +97,11 @@ def fit(values: Mapping[str, Any]) -> None:
         raise InputError(f"a published set has one number of images per class: name one in ipcs, not {values['ipcs']}")
     for dataset in values.get("dataset", "").split(",") if ipcs else ():
         info = catalog.info(dataset)
-        smallest = min(values.get("subset", 0) or info.train, info.train) // len(info.classes)
+        smallest = min(info.per_class(values.get("subset", 0)))
         if max(ipcs) > smallest:
             raise InputError(
-                f"ipc {max(ipcs)} is more than the {smallest} training images a class of {dataset_name(dataset)} "
-                f"has: choose at most {smallest}"
+                f"ipc {max(ipcs)} is more than the {smallest} training images that the smallest class of "
+                f"{dataset_name(dataset)} has: choose at most {smallest}"
             )
 
 

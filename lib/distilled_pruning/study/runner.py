@@ -21,6 +21,7 @@ from .attempt import Context, Perform, Report, Settings
 from .estimate import Estimate
 from .pool import Local, Pool
 from .progress import Progress, duration
+from .readiness import examine
 from .schedule import Schedule
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Context", "Interrupted", "Outcome", "run"]
 
+MOST_JOBS = 4096
 POLL_SECONDS = 0.2
 BUSY_SECONDS = 1.0
 
@@ -117,19 +119,20 @@ def run(
         stream: Where to report; by default standard error.
 
     Raises:
-        InputError: The store cannot be written, or a number makes no sense.
+        InputError: The store cannot be written, a number makes no sense, or a job could not be done.
     """
     for name, value in (("jobs", jobs_n), ("threads", threads)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, not {value}")
+        if not 1 <= value <= MOST_JOBS:
+            raise InputError(f"{name} must be at least 1 and at most {MOST_JOBS}, not {value}")
     began = time.monotonic()
     for job in jobs:
         store.sound(job.key)  # a damaged result is missing from here on
     schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
+    notes = examine(schedule.jobs[key] for key in schedule.pending)
     store.prepare()
-    return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began)
+    return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began, notes)
 
 
 class Run:
@@ -157,10 +160,12 @@ class Run:
         pace = {kind: self.spent[kind] / self.foreseen[kind] for kind in self.foreseen}
         return sum(seconds * pace.get(kind, overall) for kind, seconds in pending.items()) / self.jobs_n
 
-    def go(self, began: float) -> Outcome:
-        """Work until nothing is left, or until told to stop."""
+    def go(self, began: float, notes: Sequence[str] = ()) -> Outcome:
+        """Work until nothing is left, or until told to stop; ``notes`` are said before."""
+        for note in notes:
+            self.progress.say(note)
         count = f"{self.progress.total} of {len(self.schedule.jobs)} jobs to do"
-        self.progress.say(f"{count}, about {duration(self.left())}")
+        self.progress.say(f"{count}, about {duration(self.estimate.start + self.left())}")
         workers: Local | Pool | None = None
         try:
             with self.stop.signals(self.progress.say):
