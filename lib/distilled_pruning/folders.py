@@ -16,8 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from . import places
 from .catalog import DatasetInfo
 from .errors import InputError
+from .places import NAME
 from .sources import Arrays, checked, stratify
 
 if TYPE_CHECKING:
@@ -172,8 +174,9 @@ def cache_folder() -> Path:
     """Give the folder for what can be made again: ``DISTILLED_PRUNING_CACHE``, else the user's cache."""
     given = os.environ.get(CACHE)
     if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "distilled-pruning"
+        return places.named(given)
+    user = Path(os.environ.get("XDG_CACHE_HOME") or places.expanded(Path("~/.cache")))
+    return user / NAME if user.is_absolute() else places.usual("_build") / "cache"  # not every user has a home
 
 
 def digest(listed: Listing, *, fresh: bool = False) -> str:
