@@ -53,7 +53,8 @@ def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth
     """
     if size < 2**depth:
         raise InputError(
-            f"images of {size} px do not survive {depth} poolings: use at least {2**depth} px or a smaller depth"
+            f"images of {size} px do not survive {depth} poolings: use at least {2**depth} px (image_size), "
+            "in Python also a smaller depth"
         )
     layers: list[tuple[str, nn.Module | None]] = []
     for index in range(1, depth + 1):

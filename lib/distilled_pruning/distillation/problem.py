@@ -61,12 +61,16 @@ def check(ds: Dataset, settings: Settings) -> None:
     height, width = ds.train.images.shape[-2:]
     factor = settings.factor
     if factor > min(height, width):
-        raise InputError(f"factor {factor} is larger than the {width} px images: use at most {min(height, width)}")
+        raise InputError(
+            f"factor {factor} is larger than the {width} px images: choose an image_size of at least {factor}, "
+            f"in Python also a factor of at most {min(height, width)}"
+        )
     if (height % factor or width % factor) and not settings.pad:
         fits = ", ".join(str(f) for f in range(1, min(height, width) // 4 + 1) if not height % f and not width % f)
         raise InputError(
-            f"factor {factor} does not divide the {width}x{height} px images of {ds.name}: use one of {fits}, "
-            "or pad=True to cut tiles from images padded with grey as IDC does at 224 px"
+            f"factor {factor} does not divide the {width}x{height} px images of {ds.name}: choose an image_size it "
+            f"divides, in Python also a factor of {fits}, or pad=True to cut tiles from images padded with grey as IDC "
+            "does at 224 px"
         )
     if factor > 1 and settings.init != "mix" and settings.init != "noise":
         raise InputError(f"factor {factor} needs init='mix' (or 'noise'), not {settings.init!r}")
@@ -77,7 +81,11 @@ def check(ds: Dataset, settings: Settings) -> None:
         product = f"ipc {settings.ipc}" + (f" x factor {factor} squared = {needed}" if factor > 1 else "")
         raise InputError(
             f"{product} is more than the {smallest} training images of class {ds.classes[label]!r}: "
-            + (f"use ipc at most {smallest // factor**2}" if smallest >= factor**2 else "use a smaller factor")
+            + (
+                f"use ipc at most {smallest // factor**2}"
+                if smallest >= factor**2
+                else f"give at least {factor**2} of each class, in Python also a smaller factor"
+            )
         )
 
 
