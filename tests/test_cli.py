@@ -210,7 +210,8 @@ def test_check_fails_when_a_recorded_result_is_damaged(
     capsys: pytest.CaptureFixture[str], full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = cells.home()
-    (tmp_path / "_toc.yml").write_bytes((home / "_toc.yml").read_bytes())
+    for name in ("_toc.yml", "pyproject.toml"):
+        shutil.copy(home / name, tmp_path)
     shutil.copytree(home / "results", tmp_path / "results")
     shutil.copytree(home / "notebooks", tmp_path / "notebooks")
     monkeypatch.chdir(tmp_path)

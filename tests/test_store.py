@@ -234,8 +234,6 @@ def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DISTILLED_PRUNING_STORE", raising=False)
-    assert Store().root == tmp_path / ".store"
     monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(tmp_path / "elsewhere"))
     assert Store().root == tmp_path / "elsewhere"
     assert not any(tmp_path.iterdir())

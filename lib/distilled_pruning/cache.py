@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from . import places
 from .errors import InputError
 
 CACHE = "DISTILLED_PRUNING_CACHE"
@@ -24,8 +25,9 @@ def cache_folder() -> Path:
     """Give the folder for what can be made again: ``DISTILLED_PRUNING_CACHE``, else the user's cache."""
     given = os.environ.get(CACHE)
     if given:
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "distilled-pruning"
+        return places.named(given)
+    user = Path(os.environ.get("XDG_CACHE_HOME") or places.expanded(Path("~/.cache")))
+    return user / places.NAME if user.is_absolute() else places.usual("_build") / "cache"  # not every user has a home
 
 
 def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from . import places
 from .errors import InputError, unknown
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
@@ -36,8 +37,9 @@ WHITENED = 4096  # values of an image whose covariance can be had
 
 
 def folder(root: str | Path | None = None) -> Path:
-    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else ``data``."""
-    return Path(root or os.environ.get(ENVIRONMENT) or "data").expanduser()
+    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else the book's ``data``."""
+    given = root or os.environ.get(ENVIRONMENT)
+    return places.named(given) if given else places.usual("data")
 
 
 def published(name: str) -> Path:
@@ -187,7 +189,7 @@ def info(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    path = Path(name).expanduser()
+    path = places.expanded(Path(name))
     if path.suffix == ".npz" and path.is_file():
         from .sources import npz_info
 

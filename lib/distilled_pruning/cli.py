@@ -8,6 +8,7 @@ on standard error; with ``--json`` standard output holds JSON only. Each command
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
 from typing import NoReturn
@@ -113,7 +114,7 @@ def parser() -> Parser:
     record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
 
     repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
-    targets(repeat, store=".again")
+    targets(repeat, ".again")
     work(repeat)
     repeat.add_argument("--json", action="store_true", help="print JSON")
 
@@ -134,14 +135,14 @@ def parser() -> Parser:
     return root
 
 
-def place(command: Parser, store: str | None = None) -> None:
+def place(command: Parser, usual: str = ".store") -> None:
     """Add the option that names the store."""
     command.add_argument(
-        "--store", default=store, metavar="DIR", help=f"folder of results; by default {store or '.store'}"
+        "--store", metavar="DIR", help=f"folder of results; by default {usual} in this copy of the book"
     )
 
 
-def targets(command: Parser, store: str | None = None) -> None:
+def targets(command: Parser, usual: str = ".store") -> None:
     """Add the arguments that say what to work on and with which parameters."""
     command.add_argument(
         "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on; every notebook by default"
@@ -149,7 +150,7 @@ def targets(command: Parser, store: str | None = None) -> None:
     changes(command)
     command.add_argument("-f", "--file", metavar="FILE", help=PRESET)
     command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    place(command, store)
+    place(command, usual)
 
 
 def changes(command: Parser) -> None:
@@ -177,6 +178,9 @@ def handler(name: str) -> Callable[[argparse.Namespace], int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and give the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal need not know every letter
     parsed = parser().parse_args(arguments)
     try:
         code = handler(parsed.command)(parsed)

@@ -89,7 +89,7 @@ def check_size(model: str, size: int, norm: str = "", depth: int | None = None) 
     if model == "convnet3" and size < 2 ** (depth or DEPTH):
         raise InputError(
             f"images of {size} px do not survive {depth or DEPTH} poolings: "
-            f"use at least {2 ** (depth or DEPTH)} px or a smaller depth"
+            f"use at least {2 ** (depth or DEPTH)} px (image_size), in Python also a smaller depth"
         )
     if size < SMALLEST.get(model, 1):
         raise InputError(f"images of {size} px are too small for {model}: use at least {SMALLEST[model]} px")

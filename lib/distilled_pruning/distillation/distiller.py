@@ -167,8 +167,8 @@ class _Run:
         self.done += 1
         if not math.isfinite(loss):
             raise InputError(
-                f"distillation diverged at iteration {self.done} (matching loss {loss}): "
-                f"use an image_rate below {settings.image_rate}"
+                f"distillation diverged at iteration {self.done} (matching loss {loss}): choose another distiller than "
+                f"{settings.method}, in Python also an image_rate below {settings.image_rate:g}"
             )
         self.history.append(loss)
         if self.done in self.kept:

@@ -27,12 +27,16 @@ def suit(
     """
     (height, width), factor = shape, settings.factor
     if factor > min(height, width):
-        raise InputError(f"factor {factor} is larger than the {width} px images: use at most {min(height, width)}")
+        raise InputError(
+            f"factor {factor} is larger than the {width} px images: choose an image_size of at least {factor}, "
+            f"in Python also a factor of at most {min(height, width)}"
+        )
     if (height % factor or width % factor) and not settings.pad:
         fits = ", ".join(str(f) for f in range(1, min(height, width) // 4 + 1) if not height % f and not width % f)
         raise InputError(
-            f"factor {factor} does not divide the {width}x{height} px images of {dataset}: use one of {fits}, "
-            "or pad=True to cut tiles from images padded with grey as IDC does at 224 px"
+            f"factor {factor} does not divide the {width}x{height} px images of {dataset}: choose an image_size it "
+            f"divides, in Python also a factor of {fits}, or pad=True to cut tiles from images padded with grey as IDC "
+            "does at 224 px"
         )
     if factor > 1 and settings.init != "mix" and settings.init != "noise":
         raise InputError(f"factor {factor} needs init='mix' (or 'noise'), not {settings.init!r}")
@@ -44,7 +48,11 @@ def suit(
         name = classes[label] if len(classes) else str(label)
         raise InputError(
             f"{product} is more than the {smallest} training images of class {name!r}: "
-            + (f"use ipc at most {smallest // factor**2}" if smallest >= factor**2 else "use a smaller factor")
+            + (
+                f"use ipc at most {smallest // factor**2}"
+                if smallest >= factor**2
+                else f"give at least {factor**2} of each class, in Python also a smaller factor"
+            )
         )
     accompanied(settings, height, counts)
 

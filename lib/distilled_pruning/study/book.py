@@ -18,16 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from . import campaign, deviations, editions, effort, findings, pages
+from . import buildfolder, campaign, deviations, editions, effort, findings, pages
 from . import figures as drawn
 from .cells import home, read
 from .claims import Judgement
 from .conclusions import PAGE as CONTROLS
+from .contents import FOLDER, contents, notebooks_of
 from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, resolve
 from .recorded import Recorded
-from .rendering import FOLDER, contents, notebooks_of, render, repository, stage
+from .rendering import render, repository, stage
 from .section import Section
 from .store import ENVIRONMENT, Store
 from .whatif import choose
@@ -184,6 +185,8 @@ def build(
         original = next(section for section in sections if section.name == what_if[0])
         others = [choose(sources[original.name], original, what_if[1], preset)]
     target = root / "_build"
+    buildfolder.check(target)
+    address = repository(root)
     phases = Phases(target)
     trained = [section for section in sections if section.name in computed]
     with phases.phase(1, f"{len(trained)} notebooks, results in {store.root}"):
@@ -193,13 +196,14 @@ def build(
     found = judge(sections, recorded=recorded)
     rows = found.rows()
     asked = judge([s for s in sections if s.name == CONTROLS], recorded=found.recorded).rows()
-    wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
-    wanted += [awaiting(section, sources[section.name], target) for section in waiting]
-    wanted += [page_of(other.section, other.source, other.name) for other in others]
     beside = {other.original.name: other.head() for other in others}
     os.environ[ENVIRONMENT] = str(store.root)
-    prose = parts(sections, sources, rows, asked, repository(root), [section.name for section in waiting])
-    index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
+    prose = parts(sections, sources, rows, asked, address, [section.name for section in waiting])
+    with buildfolder.alone(target, phases.note):
+        wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
+        wanted += [awaiting(section, sources[section.name], target) for section in waiting]
+        wanted += [page_of(other.section, other.source, other.name) for other in others]
+        index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
     if waiting:
         phases.note(f"{len(waiting)} of {len(sections)} pages show recorded results alone: PAGES=all computes theirs")
     return index.parent / FOLDER / f"{others[0].name}.html" if others else index

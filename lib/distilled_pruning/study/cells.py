@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .. import places
 from ..errors import InputError, unknown
+from .contents import FOLDER, contents_of, table
 from .fields import FIELDS, Field
 
 TAG = "parameters"
@@ -24,17 +26,22 @@ class Declared:
 
 
 def home() -> Path:
-    """Give the folder that holds ``notebooks``: the working directory or one above it, else where the code lies."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
-            return folder
-    raise InputError("no folder here or above holds _toc.yml and notebooks: run this from a copy of the book")
+    """Give the copy of the book that is at work.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = places.checkout()
+    if found is None:
+        raise InputError("neither this folder nor one above is a copy of the book: run this from one")
+    return found
 
 
 def notebooks() -> list[str]:
-    """List the notebooks' names."""
-    return sorted(path.stem for path in (home() / "notebooks").glob("*.ipynb"))
+    """List the names of the book's notebooks; whatever else lies in their folder is left alone."""
+    root = home()
+    pages = [root / f"{name}.ipynb" for name in contents_of(table(root)) if name.startswith(f"{FOLDER}/")]
+    return sorted(path.stem for path in pages if path.is_file())
 
 
 def text(cell: Mapping[str, Any]) -> str:
@@ -60,13 +67,13 @@ def source(notebook: str | Path) -> Path:
     """
     path = Path(notebook)
     if path.suffix == ".ipynb" or len(path.parts) > 1:
-        path = path.with_suffix(".ipynb")
+        path = places.named(path.with_suffix(".ipynb"))
         if not path.is_file():
             raise InputError(f"there is no notebook {str(notebook)!r}: choose one of {', '.join(notebooks())}")
         return path
     if str(notebook) not in notebooks():
         raise unknown("notebook", str(notebook), notebooks())
-    return home() / "notebooks" / f"{notebook}.ipynb"
+    return home() / FOLDER / f"{notebook}.ipynb"
 
 
 def cell(path: Path) -> str:

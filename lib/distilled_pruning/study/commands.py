@@ -8,6 +8,7 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
+from .. import places
 from ..errors import InputError
 from .ledger import Ledger, judge, judge_recorded
 from .measures.preconditions import doubted
@@ -34,8 +35,9 @@ def one(targets: list[Target], name: str, default: str = "") -> str:
 
 
 def write(value: Any) -> None:
-    """Print JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print JSON, with the letters themselves where the terminal knows them all."""
+    known = str(getattr(sys.stdout, "encoding", "")).lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not known))
 
 
 def plan(options: Namespace) -> int:
@@ -112,6 +114,7 @@ def repeat(options: Namespace) -> int:
     from .runner import run as start
     from .store import Store
 
+    options.store = options.store or str(places.usual(".again"))
     targets = chosen(options)
     store, device = Store(options.store), one(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)

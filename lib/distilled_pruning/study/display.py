@@ -156,7 +156,11 @@ def verdict(name: str) -> Markup:
 
 
 def png(figure: Figure) -> bytes:
-    """Render a figure; the same figure always gives the same bytes."""
+    """Render a figure; the same figure always gives the same bytes, whatever the reader's ``matplotlibrc`` asks for."""
+    import matplotlib as mpl
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

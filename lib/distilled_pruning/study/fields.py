@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import augmentations, catalog
+from .. import augmentations, catalog, places
 from ..errors import InputError, unknown
 from ..recipe import PRECISIONS
 
@@ -84,9 +84,10 @@ def one(what: str, known: Iterable[str]) -> Check:
 
 def as_path(text: str) -> Path | None:
     """Give the absolute path a text names if it looks like one or exists, else ``None``."""
-    path = Path(text).expanduser()
+    path = Path(text)
     looks = "/" in text or text.startswith(("~", ".")) or path.suffix in (".npz", ".pt", ".npy")
-    return path.resolve() if looks or path.exists() else None
+    found = places.named(text)
+    return found.resolve() if looks or found.exists() else None
 
 
 def datasets(name: str, value: Any) -> Any:

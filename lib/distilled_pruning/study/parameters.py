@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import catalog
+from .. import catalog, places
 from ..errors import InputError, unknown
 from .cells import read, source
 from .fields import FIELDS, as_path
@@ -42,7 +42,7 @@ def file_pairs(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(places.named(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise InputError(f"parameters cannot be read from {str(path)!r}: {error.strerror or error}") from error
     except (yaml.YAMLError, UnicodeDecodeError) as error:
@@ -254,7 +254,7 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     if str(file) in known:
         values = known[str(file)]
     elif file is not None:
-        if str(file).partition("/")[0] in PRESETS and not Path(file).exists():
+        if str(file).partition("/")[0] in PRESETS and not places.named(file).exists():
             raise unknown(f"preset of {name}", str(file), [scale for scale in known if scale != LIVE])
         values = apply(values, file_pairs(Path(file)).items(), name)
     return Parameters(name, apply(values, pairs, name), known)

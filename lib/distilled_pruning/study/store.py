@@ -20,6 +20,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .. import places
 from ..errors import InputError
 from . import entry
 from .entry import Damaged, Entry, Result
@@ -81,10 +82,12 @@ class Store:
         """Name the folder.
 
         Args:
-            root: The folder; by default that of the environment variable ``DISTILLED_PRUNING_STORE``, else ``.store``.
+            root: The folder; by default that of the environment variable ``DISTILLED_PRUNING_STORE``, else ``.store``
+                in the copy of the book.
             fallback: Where to look for results the folder lacks (never given at live scale).
         """
-        self.root = Path(root or os.environ.get(ENVIRONMENT) or ".store").absolute()
+        given = root or os.environ.get(ENVIRONMENT)
+        self.root = places.named(given) if given else places.usual(".store")
         self.fallback = fallback
 
     def __repr__(self) -> str:

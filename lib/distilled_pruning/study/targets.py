@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from .cells import notebooks, source
+from .cells import home, notebooks, source
+from .contents import FILE, stray
 from .experiments import EXPERIMENTS
 from .jobs import Job
 from .keys import is_key
@@ -17,6 +19,7 @@ from .parameters import LIVE, bases, resolve, resolve_all
 from .section import Section
 
 ALL = "all"
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -38,6 +41,9 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
     Raises:
         InputError: A name is none of these, or a parameter is wrong.
     """
+    if ALL in (names or [ALL]):
+        for path in stray(home()):
+            log.warning("%s is left alone: %s does not name it", path, FILE)
     wanted = [name for given in names or [ALL] for name in (everything(file) if given == ALL else [given])]
     keys = [name for name in wanted if is_key(name)]
     figures = {name: EXPERIMENTS[name].notebook for name in wanted if name in EXPERIMENTS}

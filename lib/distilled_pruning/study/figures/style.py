@@ -78,6 +78,8 @@ RC: dict[str, Any] = {
 def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
     """Open a figure in the house style, stamped at its foot, without touching Matplotlib's global state.
 
+    The reader's own ``matplotlibrc`` has no say: it may ask for TeX, or for colours that mean something else here.
+
     Args:
         height: In inches, the stamp included.
         stamp: Scale, parameters and numbers of seeds.
@@ -88,7 +90,9 @@ def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     rc: dict[Any, Any] = {**sns.axes_style("whitegrid"), **RC}
-    with mpl.rc_context(rc):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(rc)
         figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
         lines = textwrap.wrap(stamp, int(width * 72 / (STAMP_POINTS * 0.56)))
         foot = (len(lines) * STAMP_POINTS * 1.35 + 6) / 72 / height
