@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import InputError, unknown
+from . import disk
+from .errors import InputError, quoted, unknown
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
 DISTILLERS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
@@ -34,7 +35,7 @@ ENVIRONMENT = "DISTILLED_PRUNING_DATA"
 
 def folder(root: str | Path | None = None) -> Path:
     """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else ``data``."""
-    return Path(root or os.environ.get(ENVIRONMENT) or "data").expanduser()
+    return disk.expanded(str(root or os.environ.get(ENVIRONMENT) or "data"))
 
 
 def published(name: str) -> Path:
@@ -44,9 +45,10 @@ def published(name: str) -> Path:
         InputError: It is not there.
     """
     path = folder() / "distilled" / name
-    if not path.is_file():
+    if not disk.is_file(path):
         raise InputError(
-            f"the published set {name!r} is not in {path.parent}: put it there ({ENVIRONMENT} names another folder)"
+            f"the published set {quoted(name)} is not in {path.parent}: "
+            f"put it there ({ENVIRONMENT} names another folder)"
         )
     return path
 
@@ -173,12 +175,12 @@ def info(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    path = Path(name).expanduser()
-    if path.suffix == ".npz" and path.is_file():
+    path = disk.expanded(name)
+    if path.suffix == ".npz" and disk.is_file(path):
         from .sources import npz_info
 
         return npz_info(path)
-    if path.is_dir():
+    if disk.is_dir(path):
         from .folders import folder_info
 
         return folder_info(path)
@@ -187,8 +189,14 @@ def info(name: str) -> DatasetInfo:
 
 def not_found(name: str) -> InputError:
     """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
-    if "/" in name or name.endswith(".npz"):
-        return InputError(f"{name} is not there: give an existing .npz file or a folder of class folders")
+    path = disk.expanded(name)
+    right = "give an .npz file or a folder of class folders"
+    if disk.exists(path):
+        return InputError(f"{quoted(name)} is not a dataset: {right}")
+    if disk.is_link(path):
+        return InputError(f"{quoted(name)} is a link that leads to nothing: {right}")
+    if "/" in name or Path(name).suffix in (".npz", ".npy"):
+        return InputError(f"{quoted(name)} is not there: {right} that is")
     return unknown("dataset", name, DATASETS)
 
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import catalog
-from ..errors import InputError, unknown
+from .. import catalog, disk
+from ..errors import InputError, quoted, unknown
 from ..recipe import PRECISIONS
 
 Check = Callable[[str, Any], Any]
@@ -83,9 +83,9 @@ def one(what: str, known: Iterable[str]) -> Check:
 
 def as_path(text: str) -> Path | None:
     """Give the absolute path a text names if it looks like one or exists, else ``None``."""
-    path = Path(text).expanduser()
+    path = disk.expanded(text)
     looks = "/" in text or text.startswith(("~", ".")) or path.suffix in (".npz", ".pt", ".npy")
-    return path.resolve() if looks or path.exists() else None
+    return disk.real(path) if looks or (text and disk.lexists(path)) else None
 
 
 def datasets(name: str, value: Any) -> Any:
@@ -93,8 +93,8 @@ def datasets(name: str, value: Any) -> Any:
     found = []
     for item in words(name, value):
         path = None if item in catalog.DATASETS else as_path(item)
-        if path is not None and not path.exists():
-            raise InputError(f"{name} {item!r} is not there: give an existing .npz file or folder of class folders")
+        if path is not None and not disk.exists(path):
+            raise catalog.not_found(item)
         if path is not None and "," in str(path):
             raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
         found.append(str(path or item))
@@ -109,8 +109,9 @@ def distiller(name: str, value: Any) -> Any:
     path = as_path(value)
     if path is None:
         raise unknown("distiller", value, catalog.DISTILLERS)
-    if not path.is_file():
-        raise InputError(f"{name} {value!r} is not there: give an existing .npz or .pt file, or a method's name")
+    if not disk.is_file(path) or path.suffix not in (".npz", ".pt"):
+        state = "is not a file of images" if disk.exists(path) else "is not there"
+        raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
     return str(path)
 
 
