@@ -17,6 +17,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import InputError, Interrupted
+from ..exits import DONE, FAILED, STOPPED
+from . import hardware
 from .attempt import Context, Perform, Report, Settings
 from .estimate import Estimate
 from .pool import Local, Pool
@@ -53,8 +55,8 @@ class Outcome:
 
     @property
     def code(self) -> int:
-        """Exit code: 1 when a job failed, else 0, also when stopped."""
-        return 1 if self.failed else 0
+        """Exit code: whether a job failed, or else whether work is left."""
+        return FAILED if self.failed else STOPPED if self.left else DONE
 
 
 class Stop:
@@ -117,7 +119,7 @@ def run(
         stream: Where to report; by default standard error.
 
     Raises:
-        InputError: The store cannot be written, or a number makes no sense.
+        InputError: The store cannot be written, the device is not there, or a number makes no sense.
     """
     for name, value in (("jobs", jobs_n), ("threads", threads)):
         if value < 1:
@@ -128,6 +130,7 @@ def run(
     schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
+    hardware.check(device)
     store.prepare()
     return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began)
 
