@@ -44,7 +44,7 @@ book: $(STAMP) ## Train for s3, s4 and s7 (PAGES=all: for all pages), execute th
 test: lint ## Lint, check types and run the tests (slow ones excepted)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: $(STAMP) ## Train what the claims need, then judge them: exit 1 when one no longer holds
+check: $(STAMP) ## Train what the claims need, then judge them: fails when one no longer holds
 	@$(BIN)/distilled-pruning run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/distilled-pruning check
 

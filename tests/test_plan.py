@@ -133,7 +133,7 @@ def test_the_table_says_which_times_are_guesses(store: Store) -> None:
 
 def test_json_lists_every_missing_job_with_its_command(store: Store) -> None:
     a = chain("a", 2, 100)
-    found = json.loads(json.dumps(plan.plan(a, store).json(lambda key: ["distilled-pruning", "run", key])))
+    found = json.loads(json.dumps(plan.plan(a, store).json(lambda job: ["distilled-pruning", "run", job.key])))
     assert found["total"]["missing"] == 2 and [row["kind"] for row in found["kinds"]] == ["toy"]
     assert found["jobs"][1] == {
         "key": a[1].key,

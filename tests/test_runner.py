@@ -92,7 +92,7 @@ def test_a_worker_that_dies_costs_its_own_job_only(store: Store, fault: str, cod
 def test_budget_stops_at_a_checkpoint_and_goes_on_there(store: Store, tmp_path: Path, jobs_n: int) -> None:
     job = Toy("long", 400)
     outcome, _ = go([job], store, budget=1.5, jobs_n=jobs_n)
-    assert (outcome.left, outcome.stopped, outcome.code) == ([job.key], "budget", 0)
+    assert (outcome.left, outcome.stopped, outcome.code) == ([job.key], "budget", 3)
     assert 1.5 <= outcome.seconds < 3.5
     assert (store.root / "checkpoints" / job.key / "state.npy").exists()
     outcome, _ = go([job], store, jobs_n=jobs_n)
@@ -107,7 +107,7 @@ def test_a_signal_stops_at_a_checkpoint(store: Store, number: signal.Signals) ->
     threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
     before = signal.getsignal(number)
     outcome, said = go([Toy("long", 300), Toy("next")], store)
-    assert outcome.stopped == "signal" and outcome.code == 0 and len(outcome.left) == 2
+    assert outcome.stopped == "signal" and outcome.code == 3 and len(outcome.left) == 2
     assert "stopping at the next checkpoint" in said
     assert signal.getsignal(number) == before
 

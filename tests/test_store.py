@@ -92,7 +92,7 @@ def test_numpy_numbers_become_plain_ones_and_other_things_are_refused(store: Sto
 
 def test_nothing_there(store: Store) -> None:
     assert not store.has(JOB.key) and store.metrics(JOB.key) is None and store.provenance(JOB.key) is None
-    with pytest.raises(Missing, match="distilled-pruning run"):
+    with pytest.raises(Missing, match="run the notebook or the figure that it belongs to"):
         store.load(JOB.key)
 
 
@@ -267,9 +267,10 @@ def test_gc_keeps_what_is_wanted_and_what_it_was_made_from(full: Store) -> None:
     child, other = Toy("child", needs=(JOB,)), Toy("other")
     for job in (child, other):
         full.save(job, Result({}), {})
-    assert upkeep.gc(full, [child.key], dry=True).entries == [other.key] and full.has(other.key)
-    removed = upkeep.gc(full, [child.key])
-    assert removed.entries == [other.key] and removed.bytes > 0
+    found = upkeep.waste(full, [child.key])
+    assert list(found.results) == [other.key] and full.has(other.key)
+    removed = upkeep.gc(full, found)
+    assert list(removed.results) == [other.key] and removed.bytes == found.bytes > 0
     assert sorted(full) == sorted([JOB.key, child.key])
 
 
@@ -282,8 +283,8 @@ def test_gc_removes_what_dead_processes_left_and_nothing_that_runs(full: Store) 
     (full.root / "locks" / half.key).parent.mkdir()
     (full.root / "locks" / half.key).touch()
     with full.lock(running.key):
-        removed = upkeep.gc(full)
-        assert sorted(removed.leftovers) == sorted(left) and removed.entries == []
+        removed = upkeep.gc(full, upkeep.waste(full))
+        assert sorted(removed.leftovers) == sorted(left) and not removed.results
         assert all(path.exists() for path in keep) and not any(path.exists() for path in left)
     assert not any((full.root / "locks").iterdir())
 

@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from . import places
+from . import disk, places
 from .errors import InputError
 
 CACHE = "DISTILLED_PRUNING_CACHE"
@@ -26,7 +26,7 @@ def cache_folder() -> Path:
     given = os.environ.get(CACHE)
     if given:
         return places.named(given)
-    user = Path(os.environ.get("XDG_CACHE_HOME") or places.expanded(Path("~/.cache")))
+    user = Path(os.environ.get("XDG_CACHE_HOME") or disk.expanded("~/.cache"))
     return user / places.NAME if user.is_absolute() else places.usual("_build") / "cache"  # not every user has a home
 
 

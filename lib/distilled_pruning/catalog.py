@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from . import places
-from .errors import InputError, unknown
+from . import disk, places
+from .errors import InputError, quoted, unknown
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
 DISTILLERS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
@@ -49,9 +49,10 @@ def published(name: str) -> Path:
         InputError: It is not there.
     """
     path = folder() / "distilled" / name
-    if not path.is_file():
+    if not disk.is_file(path):
         raise InputError(
-            f"the published set {name!r} is not in {path.parent}: put it there ({ENVIRONMENT} names another folder)"
+            f"the published set {quoted(name)} is not in {path.parent}: "
+            f"put it there ({ENVIRONMENT} names another folder)"
         )
     return path
 
@@ -189,12 +190,12 @@ def info(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    path = places.expanded(Path(name))
-    if path.suffix == ".npz" and path.is_file():
+    path = disk.expanded(name)
+    if path.suffix == ".npz" and disk.is_file(path):
         from .sources import npz_info
 
         return npz_info(path)
-    if path.is_dir():
+    if disk.is_dir(path):
         from .folders import folder_info
 
         return folder_info(path)
@@ -231,8 +232,14 @@ def examine(name: str, size: int) -> tuple[str, ...]:
 
 def not_found(name: str) -> InputError:
     """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
-    if "/" in name or name.endswith(".npz"):
-        return InputError(f"{name} is not there: give an existing .npz file or a folder of class folders")
+    path = disk.expanded(name)
+    right = "give an .npz file or a folder of class folders"
+    if disk.exists(path):
+        return InputError(f"{quoted(name)} is not a dataset: {right}")
+    if disk.is_link(path):
+        return InputError(f"{quoted(name)} is a link that leads to nothing: {right}")
+    if "/" in name or Path(name).suffix in (".npz", ".npy"):
+        return InputError(f"{quoted(name)} is not there: {right} that is")
     return unknown("dataset", name, DATASETS)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import catalog, decoding, download, folders, official, places, sources
+from . import catalog, decoding, disk, download, folders, official, sources
 from . import whitening as whiten
 from .catalog import DatasetInfo, folder
 from .errors import InputError, unknown
@@ -92,8 +92,8 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     """
     info = catalog.DATASETS.get(name)
     if info is None:
-        path = places.expanded(Path(name))
-        if path.is_dir() or (path.suffix == ".npz" and path.is_file()):
+        path = disk.expanded(name)
+        if disk.is_dir(path) or (path.suffix == ".npz" and disk.is_file(path)):
             return path
         raise catalog.not_found(name)
     place = folder(root)

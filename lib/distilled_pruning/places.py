@@ -5,6 +5,8 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+from . import disk
+
 NAME = "distilled-pruning"
 
 
@@ -44,16 +46,8 @@ def named(text: str | Path) -> Path:
 
     A relative one is looked for in the working directory, then in the copy of the book: kernels start in ``notebooks``.
     """
-    path = expanded(Path(text))
+    path = disk.expanded(str(text))
     if path.is_absolute():
         return path
     found = [folder / path for folder in (working(), checkout()) if folder is not None]
-    return next((place for place in found if place.exists()), found[0] if found else path)
-
-
-def expanded(path: Path) -> Path:
-    """Put the user's own folder in the place of ``~``; a name that no user has stays as it is."""
-    try:
-        return path.expanduser()
-    except RuntimeError:
-        return path
+    return next((place for place in found if disk.exists(place)), found[0] if found else path)

@@ -24,7 +24,7 @@ from .cells import home, read
 from .claims import Judgement
 from .conclusions import PAGE as CONTROLS
 from .contents import FOLDER, contents, notebooks_of
-from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
+from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, resolve
 from .recorded import Recorded
@@ -109,7 +109,8 @@ def compute(sections: Sequence[Section], jobs: int, budget: float | None, device
     """Train what the sections show and the store lacks.
 
     Raises:
-        BuildError: A job failed, or the run was stopped before its end.
+        BuildError: A job failed.
+        Stopped: The run was stopped before its end.
     """
     from .runner import run
 
@@ -119,7 +120,7 @@ def compute(sections: Sequence[Section], jobs: int, budget: float | None, device
         key, reason = next(iter(outcome.failed.items()))
         raise BuildError(f"{len(outcome.failed)} jobs failed, first {key}: {reason}")
     if outcome.left:
-        raise BuildError(f"stopped with {len(outcome.left)} jobs left: run the same command again to go on")
+        raise Stopped(f"stopped with {len(outcome.left)} jobs left: run the same command again to go on")
 
 
 def chosen(known: Sequence[str], asked: Sequence[str], beside: str = "") -> tuple[list[str], list[str]]:

@@ -6,7 +6,7 @@ import functools
 import json
 import math
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib import resources
 from typing import TYPE_CHECKING, Any
@@ -190,7 +190,7 @@ class _Seen(Mapping[str, "pd.DataFrame"]):
         return len(self._frames)
 
 
-def judge(frames: Frames, scale: str) -> list[Judgement]:
+def judge(frames: Frames, scale: str, only: Collection[str] | None = None) -> list[Judgement]:
     """Judge every claim on the frames of one scale, and on one dataset: never on a mixture of several.
 
     A claim is judged on the dataset it is about; where there is none of that, on the first there is. The judgement
@@ -199,9 +199,12 @@ def judge(frames: Frames, scale: str) -> list[Judgement]:
     Args:
         frames: Tidy frames by experiment name; missing ones leave their claims *not run*.
         scale: The derived stamp of those frames, ``"paper"``, ``"reduced"``, ``"live"`` or ``"custom: …"``.
+        only: Names of the claims to judge; all of them by default.
     """
     judgements = []
     for claim in claims():
+        if only is not None and claim.id not in only:
+            continue
         seen = _Seen(frames, claim)
         findings = claim.findings(seen)
         verdict = combine(findings)
@@ -274,8 +277,8 @@ def compatible(now: Judgement, wanted: dict[str, Any]) -> bool:
 def shortfalls(judgements: list[Judgement]) -> list[str]:
     """Say where judgements fall short of what is expected at their scale: worse verdicts, fewer seeds, missing claims.
 
-    Only decided expectations gate, and a verdict that only lost certainty passes while every interval still meets the
-    expected one. A run at custom parameters expects nothing.
+    Only decided expectations gate (others need only have been run), and a verdict that only lost certainty passes while
+    every interval still meets the expected one. A run at custom parameters expects nothing.
     """
     problems = []
     by_id = {judgement.claim.id: judgement for judgement in judgements}
@@ -287,11 +290,13 @@ def shortfalls(judgements: list[Judgement]) -> list[str]:
                 f"{name}: expected {wanted['verdict']} at {scale} scale, but no such claim is in the ledger"
             )
         elif wanted["verdict"] not in DECIDED:
-            continue
+            if now.verdict == NOT_RUN != wanted["verdict"]:
+                problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {NOT_RUN}")
         elif RANK[now.verdict] < RANK[wanted["verdict"]] and not (
             now.verdict in (PARTLY, UNDECIDED) and compatible(now, wanted)
         ):
-            problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {now.verdict} ({now.value})")
+            value = f" ({now.value})" if now.value else ""
+            problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {now.verdict}{value}")
         elif now.n < wanted["n"]:
             problems.append(f"{name}: expected at least {wanted['n']} initialisations, found {now.n}")
     return problems

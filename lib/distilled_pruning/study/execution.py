@@ -14,14 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..exits import FAILED, STOPPED
 from . import kernel
 from .campaign import FILE as CAMPAIGN
 
-STOPPED = "InputError"
-
 
 class BuildError(RuntimeError):
-    """The book could not be built although nothing is wrong with the input; one sentence."""
+    """The book could not be built although nothing is wrong with the input; one sentence.
+
+    Attributes:
+        code: The exit code that says so.
+    """
+
+    code = FAILED
+
+
+class Stopped(BuildError):
+    """The book was not built because training was told to stop; the same command goes on."""
+
+    code = STOPPED
 
 
 @dataclass(frozen=True)
@@ -90,7 +101,7 @@ def is_fresh(executed: Path, wanted: str) -> bool:
         return False
     try:
         return bool(json.loads(note.read_text(encoding="utf-8"))["identity"] == wanted)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, OSError):
         return False
 
 
@@ -175,7 +186,7 @@ def execute_all(stale: Mapping[str, Page], build: Path, root: Path, jobs: int, n
             for future in as_completed(futures):
                 key, page = futures[future]
                 name, message, cell = future.result()
-                if name == STOPPED:
+                if name == InputError.__name__:
                     raise InputError(f"{page.name}: {message}")
                 if name:
                     where = f" in {cell}" if cell else ""

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import augmentations, catalog, places
-from ..errors import InputError, unknown
+from .. import augmentations, catalog, disk, places
+from ..errors import InputError, quoted, unknown
 from ..recipe import PRECISIONS
 
 Check = Callable[[str, Any], Any]
@@ -87,7 +87,7 @@ def as_path(text: str) -> Path | None:
     path = Path(text)
     looks = "/" in text or text.startswith(("~", ".")) or path.suffix in (".npz", ".pt", ".npy")
     found = places.named(text)
-    return found.resolve() if looks or found.exists() else None
+    return disk.real(found) if looks or (text and disk.lexists(found)) else None
 
 
 def datasets(name: str, value: Any) -> Any:
@@ -95,8 +95,8 @@ def datasets(name: str, value: Any) -> Any:
     found = []
     for item in words(name, value):
         path = None if item in catalog.DATASETS else as_path(item)
-        if path is not None and not path.exists():
-            raise InputError(f"{name} {item!r} is not there: give an existing .npz file or folder of class folders")
+        if path is not None and not disk.exists(path):
+            raise catalog.not_found(item)
         if path is not None and "," in str(path):
             raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
         found.append(str(path or item))
@@ -111,8 +111,9 @@ def distiller(name: str, value: Any) -> Any:
     path = as_path(value)
     if path is None:
         raise unknown("distiller", value, catalog.DISTILLERS)
-    if not path.is_file():
-        raise InputError(f"{name} {value!r} is not there: give an existing .npz or .pt file, or a method's name")
+    if not disk.is_file(path) or path.suffix not in (".npz", ".pt"):
+        state = "is not a file of images" if disk.exists(path) else "is not there"
+        raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
     return str(path)
 
 

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..errors import InputError, unknown
-from . import display, provenance, tables
+from . import display, hardware, provenance, tables
 from .cells import read, source
 from .display import Note, Table
 from .parameters import Parameters, resolve, stamped
@@ -91,11 +90,6 @@ def start(name: str, scope: Mapping[str, Any]) -> Page:
     return Page(resolve(name, [(n, scope[n]) for n in declared if n in scope]))
 
 
-def cores() -> int:
-    """Number of CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Page:
     """A notebook's page under its parameters.
 
@@ -159,7 +153,7 @@ class Page:
 
         section = self.section
         device = self.parameters.get("device", "auto")
-        outcome = run(section.jobs(), section.store, jobs_n=workers(device), device=device)
+        outcome = run(section.jobs(), section.store, jobs_n=hardware.workers(device), device=device)
         section.forget()
         return Note([("computed", summary(outcome, len(section.graph)))])
 
@@ -301,13 +295,6 @@ class Page:
         )
 
 
-def workers(device: str = "auto") -> int:
-    """Choose how many jobs to run side by side: one a core, or one a GPU."""
-    from . import hardware
-
-    return cores() if hardware.name(device) == hardware.processor() else max(1, len(hardware.devices()))
-
-
 def summary(outcome: Outcome, total: int) -> str:
     """Say how a run ended.
 
@@ -320,5 +307,5 @@ def summary(outcome: Outcome, total: int) -> str:
     if outcome.left:
         raise Unfinished(f"{len(outcome.left)} of {total} jobs are left: run the same command again to go on")
     if not outcome.done:
-        return f"nothing: all {total} results were in the store"
-    return f"{len(outcome.done)} results in {outcome.seconds:.0f} s; {total - len(outcome.done)} were in the store"
+        return f"nothing: none of {total} jobs was missing"
+    return f"{len(outcome.done)} of {total} jobs in {outcome.seconds:.0f} s"

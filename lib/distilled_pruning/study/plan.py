@@ -126,11 +126,11 @@ class Plan:
         lines = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
         return "\n".join(lines)
 
-    def json(self, command: Callable[[str], Sequence[str]]) -> dict[str, Any]:
+    def json(self, command: Callable[[Job], Sequence[str]]) -> dict[str, Any]:
         """Give the plan as JSON, for schedulers of other machines.
 
         Args:
-            command: From a key to the command line that does this job.
+            command: From a job to the command line that does it.
         """
         return {
             "kinds": [asdict(row) for row in self.rows],
@@ -150,7 +150,7 @@ class Plan:
                     "gpu": step.job.gpu,
                     "group": step.group,
                     "entry": str(step.entry),
-                    "command": list(command(step.job.key)),
+                    "command": list(command(step.job)),
                 }
                 for step in self.steps
             ],

@@ -14,13 +14,14 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import disk
 from ..errors import InputError
-from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, dump, read_json, sha256, unpack_arrays, unsealed
+from .entry import ARRAYS, METRICS, SPEC, Damaged, Result, checksum, dump, read_json, sha256, unpack_arrays, unsealed
 from .keys import checked, is_key, key_of
 from .parameters import given
 
@@ -105,12 +106,12 @@ class Recorded:
             InputError: The index cannot be read.
         """
         path = self.root / INDEX
-        if not path.exists():
+        if not disk.lexists(path):
             return []
         try:
             rows = json.loads(path.read_bytes())["records"]
             found = [Record(**{**row, **{name: tuple(row.get(name, ())) for name in TUPLES}}) for row in rows]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
             raise InputError(f"{path} is not an index of recorded results ({error}): restore it from git") from error
         wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
         return sorted(wanted, key=lambda record: -SCALES.index(record.scale) if record.scale in SCALES else 1)
@@ -137,9 +138,13 @@ class Recorded:
             raise InputError(f"no frame was recorded for {record.figure} at {record.scale} scale: record it again")
         name, digest = record.frame
         path = self.root / FRAMES / Path(name).name
-        if not path.is_file() or sha256(path.read_bytes()) != digest:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            content = b""
+        if sha256(content) != digest:
             raise InputError(f"{path} is missing or damaged: restore it from git")
-        return read_json(path.read_bytes(), name)
+        return read_json(content, name)
 
     def parts(self, figure: str, scale: str) -> list[tuple[Record, pd.DataFrame]]:
         """Give the recordings of a figure at a scale, each with its rows, the largest first.
@@ -204,9 +209,10 @@ class Recorded:
             found = read_json(self.path(key).read_bytes(), self.path(key).name)
         except OSError as error:
             raise Damaged(f"{self.path(key)} cannot be read ({error.strerror})") from error
-        provenance = unsealed(found.get("provenance", {}))
+        given = found.get("provenance")
+        provenance = unsealed(given if isinstance(given, dict) else {})
         for name, part in ((SPEC, "spec"), (METRICS, "metrics")):
-            if sha256(dump(found.get(part))) != provenance["files"][name]["sha256"]:
+            if checksum(found.get(part)) != provenance["files"][name]["sha256"]:
                 raise Damaged(f"{part} does not match its checksum")
         if provenance.get("key") != key or key_of(found["spec"]) != key:
             raise Damaged("the spec belongs to another key")
@@ -257,24 +263,30 @@ class Recorded:
             return False
         return True
 
-    def verify(self) -> dict[str, str]:
-        """Check everything: entries, frames, and that the index names nothing that is not there.
+    def verify(self, figures: Collection[str] | None = None) -> dict[str, str]:
+        """Check entries and frames, and that the index names nothing that is not there.
+
+        Args:
+            figures: Check what these show; everything by default.
 
         Returns:
             Key or file name to what is wrong with it; arrays that were left out are not wrong.
         """
-        there = set[Shown]().union(*(record.shown for record in self.records()))
-        gone = self.ever() - there
+        records = [record for record in self.records() if figures is None or record.figure in figures]
+        there = set[Shown]().union(*(record.shown for record in records))
+        gone = {item for item in self.ever() - there if figures is None or item[0] in figures}
         wrong = {key: f"{figure} at {scale} scale showed it and does no more" for figure, scale, key in gone}
-        for key in self:
+        shown = dict.fromkeys(key for record in records for key in record.keys if self.path(key).exists())
+        for key in self if figures is None else shown:
             try:
                 found = self.read(key)
                 if self.path(key, ".safetensors").exists():
                     self.arrays(key, found)
             except Damaged as damage:
                 wrong[key] = str(damage)
-        for record in self.records():
-            wrong.update({key: f"{record.figure} names it" for key in record.keys if not self.path(key).exists()})
+        for record in records:
+            absent = f"{record.figure} at {record.scale} scale names it and it is not there: restore it from git"
+            wrong.update({key: absent for key in record.keys if not self.path(key).exists()})
             if record.frame:
                 try:
                     self.frame(record)

@@ -17,6 +17,8 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import InputError, Interrupted
+from ..exits import DONE, FAILED, STOPPED
+from . import hardware
 from .attempt import Context, Perform, Report, Settings
 from .estimate import Estimate
 from .pool import Local, Pool
@@ -55,8 +57,8 @@ class Outcome:
 
     @property
     def code(self) -> int:
-        """Exit code: 1 when a job failed, else 0, also when stopped."""
-        return 1 if self.failed else 0
+        """Exit code: whether a job failed, or else whether work is left."""
+        return FAILED if self.failed else STOPPED if self.left else DONE
 
 
 class Stop:
@@ -119,7 +121,8 @@ def run(
         stream: Where to report; by default standard error.
 
     Raises:
-        InputError: The store cannot be written, a number makes no sense, or a job could not be done.
+        InputError: The store cannot be written, the device is not there, a number makes no sense, or a job could not
+            be done.
     """
     for name, value in (("jobs", jobs_n), ("threads", threads)):
         if not 1 <= value <= MOST_JOBS:
@@ -131,6 +134,7 @@ def run(
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
     notes = examine(schedule.jobs[key] for key in schedule.pending)
+    hardware.check(device)
     store.prepare()
     return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began, notes)
 

@@ -278,7 +278,10 @@ class Tickets:
         if epoch == 0:
             return None
         if epoch >= self.outer.epochs:
-            raise InputError(f"a training of {self.outer.epochs} epochs has no epoch {epoch} to start from")
+            raise InputError(
+                f"a training of {self.outer.epochs} epoch{'s' * (self.outer.epochs != 1)} has no epoch {epoch} "
+                f"to go on from: set epochs above {epoch}, or rewind and common_epochs lower"
+            )
         return Train(self.network(seed), self.data, self.outer, CHAIN_ORDER, until=epoch)
 
     def ticket(self, row: Row, seed: int, level: int, order: int) -> Train:
