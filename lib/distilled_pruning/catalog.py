@@ -185,6 +185,16 @@ def info(name: str) -> DatasetInfo:
     raise not_found(name)
 
 
+def called(name: str) -> str:
+    """Give the name that recipes know a dataset by: of a path the last part, unless that is another dataset's name.
+
+    Args:
+        name: A name of :data:`DATASETS`, or a path.
+    """
+    last = Path(name).name
+    return name if last in DATASETS else last
+
+
 def not_found(name: str) -> InputError:
     """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
     if "/" in name or name.endswith(".npz"):

@@ -6,10 +6,11 @@ from collections.abc import Callable
 
 from .errors import unknown
 
-__all__ = ["forward_macs", "papers_width", "residual_form"]
+__all__ = ["border", "forward_macs", "papers_width", "residual_form"]
 
 SMALL, MIDDLE = 64, 128
 STAGES = 4
+WIDE = ("svhn", "mnist", "fashion_mnist")  # small images for which IDC's residual networks are not narrowed
 
 
 def residual_form(size: int) -> str:
@@ -25,11 +26,31 @@ def residual_form(size: int) -> str:
     return "small" if size <= SMALL else "middle" if size <= MIDDLE else "large"
 
 
-def papers_width(model: str, size: int) -> int:
-    """Give the channels of the first stage in the papers: 128, of residual networks 32 up to 64 px and 64 above."""
+def border(size: int, channels: int) -> int:
+    """Give by how many pixels a ConvNet's or AlexNet's first convolution widens the image on each side.
+
+    DC's, IDC's and MTT's code brings MNIST and Fashion-MNIST, the only grey images it has, to CIFAR's 32 px so.
+
+    Args:
+        size: Image side in pixels.
+        channels: Image channels.
+    """
+    return 2 if (size, channels) == (28, 1) else 0
+
+
+def papers_width(model: str, size: int, dataset: str = "") -> int:
+    """Give the channels of the first stage in the papers: 128, of residual networks 32 for CIFAR and 64 for others.
+
+    Datasets that no paper has follow their size: up to 64 px they are taken for CIFAR's kind.
+
+    Args:
+        model: A name of ``catalog.MODELS``.
+        size: Image side in pixels.
+        dataset: Name of the dataset.
+    """
     if not model.startswith("resnet"):
         return 128
-    return 32 if residual_form(size) == "small" else 64
+    return 32 if residual_form(size) == "small" and dataset not in WIDE else 64
 
 
 def forward_macs(
@@ -58,6 +79,7 @@ def forward_macs(
 
 def _convnet(width: int | None, size: int, channels: int, classes: int, depth: int | None) -> int:
     width = width or 128
+    size += 2 * border(size, channels)
     total = 0
     for _ in range(depth or 3):
         total += 9 * channels * width * size**2
@@ -67,6 +89,7 @@ def _convnet(width: int | None, size: int, channels: int, classes: int, depth: i
 
 def _alexnet(width: int | None, size: int, channels: int, classes: int, _depth: int | None) -> int:
     width = width or 128
+    size += 2 * border(size, channels)
     wide = width * 3 // 2
     half, quarter = size // 2, size // 4
     inner = 9 * quarter**2 * (wide * 2 * width + 2 * width * wide + wide * wide)
