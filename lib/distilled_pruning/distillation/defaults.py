@@ -198,8 +198,7 @@ def _idc(dataset: str, ipc: int, size: int, factor: int | None) -> dict[str, Any
 def mended(settings: Settings, dataset: str, size: int, classes: int) -> bool:
     """Whether a published recipe was first set otherwise here, so that its results need another name.
 
-    The numbers of all other recipes, among them all for CIFAR with fewer than 100 images per class but DC's and DSA's,
-    are those of the first release.
+    All other recipes give the numbers they gave before, among them IDC's and DM's for CIFAR at up to 50 images a class.
 
     Args:
         settings: What :func:`resolve` gave.
