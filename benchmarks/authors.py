@@ -16,8 +16,7 @@ import contextlib
 import copy
 import io
 import types
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -27,60 +26,13 @@ import torch
 from distilled_pruning import connectivity, data, hessian, models, pruning, training
 from distilled_pruning.distillation import distribution, gradient, synthetic, trajectory
 from distilled_pruning.distillation.problem import embedding
-from excerpts import definitions, on_cpu, passage
+from excerpts import Row, compare, definitions, in_order, noise, on_cpu, passage, share_weights
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
 
-LAYERS = (nn.Conv2d, (nn.GroupNorm, nn.BatchNorm2d), nn.Linear)
 CLASSES = 10
 LOOP = ("loss = torch.tensor(0.0)", "for c in range(num_classes)")
-
-
-@dataclass(frozen=True)
-class Row:
-    """One comparison.
-
-    Attributes:
-        what: What is compared.
-        difference: Largest difference of an entry.
-        size: Largest entry.
-    """
-
-    what: str
-    difference: float
-    size: float
-
-    @property
-    def relative(self) -> float:
-        """Largest difference over largest entry."""
-        return self.difference / self.size if self.size else self.difference
-
-
-def compare(what: str, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Row:
-    """Compare tensors of equal shapes."""
-    pairs = [(a.detach().double(), b.detach().double()) for a, b in zip(ours, theirs, strict=True)]
-    assert all(a.shape == b.shape for a, b in pairs), what
-    size = max(float(b.abs().max()) for _, b in pairs)
-    assert size > 0, f"{what}: nothing to compare"
-    return Row(what, max(float((a - b).abs().max()) for a, b in pairs), size)
-
-
-def share_weights(ours: nn.Module, theirs: nn.Module) -> None:
-    """Copy the authors' weights layer by layer into our network, and draw norms that do something first."""
-    generator = torch.Generator().manual_seed(7)
-    for kind in LAYERS:
-        of_ours, of_theirs = ([m for m in net.modules() if isinstance(m, kind)] for net in (ours, theirs))
-        for mine, other in zip(of_ours, of_theirs, strict=True):
-            if not isinstance(other, nn.Conv2d | nn.Linear):
-                for parameter in other.parameters():
-                    parameter.data += torch.rand(parameter.shape, generator=generator, dtype=parameter.dtype) / 4
-            mine.load_state_dict(other.state_dict())
-
-
-def noise(*shape: int, seed: int = 0) -> Tensor:
-    """Draw normal numbers."""
-    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
 def their_convnet(folder: Path, channels: int = 3, size: int = 32, width: int = 128) -> nn.Module:
@@ -281,12 +233,6 @@ def steps(folder: Path, theirs: nn.Module) -> Iterator[Row]:
     recipe = training.Recipe(epochs=5, batch_size=8, milestones=(), augmentation="")
     training.train(ours, split, recipe, device="cpu")
     yield compare("weights after 50 steps of SGD in float64", *(in_order(net) for net in (ours, theirs)))
-
-
-def in_order(net: nn.Module) -> list[Tensor]:
-    """List a network's parameters by kind of layer, whatever the layers are called."""
-    layers = [module for kind in LAYERS for module in net.modules() if isinstance(module, kind)]
-    return [parameter for layer in layers for parameter in layer.parameters()]
 
 
 class Loader(list[Any]):

@@ -1,4 +1,4 @@
-"""Parts of other people's modules, run as they stand: functions, classes and passages, without the imports."""
+"""Parts of other people's modules, run as they stand without their imports, and how far their numbers are from ours."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import ast
 import contextlib
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -14,11 +15,12 @@ from unittest import mock
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
 
 GIVEN = {"torch": torch, "nn": nn, "F": F, "np": np, "time": time, "ceil": math.ceil, "math": math, "prune": prune}
+LAYERS = (nn.Conv2d, (nn.GroupNorm, nn.BatchNorm2d), nn.Linear)
 
 
 def definitions(file: Path, *names: str, **given: Any) -> SimpleNamespace:
@@ -81,3 +83,55 @@ def on_cpu() -> Iterator[None]:
             stack.enter_context(mock.patch.object(owner, name, stay))
         stack.enter_context(mock.patch.object(torch.cuda, "set_device", lambda *_: None))
         yield
+
+
+@dataclass(frozen=True)
+class Row:
+    """One comparison.
+
+    Attributes:
+        what: What is compared.
+        difference: Largest difference of an entry.
+        size: Largest entry.
+    """
+
+    what: str
+    difference: float
+    size: float
+
+    @property
+    def relative(self) -> float:
+        """Largest difference over largest entry."""
+        return self.difference / self.size if self.size else self.difference
+
+
+def compare(what: str, ours: Sequence[Tensor], theirs: Sequence[Tensor]) -> Row:
+    """Compare tensors of equal shapes."""
+    pairs = [(a.detach().double(), b.detach().double()) for a, b in zip(ours, theirs, strict=True)]
+    assert all(a.shape == b.shape for a, b in pairs), what
+    size = max(float(b.abs().max()) for _, b in pairs)
+    assert size > 0, f"{what}: nothing to compare"
+    return Row(what, max(float((a - b).abs().max()) for a, b in pairs), size)
+
+
+def share_weights(ours: nn.Module, theirs: nn.Module) -> None:
+    """Copy the authors' weights layer by layer into our network, and draw norms that do something first."""
+    generator = torch.Generator().manual_seed(7)
+    for kind in LAYERS:
+        of_ours, of_theirs = ([m for m in net.modules() if isinstance(m, kind)] for net in (ours, theirs))
+        for mine, other in zip(of_ours, of_theirs, strict=True):
+            if not isinstance(other, nn.Conv2d | nn.Linear):
+                for parameter in other.parameters():
+                    parameter.data += torch.rand(parameter.shape, generator=generator, dtype=parameter.dtype) / 4
+            mine.load_state_dict(other.state_dict())
+
+
+def noise(*shape: int, seed: int = 0) -> Tensor:
+    """Draw normal numbers."""
+    return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
+
+
+def in_order(net: nn.Module) -> list[Tensor]:
+    """List a network's parameters by kind of layer, whatever the layers are called."""
+    layers = [module for kind in LAYERS for module in net.modules() if isinstance(module, kind)]
+    return [parameter for layer in layers for parameter in layer.parameters()]
