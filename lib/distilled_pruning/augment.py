@@ -12,6 +12,7 @@ A pipeline is written as operations joined by ``"+"``, applied in that order:
 ``noiseN``                add normal noise with a deviation of N hundredths
 ``dsa``                   the papers' mix for CIFAR: flip, color, then one of crop, scale, rotate for the batch
 ``mtt-dsa``               the first paper's: one of color, crop, cutout, flip, scale, rotate for the batch
+``dsa-noflip``            ``dsa`` without flip, for images of digits; likewise ``mtt-dsa-noflip``
 ``imagenet``              on pixels, so first: random resized crop, flip, color jitter, lighting
 ``cutmix``, ``cutmix1``   last: paste a box of another image, for half of the batches or for all
 ========================  ==============================================================================================
@@ -174,7 +175,9 @@ def normalised(word: str, split: Split) -> list[Operation]:
         "rotate": lambda: [Rotate(False)],
         "cutout": lambda: [Cutout(size)],
         "dsa": lambda: [Flip(), Color(), OneOf(geometric(False))],
+        "dsa-noflip": lambda: [Color(), OneOf(geometric(False))],
         "mtt-dsa": lambda: [OneOf([Color(), Cutout(size), Flip(), *geometric(True)])],
+        "mtt-dsa-noflip": lambda: [OneOf([Color(), Cutout(size), *geometric(True)])],
     }
     if word in simple:
         return simple[word]()

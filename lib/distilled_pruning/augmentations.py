@@ -9,8 +9,8 @@ from .errors import InputError, unknown
 __all__ = ["NAMES", "check", "words"]
 
 NAMES = (
-    "shift4", "crop4", "crop", "flip", "color", "scale", "rotate", "cutout", "noise10", "dsa", "mtt-dsa", "imagenet",
-    "cutmix", "cutmix1",
+    "shift4", "crop4", "crop", "flip", "color", "scale", "rotate", "cutout", "noise10", "dsa", "mtt-dsa",
+    "dsa-noflip", "mtt-dsa-noflip", "imagenet", "cutmix", "cutmix1",
 )  # fmt: skip
 MIXES = ("cutmix", "cutmix1")
 NUMBERED = re.compile(r"(shift|crop|noise)(\d+)")

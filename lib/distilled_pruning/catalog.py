@@ -230,6 +230,16 @@ def examine(name: str, size: int) -> tuple[str, ...]:
     return ()
 
 
+def called(name: str) -> str:
+    """Give the name that recipes know a dataset by: of a path the last part, unless that is another dataset's name.
+
+    Args:
+        name: A name of :data:`DATASETS`, or a path.
+    """
+    last = Path(name).name
+    return name if last in DATASETS else last
+
+
 def not_found(name: str) -> InputError:
     """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
     path = disk.expanded(name)

@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 
 from .errors import InputError, unknown
 
-__all__ = ["check_size", "forward_macs", "needs_company", "papers_width", "prunable_weights", "residual_form"]
+__all__ = ["border", "check_size", "forward_macs", "needs_company", "papers_width", "prunable_weights", "residual_form"]
 
 Layers = Iterator[tuple[int, int]]
 
 SMALL, MIDDLE = 64, 128
 STAGES = 4
+WIDE = ("svhn", "mnist", "fashion_mnist")  # small images for which IDC's residual networks are not narrowed
 DEPTH = 3
 NORM = {"convnet3": "instance", "resnet10": "batch", "resnet18": "batch", "resnetap10": "instance", "alexnet": "none"}
 SMALLEST = {"resnetap10": 8, "alexnet": 8}
@@ -31,11 +32,31 @@ def residual_form(size: int) -> str:
     return "small" if size <= SMALL else "middle" if size <= MIDDLE else "large"
 
 
-def papers_width(model: str, size: int) -> int:
-    """Give the channels of the first stage in the papers: 128, of residual networks 32 up to 64 px and 64 above."""
+def border(size: int, channels: int) -> int:
+    """Give by how many pixels a ConvNet's or AlexNet's first convolution widens the image on each side.
+
+    DC's, IDC's and MTT's code brings MNIST and Fashion-MNIST, the only grey images it has, to CIFAR's 32 px so.
+
+    Args:
+        size: Image side in pixels.
+        channels: Image channels.
+    """
+    return 2 if (size, channels) == (28, 1) else 0
+
+
+def papers_width(model: str, size: int, dataset: str = "") -> int:
+    """Give the channels of the first stage in the papers: 128, of residual networks 32 for CIFAR and 64 for others.
+
+    Datasets that no paper has follow their size: up to 64 px they are taken for CIFAR's kind.
+
+    Args:
+        model: A name of ``catalog.MODELS``.
+        size: Image side in pixels.
+        dataset: Name of the dataset.
+    """
     if not model.startswith("resnet"):
         return 128
-    return 32 if residual_form(size) == "small" else 64
+    return 32 if residual_form(size) == "small" and dataset not in WIDE else 64
 
 
 def layers(
@@ -105,6 +126,7 @@ def needs_company(model: str, size: int, norm: str = "") -> bool:
 
 
 def _convnet(width: int, size: int, channels: int, classes: int, depth: int) -> Layers:
+    size += 2 * border(size, channels)
     for _ in range(depth):
         yield 9 * channels * width, size**2
         channels, size = width, size // 2
@@ -112,6 +134,7 @@ def _convnet(width: int, size: int, channels: int, classes: int, depth: int) -> 
 
 
 def _alexnet(width: int, size: int, channels: int, classes: int, _depth: int) -> Layers:
+    size += 2 * border(size, channels)
     wide = width * 3 // 2
     yield 25 * channels * width, size**2
     yield 25 * width * wide, (size // 2) ** 2

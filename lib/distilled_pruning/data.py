@@ -69,7 +69,7 @@ def load(
     ]
     if subset is not None:
         splits[0] = splits[0].subset(subset)
-    return Dataset(info.name if info else Path(name).name, splits[0], splits[1], arrays.classes, found)
+    return Dataset(catalog.called(name), splits[0], splits[1], arrays.classes, found)
 
 
 def spread(info: DatasetInfo | None, train: Tensor, normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:

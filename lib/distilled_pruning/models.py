@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .costs import DEPTH, NORM, check_size, residual_form
+from .costs import DEPTH, NORM, border, check_size, papers_width
 from .errors import InputError, unknown
 from .residual import ResNet, chain, normalisation
 
@@ -61,9 +61,11 @@ def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth
     Modules are named ``conv1 norm1 relu1 pool1 … flatten head``.
     """
     layers: list[tuple[str, nn.Module | None]] = []
+    wider = border(size, channels)
+    size += 2 * wider
     for index in range(1, depth + 1):
         layers += [
-            (f"conv{index}", nn.Conv2d(channels, width, 3, padding=1)),
+            (f"conv{index}", nn.Conv2d(channels, width, 3, padding=1 + (wider if index == 1 else 0))),
             (f"norm{index}", normalisation(norm, width)),
             (f"relu{index}", nn.ReLU()),
             (f"pool{index}", nn.AvgPool2d(2)),
@@ -74,12 +76,13 @@ def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth
 
 def alexnet(width: int, size: int, channels: int, classes: int, norm: str) -> nn.Sequential:
     """Chain the five convolutions of the first paper's AlexNet, three of them max-pooled, and a linear classifier."""
-    wide = width * 3 // 2
+    wide, wider = width * 3 // 2, border(size, channels)
+    size += 2 * wider
     layers: list[tuple[str, nn.Module | None]] = []
     plan = ((width, 5, True), (wide, 5, True), (2 * width, 3, False), (wide, 3, False), (wide, 3, True))
     for index, (after, kernel, pooled) in enumerate(plan, 1):
         layers += [
-            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=kernel // 2)),
+            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=kernel // 2 + (wider if index == 1 else 0))),
             (f"norm{index}", normalisation(norm, after)),
             (f"relu{index}", nn.ReLU()),
             (f"pool{index}", nn.MaxPool2d(2) if pooled else None),
@@ -161,15 +164,16 @@ def build(
     name                    width               norm       form
     ======================  ==================  =========  ==========================================================
     convnet3                128                 instance   ``depth`` (3) blocks, a plain ``nn.Sequential``
-    resnet10, resnet18      32 to 64 px, or 64  batch      CIFAR's to 64 px, 3x3 stem to 128 px, torchvision's above
-    resnetap10              32 to 64 px, or 64  instance   ResNet-10 with average pooling in place of strides
+    resnet10, resnet18      32 or 64            batch      CIFAR's to 64 px, 3x3 stem to 128 px, torchvision's above
+    resnetap10              32 or 64            instance   ResNet-10 with average pooling in place of strides
     alexnet                 128                 none       five convolutions, a plain ``nn.Sequential``
     ======================  ==================  =========  ==========================================================
 
     Args:
         name: One of the names above.
         ds: Dataset, or anything with ``size``, ``channels`` and ``classes``; the arguments below override it.
-        width: Channels of the first stage; the others scale with it.
+        width: Channels of the first stage; the others scale with it. Of residual networks 32 up to 64 px and 64 above,
+            and on SVHN, MNIST and Fashion-MNIST.
         depth: Blocks, for ``convnet3`` only.
         norm: One of :data:`NORMS`; ``"group"`` has 4 groups, or 2 or 1 where 4 do not divide the width.
         size: Image side in pixels.
@@ -194,7 +198,7 @@ def build(
     channels = _count("channels", channels, getattr(ds, "channels", None))
     named = getattr(ds, "classes", None)
     classes = _count("classes", classes, named if named is None or isinstance(named, int) else len(named))
-    width = _count("width", width, model.narrow if residual_form(size) == "small" else model.width)
+    width = _count("width", width, papers_width(name, size, getattr(ds, "name", "")))
     options: dict[str, Any] = {}
     if model.depth is not None:
         options["depth"] = _count("depth", depth, model.depth)
@@ -229,24 +233,20 @@ class Model:
     Attributes:
         make: Builds it from width, size, channels, classes and norm (and depth).
         norm: Its norm.
-        width: Channels of the first stage.
-        narrow: The same up to 64 px.
         depth: Blocks, where they are an option.
     """
 
     make: Callable[..., nn.Module]
     norm: str
-    width: int
-    narrow: int
     depth: int | None = None
 
 
 MODELS = {
-    "convnet3": Model(convnet, NORM["convnet3"], 128, 128, depth=DEPTH),
-    "resnet10": Model(_resnet(1), NORM["resnet10"], 64, 32),
-    "resnet18": Model(_resnet(2), NORM["resnet18"], 64, 32),
-    "resnetap10": Model(_resnet(1, averaging=True), NORM["resnetap10"], 64, 32),
-    "alexnet": Model(alexnet, NORM["alexnet"], 128, 128),
+    "convnet3": Model(convnet, NORM["convnet3"], depth=DEPTH),
+    "resnet10": Model(_resnet(1), NORM["resnet10"]),
+    "resnet18": Model(_resnet(2), NORM["resnet18"]),
+    "resnetap10": Model(_resnet(1, averaging=True), NORM["resnetap10"]),
+    "alexnet": Model(alexnet, NORM["alexnet"]),
 }
 
 

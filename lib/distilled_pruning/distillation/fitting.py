@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from ..costs import needs_company
 from ..errors import InputError
-from .defaults import Settings
+from .settings import Settings
 
 __all__ = ["suit"]
 

@@ -13,9 +13,9 @@ from .. import augment, models
 from ..errors import InputError
 from ..recipe import Recipe
 from ..training import resolve, seeded
-from .defaults import Settings
 from .fitting import suit
-from .synthetic import GREY, decode, mix
+from .settings import Settings
+from .synthetic import GREY, decode, decode_bounded, mix
 
 if TYPE_CHECKING:
     from ..augment import Pipeline
@@ -132,6 +132,13 @@ class Problem:
         """Decode stored images of ``classes`` classes into normalised training images, differentiably."""
         return self.normalise(decode(images, self.settings.factor, classes, self.fill))
 
+    def decode_class(self, images: Tensor) -> Tensor:
+        """Decode stored images of one class for a matching step, bounded where the settings say so."""
+        s = self.settings
+        if not s.bounded:
+            return self.decode(images, 1)
+        return self.normalise(decode_bounded(images, s.factor, s.decoded_batch, self.fill))
+
     def initial(self) -> Tensor:
         """Make the images to start from: real ones, a mix of shrunken real ones, or noise."""
         s = self.settings
@@ -156,6 +163,7 @@ class Problem:
         recipe = Recipe(
             learning_rate=s.train_rate,
             momentum=s.train_momentum,
+            weight_decay=s.train_weight_decay,
             batch_size=s.train_batch,
             augmentation=s.train_augmentation,
             milestones=(),

@@ -64,6 +64,11 @@ class Data:
         return source_digest(self.name)
 
     @property
+    def called(self) -> str:
+        """Name that recipes know it by, which is that of the loaded dataset."""
+        return catalog.called(self.name)
+
+    @property
     def pixels(self) -> int:
         """Side of the images in pixels."""
         return self.size or self.info.size
@@ -144,7 +149,12 @@ class Job:
 
     def spec(self) -> dict[str, Any]:
         """Describe the job as JSON, parents by key."""
-        return {"kind": self.kind, "version": self.version, "fields": fields_of(self)}
+        return {"kind": self.kind, "version": self.version + self.revision, "fields": fields_of(self)}
+
+    @property
+    def revision(self) -> int:
+        """How often the numbers of this very case changed while other cases of its kind kept theirs."""
+        return 0
 
     @functools.cached_property
     def parents(self) -> tuple[Job, ...]:

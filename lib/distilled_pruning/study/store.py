@@ -221,8 +221,9 @@ class Store:
         Raises:
             OSError: The disk is full or fails; nothing is left behind.
         """
-        known = {"kind": job.kind, "version": job.version, "parents": [parent.key for parent in job.parents]}
-        files = entry.pack(job.key, job.spec(), result, {**known, **provenance})
+        spec = job.spec()
+        known = {"kind": job.kind, "version": spec["version"], "parents": [parent.key for parent in job.parents]}
+        files = entry.pack(job.key, spec, result, {**known, **provenance})
         self.put(job.key, files)
         shutil.rmtree(self.root / "checkpoints" / job.key, ignore_errors=True)
 
