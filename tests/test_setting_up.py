@@ -43,12 +43,13 @@ FOREIGN = {
 def set_up(checkout: Path, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
     """Run ``make setup`` in a folder with the files it reads and a stand-in for uv."""
     checkout.mkdir(parents=True, exist_ok=True)
-    for name in ("Makefile", "pyproject.toml", "requirements.lock"):
-        shutil.copy(ROOT / name, checkout)
     tools = checkout.parent / "tools"
-    tools.mkdir(exist_ok=True)
-    (tools / "uv").write_text(UV)
-    (tools / "uv").chmod(0o755)
+    if not tools.exists():  # written once: two may set up at a time, and what they read must not change meanwhile
+        tools.mkdir()
+        (tools / "uv").write_text(UV)
+        (tools / "uv").chmod(0o755)
+        for name in ("Makefile", "pyproject.toml", "requirements.lock"):
+            shutil.copy(ROOT / name, checkout)
     around = {
         **os.environ,
         "PATH": f"{tools}{os.pathsep}{os.environ['PATH']}",
