@@ -122,7 +122,8 @@ def test_a_page_is_executed_and_laid_out_beside_its_original(tmp_path: Path, mon
     root = tmp_path / "book"
     (root / "notebooks").mkdir(parents=True)
     shutil.copy(source(S4), root / "notebooks")
-    shutil.copytree(ROOT / "book", root / "book")
+    for folder in ("book", "notebooks/presets"):
+        shutil.copytree(ROOT / folder, root / folder)
     shutil.copy(ROOT / "_config.yml", root)
     (root / "results").mkdir()
     (root / "workflow").mkdir()
