@@ -7,17 +7,28 @@ PAGES ?=
 UV_VERSION := 0.13.8
 
 SHELL := /bin/bash
-.SHELLFLAGS := -euo pipefail -c
+# -p: without functions, CDPATH and BASH_ENV of the shell that calls. No recipe and no variable holds the folder's path:
+# the shell would read its blanks, quotes and dollars.
+.SHELLFLAGS := -peuo pipefail -c
 .DEFAULT_GOAL := help
 MAKEFLAGS += --no-print-directory
 export UV_HTTP_TIMEOUT ?= 300
 # Containers often forbid Python to keep its bytecode; dozens of processes would then compile PyTorch and pandas anew.
 unexport PYTHONDONTWRITEBYTECODE
+# What else a shell may say of Python, pip and uv is meant for another environment, and would change or break this one.
+# Indexes, proxies, certificates and caches are not among it.
+unexport PYTHONHOME PYTHONPATH PYTHONUSERBASE PYTHONINSPECT PYTHONOPTIMIZE PYTHONWARNINGS PYTHONSAFEPATH
+unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
+unexport PIP_BREAK_SYSTEM_PACKAGES PIP_CONSTRAINT PIP_PREFIX PIP_PYTHON PIP_REQUIRE_HASHES PIP_ROOT PIP_TARGET PIP_USER
+unexport UV_BREAK_SYSTEM_PACKAGES UV_CONSTRAINT UV_EXCLUDE_NEWER UV_MANAGED_PYTHON UV_NO_BUILD UV_NO_MANAGED_PYTHON
+unexport UV_OVERRIDE UV_PROJECT UV_PROJECT_ENVIRONMENT UV_PYTHON UV_PYTHON_PREFERENCE UV_REQUIRE_HASHES UV_SYSTEM_PYTHON
+unexport UV_WORKING_DIR UV_WORKING_DIRECTORY
 
 BIN := .venv/bin
+python := '$(subst ','\'',$(PYTHON:~/%=$(HOME)/%))'
 # The installation is redone when the lock, the package's metadata, the interpreter or the folder changes; the package
 # is installed in editable mode, so its code may change freely.
-KEY := $(shell { cat requirements.lock pyproject.toml; $(PYTHON) -V; echo $(CURDIR); } 2>/dev/null | cksum | tr ' ' '-')
+KEY := $(shell { cat requirements.lock pyproject.toml; $(python) -V || true; pwd -P; } 2>/dev/null | cksum | tr ' ' '-')
 STAMP := .venv/installed-$(KEY)
 
 .PHONY: help setup book test check serve lint format cluster lock clean
@@ -33,7 +44,7 @@ book: $(STAMP) ## Train for s3, s4 and s7 (PAGES=all: for all pages), execute th
 test: lint ## Lint, check types and run the tests (slow ones excepted)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 
-check: $(STAMP) ## Train what the claims need, then judge them: exit 1 when one no longer holds
+check: $(STAMP) ## Train what the claims need, then judge them: fails when one no longer holds
 	@$(BIN)/distilled-pruning run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/distilled-pruning check
 
@@ -56,42 +67,50 @@ cluster: .venv/cluster ## Add Snakemake and its SLURM executor, the extra [clust
 clean: ## Remove the built book and caches (trained results in .store stay)
 	rm -rf _build .pytest_cache .ruff_cache .mypy_cache .hypothesis
 
-lock: $(STAMP) ## Choose the newest versions anew and write requirements.lock and requirements-cluster.lock
+lock: $(STAMP) ## Choose the newest versions anew and write both files requirements*.lock, and constraints.txt
 	@$(call find_uv); \
 	{ echo "# Exact versions with hashes for Python 3.11 and later: written by 'make lock', installed by 'make setup'."; \
 	  $(call compile,--extra test pyproject.toml); } > requirements.lock.new; \
 	mv requirements.lock.new requirements.lock; \
+	{ echo "# The versions of requirements.lock without hashes, for environment.yml: written by 'make lock'."; \
+	  sed -n 's/^\([a-z0-9].*[^ ]\) *\\$$/\1/p' requirements.lock; } > constraints.txt; \
 	{ echo "# What the extra [cluster] adds, in agreement with requirements.lock: written by 'make lock', installed by 'make cluster'."; \
 	  $(BIN)/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["project"]["optional-dependencies"]["cluster"], sep="\n")' \
 	    | $(call compile,--constraint requirements.lock -); } > requirements-cluster.lock.new; \
 	mv requirements-cluster.lock.new requirements-cluster.lock
 
-compile = "$$uv" pip compile --quiet --upgrade --universal --python-version 3.11 --generate-hashes --no-emit-index-url \
-  --no-header $(1)
+compile = "$$uv" pip compile --quiet --python $(BIN)/python --upgrade --universal --python-version 3.11 \
+  --generate-hashes --no-emit-index-url --no-header $(1)
 
 # The shell variable `uv` becomes the path of a working uv: the one on PATH, else a private copy in .uv.
 define find_uv
-if uv --version > /dev/null 2>&1; then uv=uv; else uv=$(CURDIR)/.uv/bin/uv; \
-  test -x "$$uv" || { echo "setup: fetching uv $(UV_VERSION)"; \
-    $(PYTHON) -m venv --clear .uv && .uv/bin/python -m pip install --quiet uv==$(UV_VERSION); }; fi
+if uv --version > /dev/null 2>&1; then uv=uv; else uv=.uv/bin/uv; \
+  if ! test -x $$uv; then echo "setup: fetching uv $(UV_VERSION)"; \
+    $(python) -m venv --clear .uv; .uv/bin/python -m pip install --quiet --no-user uv==$(UV_VERSION); fi; fi
 endef
 
+# Two that set up one folder at once would clear each other's .venv: the second waits, then finds all done.
+alone = exec 9< Makefile; ! command -v flock > /dev/null || flock 9
+
 $(STAMP):
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "Python 3.11 or newer is needed and '$(PYTHON)' is not: name another one, as in 'make book PYTHON=python3.12'." >&2; \
+	@case "$$PWD" in *[:{}]*) \
+	  echo "Python's own tools do not work in a folder whose path holds a colon or a brace: rename $$PWD or move it." >&2; \
+	  exit 2;; esac
+	@$(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "Python 3.11 or newer is needed and '"$(python)"' is not: name another one, as in 'make book PYTHON=python3.12'." >&2; \
 	  exit 2; }
-	@$(call find_uv); started=$$SECONDS; \
+	@$(alone); if test -e $@; then exit 0; fi; \
+	$(call find_uv); started=$$SECONDS; \
 	echo "setup: installing $$(grep -c '^[a-z0-9]' requirements.lock) locked packages into .venv (6 GB with PyTorch; one to three minutes)"; \
-	.venv/bin/python -c 'import sys, pathlib; sys.exit(pathlib.Path(sys.prefix) != pathlib.Path("$(CURDIR)/.venv"))' 2> /dev/null \
-	  || "$$uv" venv --quiet --clear --no-python-downloads --python "$$(command -v $(PYTHON))" .venv; \
-	export VIRTUAL_ENV=$(CURDIR)/.venv; \
-	"$$uv" pip sync --quiet --require-hashes requirements.lock; \
-	"$$uv" pip install --quiet --no-deps --no-build-isolation --editable .; \
+	$(BIN)/python -c 'import sys, pathlib; sys.exit(pathlib.Path(sys.prefix) != pathlib.Path.cwd() / ".venv")' 2> /dev/null \
+	  || "$$uv" venv --quiet --clear --no-python-downloads --python "$$(command -v $(python))" .venv; \
+	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
+	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
 	rm -f .venv/installed-*; touch $@; \
 	echo "setup: done in $$((SECONDS - started)) s"
 
 # `make setup` brings .venv back to requirements.lock, and so removes this again.
 .venv/cluster: $(STAMP) requirements-cluster.lock
-	@$(call find_uv); echo "cluster: adding Snakemake to .venv"; \
-	VIRTUAL_ENV=$(CURDIR)/.venv "$$uv" pip install --quiet --require-hashes --requirements requirements-cluster.lock; \
+	@$(alone); $(call find_uv); echo "cluster: adding Snakemake to .venv"; \
+	"$$uv" pip install --quiet --python $(BIN)/python --require-hashes --requirements requirements-cluster.lock; \
 	touch $@

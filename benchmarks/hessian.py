@@ -12,6 +12,7 @@ reported first. Peers are run where they are installed and support the network.
 from __future__ import annotations
 
 import argparse
+import copy
 import importlib.util
 import resource
 import time
@@ -20,6 +21,7 @@ import torch
 from distilled_pruning import hessian, models
 from torch import Tensor, nn
 
+PEER_TURNS = 7
 COLUMNS = (
     "width",
     "parameters",
@@ -115,17 +117,25 @@ def _backpack(net: nn.Module, images: Tensor, labels: Tensor) -> str:
     from backpack import backpack, extend
     from backpack.extensions import DiagHessian
 
-    start = time.process_time()
-    diagonal = hessian.diagonal(net, images, labels)  # first, because extending hangs hooks on the network
-    ours = torch.cat([value.flatten() for value in diagonal.values()])
-    middle = time.process_time()
-    extended, loss = extend(net), extend(nn.CrossEntropyLoss())
-    with backpack(DiagHessian()):
-        loss(extended(images), labels).backward()
-    seconds = time.process_time() - middle
-    theirs = torch.cat([parameter.diag_h.flatten() for parameter in net.parameters()])
-    error = float((theirs - ours).abs().max() / ours.abs().max())
-    return f"diagonal in {seconds:.2f} s, ours in {middle - start:.2f} s, largest difference {error:.1e}"
+    extended, loss = extend(copy.deepcopy(net)), extend(nn.CrossEntropyLoss())
+
+    def peer() -> list[Tensor]:
+        extended.zero_grad()
+        with backpack(DiagHessian()):
+            loss(extended(images), labels).backward()
+        return [parameter.diag_h for parameter in extended.parameters()]
+
+    methods = {"theirs": peer, "ours": lambda: list(hessian.diagonal(net, images, labels).values())}
+    found, seconds = {}, {}
+    for turn in range(1 + PEER_TURNS):  # the first one loads libraries
+        for name, method in methods.items():
+            start = time.process_time()
+            found[name] = torch.cat([value.flatten() for value in method()])
+            if turn:
+                seconds.setdefault(name, []).append(time.process_time() - start)
+    least = {name: min(turns) for name, turns in seconds.items()}
+    error = float((found["theirs"] - found["ours"]).abs().max() / found["ours"].abs().max())
+    return f"diagonal in {least['theirs']:.3f} s, ours in {least['ours']:.3f} s, largest difference {error:.1e}"
 
 
 def _curvlinops(net: nn.Module, images: Tensor, labels: Tensor) -> str:

@@ -22,7 +22,18 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, whatif
+from distilled_pruning.study import (
+    book,
+    campaign,
+    contents,
+    deviations,
+    execution,
+    figures,
+    findings,
+    pages,
+    rendering,
+    whatif,
+)
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.verdicts import VERDICTS
 from jupyter_client.connect import LocalPortCache
@@ -61,6 +72,7 @@ PARTS = {
     "trainings": findings.trainings(Recorded(ROOT / "results")),
     "controls": findings.controls([ROW]),
     "answer": findings.answer([ROW]),
+    "campaign": campaign.list_answers(ROOT),
     "relatives": findings.relatives([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
     "efforts": pages.efforts(
@@ -92,7 +104,7 @@ display(Note([("run it", code("papermill notebooks/one.ipynb out.ipynb -p levels
 REPOSITORY = "https://github.com/someone/somewhere"
 
 
-def notebook(path: Path, code: str = FIGURE, kernel: str = "python3") -> None:
+def notebook(path: Path, code: str = FIGURE, kernel: str = "python3", language: str = "python") -> None:
     """Write a notebook with an equation, parameters and one cell of code."""
     prose = (
         f"# Page {path.stem}\n\n{{cite:t}}`frankle2020linear`, {{term}}`barrier`\n\n"
@@ -105,7 +117,7 @@ def notebook(path: Path, code: str = FIGURE, kernel: str = "python3") -> None:
         nbformat.v4.new_code_cell("levels: int = 3  # pruning levels", metadata={"tags": ["parameters"]}),
         nbformat.v4.new_code_cell(code, metadata=drawn),
     ]
-    metadata = {"kernelspec": {"name": kernel, "display_name": kernel, "language": "python"}}
+    metadata = {"kernelspec": {"name": kernel, "display_name": kernel, "language": language}}
     path.parent.mkdir(parents=True, exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=cells, metadata=metadata), path)
 
@@ -199,17 +211,17 @@ def test_every_generated_part_of_the_prose_is_made() -> None:
 
 def test_contents_lists_pages_in_order() -> None:
     """The root comes first, notebooks in between, in the order of the file."""
-    listed = rendering.contents_of({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
+    listed = contents.contents_of({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
     assert listed == ["a", "b", "c"]
 
 
 def test_a_page_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """A line too many in the list of pages is a mistake with a name."""
     with pytest.raises(InputError, match=r"no _toc\.yml"):
-        rendering.contents(tmp_path)
+        contents.contents(tmp_path)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/nowhere\n", encoding="utf-8")
     with pytest.raises(InputError, match="book/nowhere"):
-        rendering.contents(tmp_path)
+        contents.contents(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not a readable notebook"), ('{"cells": []}', "not a readable")])
@@ -221,21 +233,23 @@ def test_a_broken_notebook_is_named(tmp_path: Path, text: str, message: str) -> 
         execution.check_kernel(path)
 
 
-def test_a_missing_kernel_is_named(tmp_path: Path) -> None:
-    """The sentence names the kernel asked for and those there are."""
-    notebook(tmp_path / "page.ipynb", kernel="fortran")
-    with pytest.raises(InputError, match=r"'fortran'.*python3"):
+def test_a_notebook_of_another_language_is_named(tmp_path: Path) -> None:
+    """The kernel's name is whatever an editor wrote there last; its language must be Python."""
+    notebook(tmp_path / "page.ipynb", kernel="conda-env-mine-py")
+    execution.check_kernel(tmp_path / "page.ipynb")
+    notebook(tmp_path / "page.ipynb", kernel="ir", language="R")
+    with pytest.raises(InputError, match=r"page\.ipynb is written in R: pages of the book are in Python"):
         execution.check_kernel(tmp_path / "page.ipynb")
 
 
 def test_a_build_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An unknown page or a missing kernel is found while nothing has been written or trained."""
+    """An unknown page or one in another language is found while nothing has been written or trained."""
     with pytest.raises(InputError, match=r"unknown notebook.*'s4-stabilty'.*did you mean 's4-stability'"):
         book.build(ROOT, notebooks=["s4-stabilty"])
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: notebooks/one\n", encoding="utf-8")
-    notebook(tmp_path / "notebooks/one.ipynb", kernel="fortran")
+    notebook(tmp_path / "notebooks/one.ipynb", language="fortran")
     monkeypatch.setattr(book, "compute", lambda *arguments: pytest.fail("trained"))
-    with pytest.raises(InputError, match="'fortran'"):
+    with pytest.raises(InputError, match="written in fortran"):
         book.build(tmp_path)
     assert not (tmp_path / "_build").exists()
 
@@ -272,7 +286,7 @@ def test_without_a_repository_there_is_nothing_to_launch(tmp_path: Path) -> None
 def test_pages_left_out_leave_no_trace() -> None:
     """A book of some of the notebooks lists only those."""
     toc = {"root": "a", "parts": [{"caption": "x", "chapters": [{"file": "b"}, {"file": "c"}]}]}
-    assert rendering.contents_of(rendering.without(toc, ["b"])) == ["a", "c"]
+    assert contents.contents_of(contents.without(toc, ["b"])) == ["a", "c"]
 
 
 def test_identity_follows_what_decides_a_page(tmp_path: Path) -> None:

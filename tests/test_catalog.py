@@ -63,7 +63,7 @@ def test_the_facts_of_class_folders_come_from_names_and_one_header(tmp_path: Pat
     ("name", "message"),
     [
         ("cifar1O", "unknown dataset 'cifar1O' .did you mean 'cifar10'"),
-        ("no/such.npz", "no/such.npz is not there"),
+        ("no/such.npz", "'no/such.npz' is not there"),
     ],
 )
 def test_a_name_that_is_neither_known_nor_there_is_one_sentence(name: str, message: str) -> None:

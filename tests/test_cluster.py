@@ -32,7 +32,7 @@ root, key = sys.argv[1:]
 told = Path(root).parent / "told"
 if key == wanted()[0].key and not told.exists():
     told.touch()
-    sys.exit(0)  # as after a signal: well, but without a result
+    sys.exit(3)  # as after a signal: well, but without a result
 (job,) = (job for job in wanted() if job.key == key)
 sys.exit(run([job], Store(root), perform=perform).code)
 """
@@ -60,7 +60,7 @@ def snakemake(folder: Path, *options: str) -> subprocess.CompletedProcess[str]:
 def prepare(folder: Path, store: Store) -> None:
     script = folder / "run.py"
     script.write_text(RUN)
-    found = plan(wanted(), store).json(lambda key: [sys.executable, str(script), str(store.root), key])
+    found = plan(wanted(), store).json(lambda job: [sys.executable, str(script), str(store.root), job.key])
     (folder / "plan.json").write_text(json.dumps(found))
 
 

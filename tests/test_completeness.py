@@ -19,7 +19,18 @@ from typing import Any
 import nbformat
 import pytest
 from distilled_pruning import study
-from distilled_pruning.study import book, claims, conclusions, figures, ledger, measures, notebook, pages, rendering
+from distilled_pruning.study import (
+    book,
+    claims,
+    conclusions,
+    contents,
+    figures,
+    ledger,
+    measures,
+    notebook,
+    pages,
+    rendering,
+)
 from distilled_pruning.study.cells import notebooks, source
 from distilled_pruning.study.experiments import EXPERIMENTS, of_notebook
 from distilled_pruning.study.fields import FIELDS
@@ -69,7 +80,7 @@ def asked(name: str) -> set[str]:
 
 
 def test_every_claim_is_measured_and_judged_on_a_page_of_the_book() -> None:
-    shown = set(rendering.notebooks_of(ROOT))
+    shown = set(contents.notebooks_of(ROOT))
     for claim in claims.claims():
         assert claim.measure is not None, f"nothing measures the claim {claim.id}"
         assert ledger.frames_of(claim), f"{claim.id} reads no results"
@@ -99,9 +110,9 @@ def test_a_page_shows_its_claims(name: str) -> None:
 
 def test_every_experiment_belongs_to_a_page_and_every_page_to_the_book() -> None:
     assert {experiment.notebook for experiment in EXPERIMENTS.values()} == set(NOTEBOOKS)
-    assert sorted(rendering.notebooks_of(ROOT)) == NOTEBOOKS
+    assert sorted(contents.notebooks_of(ROOT)) == NOTEBOOKS
     assert {f"book/{path.stem}" for path in PROSE} | {f"notebooks/{name}" for name in NOTEBOOKS} == set(
-        rendering.contents(ROOT)
+        contents.contents(ROOT)
     )
 
 
@@ -226,7 +237,7 @@ def test_the_stated_threshold_is_the_one_that_judges() -> None:
 
 def test_every_generated_part_is_asked_for() -> None:
     wanted = {name for path in PROSE for name in pages._MARK.findall(path.read_text(encoding="utf-8"))}
-    made = set(book.parts([], {}, []))
+    made = set(book.parts([], {}, [], []))
     assert wanted <= made
     assert {name for name in made - wanted if name.removeprefix("effect-") not in measures.MEASURES} == set()
 

@@ -161,7 +161,7 @@ def test_a_set_must_fit_its_dataset(tmp_path: Path, digits: data.Dataset) -> Non
 def test_whitened_images_do_not_fit_a_dataset_that_is_not(tmp_path: Path, digits: data.Dataset) -> None:
     rough = torch.randn(10, 1, 16, 16, generator=torch.Generator().manual_seed(0)) * 0.5
     torch.save([rough, torch.arange(10)], tmp_path / "data.pt")
-    with pytest.raises(InputError, match=r"loaded without ZCA whitening.*load the dataset with zca=True"):
+    with pytest.raises(InputError, match=r"loaded without ZCA whitening.*set whitened to true"):
         published.load(tmp_path / "data.pt", ds=digits)
 
 

@@ -46,7 +46,9 @@ def test_what_was_not_is_estimated_and_said_to_be_rough(tmp_path: Path) -> None:
     section = Section(resolve(S4, list(SMALL.items())), Store(tmp_path))
     estimate = Estimate("cpu")
     found = effort.effort(section, estimate)
-    assert found.rough and found.minutes == pytest.approx(sum(map(estimate.seconds, section.graph)) / 60)
+    assert found.rough and found.minutes == pytest.approx(
+        (estimate.start + sum(map(estimate.seconds, section.graph))) / 60
+    )
     assert str(found).startswith("roughly ")
 
 

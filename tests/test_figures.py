@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.study import figures
-from distilled_pruning.study.display import png
+from distilled_pruning.study.display import percent, png
 from distilled_pruning.study.figures import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
@@ -99,6 +99,35 @@ def test_figures_are_stamped_legible_and_not_blank(name: str, models: tuple[str,
     assert picture[0, 0].tolist() == [255, 255, 255], "no opaque ground: axis labels vanish in dark mode"
     assert STAMP in written(figure) and "3 initialisations" in written(figure)
     assert fits(figure)
+
+
+def crowded() -> dict[str, pd.DataFrame]:
+    """Every way to find masks that has an inner rate, at two of them, in rows that begin with the smaller one."""
+    found = {}
+    for name, frame in frames().items():
+        base, gentle = (frame[frame["method"].isin(methods)] for methods in (("dense", "imp"), ("distilled",)))
+        ways = [gentle.assign(method=way) for way in ("distilled", "published", "random-real", "real-short")]
+        found[name] = pd.concat([*ways, base]).sort_values("rate", kind="stable", ignore_index=True)
+    return found
+
+
+@pytest.mark.parametrize("name", ["fig3", "barriers"])
+def test_many_long_names_stay_inside_the_figure_and_off_each_other(name: str) -> None:
+    """With the gentle rows of real images these legends reached over the edge, and titles over each other."""
+    frame, draw = DRAWN[name]
+    figure = draw(pd.concat([crowded()[frame].assign(model=model) for model in ("convnet3", "resnet18")]), STAMP)
+    assert png(figure) and fits(figure)
+    assert "All real images, few steps, gentle rate (0.1)" in written(figure)
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    boxes = [text.get_window_extent(renderer) for ax in figure.axes for text in (ax.title, ax._left_title)]
+    shown = [box for box in boxes if box.width]
+    assert not any(a.overlaps(b) for i, a in enumerate(shown) for b in shown[:i])
+
+
+def test_the_equal_rate_comes_first_and_in_full_colour_whatever_was_recorded_first() -> None:
+    _, palette = style.with_series(crowded()["barriers"])
+    assert palette["Distilled, equal rate (0.3)"] == style.COLOURS["distilled"]
+    assert list(palette)[:4] == ["Dense", "IMP", "Distilled, equal rate (0.3)", "Distilled, gentle rate (0.1)"]
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -192,3 +221,17 @@ def test_the_algorithm_names_its_numbers() -> None:
 def test_the_foot_says_the_fewest_and_the_most_initialisations(inits: dict[str, int], said: str) -> None:
     rows = [{"method": name, "init": init} for name, n in inits.items() for init in range(n)]
     assert style.counted(pd.DataFrame(rows)).startswith(said)
+
+
+@pytest.mark.parametrize(
+    ("share", "said"),
+    [(0.5904, "59 %"), (0.8658, "87 %"), (0.9375, "94 %"), (0.998, "99.8 %"), (0.99999, "99.999 %"), (1.0, "100 %")],
+)
+def test_a_sparsity_that_leaves_weights_is_never_said_to_leave_none(share: float, said: str) -> None:
+    assert percent(share) == said
+
+
+def test_figures_say_the_sparsity_that_the_frame_holds() -> None:
+    half = frames()["fig3"].assign(sparsity=lambda f: 1 - 0.5 ** f["level"])
+    said = written(figures.fig3(half, STAMP))
+    assert "94 % sparse" in said and "99.8 % sparse" in said and "100 %" not in said

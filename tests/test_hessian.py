@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import math
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
 
 import pytest
@@ -382,6 +384,19 @@ def test_loop_agrees_with_the_fast_method() -> None:
     net, images, labels = prepare("two groups", 3)
     fast = flat(hessian.diagonal(net, images, labels))
     assert error(flat(loop.diagonal(pose(net, images, labels))), fast) < EXACT
+
+
+def test_a_network_without_norms_does_not_wait_for_sympy() -> None:
+    """Which takes PyTorch seconds in a new process, many times the diagonal of a small network."""
+    code = """
+import sys, torch
+from distilled_pruning import hessian, models
+net = models.build("convnet3", width=2, size=8, channels=1, classes=2, norm="none")
+with torch.no_grad():
+    hessian.diagonal(net, torch.randn(2, 1, 8, 8), torch.tensor([0, 1]))
+sys.exit("sympy" in sys.modules)
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_progress_counts_images() -> None:

@@ -64,7 +64,8 @@ def test_another_digest_or_version_is_another_job(monkeypatch: pytest.MonkeyPatc
     assert Train(NETWORK, DIGITS, RECIPE).key != key
     monkeypatch.undo()
     monkeypatch.setattr(base, "source_digest", lambda name: "other")
-    assert Train(NETWORK, DIGITS, RECIPE).key != key
+    assert Train(NETWORK, DIGITS, RECIPE).key == key  # data are what they were when first asked about
+    assert Train(NETWORK, replace(DIGITS), RECIPE).key != key
 
 
 def test_a_change_far_up_the_chain_reaches_the_key() -> None:

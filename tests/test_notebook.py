@@ -107,7 +107,7 @@ def test_the_plan_counts_what_is_there(page: Page, tmp_path: Path) -> None:
 
 
 def test_running_again_computes_nothing(page: Page) -> None:
-    assert repr(page.run()) == f"computed: nothing: all {len(page.section.graph)} results were in the store"
+    assert repr(page.run()) == f"computed: nothing: none of {len(page.section.graph)} jobs was missing"
 
 
 def test_a_failed_job_stops_the_notebook() -> None:
@@ -117,7 +117,7 @@ def test_a_failed_job_stops_the_notebook() -> None:
         notebook.summary(Outcome(failed={"abc": "no disk"}), 5)
     with pytest.raises(notebook.Unfinished, match="2 of 5 jobs are left"):
         notebook.summary(Outcome(left=["a", "b"]), 5)
-    assert notebook.summary(Outcome(done=["a"], seconds=2.2), 5) == "1 results in 2 s; 4 were in the store"
+    assert notebook.summary(Outcome(done=["a"], seconds=2.2), 5) == "1 of 5 jobs in 2 s"
 
 
 def test_a_page_judges_its_own_claims(page: Page) -> None:
@@ -218,7 +218,7 @@ class Watched(Parameters):
     """Parameters that remember what was read."""
 
     def __init__(self, base: Parameters) -> None:
-        super().__init__(base.notebook, dict(base), base.bases)
+        super().__init__(base.notebook, dict(base), base.bases, base.path)
         self.__dict__["read"] = set()
 
     def __getitem__(self, name: str) -> Any:

@@ -133,11 +133,14 @@ def test_versions_agree() -> None:
     }
 
 
-def test_conda_installs_the_lock() -> None:
-    """The other way to the same packages uses the same file."""
+def test_conda_installs_this_package_and_the_locked_versions() -> None:
+    """The other way to the same packages: pip takes no folder beside hashes, so its file has the versions alone."""
     content = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     (pip,) = (item["pip"] for item in content["dependencies"] if isinstance(item, dict))
-    assert pip == ["--requirement requirements.lock"]
+    assert pip == ["--constraint constraints.txt", "--editable .[test]"]
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    found = [str(Requirement(line)) for line in lines if not line.startswith("#")]
+    assert found == [str(requirement) for entries in locked().values() for requirement, _ in entries]
 
 
 def test_documented_commands_exist() -> None:

@@ -153,10 +153,12 @@ def test_values_are_taken_as_typed_and_as_yaml_reads_them(name: str, given: Any,
         ("inner_learning_rate", "0.1;0.2", "a number"),
         ("augmentation", "flip++crop", "join operations"),
         ("augmentation", "flip,crop", "join"),
+        ("augmentation", "foo", "unknown augmentation 'foo'"),
+        ("augmentation", "dsa+flipp", "did you mean 'flip'"),
         ("precision", "fp16", "fp32"),
         ("device", "gpu", "cuda:N"),
         ("image_size", 4, "at least 8"),
-        ("ipc", 200, "ipc 200 is more than the 143"),
+        ("ipc", 200, "ipc 200 is more than the 137"),
     ],
 )
 def test_a_mistake_is_one_sentence(name: str, given: Any, part: str) -> None:
@@ -285,3 +287,21 @@ def test_nothing_heavy_is_imported() -> None:
         "print([n for n in ('torch', 'pandas', 'matplotlib', 'seaborn', 'papermill', 'scipy') if n in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+NUMBERS = [name for name, field in FIELDS.items() if field.type in (int, float)]
+LISTS_OF_NUMBERS = ["ipcs", "measured_levels", "common_epochs", "inner_learning_rate", "dose_steps", "dose_rates",
+                    "epsilons", "severities"]  # fmt: skip
+
+
+@pytest.mark.parametrize("given", ["1e12", "1e21", "999999999"])
+@pytest.mark.parametrize("name", [*NUMBERS, *LISTS_OF_NUMBERS])
+def test_every_number_has_a_bound_that_a_study_can_have(name: str, given: str) -> None:
+    with pytest.raises(InputError, match=r"at most|between 0 and 1"):
+        FIELDS[name].value(given)
+
+
+@pytest.mark.parametrize("given", ["idc:1000001:16", "idc:10:4096"])
+def test_boxes_are_bounded(given: str) -> None:
+    with pytest.raises(InputError, match="at most"):
+        FIELDS["boxes"].value(given)

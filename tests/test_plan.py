@@ -9,7 +9,14 @@ from types import SimpleNamespace
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import entry, hardware, jobs, plan
-from distilled_pruning.study.estimate import DEFAULT_BYTES, DEFAULT_MEMORY_MB, DEFAULT_SECONDS, Estimate
+from distilled_pruning.study.estimate import (
+    DEFAULT_BYTES,
+    DEFAULT_MEMORY_MB,
+    DEFAULT_SECONDS,
+    FIRST_SECONDS,
+    START_SECONDS,
+    Estimate,
+)
 from distilled_pruning.study.jobs import Result
 from distilled_pruning.study.runner import run
 from distilled_pruning.study.store import Store
@@ -80,6 +87,16 @@ def test_the_first_job_of_a_process_counts_only_without_others(store: Store) -> 
     assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(1)
 
 
+def test_the_start_is_what_first_jobs_took_longer(store: Store) -> None:
+    assert Estimate.of(store).start == START_SECONDS + FIRST_SECONDS
+    for number, seconds in enumerate((3.0, 23.0, 43.0, 33.0)):
+        job = Toy(f"job{number}", 20)
+        store.save(job, Result({}), measured(seconds, job, cold=number > 0))
+    assert Estimate.of(store).start == pytest.approx(START_SECONDS + 30.0)
+    assert plan.plan([Toy("new", 20)], store).minutes() == pytest.approx((START_SECONDS + 33.0) / 60)
+    assert plan.plan([Toy("job0", 20)], store).minutes() == 0
+
+
 def test_a_job_of_quite_another_size_says_nothing(store: Store) -> None:
     """A coreset chosen in a second must not make a distillation look like a year."""
     estimate = Estimate.of(store, "cpu")
@@ -94,7 +111,8 @@ def test_several_jobs_at_a_time_are_never_faster_than_the_longest_chain(store: S
     known = Toy("known", 100)
     store.save(known, Result({}), measured(60.0, known))
     found = plan.plan([*chain("a", 4, 100), *chain("b", 2, 100)], store)
-    assert [found.minutes(n) for n in (1, 2, 3)] == pytest.approx([6, 4, 4])
+    assert found.start == START_SECONDS + FIRST_SECONDS
+    assert [found.minutes(n) - found.start / 60 for n in (1, 2, 3)] == pytest.approx([6, 4, 4])
 
 
 def test_the_table_says_which_times_are_guesses(store: Store) -> None:
@@ -115,7 +133,7 @@ def test_the_table_says_which_times_are_guesses(store: Store) -> None:
 
 def test_json_lists_every_missing_job_with_its_command(store: Store) -> None:
     a = chain("a", 2, 100)
-    found = json.loads(json.dumps(plan.plan(a, store).json(lambda key: ["distilled-pruning", "run", key])))
+    found = json.loads(json.dumps(plan.plan(a, store).json(lambda job: ["distilled-pruning", "run", job.key])))
     assert found["total"]["missing"] == 2 and [row["kind"] for row in found["kinds"]] == ["toy"]
     assert found["jobs"][1] == {
         "key": a[1].key,

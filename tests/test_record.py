@@ -266,16 +266,75 @@ def test_refuses_what_uncommitted_code_made(store: Store, root: Path, made: dict
     assert not root.exists()
 
 
-def test_recording_again_changes_nothing_and_less_removes_the_rest(store: Store, root: Path) -> None:
+def test_recording_again_changes_nothing(store: Store, root: Path) -> None:
     keep(store, root)
     before = files(root)
     keep(store, root)
     assert files(root) == before
     keep(store, root, figure="fig2", jobs=JOBS[:1], frame=None)
-    assert len(Recorded(root).records()) == 2
-    keep(store, root, jobs=JOBS[:1])
-    assert list(Recorded(root)) == [JOBS[0].key]
+    assert len(Recorded(root).records()) == 2 and Recorded(root).verify() == {}
+
+
+def test_no_recorded_result_is_dropped(store: Store, root: Path) -> None:
+    """Not by recording fewer of the same parameters; by others only where those contain them."""
+    keep(store, root, jobs=JOBS[1:])
+    before = files(root)
+    with pytest.raises(InputError, match=r"1 recorded results, first of fig3 at paper scale, would be shown no more"):
+        keep(store, root, jobs=JOBS[1:2])
+    assert files(root) == before
+    keep(store, root, jobs=JOBS, parameters={**PARAMETERS, "levels": 10})
+    assert len(Recorded(root).records()) == 1, "all of them, and more, take their place"
+    assert Recorded(root).ever() == {("fig3", "paper", job.key) for job in JOBS}
+
+
+def test_results_of_another_version_take_the_place_of_the_same_parameters(store: Store, root: Path) -> None:
+    keep(store, root, jobs=JOBS[:2])
+    newer = Toy("newer")
+    store.save(newer, Result({}), COMMITTED)
+    with pytest.raises(InputError, match="2 recorded results"):
+        keep(store, root, jobs=[newer])
+    keep(store, root, jobs=[newer, JOBS[2]])
+    assert Recorded(root).ever() == {("fig3", "paper", key) for key in (newer.key, JOBS[2].key)}
     assert Recorded(root).verify() == {}
+
+
+def test_a_result_taken_out_of_the_index_by_hand_is_missed(store: Store, root: Path) -> None:
+    keep(store, root)
+    (root / "index.json").write_bytes(index([]))
+    assert Recorded(root).verify() == {JOBS[2].key: "fig3 at paper scale showed it and does no more"}
+    with pytest.raises(InputError, match="would be shown no more"):
+        keep(store, root, jobs=JOBS[:1])
+    (root / "ever.txt").write_text("two words\n", encoding="utf-8")
+    with pytest.raises(InputError, match="restore it from git"):
+        Recorded(root).ever()
+
+
+def in_history() -> dict[tuple[str, str, str], str]:
+    """Every result that a commit of the present history has recorded, to that commit; empty where there is no git."""
+    folder = home()
+    listed = subprocess.run(
+        ["git", "log", "--format=%H", "--", "results/index.json"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    found: dict[tuple[str, str, str], str] = {}
+    for commit in listed.stdout.split():
+        shown = subprocess.run(
+            ["git", "show", f"{commit}:results/index.json"], cwd=folder, capture_output=True, check=False
+        )
+        for row in json.loads(shown.stdout)["records"] if shown.returncode == 0 else ():
+            found.update({(row["figure"], row["scale"], key): commit[:7] for key in row["keys"]})
+    return found
+
+
+def test_nothing_that_was_recorded_here_was_taken_back() -> None:
+    """By the list that lies beside the index, in any clone; and by git's history as far as this clone has it."""
+    there = {row for kept in HERE.records() for row in kept.shown}
+    assert HERE.ever() and not HERE.ever() - there
+    gone = {row: commit for row, commit in in_history().items() if row not in there}
+    assert not gone, f"{len(gone)} results are gone, first {next(iter(gone.items()))}: put them back"
 
 
 def test_what_was_recorded_before_need_not_be_in_the_store(store: Store, root: Path) -> None:
@@ -320,6 +379,18 @@ def recorded(root: Path, *frames: tuple[dict[str, Any], list[str], int]) -> Reco
 
 
 SETTINGS = {"epochs": 15, "methods": "dense,imp", "seeds": 5}
+
+
+def test_a_smaller_recording_of_another_setting_displaces_nothing(store: Store, root: Path) -> None:
+    """Complete, and first by name, it would otherwise stand for its dataset and network."""
+    frame = {"dataset": ["digits"] * 2, "model": ["convnet3"] * 2, "method": ["dense", "imp"]}
+    job = Toy("absent")
+    settings = {"inner_steps": 500, "methods": "dense,imp"}
+    large = keep(store, root, jobs=[*JOBS, job], partial=True, parameters=settings, frame=frame)
+    small = {name: values[:1] for name, values in frame.items()}
+    keep(store, root, jobs=JOBS[:1], parameters={**settings, "inner_steps": 250}, frame=small)
+    assert large.missing == 1
+    assert [record for record, _ in Recorded(root).parts("fig3", "paper")] == [large]
 
 
 @pytest.mark.parametrize(

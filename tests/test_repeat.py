@@ -18,7 +18,7 @@ from distilled_pruning.study.targets import Target
 from pretend import keep, perform
 
 S4 = "s4-stability"
-SIZE = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense"), ("seeds", "3")]
+SIZE = [("dataset", "digits"), ("image_size", "16"), ("line_images", "0"), ("methods", "dense"), ("seeds", "3")]
 
 
 @pytest.fixture

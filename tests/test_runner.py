@@ -92,7 +92,7 @@ def test_a_worker_that_dies_costs_its_own_job_only(store: Store, fault: str, cod
 def test_budget_stops_at_a_checkpoint_and_goes_on_there(store: Store, tmp_path: Path, jobs_n: int) -> None:
     job = Toy("long", 400)
     outcome, _ = go([job], store, budget=1.5, jobs_n=jobs_n)
-    assert (outcome.left, outcome.stopped, outcome.code) == ([job.key], "budget", 0)
+    assert (outcome.left, outcome.stopped, outcome.code) == ([job.key], "budget", 3)
     assert 1.5 <= outcome.seconds < 3.5
     assert (store.root / "checkpoints" / job.key / "state.npy").exists()
     outcome, _ = go([job], store, jobs_n=jobs_n)
@@ -107,7 +107,7 @@ def test_a_signal_stops_at_a_checkpoint(store: Store, number: signal.Signals) ->
     threading.Timer(0.3, os.kill, (os.getpid(), number)).start()
     before = signal.getsignal(number)
     outcome, said = go([Toy("long", 300), Toy("next")], store)
-    assert outcome.stopped == "signal" and outcome.code == 0 and len(outcome.left) == 2
+    assert outcome.stopped == "signal" and outcome.code == 3 and len(outcome.left) == 2
     assert "stopping at the next checkpoint" in said
     assert signal.getsignal(number) == before
 
@@ -160,7 +160,7 @@ def test_says_how_a_long_job_goes(store: Store, monkeypatch: pytest.MonkeyPatch)
 def test_the_estimate_follows_what_jobs_of_a_kind_took(store: Store) -> None:
     _, said = go([Toy(f"job{number}", 10) for number in range(8)], store)
     header, *lines = said.splitlines()
-    assert header == "8 of 8 jobs to do, about 0.4 s"  # 8 times the fixed time of a job, and nearly nothing
+    assert header == "8 of 8 jobs to do, about 16 s"  # the start, and 8 times the fixed time of a job
     left = [float(line.split("about ")[1].split(" s")[0]) for line in lines[3:7]]
     assert left == sorted(left, reverse=True) and 0.3 < left[0] < 2 and left[-1] < 0.5  # 0.1 s a job, as measured
 

@@ -91,7 +91,7 @@ def test_numpy_numbers_become_plain_ones_and_other_things_are_refused(store: Sto
 
 def test_nothing_there(store: Store) -> None:
     assert not store.has(JOB.key) and store.metrics(JOB.key) is None and store.provenance(JOB.key) is None
-    with pytest.raises(Missing, match="distilled-pruning run"):
+    with pytest.raises(Missing, match="run the notebook or the figure that it belongs to"):
         store.load(JOB.key)
 
 
@@ -233,8 +233,6 @@ def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
 
 def test_the_folder_comes_from_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DISTILLED_PRUNING_STORE", raising=False)
-    assert Store().root == tmp_path / ".store"
     monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(tmp_path / "elsewhere"))
     assert Store().root == tmp_path / "elsewhere"
     assert not any(tmp_path.iterdir())
@@ -268,9 +266,10 @@ def test_gc_keeps_what_is_wanted_and_what_it_was_made_from(full: Store) -> None:
     child, other = Toy("child", needs=(JOB,)), Toy("other")
     for job in (child, other):
         full.save(job, Result({}), {})
-    assert upkeep.gc(full, [child.key], dry=True).entries == [other.key] and full.has(other.key)
-    removed = upkeep.gc(full, [child.key])
-    assert removed.entries == [other.key] and removed.bytes > 0
+    found = upkeep.waste(full, [child.key])
+    assert list(found.results) == [other.key] and full.has(other.key)
+    removed = upkeep.gc(full, found)
+    assert list(removed.results) == [other.key] and removed.bytes == found.bytes > 0
     assert sorted(full) == sorted([JOB.key, child.key])
 
 
@@ -283,8 +282,8 @@ def test_gc_removes_what_dead_processes_left_and_nothing_that_runs(full: Store) 
     (full.root / "locks" / half.key).parent.mkdir()
     (full.root / "locks" / half.key).touch()
     with full.lock(running.key):
-        removed = upkeep.gc(full)
-        assert sorted(removed.leftovers) == sorted(left) and removed.entries == []
+        removed = upkeep.gc(full, upkeep.waste(full))
+        assert sorted(removed.leftovers) == sorted(left) and not removed.results
         assert all(path.exists() for path in keep) and not any(path.exists() for path in left)
     assert not any((full.root / "locks").iterdir())
 

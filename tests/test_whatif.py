@@ -122,9 +122,12 @@ def test_a_page_is_executed_and_laid_out_beside_its_original(tmp_path: Path, mon
     root = tmp_path / "book"
     (root / "notebooks").mkdir(parents=True)
     shutil.copy(source(S4), root / "notebooks")
-    shutil.copytree(ROOT / "book", root / "book")
+    for folder in ("book", "notebooks/presets"):
+        shutil.copytree(ROOT / folder, root / folder)
     shutil.copy(ROOT / "_config.yml", root)
     (root / "results").mkdir()
+    (root / "workflow").mkdir()
+    shutil.copy(ROOT / "workflow/campaign.toml", root / "workflow")
     (root / "_toc.yml").write_text(f"root: book/welcome\nchapters:\n- file: notebooks/{S4}\n", encoding="utf-8")
     file = tmp_path / "tiny.yaml"
     file.write_text("".join(f"{name}: {value!r}\n" for name, value in TINY.items()), encoding="utf-8")

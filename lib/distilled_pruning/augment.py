@@ -12,6 +12,7 @@ A pipeline is written as operations joined by ``"+"``, applied in that order:
 ``noiseN``                add normal noise with a deviation of N hundredths
 ``dsa``                   the papers' mix for CIFAR: flip, color, then one of crop, scale, rotate for the batch
 ``mtt-dsa``               the first paper's: one of color, crop, cutout, flip, scale, rotate for the batch
+``dsa-noflip``            ``dsa`` without flip, for images of digits; likewise ``mtt-dsa-noflip``
 ``imagenet``              on pixels, so first: random resized crop, flip, color jitter, lighting
 ``cutmix``, ``cutmix1``   last: paste a box of another image, for half of the batches or for all
 ========================  ==============================================================================================
@@ -19,7 +20,6 @@ A pipeline is written as operations joined by ``"+"``, applied in that order:
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -27,8 +27,9 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from . import augmentations
 from .cutmix import CutMix, Mix
-from .errors import InputError, unknown
+from .errors import InputError
 from .images import normalise
 from .operations import Color, Cutout, Flip, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
 from .photographic import Jitter, Lighting, ResizedCrop
@@ -132,12 +133,6 @@ class Pipeline:
         return self.apply(real, draw), self.apply(synthetic, draw)
 
 
-NAMES = (
-    "shift4", "crop4", "crop", "flip", "color", "scale", "rotate", "cutout", "noise10", "dsa", "mtt-dsa", "imagenet",
-    "cutmix", "cutmix1",
-)  # fmt: skip
-
-
 def pipeline(spec: str, split: Split) -> Pipeline:
     """Build an augmentation for the images of a split.
 
@@ -148,36 +143,24 @@ def pipeline(spec: str, split: Split) -> Pipeline:
     Raises:
         InputError: An unknown operation, one without the number it needs, or one that does not fit the images.
     """
+    shape = split.images.shape
+    plain = split.whitening is not None or (split.images.dtype != torch.uint8 and is_plain(split))
+    augmentations.check(spec, shape[-1], shape[1], plain)
     pixel: list[Operation] = []
     normal: list[Operation] = []
     cutmix: CutMix | None = None
-    for word in filter(None, (part.strip() for part in spec.split("+"))):
-        if cutmix is not None:
-            raise InputError(f"augmentation {spec!r} has {word!r} after cutmix: put cutmix last, and once")
-        if word in ("cutmix", "cutmix1"):
-            cutmix = CutMix(0.5 if word == "cutmix" else 1.0, split.images.shape[-1])
+    for word in augmentations.words(spec):
+        if word in augmentations.MIXES:
+            cutmix = CutMix(0.5 if word == "cutmix" else 1.0, shape[-1])
         elif word == "imagenet":
-            if pixel or normal:
-                raise InputError(
-                    f"augmentation {spec!r} has imagenet, which works on pixels, after others: put it first"
-                )
-            pixel += photographs(split)
+            pixel += [ResizedCrop(shape[-1]), Flip(), Jitter(), Lighting()]
         else:
             normal += normalised(word, split)
     return Pipeline(spec, split, pixel, normal, cutmix)
 
 
-def photographs(split: Split) -> list[Operation]:
-    """Build the ImageNet pipeline (experiments of 2503.17905 on ImageNet-10)."""
-    if split.images.shape[1] != 3:
-        raise InputError("augmentation 'imagenet' jitters colours, and these images are grey: use dsa or shift4+flip")
-    if split.whitening is not None or (split.images.dtype != torch.uint8 and is_plain(split)):
-        raise InputError("augmentation 'imagenet' works on pixels, and these images are normalised already: use dsa")
-    return [ResizedCrop(split.images.shape[-1]), Flip(), Jitter(), Lighting()]
-
-
 def normalised(word: str, split: Split) -> list[Operation]:
-    """Build the operations on normalised images that a word stands for."""
+    """Build the operations on normalised images that a known word stands for."""
     size, shape = split.images.shape[-1], tuple(split.images.shape[1:])
     eighth = max(1, int(size * CROP_RATIO + 0.5))
 
@@ -192,25 +175,16 @@ def normalised(word: str, split: Split) -> list[Operation]:
         "rotate": lambda: [Rotate(False)],
         "cutout": lambda: [Cutout(size)],
         "dsa": lambda: [Flip(), Color(), OneOf(geometric(False))],
+        "dsa-noflip": lambda: [Color(), OneOf(geometric(False))],
         "mtt-dsa": lambda: [OneOf([Color(), Cutout(size), Flip(), *geometric(True)])],
+        "mtt-dsa-noflip": lambda: [OneOf([Color(), Cutout(size), *geometric(True)])],
     }
     if word in simple:
         return simple[word]()
-    found = re.fullmatch(r"(shift|crop|noise)(\d+)", word)
-    if found is None:
-        if word in ("shift", "noise"):
-            raise InputError(
-                f"augmentation {word!r} needs a number: write {'shift2 or shift4' if word == 'shift' else 'noise10'}"
-            )
-        raise unknown("augmentation", word, NAMES)
+    found = augmentations.NUMBERED.fullmatch(word)
+    assert found is not None
     number = int(found[2])
-    if found[1] == "noise":
-        return [Noise(number / 100, shape)]
-    if not 0 < number < size:
-        raise InputError(
-            f"augmentation {word!r} must move by 1 to {size - 1} px, less than the {size} px of the images"
-        )
-    return [Shift(number, size)]
+    return [Noise(number / 100, shape)] if found[1] == "noise" else [Shift(number, size)]
 
 
 def is_plain(split: Split) -> bool:

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from .errors import InputError, unknown
+from . import disk, places
+from .errors import InputError, quoted, unknown
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
 DISTILLERS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
@@ -32,11 +33,13 @@ METHODS = (
 
 
 ENVIRONMENT = "DISTILLED_PRUNING_DATA"
+WHITENED = 4096  # values of an image whose covariance can be had
 
 
 def folder(root: str | Path | None = None) -> Path:
-    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else ``data``."""
-    return Path(root or os.environ.get(ENVIRONMENT) or "data").expanduser()
+    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else the book's ``data``."""
+    given = root or os.environ.get(ENVIRONMENT)
+    return places.named(given) if given else places.usual("data")
 
 
 def published(name: str) -> Path:
@@ -46,9 +49,10 @@ def published(name: str) -> Path:
         InputError: It is not there.
     """
     path = folder() / "distilled" / name
-    if not path.is_file():
+    if not disk.is_file(path):
         raise InputError(
-            f"the published set {name!r} is not in {path.parent}: put it there ({ENVIRONMENT} names another folder)"
+            f"the published set {quoted(name)} is not in {path.parent}: "
+            f"put it there ({ENVIRONMENT} names another folder)"
         )
     return path
 
@@ -72,6 +76,7 @@ class DatasetInfo:
         wnids: ImageNet synsets whose folders hold the classes, in label order.
         papers: Mean and standard deviation in the papers' code where they differ (2503.17905 and IDC, whose CIFAR
             deviations are means over images rather than over pixels); empty where they do not.
+        counts: Training images of each class; empty where all classes have as many.
     """
 
     name: str
@@ -86,6 +91,12 @@ class DatasetInfo:
     kind: str
     wnids: tuple[str, ...] = ()
     papers: tuple[tuple[float, ...], tuple[float, ...]] | tuple[()] = ()
+    counts: tuple[int, ...] = ()
+
+    def per_class(self, images: int = 0) -> list[int]:
+        """Count the training images of each class, of a stratified subset of ``images`` unless it is 0."""
+        counts = list(self.counts) or [self.train // len(self.classes)] * len(self.classes)
+        return largest_remainder(counts, images) if len(counts) <= images < sum(counts) else counts
 
 
 _TEN = tuple("0123456789")
@@ -135,6 +146,7 @@ DATASETS: dict[str, DatasetInfo] = {
         DatasetInfo(
             "digits", _TEN, 8, 1, (0.3056,), (0.3762,), 1437, 360,
             "e9bd9e79c26ff2370770dd3deabf518e826d62999c0982d664eecc7d484954df", "sklearn",
+            counts=(139, 148, 141, 150, 139, 145, 138, 148, 137, 152),
         ),
         DatasetInfo(
             "cifar10", _CIFAR10, 32, 3, (0.4914, 0.4822, 0.4465), (0.2470, 0.2435, 0.2616), 50_000, 10_000,
@@ -145,12 +157,15 @@ DATASETS: dict[str, DatasetInfo] = {
             (0.5071, 0.4865, 0.4409), (0.2673, 0.2564, 0.2762), 50_000, 10_000,
             "d4f5218ee45957450ce27b7986bba3a3cd3c2582104d84fb8c10ac36dff7a0a2", "torchvision", papers=_PAPERS_CIFAR,
         ),
-        DatasetInfo("mnist", _TEN, 28, 1, (0.1307,), (0.3081,), 60_000, 10_000, None, "torchvision"),
+        DatasetInfo(
+            "mnist", _TEN, 28, 1, (0.1307,), (0.3081,), 60_000, 10_000, None, "torchvision",
+            counts=(5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949),
+        ),
         DatasetInfo("fashion_mnist", _FASHION, 28, 1, (0.2860,), (0.3530,), 60_000, 10_000, None, "torchvision",
                     papers=((0.2861,), (0.3530,))),
         DatasetInfo(
             "svhn", _TEN, 32, 3, (0.4377, 0.4438, 0.4728), (0.1980, 0.2010, 0.1970), 73_257, 26_032, None,
-            "torchvision",
+            "torchvision", counts=(4948, 13861, 10585, 8497, 7458, 6882, 5727, 5595, 5045, 4659),
         ),
         DatasetInfo(
             "imagenet10", tuple(_IMAGENET10.values()), 224, 3, (), (), 13_000, 500, None,
@@ -175,22 +190,66 @@ def info(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    path = Path(name).expanduser()
-    if path.suffix == ".npz" and path.is_file():
+    path = disk.expanded(name)
+    if path.suffix == ".npz" and disk.is_file(path):
         from .sources import npz_info
 
         return npz_info(path)
-    if path.is_dir():
+    if disk.is_dir(path):
         from .folders import folder_info
 
         return folder_info(path)
     raise not_found(name)
 
 
+def examine(name: str, size: int) -> tuple[str, ...]:
+    """Read every image of one's own data, and say what is left out of them; the named datasets are what they are.
+
+    Args:
+        name: As for :func:`info`.
+        size: Side to decode class folders to, where the images are kept for those who train on them.
+
+    Returns:
+        A sentence for what is left out.
+
+    Raises:
+        InputError: Images that cannot be read, all of them named, or that nothing can be learnt from.
+    """
+    path = Path(name).expanduser()
+    if name in DATASETS:
+        return ()
+    if path.is_dir():
+        from . import decoding, folders
+
+        listed = folders.listing(path)
+        decoding.read(listed, size)
+        return listed.notes
+    from . import sources
+
+    sources.checked(name, sources.read_npz(path))
+    return ()
+
+
+def called(name: str) -> str:
+    """Give the name that recipes know a dataset by: of a path the last part, unless that is another dataset's name.
+
+    Args:
+        name: A name of :data:`DATASETS`, or a path.
+    """
+    last = Path(name).name
+    return name if last in DATASETS else last
+
+
 def not_found(name: str) -> InputError:
     """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
-    if "/" in name or name.endswith(".npz"):
-        return InputError(f"{name} is not there: give an existing .npz file or a folder of class folders")
+    path = disk.expanded(name)
+    right = "give an .npz file or a folder of class folders"
+    if disk.exists(path):
+        return InputError(f"{quoted(name)} is not a dataset: {right}")
+    if disk.is_link(path):
+        return InputError(f"{quoted(name)} is a link that leads to nothing: {right}")
+    if "/" in name or Path(name).suffix in (".npz", ".npy"):
+        return InputError(f"{quoted(name)} is not there: {right} that is")
     return unknown("dataset", name, DATASETS)
 
 

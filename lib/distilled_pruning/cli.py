@@ -1,28 +1,28 @@
 """The command ``distilled-pruning``.
 
-Exit codes: 0 done, 1 a claim does not hold as expected or a job failed, 2 wrong input. A user's mistake is one sentence
-on standard error; with ``--json`` standard output holds JSON only. Each command imports what it needs, so that
-``--help`` is quick.
+Exit codes are those of :mod:`.exits`. A user's mistake is one sentence on standard error; with ``--json`` standard
+output holds JSON only. Each command imports what it needs, so that ``--help`` is quick.
 """
 
 from __future__ import annotations
 
 import argparse
+import io
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from . import __version__
-from .errors import InputError
+from .errors import InputError, quoted
+from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, MEANING, WRONG
 
-DONE, FAILED, WRONG, INTERRUPTED = 0, 1, 2, 130
 EXAMPLES = """examples:
   distilled-pruning plan s4-stability
   distilled-pruning run s4-stability -p levels 3 -p ipc 2
   distilled-pruning run all --budget 9m --jobs 2
   distilled-pruning check --json
 
-exit codes: 0 done, 1 a claim or a job failed, 2 wrong input
 """
 PRESET = "a scale (reduced, paper), a variant of one (reduced/resnet18), or a YAML file of parameters"
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
@@ -65,7 +65,7 @@ def part(text: str) -> tuple[int, int]:
 
 def parser() -> Parser:
     """Build the command line."""
-    root = Parser("distilled-pruning", epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = Parser("distilled-pruning", epilog=EXAMPLES + MEANING, formatter_class=argparse.RawDescriptionHelpFormatter)
     root.description = (
         "Reproduce two papers on distilled pruning: train what is missing, judge the claims, build the book."
     )
@@ -73,11 +73,14 @@ def parser() -> Parser:
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
     def add(name: str, text: str) -> Parser:
-        return commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        made: Parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+        made.epilog, made.formatter_class = MEANING, argparse.RawDescriptionHelpFormatter
+        return made
 
     data = add("data", "list datasets, fetch them, or verify what is on this machine")
     data.add_argument("action", choices=("list", "fetch", "verify"), help="what to do")
-    data.add_argument("names", nargs="*", metavar="DATASET", help="datasets; all of them by default for verify")
+    names = "datasets; without any, all are listed or verified"
+    data.add_argument("names", nargs="*", default=[], metavar="DATASET", help=names)
     data.add_argument("--json", action="store_true", help="print JSON")
 
     plan = add("plan", "say what a run would compute and what it would take")
@@ -113,7 +116,7 @@ def parser() -> Parser:
     record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
 
     repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
-    targets(repeat, store=".again")
+    targets(repeat, ".again")
     work(repeat)
     repeat.add_argument("--json", action="store_true", help="print JSON")
 
@@ -124,8 +127,14 @@ def parser() -> Parser:
     verify = add("verify", "compare every result with its checksums; damaged ones are moved aside")
     place(verify)
 
-    gc = add("gc", "remove what dead processes left; with targets, also all results that these do not need")
+    gc = add(
+        "gc", "remove what dead processes left; with targets, also all results that these do not need, if you agree"
+    )
     targets(gc)
+    gc.add_argument("--yes", action="store_true", help="do not ask before results are removed")
+    gc.add_argument(
+        "--quarantine", action="store_true", help="remove what was damaged and moved aside too, if you agree"
+    )
     gc.add_argument("--dry-run", action="store_true", help="only say what would go")
 
     bench = add("bench", "measure how fast this machine trains")
@@ -134,22 +143,22 @@ def parser() -> Parser:
     return root
 
 
-def place(command: Parser, store: str | None = None) -> None:
+def place(command: Parser, usual: str = ".store") -> None:
     """Add the option that names the store."""
     command.add_argument(
-        "--store", default=store, metavar="DIR", help=f"folder of results; by default {store or '.store'}"
+        "--store", metavar="DIR", help=f"folder of results; by default {usual} in this copy of the book"
     )
 
 
-def targets(command: Parser, store: str | None = None) -> None:
+def targets(command: Parser, usual: str = ".store") -> None:
     """Add the arguments that say what to work on and with which parameters."""
     command.add_argument(
-        "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on; every notebook by default"
+        "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on, a NOTEBOOK:KEY too; all by default"
     )
     changes(command)
     command.add_argument("-f", "--file", metavar="FILE", help=PRESET)
     command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    place(command, store)
+    place(command, usual)
 
 
 def changes(command: Parser) -> None:
@@ -177,11 +186,15 @@ def handler(name: str) -> Callable[[argparse.Namespace], int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and give the exit code."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal need not know every letter
     parsed = parser().parse_args(arguments)
+    code = BROKEN_PIPE
     try:
+        here()
         code = handler(parsed.command)(parsed)
         sys.stdout.flush()
-        return code
     except InputError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
         return WRONG
@@ -190,4 +203,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except BrokenPipeError:
         sys.stderr.close()
-        return DONE
+    except OSError as error:
+        where = f"{quoted(error.filename)} cannot be used" if error.filename else "a file cannot be used"
+        print(f"distilled-pruning: {where} ({error.strerror or error})", file=sys.stderr)
+        return FAILED
+    return code
+
+
+def here() -> None:
+    """Make sure there is a working directory.
+
+    Raises:
+        InputError: It was removed.
+    """
+    try:
+        Path.cwd()
+    except OSError as error:
+        raise InputError(f"the working directory cannot be used ({error.strerror}): change to another") from error

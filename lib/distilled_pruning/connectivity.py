@@ -13,7 +13,9 @@ from torch import Tensor, nn
 
 from . import training
 from .errors import InputError, unknown
-from .recipe import PRECISIONS
+from .models import everywhere
+from .recipe import PRECISIONS, STATISTICS_BATCH
+from .suit import suit
 
 if TYPE_CHECKING:
     from .data import Split
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 Weights = Mapping[str, Tensor]
 STATISTICS = ("interpolated", "re-estimated")
-STATISTICS_BATCH = 500
 
 
 @dataclass(frozen=True)
@@ -88,13 +89,17 @@ def check(net: nn.Module, *ends: Weights) -> None:
                 )
             if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
                 raise InputError(f"{name!r} holds values that are not finite: train again with a lower learning rate")
+        for name in own:
+            for other in everywhere(net, {name: own[name]}):
+                if not torch.equal(end[other], end[name]):
+                    raise InputError(f"{name!r} and {other!r} are one weight of the network: give both the same values")
 
 
-def masked(weights: Weights, mask: Mask | None) -> dict[str, Tensor]:
+def masked(weights: Weights, mask: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
     """Copy a state dict with its pruned weights set to zero."""
     copied = {name: tensor.clone() for name, tensor in weights.items()}
-    for name in mask or ():
-        copied[name] *= mask[name].to(copied[name].device)  # type: ignore[index]
+    for name, kept in (mask or {}).items():
+        copied[name] *= kept.to(copied[name].device)
     return copied
 
 
@@ -118,19 +123,28 @@ def blend(net: nn.Module, terms: Sequence[tuple[float, Weights]]) -> None:
 
 @torch.no_grad()
 def reestimate(net: nn.Module, split: Split, batch_size: int = STATISTICS_BATCH) -> None:
-    """Replace the running statistics of every BatchNorm layer by averages over clean data (equal weight a batch)."""
+    """Replace the running statistics of every BatchNorm layer by averages over clean data.
+
+    A batch counts as much as it has images. A last image left over joins the batch before it: alone it has no variance.
+
+    Raises:
+        InputError: The network cannot take the images, or a single image where a layer needs several values.
+    """
     layers = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if not layers:
         return
     momenta = [layer.momentum for layer in layers]
+    suit(net, split, min(batch_size, len(split)))
     for layer in layers:
         layer.reset_running_stats()
-        layer.momentum = None
     was_training = net.training
     net.train()
     first = next(net.parameters())
-    for begin in range(0, len(split), batch_size):
-        net(split.normalised(slice(begin, begin + batch_size)).to(first.device, first.dtype))
+    ends = [*range(batch_size, len(split) - 1, batch_size), len(split)]
+    for begin, end in itertools.pairwise([0, *ends]):
+        for layer in layers:
+            layer.momentum = (end - begin) / end
+        net(split.normalised(slice(begin, end)).to(first.device, first.dtype))
     net.train(was_training)
     for layer, momentum in zip(layers, momenta, strict=True):
         layer.momentum = momentum
@@ -188,7 +202,8 @@ def interpolate(
     if compile:
         work.compile()
     split = split.to(place)
-    ends = tuple(masked({name: tensor.to(place) for name, tensor in end.items()}, mask) for end in (a, b))
+    kept = everywhere(net, mask) if mask is not None else None
+    ends = tuple(masked({name: tensor.to(place) for name, tensor in end.items()}, kept) for end in (a, b))
     losses, accuracies = [], []
     for done, alpha in enumerate(points):
         blend(work, [(1 - alpha, ends[0]), (alpha, ends[1])])

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import catalog, download, folders, official, sources
+from . import catalog, decoding, disk, download, folders, official, sources
 from . import whitening as whiten
 from .catalog import DatasetInfo, folder
 from .errors import InputError, unknown
@@ -69,7 +69,7 @@ def load(
     ]
     if subset is not None:
         splits[0] = splits[0].subset(subset)
-    return Dataset(info.name if info else Path(name).name, splits[0], splits[1], arrays.classes, found)
+    return Dataset(catalog.called(name), splits[0], splits[1], arrays.classes, found)
 
 
 def spread(info: DatasetInfo | None, train: Tensor, normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
@@ -92,8 +92,8 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     """
     info = catalog.DATASETS.get(name)
     if info is None:
-        path = Path(name).expanduser()
-        if path.is_dir() or (path.suffix == ".npz" and path.is_file()):
+        path = disk.expanded(name)
+        if disk.is_dir(path) or (path.suffix == ".npz" and disk.is_file(path)):
             return path
         raise catalog.not_found(name)
     place = folder(root)
@@ -124,7 +124,7 @@ def read(
         path = fetch(name, root)
     if path.is_dir() and (info is None or info.kind == "folders"):
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
-        return folders.read(listed, size or (info.size if info else None), fresh=fresh)
+        return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
     if path.suffix == ".npz":
         arrays = sources.read_npz(path)
         arrays = fitting(path, arrays, info) if info else arrays

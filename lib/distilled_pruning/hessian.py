@@ -80,7 +80,7 @@ def diagonal(
             if free > fallback_limit:
                 raise InputError(
                     f"no fast exact method covers {reason}, and {free:,} entries are too many for a double backward"
-                    f" each: mask or change the network{_advice(reason)}, or set fallback_limit={free}"
+                    f" each: mask or change the network{_advice(reason)}, in Python also set fallback_limit={free}"
                 ) from None
             if isinstance(reason, graph.BatchCoupled):
                 warnings.warn(f"double backward for each entry, because of {reason}{_advice(reason)}", stacklevel=2)

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from . import connectivity, pooling, training
 from .basins import Basins, basins, loss_range
 from .errors import InputError, unknown
+from .models import everywhere
 from .planes import Plane, masked, plane
 from .recipe import PRECISIONS
 
@@ -184,7 +185,7 @@ def evaluations(
     if precision not in PRECISIONS:
         raise unknown("precision", precision, PRECISIONS)
     connectivity.check(net, plane.networks[0])
-    plane = masked(plane, mask)
+    plane = masked(plane, everywhere(net, mask) if mask is not None else None)
     grid = _empty(plane, resolution, points, margin, seed)
     if start is not None:
         _resume(grid, start)

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from .costs import residual_form
+from .costs import DEPTH, NORM, border, check_size, papers_width
 from .errors import InputError, unknown
 from .residual import ResNet, chain, normalisation
 
-__all__ = ["INITS", "NORMS", "build", "initialise", "macs", "prunable"]
+__all__ = ["INITS", "NORMS", "build", "everywhere", "initialise", "macs", "prunable"]
 
 NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")
@@ -46,19 +46,26 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
+def everywhere(net: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Give what is said of weights under every name they have in ``state_dict``: tied ones have several."""
+    names: dict[int, list[str]] = {}
+    for name, weight in net.named_parameters(remove_duplicate=False):
+        names.setdefault(id(weight), []).append(name)
+    others = {same[0]: same for same in names.values()}
+    return {other: values for name, values in kept.items() for other in others.get(name, [name])}
+
+
 def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth: int) -> nn.Sequential:
     """Chain ``depth`` blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, and a linear classifier.
 
     Modules are named ``conv1 norm1 relu1 pool1 … flatten head``.
     """
-    if size < 2**depth:
-        raise InputError(
-            f"images of {size} px do not survive {depth} poolings: use at least {2**depth} px or a smaller depth"
-        )
     layers: list[tuple[str, nn.Module | None]] = []
+    wider = border(size, channels)
+    size += 2 * wider
     for index in range(1, depth + 1):
         layers += [
-            (f"conv{index}", nn.Conv2d(channels, width, 3, padding=1)),
+            (f"conv{index}", nn.Conv2d(channels, width, 3, padding=1 + (wider if index == 1 else 0))),
             (f"norm{index}", normalisation(norm, width)),
             (f"relu{index}", nn.ReLU()),
             (f"pool{index}", nn.AvgPool2d(2)),
@@ -69,12 +76,13 @@ def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth
 
 def alexnet(width: int, size: int, channels: int, classes: int, norm: str) -> nn.Sequential:
     """Chain the five convolutions of the first paper's AlexNet, three of them max-pooled, and a linear classifier."""
-    wide = width * 3 // 2
+    wide, wider = width * 3 // 2, border(size, channels)
+    size += 2 * wider
     layers: list[tuple[str, nn.Module | None]] = []
     plan = ((width, 5, True), (wide, 5, True), (2 * width, 3, False), (wide, 3, False), (wide, 3, True))
     for index, (after, kernel, pooled) in enumerate(plan, 1):
         layers += [
-            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=kernel // 2)),
+            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=kernel // 2 + (wider if index == 1 else 0))),
             (f"norm{index}", normalisation(norm, after)),
             (f"relu{index}", nn.ReLU()),
             (f"pool{index}", nn.MaxPool2d(2) if pooled else None),
@@ -156,15 +164,16 @@ def build(
     name                    width               norm       form
     ======================  ==================  =========  ==========================================================
     convnet3                128                 instance   ``depth`` (3) blocks, a plain ``nn.Sequential``
-    resnet10, resnet18      32 to 64 px, or 64  batch      CIFAR's to 64 px, 3x3 stem to 128 px, torchvision's above
-    resnetap10              32 to 64 px, or 64  instance   ResNet-10 with average pooling in place of strides
+    resnet10, resnet18      32 or 64            batch      CIFAR's to 64 px, 3x3 stem to 128 px, torchvision's above
+    resnetap10              32 or 64            instance   ResNet-10 with average pooling in place of strides
     alexnet                 128                 none       five convolutions, a plain ``nn.Sequential``
     ======================  ==================  =========  ==========================================================
 
     Args:
         name: One of the names above.
         ds: Dataset, or anything with ``size``, ``channels`` and ``classes``; the arguments below override it.
-        width: Channels of the first stage; the others scale with it.
+        width: Channels of the first stage; the others scale with it. Of residual networks 32 up to 64 px and 64 above,
+            and on SVHN, MNIST and Fashion-MNIST.
         depth: Blocks, for ``convnet3`` only.
         norm: One of :data:`NORMS`; ``"group"`` has 4 groups, or 2 or 1 where 4 do not divide the width.
         size: Image side in pixels.
@@ -189,14 +198,13 @@ def build(
     channels = _count("channels", channels, getattr(ds, "channels", None))
     named = getattr(ds, "classes", None)
     classes = _count("classes", classes, named if named is None or isinstance(named, int) else len(named))
-    width = _count("width", width, model.narrow if residual_form(size) == "small" else model.width)
-    if size < model.smallest:
-        raise InputError(f"images of {size} px are too small for {name}: use at least {model.smallest} px")
+    width = _count("width", width, papers_width(name, size, getattr(ds, "name", "")))
     options: dict[str, Any] = {}
     if model.depth is not None:
         options["depth"] = _count("depth", depth, model.depth)
     elif depth is not None:
         raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
+    check_size(name, size, norm, options.get("depth"))
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         net = model.make(width, size, channels, classes, norm, **options)
     return initialise(net, seed, init)
@@ -225,26 +233,20 @@ class Model:
     Attributes:
         make: Builds it from width, size, channels, classes and norm (and depth).
         norm: Its norm.
-        width: Channels of the first stage.
-        narrow: The same up to 64 px.
-        smallest: Smallest image side.
         depth: Blocks, where they are an option.
     """
 
     make: Callable[..., nn.Module]
     norm: str
-    width: int
-    narrow: int
-    smallest: int = 1
     depth: int | None = None
 
 
 MODELS = {
-    "convnet3": Model(convnet, "instance", 128, 128, depth=3),
-    "resnet10": Model(_resnet(1), "batch", 64, 32),
-    "resnet18": Model(_resnet(2), "batch", 64, 32),
-    "resnetap10": Model(_resnet(1, averaging=True), "instance", 64, 32, smallest=8),
-    "alexnet": Model(alexnet, "none", 128, 128, smallest=8),
+    "convnet3": Model(convnet, NORM["convnet3"], depth=DEPTH),
+    "resnet10": Model(_resnet(1), NORM["resnet10"]),
+    "resnet18": Model(_resnet(2), NORM["resnet18"]),
+    "resnetap10": Model(_resnet(1, averaging=True), NORM["resnetap10"]),
+    "alexnet": Model(alexnet, NORM["alexnet"]),
 }
 
 

@@ -8,6 +8,7 @@ from .errors import InputError, unknown
 
 OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("fp32", "bf16")
+STATISTICS_BATCH = 500  # images a batch when BatchNorm statistics are estimated anew
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,8 @@ class Recipe:
         decay: Factor at each milestone.
         augmentation: ``"+"``-joined operations of :mod:`distilled_pruning.augment`, ``""`` for none.
         precision: ``"fp32"`` or ``"bf16"`` (autocast; weights stay fp32).
-        compile: Compile forward and backward with ``torch.compile``; numbers differ from eager in rounding, so it
-            is part of the recipe.
+        compile: Compile forward and backward: fp32 ConvNets on a CPU with :mod:`distilled_pruning.fused`, all else with
+            ``torch.compile``; numbers differ from eager in rounding, so it is part of the recipe.
     """
 
     optimiser: str = "sgd"
@@ -60,6 +61,12 @@ class Recipe:
     def steps_per_epoch(self, images: int) -> int:
         """Count the optimiser steps of one pass over ``images`` images."""
         return -(-images // min(self.batch_size, images))
+
+    def smallest_batch(self, images: int) -> int:
+        """Count the images of the smallest batch that the run comes to on ``images`` images."""
+        batch = min(self.batch_size, images)
+        left = images % batch
+        return left if left and self.total_steps(images) >= self.steps_per_epoch(images) else batch
 
     def total_steps(self, images: int) -> int:
         """Count the optimiser steps of the whole run on ``images`` images."""

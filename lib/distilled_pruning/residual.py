@@ -8,7 +8,6 @@ from collections import OrderedDict
 from torch import Tensor, nn
 
 from .costs import residual_form
-from .errors import InputError
 
 __all__ = ["Block", "ResNet", "chain", "normalisation"]
 
@@ -77,9 +76,6 @@ class ResNet(nn.Sequential):
     ) -> None:
         """Make a network with ``blocks`` blocks a stage."""
         form = residual_form(size)
-        smallest = 16 if averaging else 9
-        if norm == "instance" and size < smallest:
-            raise InputError(f"instance norm would see maps of one pixel at {size} px: use at least {smallest} px")
         kernel = 7 if form == "large" else 3
         stride = 2 if form == "large" and not averaging else 1
         pool: nn.Module | None = None

@@ -38,7 +38,7 @@ def pixels(split: Split, dtype: torch.dtype) -> tuple[Tensor, float, float]:
         InputError: They are whitened, so they have no pixels.
     """
     if split.whitening is not None:
-        raise InputError("whitened images have no pixels to shift: load the dataset without zca")
+        raise InputError("whitened images have no pixels to shift: set whitened to false, in Python zca=False")
     if split.images.dtype == torch.uint8:
         return split.images.to(dtype) / LEVELS, 0.0, 1.0
     images = split.images.to(dtype)

@@ -16,6 +16,7 @@ from .errors import InputError
 
 TEST_SHARE = 0.2
 DIGITS_TEST = 360
+SPREAD = 5e-5  # a smaller standard deviation is 0 to the four decimals that images are normalised with
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,12 @@ class Arrays:
     test_images: np.ndarray
     test_labels: np.ndarray
     classes: tuple[str, ...]
+
+    def __post_init__(self) -> None:
+        """Give images the strides of a fresh array, which an axis of length 1 need not have (see :mod:`.split`)."""
+        for name in ("train_images", "test_images"):
+            images = getattr(self, name)
+            object.__setattr__(self, name, images.reshape(-1).reshape(images.shape))
 
 
 def digest(arrays: Arrays) -> str:
@@ -169,10 +176,14 @@ def npz_info(path: Path) -> DatasetInfo:
             raise InputError(f"images of {path} cannot be read ({error}): save them again with numpy.savez") from error
         kind = layout(path, shape)
         labels, test, classes = npz_labels(path, archive, shape[0])
+    counts = present(str(path), labels[~test], classes)
     size = shape[2]
     channels = {"NHW": 1, "NCHW": shape[1], "NHWC": shape[-1]}[kind]
     counted = int(test.sum())
-    return DatasetInfo(str(path), classes, size, channels, (), (), len(labels) - counted, counted, None, "npz")
+    train = len(labels) - counted
+    return DatasetInfo(
+        str(path), classes, size, channels, (), (), train, counted, None, "npz", counts=tuple(counts.tolist())
+    )
 
 
 def read_npz(path: str | Path) -> Arrays:
@@ -218,10 +229,44 @@ def pixels(path: Path, images: np.ndarray) -> np.ndarray:
     raise InputError(f"images of {path} are {images.dtype}: give uint8 values 0 to 255, or floats")
 
 
+def present(name: str, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+    """Count the training images of each class: int64 [classes].
+
+    Raises:
+        InputError: Fewer than two classes, or some without a training image, all of them named.
+    """
+    if len(classes) < 2:
+        raise InputError(f"{name} has one class, {classes[0]!r}: give images of at least two to tell apart")
+    counts = np.bincount(labels, minlength=len(classes))
+    empty = [repr(classes[label]) for label in np.flatnonzero(counts == 0).tolist()]
+    if empty:
+        what, each = ("class", "it") if len(empty) == 1 else ("classes", "them")
+        verb = "has" if len(empty) == 1 else "have"
+        raise InputError(
+            f"{what} {', '.join(empty[:20])} of {name} {verb} no training images: give some, or leave {each} out"
+        )
+    return counts
+
+
 def checked(name: str, arrays: Arrays) -> Arrays:
-    """Refuse a training split that lacks a class."""
-    counts = np.bincount(arrays.train_labels, minlength=len(arrays.classes))
-    if not counts.all():
-        empty = arrays.classes[int(counts.argmin())]
-        raise InputError(f"class {empty!r} of {name} has no training images: give at least one, or leave the class out")
+    """Refuse training images that teach nothing: of too few classes, of a blank one, with a channel of one value."""
+    present(name, arrays.train_labels, arrays.classes)
+    images = arrays.train_images
+    everything = np.arange(len(images))
+    flat = any(constant(images[:, channel : channel + 1], everything) for channel in range(images.shape[1]))
+    if flat or (images.dtype.kind == "f" and min(images.std(axis=(0, 2, 3), dtype=np.float64)) < SPREAD):
+        how = "has the same value everywhere" if flat else "hardly varies"
+        raise InputError(f"a channel of the training images of {name} {how}: give images that differ")
+    members = [np.flatnonzero(arrays.train_labels == label) for label in range(len(arrays.classes))]
+    blank = [repr(arrays.classes[label]) for label, index in enumerate(members) if constant(images, index)]
+    if blank:
+        raise InputError(
+            f"all training images of class {', '.join(blank[:20])} of {name} are of one value: give images that differ"
+        )
     return arrays
+
+
+def constant(images: np.ndarray, index: np.ndarray) -> bool:
+    """Tell whether the images of an index hold one and the same value; mostly the first one tells that they do not."""
+    value = images[index[0]].flat[0]
+    return all(bool((images[at] == value).all()) for at in index)

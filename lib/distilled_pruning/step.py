@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import pooling
+from . import fused, pooling
 from .recipe import Recipe
 
 if TYPE_CHECKING:
@@ -36,13 +36,13 @@ def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     )
 
 
-def loss_of(net: nn.Module, images: Tensor, targets: Tensor) -> Tensor:
+def loss_of(net: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy of a batch; ``targets`` are labels [B] or soft labels [B, classes]."""
     return F.cross_entropy(net(images).float() if images.dtype != torch.float64 else net(images), targets)
 
 
 @functools.cache
-def compiled_loss() -> Callable[[nn.Module, Tensor, Tensor], Tensor]:
+def compiled_loss() -> Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]:
     """Compile :func:`loss_of` once a process; networks of one structure share the code."""
     return torch.compile(loss_of, dynamic=False)
 
@@ -52,10 +52,12 @@ class Step:
 
     def __init__(self, net: nn.Module, recipe: Recipe, mask: Mask | None) -> None:
         """Prepare the step for a network that already lies on its device."""
-        self.net, self.recipe = net, recipe
+        self.recipe = recipe
         self.optimiser = optimiser(net, recipe)
         self.device = next(net.parameters()).device
-        self.loss = compiled_loss() if recipe.compile else loss_of
+        quick = fused.forward_of(net) if recipe.compile and recipe.precision == "fp32" else None
+        self.forward = net if quick is None else quick
+        self.loss = compiled_loss() if recipe.compile and quick is None else loss_of
         self.pools = [] if recipe.compile else pooling.replaceable(net)
         named = dict(net.named_parameters())
         self.weights = [named[name].data for name in mask] if mask is not None else []
@@ -79,7 +81,7 @@ class Step:
         )
         self.optimiser.zero_grad(set_to_none=True)
         with autocast, pooling.quick(self.pools):
-            loss = self.loss(self.net, images, targets)
+            loss = self.loss(self.forward, images, targets)
         loss.backward()
         self.optimiser.step()
         if self.weights:

@@ -16,6 +16,7 @@ from . import augment, pooling
 from .errors import InputError
 from .recipe import Recipe
 from .step import Step
+from .suit import suit
 
 if TYPE_CHECKING:
     from .data import Split
@@ -149,7 +150,7 @@ def train(
         The :class:`Log` of the last step.
 
     Raises:
-        InputError: No images, a mask of other shapes, or a loss that is not finite.
+        InputError: No images, a network that does not suit them, a mask of other shapes, or a loss that is not finite.
     """
     started = time.perf_counter()
     if len(split) == 0:
@@ -157,6 +158,7 @@ def train(
     place = resolve(device)
     net.to(place)
     split = split.to(place)
+    suit(net, split, recipe.smallest_batch(len(split)))
     dtype = next(net.parameters()).dtype
     if mask is not None:
         mask.apply(net)
@@ -254,10 +256,14 @@ def evaluate(
 
     Returns:
         Mean cross-entropy in nats and top-1 accuracy in [0, 1].
+
+    Raises:
+        InputError: A network that does not suit the images.
     """
     first = next(net.parameters())
     place = first.device if device is None else resolve(device)
     net.to(place)
+    suit(net, split)
     was_training = net.training
     net.eval()
     loss = torch.zeros((), dtype=torch.float64, device=place)
@@ -281,6 +287,7 @@ def logits(net: nn.Module, split: Split, device: str | torch.device = "auto") ->
     """Give a network's outputs on clean data in evaluation mode, [N, classes] on the CPU."""
     place = resolve(device)
     net.to(place).eval()
+    suit(net, split)
     first, split = next(net.parameters()), split.to(place)
     batch_size = forward_batch(place)
     parts = range(0, len(split), batch_size)

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .cache import cache_folder, write_atomically
+from .catalog import WHITENED
 from .errors import InputError
-from .folders import cache_folder, write_atomically
 from .images import chunks
 
 EPSILON = 0.1
-LARGEST = 4096
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,10 +64,10 @@ def fit(images: Tensor, epsilon: float = EPSILON) -> Whitening:
         InputError: Images too large for a dense covariance, or fewer than two.
     """
     width = images[0].numel() if len(images) else 0
-    if width > LARGEST:
+    if width > WHITENED:
         raise InputError(
             f"ZCA whitening needs the covariance of all {width} values of an image: "
-            f"use images of at most {LARGEST}, such as 3 x 32 x 32"
+            f"use images of at most {WHITENED}, such as 3 x 32 x 32"
         )
     if len(images) < 2:
         raise InputError(f"ZCA whitening needs at least two images, not {len(images)}")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import torch
 from torch import Tensor
 
 from .graph import Step
@@ -29,7 +28,7 @@ def accumulate(tape: Tape, diag: dict[str, Tensor], total: int) -> None:
         factor = -p
         factor[:, k] += 1
         factor *= (p[:, k : k + 1] / total).sqrt()
-        gradients = torch.autograd.grad(tape.logits, outputs, factor, retain_graph=True, materialize_grads=True)
+        gradients = tape.pull(factor, outputs, retain_graph=True)
         for step, gradient in zip(steps, gradients, strict=True):
             if step.kind == "linear":
                 squares[step.index] = squares.get(step.index, 0) + gradient.square()

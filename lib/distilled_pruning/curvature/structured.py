@@ -115,7 +115,7 @@ def _add_curvature(
     graph = tape.graph
     slope = (tape.logits.softmax(1) - torch.nn.functional.one_hot(labels, tape.logits.shape[1])).detach() / total
     norms = graph.norms()
-    pulls = torch.autograd.grad(tape.logits, [tape.values[norm.index] for norm in norms], slope, materialize_grads=True)
+    pulls = tape.pull(slope, [tape.values[norm.index] for norm in norms])
     with torch.no_grad():
         fields = Fields(tape, {norm.index: pull for norm, pull in zip(norms, pulls, strict=True)})
         scratch = Scratch()

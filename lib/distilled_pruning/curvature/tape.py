@@ -32,6 +32,15 @@ class Tape:
         """The network's output ``[n, K]``."""
         return self.values[-1]
 
+    def pull(self, factor: Tensor, values: list[Tensor], retain_graph: bool = False) -> tuple[Tensor, ...]:
+        """Pull ``factor`` ``[n, K]`` back from the logits to ``values``.
+
+        The same bits as with ``grad_outputs=factor``, for which PyTorch first loads SymPy: seconds in a new process.
+        """
+        with torch.enable_grad():
+            scalar = (self.logits * factor).sum()
+        return torch.autograd.grad(scalar, values, retain_graph=retain_graph, materialize_grads=True)
+
     def source(self, step: Step) -> Tensor:
         """Return the (first) input of ``step``, detached."""
         return self.values[step.inputs[0]].detach()

@@ -1,6 +1,6 @@
 """Dataset distillation: small training sets made to stand for large ones, and other people's published ones.
 
-Names are imported when first used, so that :mod:`.defaults` can be read without PyTorch.
+Names are imported when first used, so that :mod:`.defaults` and :mod:`.settings` can be read without PyTorch.
 """
 
 from __future__ import annotations

@@ -1,139 +1,18 @@
 """What the distillation papers set for each dataset and number of images per class; no torch in here.
 
-Sources: IDC (Kim et al. 2022) and its code, DC (Zhao et al. 2021), DSA (Zhao & Bilen 2021), DM (Zhao & Bilen 2023),
-MTT (Cazenavette et al. 2022). The rows for ``digits`` are ours, small enough for one CPU core.
+Sources: IDC (Kim et al. 2022) and its code at ceac95a, DC (Zhao et al. 2021), DSA (Zhao & Bilen 2021) and DM (Zhao &
+Bilen 2023) and their code at 53f63a6, MTT (Cazenavette et al. 2022) and its code at 50dccea. The rows for ``digits``
+are ours, small enough for one CPU core.
 """
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import fields
 from typing import Any
 
-from ..catalog import DISTILLERS
-from ..errors import InputError, unknown
+from ..errors import unknown
 from ..recipe import Recipe
-
-METHODS = DISTILLERS
-CORESETS = ("random", "herding", "kcenter")
-INITS = ("real", "mix", "noise")
-METRICS = ("mse", "l1", "cosine")
-SPACES = ("pixel", "normalised")
-
-
-@dataclass(frozen=True)
-class Settings:
-    """Everything that decides a distillation besides data and seed.
-
-    Attributes:
-        method: One of :data:`METHODS`.
-        ipc: Stored images per class.
-        factor: Multi-formation factor f: a stored image holds f x f tiles, each one training image (IDC section 4.1).
-        iterations: Outer iterations; each starts with a fresh network (MTT: a fresh expert segment).
-        init: ``"real"`` images, a ``"mix"`` of f x f shrunken real images, or ``"noise"``.
-        pad: Allow a factor that does not divide the image side; tiles are then cut from the image padded with grey on
-            the right and bottom, as IDC does for 224 px and f = 3.
-        model: Network of :func:`distilled_pruning.models.build`.
-        width: Its width, ``None`` for the papers'.
-        norm: Its normalisation, ``None`` for the network's own.
-        optimiser: Of the images: ``"sgd"`` or ``"adam"`` (betas .5 and .999).
-        image_rate: Learning rate of the images in ``space``.
-        image_momentum: Momentum of SGD on the images.
-        space: Values the image optimiser works on: ``"pixel"`` (in [0, 1]) or ``"normalised"``.
-        clamp: Clip pixels to [0, 1] at the start of each outer iteration.
-        real_batch: Real images per class and matching step.
-        compile: DM: compile the networks with ``torch.compile`` and take the features of the real images, of which only
-            class means are wanted, in bf16 where the device has it.
-        decoded_batch: Most synthetic images per class and matching step.
-        siamese: Augmentation drawn once and shared by real and synthetic images.
-        metric: Distance between gradients: ``"mse"`` (sum of squares), ``"l1"`` or ``"cosine"`` (per output unit).
-        inner: Matching steps per outer iteration.
-        apart: Update the images after each class rather than after all of them (IDC).
-        batched: Differentiate all classes in one pass; faster on a GPU, slower on a CPU. With ``apart`` the gradients
-            of all classes are then taken before the first update, and rounding differs, so it is part of the settings.
-        pretrain: Epochs on real data before matching starts, or before a coreset looks at features.
-        train_on: What the network trains on between matching steps: ``"real"`` or ``"synthetic"``.
-        train_steps: Network steps after each matching step.
-        train_batch: Batch size of those.
-        train_rate: Learning rate of those.
-        train_momentum: Momentum of those.
-        train_augmentation: Augmentation of those.
-        expert_count: MTT: number of expert networks.
-        expert_epochs: MTT: epochs of each expert.
-        expert_rate: MTT: learning rate of the experts.
-        expert_batch: MTT: their batch size.
-        span: MTT: expert epochs to be matched, M.
-        last_start: MTT: matching starts at an expert epoch below this.
-        student_steps: MTT: unrolled student steps, N.
-        student_batch: MTT: synthetic images per student step.
-        step_size: MTT: initial student step size.
-        step_size_rate: MTT: learning rate of the step size.
-    """
-
-    method: str
-    ipc: int
-    factor: int = 1
-    iterations: int = 0
-    init: str = "real"
-    pad: bool = False
-    model: str = "convnet3"
-    width: int | None = None
-    norm: str | None = None
-    optimiser: str = "sgd"
-    image_rate: float = 1.0
-    image_momentum: float = 0.5
-    space: str = "normalised"
-    clamp: bool = False
-    real_batch: int = 256
-    compile: bool = False
-    decoded_batch: int = 128
-    siamese: str = ""
-    metric: str = "mse"
-    inner: int = 1
-    apart: bool = False
-    batched: bool = False
-    pretrain: int = 0
-    train_on: str = "real"
-    train_steps: int = 0
-    train_batch: int = 64
-    train_rate: float = 0.01
-    train_momentum: float = 0.9
-    train_augmentation: str = ""
-    expert_count: int = 100
-    expert_epochs: int = 50
-    expert_rate: float = 0.01
-    expert_batch: int = 256
-    span: int = 3
-    last_start: int = 25
-    student_steps: int = 20
-    student_batch: int = 256
-    step_size: float = 0.01
-    step_size_rate: float = 1e-5
-
-    def __post_init__(self) -> None:
-        """Raise :class:`InputError` for settings no distillation could use."""
-        for what, value, known in (
-            ("distillation method", self.method, METHODS),
-            ("initialisation", self.init, INITS),
-            ("matching metric", self.metric, METRICS),
-            ("image space", self.space, SPACES),
-            ("image optimiser", self.optimiser, ("sgd", "adam")),
-            ("training data between matching steps", self.train_on, ("real", "synthetic")),
-        ):
-            if value not in known:
-                raise unknown(what, value, known)
-        for name in ("ipc", "factor", "inner", "real_batch", "decoded_batch", "train_batch"):
-            if getattr(self, name) < 1:
-                raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
-        for name in ("iterations", "train_steps", "pretrain"):
-            if getattr(self, name) < 0:
-                raise InputError(f"{name} must be at least 0, not {getattr(self, name)}")
-        if self.span > self.expert_epochs:
-            raise InputError(f"span {self.span} is longer than the experts' {self.expert_epochs} epochs: use fewer")
-
-    def spec(self) -> dict[str, Any]:
-        """Give the settings as a JSON-ready dictionary."""
-        return asdict(self)
-
+from .settings import METHODS, Settings
 
 _IDC: dict[str, Any] = {
     "factor": 2,
@@ -148,50 +27,65 @@ _IDC: dict[str, Any] = {
     "siamese": "color+crop+cutout",
     "train_steps": 32,
     "train_augmentation": "color+crop+cutmix",
+    "image_rate": 5e-3,
 }
 _IDC_IMAGENET: dict[str, Any] = {
     "factor": 3,
     "pad": True,
     "iterations": 500,
     "metric": "l1",
+    "image_rate": 3e-3,
     "model": "resnetap10",
     "train_steps": 8,
     "pretrain": 10,
     "train_augmentation": "color+crop+cutmix1",
 }
-_IDC_RATES = {
-    "cifar10": 5e-3,
-    "cifar100": 5e-3,
-    "svhn": 5e-3,
-    "mnist": 1e-4,
-    "fashion_mnist": 1e-4,
-    "imagenet10": 3e-3,
-    "imagenette": 3e-3,
-    "imagenet100": 1e-3,
-}
 _IMAGENETS = ("imagenet10", "imagenet100", "imagenette")
+_IDC_SHORT: dict[str, Any] = {"metric": "l1", "train_steps": 8, "image_rate": 1e-4}
+# The rates are for 10 images per class of the side below: IDC scales them by the images' number and area.
+_IDC_OWN: dict[str, dict[str, Any]] = {
+    "svhn": {"train_steps": 8},
+    "mnist": _IDC_SHORT,
+    "fashion_mnist": _IDC_SHORT,
+    "imagenet10": _IDC_IMAGENET,
+    "imagenette": _IDC_IMAGENET,
+    "imagenet100": _IDC_IMAGENET
+    | {
+        "image_rate": 1e-3,
+        "pretrain": 5,
+        "train_steps": 4,
+        "train_batch": 128,
+        "train_rate": 0.1,
+        "train_weight_decay": 1e-4,
+    },
+}
+_IDC_SIDE = {"mnist": 28} | dict.fromkeys(_IMAGENETS, 224)
 _DC: dict[str, Any] = {
     "iterations": 1000,
+    "init": "noise",
     "metric": "cosine",
     "image_rate": 0.1,
     "train_on": "synthetic",
     "train_batch": 256,
     "train_momentum": 0.5,
+    "train_weight_decay": 0.0,
 }
 _DC_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
 _PUBLISHED: dict[str, dict[str, Any]] = {
     "idc": _IDC,
     "dc": _DC,
-    "dsa": _DC | {"siamese": "mtt-dsa", "train_augmentation": "mtt-dsa"},
+    "dsa": _DC | {"init": "real", "train_momentum": 0.0, "siamese": "mtt-dsa", "train_augmentation": "mtt-dsa"},
     "dm": {"iterations": 20_000, "image_rate": 1.0, "siamese": "mtt-dsa"},
     "mtt": {"iterations": 5000, "image_rate": 1000.0, "train_augmentation": "mtt-dsa"},
     "random": {"space": "pixel"},
     "herding": {"space": "pixel", "pretrain": 10},
     "kcenter": {"space": "pixel", "pretrain": 10},
 }
+UPRIGHT = ("mnist", "svhn")  # mirrored digits are no digits
 # One step with each fresh network at every ipc: training them in between, as published from ipc 10 on, takes minutes.
 _DIGITS_DC: dict[str, Any] = {
     "iterations": 60,
+    "init": "real",
     "image_rate": 0.3,
     "real_batch": 64,
     "inner": 1,
@@ -271,23 +165,58 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
             raise unknown("distillation option", name, known[2:])
     chosen: dict[str, Any] = dict(_PUBLISHED[method])
     if method == "idc":
-        chosen |= _IDC_IMAGENET if dataset in _IMAGENETS else {}
-        chosen["image_rate"] = _IDC_RATES.get(dataset, 5e-3) * ipc / 10
-        if dataset in ("mnist", "fashion_mnist"):
-            chosen |= {"metric": "l1", "train_steps": 8}
-        if dataset in _IMAGENETS:
-            chosen["image_rate"] *= (size / 224) ** 2
-        if dataset == "imagenet100":
-            chosen |= {"pretrain": 5, "real_batch": 128, "train_rate": 0.1}
+        chosen |= _idc(dataset, ipc, size, options.get("factor"))
     if method in ("dc", "dsa"):
         chosen["inner"], epochs = _loops(ipc)
         chosen["train_steps"] = 0 if ipc == 1 else epochs * -(-classes * ipc // 256)
+    if method == "dm" and ipc >= 100 and dataset != "cifar100":
+        chosen["image_rate"] = 10.0
+    if dataset in UPRIGHT:
+        chosen |= {name: "mtt-dsa-noflip" for name, value in chosen.items() if value == "mtt-dsa"}
     if dataset == "digits":
         chosen |= _DIGITS[method]
     chosen |= {name: value for name, value in options.items() if value is not None}
     if options.get("init") is None and (chosen.get("factor", 1) > 1) != (chosen.get("init") == "mix"):
         chosen["init"] = "mix" if chosen.get("factor", 1) > 1 else "real"
     return Settings(method, ipc, **chosen)
+
+
+def _idc(dataset: str, ipc: int, size: int, factor: int | None) -> dict[str, Any]:
+    """Give what IDC sets for a dataset, in its ``misc/reproduce.py`` and ``argument.py``."""
+    found = _IDC | _IDC_OWN.get(dataset, {})
+    factor = factor or found["factor"]
+    found["image_rate"] = found["image_rate"] * ipc / 10
+    if dataset != "digits":
+        found["image_rate"] *= (size / _IDC_SIDE.get(dataset, 32)) ** 2
+    if dataset == "mnist" and factor > 1:
+        found |= {"siamese": "color+crop", "train_augmentation": "color+crop"}
+    if dataset in _IMAGENETS and factor >= 3 and ipc >= 20:
+        found["bounded"] = True
+    return found
+
+
+def mended(settings: Settings, dataset: str, size: int, classes: int) -> bool:
+    """Whether a published recipe was first set otherwise here, so that its results need another name.
+
+    All other recipes give the numbers they gave before, among them IDC's and DM's for CIFAR at up to 50 images a class.
+
+    Args:
+        settings: What :func:`resolve` gave.
+        dataset: Name of the dataset.
+        size: Side of the images in pixels.
+        classes: Number of classes.
+    """
+    s = settings
+    if s.method == "mtt" and classes * s.ipc * s.factor**2 > 256:
+        return True
+    if dataset == "digits":
+        return False
+    if s.method == "dm":
+        return dataset in UPRIGHT or (s.ipc >= 100 and dataset != "cifar100")
+    if s.method == "idc":
+        changed = dataset in ("svhn", *_IMAGENETS) or (dataset == "mnist" and s.factor > 1)
+        return changed or size != _IDC_SIDE.get(dataset, 32)
+    return s.method in ("dc", "dsa") or (s.method == "mtt" and dataset in UPRIGHT)
 
 
 def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Recipe:
@@ -302,7 +231,7 @@ def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Reci
     if dataset == "digits":
         return Recipe(steps=300, batch_size=32, learning_rate=0.1, augmentation="shift2+cutmix")
     if dataset not in _IMAGENETS:
-        return Recipe(epochs=1000)
+        return Recipe(epochs=1000, augmentation=_evaluation_augmentation(dataset, ipc, factor))
     images = ipc * factor**2
     epochs = next(
         (e for most, e in ((1, 3000), (10, 2000), (50, 1500), (200, 1000), (500, 500)) if images <= most), 300
@@ -311,3 +240,14 @@ def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Reci
         return Recipe(epochs=epochs, augmentation="imagenet+cutmix1")
     epochs = epochs * 2 // 300 * 100
     return Recipe(epochs=epochs, learning_rate=0.1, weight_decay=1e-4, batch_size=128, augmentation="imagenet+cutmix1")
+
+
+def _evaluation_augmentation(dataset: str, ipc: int, factor: int) -> str:
+    """Give IDC's augmentation of small images: digits are never mirrored, and not always mixed (its ``test.py``)."""
+    if dataset not in UPRIGHT:
+        return Recipe.augmentation
+    if dataset == "mnist" and factor > 1:
+        return "dsa-noflip"
+    if dataset == "svhn" and factor == 1 and ipc == 1:
+        return "dsa-noflip+cutout"
+    return "dsa-noflip+cutmix"

@@ -12,8 +12,9 @@ from torch import Tensor
 
 from ..errors import InputError
 from . import coreset, distribution, gradient, trajectory
-from .defaults import CORESETS, resolve
+from .defaults import resolve
 from .problem import Draft, Problem
+from .settings import CORESETS
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ def distill(
         progress: Called after every outer iteration with iterations done, iterations in all and the matching loss;
             it may raise to stop.
         experts: MTT: trained experts from :func:`.trajectory.expert`, in order; trained when needed by default.
-        **options: Further fields of :class:`.defaults.Settings`.
+        **options: Further fields of :class:`.settings.Settings`.
 
     Returns:
         The distilled set.
@@ -167,8 +168,8 @@ class _Run:
         self.done += 1
         if not math.isfinite(loss):
             raise InputError(
-                f"distillation diverged at iteration {self.done} (matching loss {loss}): "
-                f"use an image_rate below {settings.image_rate}"
+                f"distillation diverged at iteration {self.done} (matching loss {loss}): choose another distiller than "
+                f"{settings.method}, in Python also an image_rate below {settings.image_rate:g}"
             )
         self.history.append(loss)
         if self.done in self.kept:

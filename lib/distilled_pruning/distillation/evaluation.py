@@ -116,11 +116,12 @@ def fits(syn: Synthetic, ds: Dataset) -> None:
             f"the set has {syn.classes} classes of {have} images but {ds.name} has {ds.test.classes} of {want}: "
             "use the dataset it was made from"
         )
-    whitened = ds.test.whitening is not None
-    if (syn.space == "zca") != whitened:
+    whitened, wanted = ds.test.whitening is not None, syn.space == "zca"
+    if wanted != whitened:
         raise InputError(
-            f"the set is {'' if syn.space == 'zca' else 'not '}ZCA-whitened but {ds.name} was loaded "
-            f"{'with' if whitened else 'without'} whitening: load it with zca={syn.space == 'zca'}"
+            f"the set is {'' if wanted else 'not '}ZCA-whitened but {ds.name} was loaded "
+            f"{'with' if whitened else 'without'} whitening: set whitened to {str(wanted).lower()}, "
+            f"in Python load it with zca={wanted}"
         )
 
 

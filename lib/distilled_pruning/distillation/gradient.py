@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
 from ..step import Step
-from ..training import train
+from ..training import State, train
 from .problem import Draft, Problem
 
 __all__ = ["distance", "gradients", "gradients_by_class", "matched", "step"]
@@ -95,15 +95,18 @@ def gradients_by_class(net: nn.Module, weights: dict[str, nn.Parameter], images:
 class _Trainer:
     """Trains the network of an outer iteration between matching steps, momentum kept from one stretch to the next."""
 
-    def __init__(self, problem: Problem, net: nn.Module, generator: torch.Generator) -> None:
-        """Prepare the optimiser and the order of the data."""
+    def __init__(self, problem: Problem, net: nn.Module, generator: torch.Generator, before: State | None) -> None:
+        """Prepare the optimiser, with the momentum of the training ``before``, and the order of the data."""
         self.problem, self.generator = problem, generator
         self.step = Step(net, problem.recipe(), None)
+        if before is not None:
+            self.step.optimiser.load_state_dict(before.optimiser)
         self.order = torch.empty(0, dtype=torch.int64)
 
     def _next(self, count: int, images: int) -> Tensor:
-        """Take the next indices of a shuffled, endless pass over the data."""
-        while len(self.order) < count:
+        """Take the next indices of shuffled passes; on the images being made each pass ends with a smaller batch."""
+        whole = self.problem.settings.train_on == "real"
+        while len(self.order) < (count if whole else 1):
             self.order = torch.cat([self.order, torch.randperm(images, generator=self.generator)])
         taken, self.order = self.order[:count], self.order[count:]
         return taken.to(self.problem.device)
@@ -119,7 +122,7 @@ class _Trainer:
             chosen = self._next(batch, len(labels))
             inputs = problem.split.normalised(chosen) if decoded is None else decoded[chosen]
             inputs, targets = pipeline(inputs, labels[chosen], self.generator)
-            self.step(inputs, targets, True)
+            self.step(inputs, targets, len(chosen) == batch)
 
 
 class _Matcher:
@@ -137,7 +140,7 @@ class _Matcher:
         """Draw real images of a class, decode its synthetic ones, and augment both alike."""
         problem, settings = self.problem, self.problem.settings
         real = problem.real(label, self.batch, self.generator)
-        synthetic = problem.decode(self.draft.images[label * settings.ipc : (label + 1) * settings.ipc], 1)
+        synthetic = problem.decode_class(self.draft.images[label * settings.ipc : (label + 1) * settings.ipc])
         if len(synthetic) > settings.decoded_batch:
             chosen = torch.randperm(len(synthetic), generator=self.generator)[: settings.decoded_batch]
             synthetic = synthetic[chosen.to(synthetic.device)]
@@ -212,10 +215,12 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     settings = problem.settings
     net = problem.network(iteration).train()
     generator = problem.generator("batch", iteration)
+    closing: list[State | None] = [None]
     if settings.pretrain:
         recipe = problem.recipe(epochs=settings.pretrain)
-        train(net, problem.split, recipe, order_seed=generator.initial_seed(), device=problem.device)
-    trainer, matcher = _Trainer(problem, net, generator), _Matcher(problem, draft, net, generator)
+        seed = generator.initial_seed()
+        train(net, problem.split, recipe, order_seed=seed, device=problem.device, finish=closing.append)
+    trainer, matcher = _Trainer(problem, net, generator, closing[-1]), _Matcher(problem, draft, net, generator)
     total = torch.zeros((), device=problem.device)
     for inner in range(settings.inner):
         total += matcher()

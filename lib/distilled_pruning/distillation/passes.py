@@ -8,7 +8,7 @@ few per cent too high.
 
 from __future__ import annotations
 
-from .defaults import CORESETS, Settings
+from .settings import CORESETS, Settings
 
 __all__ = ["before", "per_loop"]
 
@@ -25,14 +25,20 @@ def per_loop(settings: Settings, classes: int, images: int) -> int:
         images: Number of real training images.
     """
     s = settings
-    synthetic = classes * min(s.ipc * s.factor**2, s.decoded_batch)
+    decoded = classes * s.ipc * s.factor**2
     if s.method == "mtt":
-        return UNROLLED * s.student_steps * min(s.student_batch, classes * s.ipc * s.factor**2)
+        batch = s.student_batch or decoded
+        epochs, rest = divmod(s.student_steps, -(-decoded // batch))
+        return UNROLLED * (epochs * decoded + (rest and (decoded - 1) % batch + 1 + (rest - 1) * batch))
     of_real, of_synthetic = FEATURES if s.method == "dm" else GRADIENTS
     real = classes * min(s.real_batch, images // classes)
-    batch = min(s.train_batch, synthetic if s.train_on == "synthetic" else images)
-    between = TRAIN * (s.inner - 1) * s.train_steps * batch
-    return s.inner * (of_real * real + of_synthetic * synthetic) + between + TRAIN * s.pretrain * images
+    synthetic = classes * min(s.ipc * s.factor**2, s.decoded_batch)
+    if s.train_on == "synthetic":
+        epochs, rest = divmod((s.inner - 1) * s.train_steps, -(-decoded // s.train_batch))
+        between = epochs * decoded + rest * min(s.train_batch, decoded)
+    else:
+        between = (s.inner - 1) * s.train_steps * min(s.train_batch, images)
+    return s.inner * (of_real * real + of_synthetic * synthetic) + TRAIN * (between + s.pretrain * images)
 
 
 def before(settings: Settings, images: int) -> int:

@@ -13,8 +13,9 @@ from .. import augment, models
 from ..errors import InputError
 from ..recipe import Recipe
 from ..training import resolve, seeded
-from .defaults import Settings
-from .synthetic import GREY, decode, mix
+from .fitting import suit
+from .settings import Settings
+from .synthetic import GREY, decode, decode_bounded, mix
 
 if TYPE_CHECKING:
     from ..augment import Pipeline
@@ -59,26 +60,8 @@ def space_of(split: Split) -> str:
 def check(ds: Dataset, settings: Settings) -> None:
     """Raise :class:`InputError` where data and settings do not fit each other."""
     height, width = ds.train.images.shape[-2:]
-    factor = settings.factor
-    if factor > min(height, width):
-        raise InputError(f"factor {factor} is larger than the {width} px images: use at most {min(height, width)}")
-    if (height % factor or width % factor) and not settings.pad:
-        fits = ", ".join(str(f) for f in range(1, min(height, width) // 4 + 1) if not height % f and not width % f)
-        raise InputError(
-            f"factor {factor} does not divide the {width}x{height} px images of {ds.name}: use one of {fits}, "
-            "or pad=True to cut tiles from images padded with grey as IDC does at 224 px"
-        )
-    if factor > 1 and settings.init != "mix" and settings.init != "noise":
-        raise InputError(f"factor {factor} needs init='mix' (or 'noise'), not {settings.init!r}")
-    counts = torch.bincount(ds.train.labels.cpu(), minlength=ds.train.classes)
-    smallest, label = int(counts.min()), int(counts.argmin())
-    needed = settings.ipc * factor**2
-    if needed > smallest and settings.init != "noise":
-        product = f"ipc {settings.ipc}" + (f" x factor {factor} squared = {needed}" if factor > 1 else "")
-        raise InputError(
-            f"{product} is more than the {smallest} training images of class {ds.classes[label]!r}: "
-            + (f"use ipc at most {smallest // factor**2}" if smallest >= factor**2 else "use a smaller factor")
-        )
+    counts = torch.bincount(ds.train.labels.cpu(), minlength=ds.train.classes).tolist()
+    suit(settings, ds.name, (height, width), counts, ds.classes)
 
 
 class Problem:
@@ -149,6 +132,13 @@ class Problem:
         """Decode stored images of ``classes`` classes into normalised training images, differentiably."""
         return self.normalise(decode(images, self.settings.factor, classes, self.fill))
 
+    def decode_class(self, images: Tensor) -> Tensor:
+        """Decode stored images of one class for a matching step, bounded where the settings say so."""
+        s = self.settings
+        if not s.bounded:
+            return self.decode(images, 1)
+        return self.normalise(decode_bounded(images, s.factor, s.decoded_batch, self.fill))
+
     def initial(self) -> Tensor:
         """Make the images to start from: real ones, a mix of shrunken real ones, or noise."""
         s = self.settings
@@ -173,6 +163,7 @@ class Problem:
         recipe = Recipe(
             learning_rate=s.train_rate,
             momentum=s.train_momentum,
+            weight_decay=s.train_weight_decay,
             batch_size=s.train_batch,
             augmentation=s.train_augmentation,
             milestones=(),

@@ -87,7 +87,7 @@ def load(
         raise InputError(
             f"the values of {file.name} do not tell whether they are normalised or ZCA-whitened (standard deviation "
             f"{float(images.std()):.2f}, neighbour correlation {smoothness(images):.2f}): "
-            "pass space='normalised' or space='zca'"
+            "save it as pixels in [0, 1], in Python also pass space='normalised' or space='zca'"
         )
     if space != "auto" and found and space != found:
         raise InputError(
@@ -210,10 +210,11 @@ def _fits(name: str, ds: Dataset, images: Tensor, classes: int, space: str) -> N
         raise InputError(f"the images of {name} are {have} but those of {ds.name} are {want}: load it at that size")
     whitened = ds.train.whitening is not None
     if (space == "zca") != whitened:
-        advice = "load the dataset with zca=True" if space == "zca" else "load the dataset without zca"
+        wanted = space == "zca"
         raise InputError(
             f"{name} is {_described(space)} but {ds.name} was loaded {'with' if whitened else 'without'} ZCA "
-            f"whitening, and a network trained in one space fails in the other: {advice}"
+            f"whitening, and a network trained in one space fails in the other: set whitened to {str(wanted).lower()}, "
+            f"in Python load it with zca={wanted}"
         )
 
 

@@ -50,6 +50,30 @@ def decode(images: Tensor, factor: int, classes: int, fill: float | Tensor = GRE
     return F.interpolate(tiles, size=(height, width), mode="bilinear", align_corners=False)
 
 
+def decode_bounded(images: Tensor, factor: int, most: int, fill: float | Tensor = GREY) -> Tensor:
+    """Decode stored images of one class into at most ``most``, if they are not more already.
+
+    IDC's way to spare memory where ``factor`` is large: as many of the first images as the bound allows are decoded
+    with ``factor``, as many of the next with one less, and so on; each of the last is one image.
+
+    Args:
+        images: Stored images [ipc, channels, height, width] of one class.
+        factor: Largest number of tiles along each side.
+        most: Decoded images to have at most.
+        fill: Value of the padding, one number or one per channel.
+
+    Returns:
+        Decoded images, those of ``factor`` first. Differentiable.
+    """
+    parts, left, room = [], len(images), most
+    for tiles in range(factor, 0, -1):
+        count = min(max(room - left, 0) // tiles**2, left) if tiles > 1 else left
+        if count:
+            parts.append(decode(images[len(images) - left :][:count], tiles, 1, fill))
+        left, room = left - count, room - count * tiles**2
+    return torch.cat(parts)
+
+
 def mix(images: Tensor, factor: int, classes: int) -> Tensor:
     """Shrink real images and lay them out in tiles, the inverse of :func:`decode` up to resolution (IDC's "mix" start).
 
@@ -87,7 +111,7 @@ class Synthetic:
             belong to (pixels, possibly a little outside [0, 1], or whitened).
         labels: Int64 [classes * ipc].
         factor: Tiles along each side; a stored image holds ``factor ** 2`` training images.
-        method: How it was made, a name of :data:`.defaults.METHODS` or ``"published"``.
+        method: How it was made, a name of :data:`.settings.METHODS` or ``"published"``.
         mean: Channel means for normalising.
         std: Channel standard deviations for normalising.
         classes: Number of classes.

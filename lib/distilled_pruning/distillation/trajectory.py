@@ -74,7 +74,7 @@ def expert(
         seed: Seed of the distillation that will use it.
         device: Where to train.
         progress: Called after every epoch with epochs done, epochs in all and the training loss; may raise to stop.
-        **options: Fields of :class:`.defaults.Settings`, as for :func:`.distill`.
+        **options: Fields of :class:`.settings.Settings`, as for :func:`.distill`.
 
     Returns:
         Weights float32 [epochs + 1, parameters] on the CPU, the initialisation first.
@@ -133,6 +133,9 @@ class Experts(Sequence[Tensor]):
 def step(problem: Problem, draft: Draft, iteration: int) -> float:
     """Match one segment of one expert's path; update images and step size.
 
+    A student's batch is the whole set. Where ``student_batch`` divides it, every image is used once before any is used
+    again, and the smaller rest of the images comes first, as in MTT's code.
+
     Returns:
         The share of the squared distance that is left.
     """
@@ -144,13 +147,13 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     start, target = path[begin].to(problem.device), path[begin + settings.span].to(problem.device)
     images = problem.decode(draft.images, problem.classes)
     labels = problem.labels.repeat_interleave(settings.factor**2)
-    count = min(settings.student_batch, len(images))
-    order = torch.empty(0, dtype=torch.int64)
+    parts: list[Tensor] = []
     batches = []
     for _ in range(settings.student_steps):
-        if len(order) < count:
+        if not parts:
             order = torch.randperm(len(images), generator=generator)
-        chosen, order = order[:count].to(problem.device), order[count:]
+            parts = list(order.split(settings.student_batch or len(images)))
+        chosen = parts.pop().to(problem.device)
         batches.append((problem.augment(images[chosen], labels[chosen], generator), labels[chosen]))
     net = problem.network(0)
     loss = distance(unroll(net, start, batches, draft.step_size), target, start)

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from ..errors import InputError, unknown
 from ..models import prunable
+from ..sparsity import check, survivors
 from ..training import seeded
 from . import scores
 from .mask import Mask
@@ -17,36 +18,6 @@ __all__ = ["magnitude", "magnitude_layers", "random", "shuffled", "snip", "survi
 
 SCOPES = ("global", "layer")
 FLOW_ROUNDS = 100
-
-
-def check(fraction: float) -> None:
-    """Raise :class:`InputError` unless a fraction is between 0 and 1, both excluded."""
-    if not 0 < fraction < 1:
-        raise InputError(f"fraction must lie between 0 and 1, both excluded, not {fraction}")
-
-
-def survivors(total: int, levels: int, fraction: float = 0.2) -> int:
-    """Count the weights that survive a number of levels, each removing ``round(fraction * survivors)``.
-
-    Args:
-        total: Weights at the start.
-        levels: Levels of pruning.
-        fraction: Share of the survivors that a level removes.
-
-    Raises:
-        InputError: A fraction outside (0, 1), or more levels than weights.
-    """
-    check(fraction)
-    left = total
-    for level in range(1, levels + 1):
-        removed = round(fraction * left)
-        if not 0 < removed < left:
-            raise InputError(
-                f"level {level} cannot remove {fraction:.0%} of the {left} weights that are left of {total}: "
-                f"ask for at most {level - 1} levels"
-            )
-        left -= removed
-    return left
 
 
 def drop(ranking: Mapping[str, Tensor], mask: Mask, count: int) -> Mask:

@@ -29,11 +29,16 @@ def sensitivity(net: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Ten
         Scores by weight name; the published division by their sum does not change their order and is left out.
 
     Raises:
-        InputError: Gradients that are not finite.
+        InputError: A network that cannot be trained on the batch, or gradients that are not finite.
     """
     net = copy.deepcopy(net).train().requires_grad_()
     weights = prunable(net)
-    loss = F.cross_entropy(net(images), labels)
+    try:
+        loss = F.cross_entropy(net(images), labels)
+    except (RuntimeError, ValueError, IndexError) as error:
+        raise InputError(
+            f"the network does not take these images and labels ({error}): give it a batch that fits"
+        ) from error
     gradients = torch.autograd.grad(loss, list(weights.values()))
     return _finite({n: (g * w.detach()).abs() for (n, w), g in zip(weights.items(), gradients, strict=True)})
 

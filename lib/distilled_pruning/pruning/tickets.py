@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from .. import training
 from ..data import Dataset, Split
 from ..errors import InputError, unknown
+from ..models import everywhere
 from .criteria import fitting, magnitude, survivors
 from .mask import Mask
 
@@ -132,7 +133,7 @@ def _levels(
     for level in range(1, levels + 1):
         log = training.train(net, split, recipe, mask, test=test, state=training.State(first, state, {}), **options)
         mask = magnitude(net, mask, fraction, "layer" if layerwise else "global")
-        kept = target if scope == "all" else {name: target[name] for name in mask}
+        kept = target if scope == "all" else {name: target[name] for name in everywhere(net, mask)}
         net.load_state_dict({**_copy(net), **kept})
         mask.apply(net)
         state = _copy(net)

@@ -10,6 +10,7 @@ import time
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, Interrupted
@@ -107,13 +108,18 @@ def attempt(
     except InputError as mistake:
         return Report(job.key, "failed", message=str(mistake))
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in STORAGE:
+        if isinstance(error, OSError) and (error.errno in STORAGE or within(store.root, error.filename)):
             return Report(job.key, "storage", message=f"the store {store.root} cannot be written ({error.strerror})")
         try:
             store.prepare()  # a full disk shows in other ways too, such as PyTorch's own error
         except InputError as full:
             return Report(job.key, "storage", message=str(full))
         return Report(job.key, "failed", message=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+
+
+def within(root: Path, name: object) -> bool:
+    """Whether an error names a file below a folder."""
+    return isinstance(name, str | Path) and Path(name).is_relative_to(root)
 
 
 def pin(threads: int) -> Callable[[], None]:

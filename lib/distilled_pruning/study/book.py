@@ -18,15 +18,17 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from . import campaign_rules, deviations, editions, effort, findings, pages
+from . import buildfolder, campaign_rules, deviations, editions, effort, findings, pages
 from . import figures as drawn
 from .cells import home, read
 from .claims import Judgement
-from .execution import BuildError, Page, check_kernel, execute_all, identity, is_fresh, surroundings
+from .conclusions import PAGE as CONTROLS
+from .contents import FOLDER, contents, notebooks_of
+from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, resolve
 from .recorded import Recorded
-from .rendering import FOLDER, contents, notebooks_of, render, repository, stage
+from .rendering import render, repository, stage
 from .section import Section
 from .store import ENVIRONMENT, Store
 from .whatif import choose
@@ -107,7 +109,8 @@ def compute(sections: Sequence[Section], jobs: int, budget: float | None, device
     """Train what the sections show and the store lacks.
 
     Raises:
-        BuildError: A job failed, or the run was stopped before its end.
+        BuildError: A job failed.
+        Stopped: The run was stopped before its end.
     """
     from .runner import run
 
@@ -117,7 +120,7 @@ def compute(sections: Sequence[Section], jobs: int, budget: float | None, device
         key, reason = next(iter(outcome.failed.items()))
         raise BuildError(f"{len(outcome.failed)} jobs failed, first {key}: {reason}")
     if outcome.left:
-        raise BuildError(f"stopped with {len(outcome.left)} jobs left: run the same command again to go on")
+        raise Stopped(f"stopped with {len(outcome.left)} jobs left: run the same command again to go on")
 
 
 def chosen(known: Sequence[str], asked: Sequence[str], beside: str = "") -> tuple[list[str], list[str]]:
@@ -183,20 +186,25 @@ def build(
         original = next(section for section in sections if section.name == what_if[0])
         others = [choose(sources[original.name], original, what_if[1], preset)]
     target = root / "_build"
+    buildfolder.check(target)
+    address = repository(root)
     phases = Phases(target)
     trained = [section for section in sections if section.name in computed]
     with phases.phase(1, f"{len(trained)} notebooks, results in {store.root}"):
         if trained:
             compute([*trained, *(other.section for other in others)], jobs, budget, device)
     waiting = [section for section in sections if section not in trained and not section.complete]
-    rows = judge(sections, recorded=recorded).rows()
-    wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
-    wanted += [awaiting(section, sources[section.name], target) for section in waiting]
-    wanted += [page_of(other.section, other.source, other.name) for other in others]
+    found = judge(sections, recorded=recorded)
+    rows = found.rows()
+    asked = judge([s for s in sections if s.name == CONTROLS], recorded=found.recorded).rows()
     beside = {other.original.name: other.head() for other in others}
     os.environ[ENVIRONMENT] = str(store.root)
-    prose = parts(sections, sources, rows, repository(root), [section.name for section in waiting])
-    index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
+    prose = parts(sections, sources, rows, asked, address, [section.name for section in waiting])
+    with buildfolder.alone(target, phases.note):
+        wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
+        wanted += [awaiting(section, sources[section.name], target) for section in waiting]
+        wanted += [page_of(other.section, other.source, other.name) for other in others]
+        index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
     if waiting:
         phases.note(f"{len(waiting)} of {len(sections)} pages show recorded results alone: PAGES=all computes theirs")
     return index.parent / FOLDER / f"{others[0].name}.html" if others else index
@@ -223,6 +231,7 @@ def parts(
     sections: Sequence[Section],
     sources: Mapping[str, Path],
     rows: Sequence[Mapping[str, Any]],
+    asked: Sequence[Mapping[str, Any]],
     repository: str = "",
     waiting: Sequence[str] = (),
 ) -> dict[str, str]:
@@ -232,6 +241,7 @@ def parts(
         sections: The notebooks under their parameters.
         sources: Name to notebook.
         rows: The ledger.
+        asked: The ledger of the page of controls alone, so that every page gives the same answer to its question.
         repository: Address of the sources on the web; empty where there is none.
         waiting: Notebooks whose results are not there yet.
     """
@@ -243,7 +253,7 @@ def parts(
     figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
     return {
         "tally": pages.tally(rows),
-        "answer": findings.answer(rows),
+        "answer": findings.answer(asked),
         "ledger": pages.ledger(rows),
         "findings": findings.run(rows),
         "findings-recorded": findings.recorded(rows),

@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, unknown
+from .. import disk, places
+from ..errors import InputError, quoted, unknown
+from .contents import FOLDER, contents_of, table
 from .fields import FIELDS, Field
 
 TAG = "parameters"
@@ -24,17 +26,22 @@ class Declared:
 
 
 def home() -> Path:
-    """Give the folder that holds ``notebooks``: the working directory or one above it, else where the code lies."""
-    here = Path.cwd()
-    for folder in (here, *here.parents, *Path(__file__).resolve().parents):
-        if (folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir():
-            return folder
-    raise InputError("no folder here or above holds _toc.yml and notebooks: run this from a copy of the book")
+    """Give the copy of the book that is at work.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = places.checkout()
+    if found is None:
+        raise InputError("neither this folder nor one above is a copy of the book: run this from one")
+    return found
 
 
 def notebooks() -> list[str]:
-    """List the notebooks' names."""
-    return sorted(path.stem for path in (home() / "notebooks").glob("*.ipynb"))
+    """List the names of the book's notebooks; whatever else lies in their folder is left alone."""
+    root = home()
+    pages = [root / f"{name}.ipynb" for name in contents_of(table(root)) if name.startswith(f"{FOLDER}/")]
+    return sorted(path.stem for path in pages if path.is_file())
 
 
 def text(cell: Mapping[str, Any]) -> str:
@@ -60,25 +67,25 @@ def source(notebook: str | Path) -> Path:
     """
     path = Path(notebook)
     if path.suffix == ".ipynb" or len(path.parts) > 1:
-        path = path.with_suffix(".ipynb")
-        if not path.is_file():
-            raise InputError(f"there is no notebook {str(notebook)!r}: choose one of {', '.join(notebooks())}")
+        path = places.named(path.with_suffix(".ipynb"))
+        if not disk.is_file(path):
+            raise InputError(f"there is no notebook {quoted(notebook)}: choose one of {', '.join(notebooks())}")
         return path
     if str(notebook) not in notebooks():
         raise unknown("notebook", str(notebook), notebooks())
-    return home() / "notebooks" / f"{notebook}.ipynb"
+    return home() / FOLDER / f"{notebook}.ipynb"
 
 
 def cell(path: Path) -> str:
     """Give the text of a notebook's parameters cell."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        tagged = [item for item in content["cells"] if TAG in item["metadata"].get("tags", ())]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        tagged = [text(item) for item in content["cells"] if TAG in item["metadata"].get("tags", ())]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path.name} is not a readable notebook ({error}): restore it or save it again") from error
     if len(tagged) != 1:
         raise InputError(f"{path.name} must have one cell tagged {TAG!r}, not {len(tagged)}")
-    return text(tagged[0])
+    return tagged[0]
 
 
 def read(path: Path) -> dict[str, Declared]:
@@ -91,8 +98,9 @@ def read(path: Path) -> dict[str, Declared]:
     found: dict[str, Declared] = {}
     try:
         statements = ast.parse(written).body
-    except SyntaxError as error:
-        raise InputError(f"line {error.lineno} of the parameters cell of {path.name} is not Python") from error
+    except (SyntaxError, ValueError) as error:
+        line = getattr(error, "lineno", 1)
+        raise InputError(f"line {line} of the parameters cell of {path.name} is not Python") from error
     for line in statements:
         if not (isinstance(line, ast.AnnAssign) and isinstance(line.target, ast.Name) and line.value is not None):
             raise InputError(f"line {line.lineno} of the parameters cell of {path.name} must read 'name: type = value'")
@@ -104,7 +112,7 @@ def read(path: Path) -> dict[str, Declared]:
             raise InputError(f"{name} in {path.name} must be declared as {field.type.__name__}, not {kind}")
         try:
             value = ast.literal_eval(line.value)
-        except ValueError:
+        except (ValueError, TypeError):
             raise InputError(f"{name} in {path.name} must be a plain value, not {ast.unparse(line.value)}") from None
         found[name] = Declared(field, field.value(value))
     return found

@@ -8,12 +8,18 @@ import sys
 from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
-from ..errors import InputError
-from .ledger import Ledger, judge, judge_recorded
-from .notebook import workers
-from .targets import Target, find, jobs_of, sections_of
+from .. import disk, places
+from ..errors import InputError, quoted
+from ..exits import DONE, FAILED, STOPPED
+from . import hardware
+from .jobs import graph
+from .targets import Target, command, find, jobs_of, sections_of
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from .jobs import Job
+    from .ledger import Ledger
     from .runner import Outcome
 
 
@@ -33,39 +39,39 @@ def one(targets: list[Target], name: str, default: str = "") -> str:
 
 
 def write(value: Any) -> None:
-    """Print JSON."""
-    print(json.dumps(value, indent=2, ensure_ascii=False))
+    """Print JSON, with the letters themselves where the terminal knows them all."""
+    known = str(getattr(sys.stdout, "encoding", "")).lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not known))
 
 
 def plan(options: Namespace) -> int:
     """Say what a run would compute."""
+    from .effort import spelled
     from .plan import plan as make
 
     targets = chosen(options)
     device = one(targets, "device", "auto")
     found = make(jobs_of(targets), sections_of(targets)[0].store, device)
     if options.json:
-        extra = [word for pair in options.pairs for word in ("-p", *pair)]
-        extra += ["-f", options.file] if options.file else []
-        extra += [
-            word
-            for name in ("store", "device")
-            if getattr(options, name)
-            for word in (f"--{name}", getattr(options, name))
-        ]
-        write(found.json(lambda key: ["distilled-pruning", "run", key, "--jobs", "1", *extra]))
+        lines: dict[str, Callable[[Job], list[str]]] = {}
+        for target in targets:
+            line = command(target.section)
+            lines |= {job.key: line for job in graph(list(target.jobs)) if job.key not in lines}
+        write(found.json(lambda job: lines[job.key](job)))
     else:
         side = options_jobs(None, device)
         print(found)
-        print(f"about {found.minutes(side):.1f} minutes with {side} at a time")
+        print(f"about {spelled(found.minutes(side))} with {side} at a time, the start of processes included")
+        for note in found.notes:
+            print(note)
         for section in sections_of(targets):
             print(f"{section.name}: {section.parameters.scale}")
-    return 0
+    return DONE
 
 
 def options_jobs(given: int | None, device: str) -> int:
     """Give the number of jobs side by side."""
-    return given or workers(device)
+    return given or hardware.workers(device)
 
 
 def run(options: Namespace) -> int:
@@ -85,20 +91,22 @@ def run(options: Namespace) -> int:
         budget=options.budget,
         device=device,
     )
-    report(outcome, len(jobs))
+    report(outcome, jobs)
     return outcome.code
 
 
-def report(outcome: Outcome, total: int) -> None:
-    """Say how a run ended."""
+def report(outcome: Outcome, jobs: Sequence[Job]) -> None:
+    """Say how a run of some jobs ended."""
     if outcome.failed:
         text = f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left"
     elif outcome.left:
         text = f"stopped ({outcome.stopped}), {len(outcome.left)} jobs are left: the same command continues"
     elif outcome.done:
         text = f"done: {len(outcome.done)} jobs in {outcome.seconds:.0f} s"
+    elif jobs:
+        text = f"nothing to do: none of {len(graph(list(jobs)))} jobs is missing"
     else:
-        text = f"nothing to do: all {total} results are in the store"
+        text = "nothing to do: this part of the work is empty, since there are more parts than jobs"
     print(text, file=sys.stderr)
 
 
@@ -108,13 +116,14 @@ def repeat(options: Namespace) -> int:
     from .runner import run as start
     from .store import Store
 
+    options.store = options.store or str(places.usual(".again"))
     targets = chosen(options)
     store, device = Store(options.store), one(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)
     outcome = start(jobs, store, jobs_n=options_jobs(options.jobs, device), budget=options.budget, device=device)
-    report(outcome, len(jobs))
-    if outcome.failed or outcome.left:
-        return 1
+    report(outcome, jobs)
+    if outcome.code != DONE:
+        return outcome.code
     found = landings(sections, {job.key for job in jobs})
     if options.json:
         write({"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
@@ -127,36 +136,50 @@ def repeat(options: Namespace) -> int:
         f"{len(found) - len(known)} were recorded without an interval",
         file=sys.stderr,
     )
-    return 0 if all(known) else 1
+    return DONE if all(known) else FAILED
 
 
 def ledger(options: Namespace) -> Ledger:
     """Judge the claims of the chosen notebooks, all of them when none is named."""
+    from .ledger import judge, judge_recorded
+
+    if options.recorded and (options.pairs or options.file):
+        raise InputError("recorded results are judged at the scales they were recorded at: leave out -p and -f")
     targets = chosen(options)
     make = judge_recorded if options.recorded else judge
     return make(sections_of(targets), everything=not options.targets)
 
 
 def check(options: Namespace) -> int:
-    """Judge the claims, and make sure that what is recorded is whole."""
+    """Judge the claims, and make sure that what is recorded of their figures is whole."""
     from .cells import home
+    from .ledger import frames_of
     from .recorded import Recorded
+    from .verdicts import NOT_RUN
 
     found = ledger(options)
     rows = found.rows()
-    damaged = Recorded(home() / "results").verify()
+    figures = None if not options.targets else {name for item in found.judgements for name in frames_of(item.claim)}
+    damaged = Recorded(home() / "results").verify(figures)
     problems = [*found.problems, *(f"recorded result {name}: {reason}" for name, reason in damaged.items())]
+    if rows and not problems and all(row["verdict"] == NOT_RUN for row in rows):
+        first = "record" if options.recorded else "run"
+        problems.append(f"no result that these claims rest on is there: {first} some first")
     if options.json:
         write({"claims": rows})
     else:
+        from .measures.preconditions import doubted
+
         width = max((len(row["id"]) for row in rows), default=0)
+        words = max((len(row["verdict"]) for row in rows), default=0)
         for row in rows:
             value = f"  {row['this_run']}  (n = {row['n']})" if row["this_run"] else ""
-            print(f"{row['verdict']:<13} {row['id']:<{width}}{value}")
+            doubts = "".join(f"; {text}" for text in doubted(row["failed"], row["unsure"]))
+            print(f"{row['verdict']:<{words}} {row['id']:<{width}}{value}{doubts}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")
     for problem in problems:
         print(f"distilled-pruning: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    return FAILED if problems else DONE
 
 
 def book(options: Namespace) -> int:
@@ -181,9 +204,9 @@ def book(options: Namespace) -> int:
         )
     except BuildError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
-        return 1
+        return error.code
     print(page)
-    return 0
+    return DONE
 
 
 def status(options: Namespace) -> int:
@@ -196,7 +219,7 @@ def status(options: Namespace) -> int:
     found = look(store, wanted)
     if options.json:
         write({"store": str(store.root), **dataclasses.asdict(found)})
-        return 0
+        return DONE
     print(f"store {store.root}")
     for kind, number in found.entries.items():
         size, minutes = found.bytes[kind] / 1e6, found.seconds[kind] / 60
@@ -207,7 +230,7 @@ def status(options: Namespace) -> int:
         f"  {found.unclaimed} belong to none of these; {found.checkpoints} jobs stopped half-way; "
         f"{found.quarantined + len(found.damaged)} damaged"
     )
-    return 0
+    return DONE
 
 
 def verify(options: Namespace) -> int:
@@ -217,23 +240,49 @@ def verify(options: Namespace) -> int:
     from .store import Store
     from .upkeep import verify as look
 
-    wrong = {**look(Store(options.store)), **Recorded(home() / "results").verify()}
+    store, recorded = Store(options.store), Recorded(home() / "results")
+    if options.store and not disk.exists(store.root):
+        raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
+    there, kept = sum(1 for _ in store), sum(1 for _ in recorded)
+    wrong = {**look(store), **recorded.verify()}
     for key, reason in wrong.items():
         print(f"{key}: {reason}")
-    print(f"{len(wrong)} damaged" if wrong else "all results are whole")
-    return 1 if wrong else 0
+    counts = f"{there} results in {store.root} and {kept} recorded ones"
+    print(f"{len(wrong)} damaged or missing, of {counts}" if wrong else f"all are whole: {counts}")
+    return FAILED if wrong else DONE
 
 
 def gc(options: Namespace) -> int:
-    """Remove what nobody needs."""
+    """Remove what nobody needs; what was computed goes only when the user says so."""
     from .upkeep import gc as clean
+    from .upkeep import waste
 
     targets = chosen(options)
-    keep = [job.key for target in targets for job in target.jobs] if options.targets else None
-    found = clean(sections_of(targets)[0].store, keep, dry=options.dry_run)
-    verb = "would remove" if options.dry_run else "removed"
-    print(f"{verb} {len(found.entries)} results and {len(found.leftovers)} leftovers, {found.bytes / 1e6:.1f} MB")
-    return 0
+    store = sections_of(targets)[0].store
+    keep = [job.key for job in graph(jobs_of(targets))] if options.targets else None
+    found = waste(store, keep, quarantine=options.quarantine)
+    if options.dry_run:
+        print(f"would remove {found} from {store.root}")
+        return DONE
+    if found.precious and not options.yes and not agreed(f"remove {found} from {store.root}"):
+        print("nothing was removed", file=sys.stderr)
+        return STOPPED
+    if found.bytes or found.precious or found.leftovers:
+        store.prepare()
+    print(f"removed {clean(store, found)} from {store.root}")
+    return DONE
+
+
+def agreed(what: str) -> bool:
+    """Ask on a terminal whether something may be done.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise InputError(f"this would {what}: add --yes if it may, or --dry-run to look")
+    print(f"{what[:1].upper()}{what[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def data(options: Namespace) -> int:
@@ -247,13 +296,14 @@ def bench(options: Namespace) -> int:
     """Measure how fast this machine trains."""
     from . import bench as measure
 
+    hardware.check(options.device)
     found = measure.training(options.device)
     if options.json:
         write(found)
     else:
         for name, value in found.items():
             print(f"{name}: {value}")
-    return 0
+    return DONE
 
 
 def record(options: Namespace) -> int:
@@ -277,4 +327,4 @@ def record(options: Namespace) -> int:
             )
             left = f", {kept.missing} missing" if kept.missing else ""
             print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
-    return 0
+    return DONE

@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from typing import Any
 
-from . import claims, tables
+from . import claims, ledger, tables
 from .claims import Judgement
 from .display import Table
 from .display import verdict as badge
+from .recorded import SCALES
 from .section import Section
-from .verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from .verdicts import CONTRADICTED, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
+
+Row = Mapping[str, Any]
 
 SENTENCES: dict[str, dict[str, str]] = {
     "control-short-loop": {
@@ -65,6 +69,16 @@ SENTENCES: dict[str, dict[str, str]] = {
         UNDECIDED: "Whether distilled images beat real images drawn at random, at equal size and steps, cannot be "
         "told from these numbers.",
     },
+    "control-random-real": {
+        REPRODUCED: "Even real images drawn at random, as few as a distilled set has and for as few steps, give masks "
+        "more stable than IMP's.",
+        PARTLY: "Real images drawn at random, as few as a distilled set has and for as few steps, surely give masks "
+        "more stable than IMP's in some settings, in others not, or not surely.",
+        CONTRADICTED: "Real images drawn at random, as few as a distilled set has and for as few steps, do not give "
+        "masks more stable than IMP's: a short loop alone is not enough.",
+        UNDECIDED: "Whether real images drawn at random, as few as a distilled set has and for as few steps, give "
+        "masks more stable than IMP's cannot be told.",
+    },
     "control-magnitude": {
         REPRODUCED: "The distilled mask is not the mask of the largest initial weights in disguise: the two share "
         "little beyond chance, and the latter is less stable.",
@@ -117,13 +131,16 @@ SENTENCES: dict[str, dict[str, str]] = {
     },
 }
 CLOSE = "margin: -0.9em 0 1.2em"
-DECISIVE = ("control-equal-steps", "control-short-loop")
-LOOP, DATA, NEITHER = (
-    "it is not the distilled data. What these masks share is an inner loop that is short, from this "
-    "very initialisation; distilled data is one way to have such a loop, and real data another.",
-    "the distilled data matter, beyond the short inner loop they are used in.",
-    "these numbers do not yet say whether it is the distilled data or the short inner loop.",
-)
+PAGE = "b-controls"
+SOURCES = {
+    "short-real-stable": "all real images",
+    "syn-stable-conv": "our distilled set",
+    "published-stable": "a published one",
+    "random-real-stable": "as many random real images",
+}
+DECISIVE = ("short-real-stable", "random-real-stable", "control-short-loop", "control-random-real")
+BESIDE = ("syn-stable-conv", "published-stable", "control-equal-steps", "control-subset")
+OPEN = "these runs do not yet say what makes a mask stable."
 RELATIVES = (
     (
         "Frankle et al. 2020",
@@ -174,34 +191,128 @@ def judged(section: Section) -> dict[str, Judgement]:
 
 
 def overall(verdicts: Mapping[str, str]) -> str:
-    """Choose the last sentence: what the verdicts on data, on subsets and on the mask amount to."""
-    steps, short = (verdicts.get(name, NOT_RUN) for name in DECISIVE)
-    if steps == REPRODUCED and short == REPRODUCED and verdicts.get("control-layers") != CONTRADICTED:
-        return LOOP
-    return DATA if steps == CONTRADICTED and verdicts.get("control-subset") in (REPRODUCED, PARTLY) else NEITHER
+    """Choose what the verdicts amount to: which images find stable masks in few steps, and what follows from that."""
+    ran = {name: verdict for name, verdict in verdicts.items() if verdict not in (NOT_RUN, NOT_TESTABLE)}
+    stable = [words for name, words in SOURCES.items() if ran.get(name) == REPRODUCED]
+    others = [words for name, words in SOURCES.items() if name in ran and words not in stable]
+    if not all(name in ran for name in DECISIVE):
+        return OPEN
+    real = stable == [SOURCES["short-real-stable"]]
+    more = ", more stable than IMP's" if real and ran["control-short-loop"] == REPRODUCED else ""
+    if not stable:
+        first = f"few steps on {joined(others, 'or')} are not seen to find stable masks"
+    elif others:
+        first = (
+            f"few steps on {joined(stable)} find stable masks{more}; as few on {joined(others, 'or')} are not seen to"
+        )
+    else:
+        first = f"few steps on {joined(stable)} find stable masks{more}"
+    *before, last = needed(ran), alone(ran), unexplained(ran)
+    return f"{first}. So {', '.join(before)}, and {last}."
+
+
+def joined(words: Sequence[str], by: str = "and") -> str:
+    """List the images of several short loops."""
+    *before, last = words
+    return f"{', on '.join(before)} {by} on {last}" if before else last
+
+
+def needed(ran: Mapping[str, str]) -> str:
+    """Say whether stable masks need distilled images."""
+    if ran["short-real-stable"] == REPRODUCED:
+        return "stability does not need distilled images"
+    if ran["short-real-stable"] == ran.get("control-equal-steps") == CONTRADICTED and found_distilled(ran):
+        return "stability in few steps needs distilled images"
+    return "whether stability needs distilled images stays open"
+
+
+def alone(ran: Mapping[str, str]) -> str:
+    """Say whether a short loop brings stable masks whatever the images."""
+    random, against_imp = ran["random-real-stable"], ran["control-random-real"]
+    if random == CONTRADICTED or (against_imp == CONTRADICTED and random != REPRODUCED):
+        better = ran.get("control-subset") == REPRODUCED
+        return "a short loop alone does not bring it" + ", for the images in it matter" * better
+    if random == against_imp == REPRODUCED:
+        return "a short loop brings it, even on images drawn at random"
+    return "whether a short loop alone brings it stays open"
+
+
+def unexplained(ran: Mapping[str, str]) -> str:
+    """Say what the runs can tell of the papers' stable tickets: nothing where their own distilled ones are not."""
+    if not found_distilled(ran):
+        return "why the papers' tickets are stable these runs cannot say"
+    if ran.get("control-equal-steps") == REPRODUCED:
+        return "distilled images are one way to such masks, all real images another"
+    if ran.get("control-equal-steps") == CONTRADICTED:
+        return "distilled images do it better than all real ones"
+    return "whether distilled images or all real ones do it better stays open"
+
+
+def found_distilled(ran: Mapping[str, str]) -> bool:
+    """Whether distilled tickets are stable in these runs, as they are in the papers."""
+    return REPRODUCED in (ran.get("syn-stable-conv"), ran.get("published-stable"))
 
 
 def sentences(found: Mapping[str, tuple[str, str]]) -> Paragraphs:
-    """Write a conclusion: a sentence for each claim that ran, and what they amount to.
+    """Write a sentence for each claim that ran.
 
     Args:
         found: Claim to its verdict and its numbers.
     """
-    ran = {name: found[name] for name in SENTENCES if name in found and found[name][0] != NOT_RUN}
+    ran = {name: found[name] for name, by in SENTENCES.items() if name in found and found[name][0] in by}
     if not ran:
         return Paragraphs([("Nothing has been computed yet for these parameters.", "")])
-    texts = [(SENTENCES[name][verdict], numbers) for name, (verdict, numbers) in ran.items()]
-    answer = overall({name: verdict for name, (verdict, _) in ran.items()})
-    return Paragraphs([*texts, (f"Taken together: {answer}", "")])
+    return Paragraphs([(SENTENCES[name][verdict], numbers) for name, (verdict, numbers) in ran.items()])
+
+
+def place(entry: Row) -> tuple[str, str]:
+    """Scale and data a verdict rests on."""
+    return entry["scale"], entry.get("data", "")
+
+
+def recorded_place(rows: Sequence[Row]) -> tuple[str, str] | None:
+    """Scale and data of the recorded verdicts that decide, ``None`` where they are not of one run."""
+    kept = {row["id"]: row["recorded"] for row in rows if row.get("recorded")}
+    places = {place(kept[name]) if name in kept else None for name in DECISIVE}
+    return places.pop() if len(places) == 1 else None
+
+
+def headline(rows: Sequence[Row]) -> str:
+    """Answer the question of the page of controls in one sentence, from the best evidence there is.
+
+    That is the larger scale, and recorded results before this run's at equal scale. Every page that says it says it
+    by this function, from the same rows.
+
+    Args:
+        rows: The ledger of the page of controls alone, with what is recorded.
+    """
+    there = recorded_place(rows)
+    kept = {
+        row["id"]: row["recorded"]["verdict"]
+        for row in rows
+        if (row.get("recorded") or {}) and place(row["recorded"]) == there
+    }
+    ran = {row["id"]: row for row in rows if row["id"] in DECISIVE and row["verdict"] != NOT_RUN}
+    here = {place(row) for row in ran.values()} if len(ran) == len(DECISIVE) else set()
+    rank = {scale: number for number, scale in enumerate(SCALES, 1)}
+    best = rank.get(there[0], 0) if there is not None else -1
+    if len(here) == 1 and max(rank.get(scale, 0) for scale, _ in here) > best:
+        (there,) = here
+        verdicts = {row["id"]: row["verdict"] for row in rows if place(row) == there}
+        return f"This run ({', '.join(filter(None, there))}): {overall(verdicts)}"
+    if there is None:
+        return f"So far {OPEN}"
+    return f"Recorded ({', '.join(filter(None, there))}): {overall(kept)}"
 
 
 def controls(section: Section) -> Paragraphs:
-    """Answer the question of the page of controls from its own results."""
+    """Answer the question of the page of controls: what each of its own verdicts says, and the headline."""
     found = {}
-    for name, item in judged(section).items():
-        numbers = "; ".join(f"{tables.finding(finding)}, n = {finding.n}" for finding in item.findings if finding.n)
-        found[name] = (item.verdict, numbers)
-    return sentences(found)
+    book = ledger.judge([section])
+    for item in book.judgements:
+        numbers = "; ".join(f"{tables.finding(finding)}, n = {finding.n}" for finding in item.primary if finding.n)
+        found[item.claim.id] = (item.verdict, numbers)
+    return Paragraphs([*sentences(found).texts, (f"Taken together. {headline(book.rows())}", "")])
 
 
 def relatives(section: Section) -> Table:

@@ -8,6 +8,7 @@ from typing import Any
 
 from .. import catalog
 from ..errors import InputError
+from ..exits import DONE, FAILED
 
 
 def facts(name: str) -> dict[str, Any]:
@@ -57,4 +58,5 @@ def command(action: str, names: Sequence[str], as_json: bool) -> int:
         for row in rows:
             line = f"{row['name']:<14} {row['classes']:>4} classes  {row['shape']:<10}"
             print(f"{line} {row['train']:>6} + {row['test']:<6} {row.get('state', '')}".rstrip())
-    return 1 if any(str(row.get("state", "")).startswith("differs") for row in rows) else 0
+    wrong = ("differs", "not here") if names else ("differs",)  # those that nobody named need not be here
+    return FAILED if any(str(row.get("state", "")).startswith(wrong) for row in rows) else DONE

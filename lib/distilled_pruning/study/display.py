@@ -155,13 +155,25 @@ def download(name: str, content: str, kind: str = "text/csv") -> Markup:
     )
 
 
+def percent(share: float) -> str:
+    """Write a sparsity in per cent, with as many digits as keep what is left from looking like nothing."""
+    digits = 0
+    while share < 1 and round(100 * share, digits) >= 100:
+        digits += 1
+    return f"{100 * share:.{digits}f} %"
+
+
 def verdict(name: str) -> Markup:
     """Show a verdict as a word in its colour."""
     return Markup(f'<span class="verdict {name.replace(" ", "-")}">{escape(name)}</span>', name)
 
 
 def png(figure: Figure) -> bytes:
-    """Render a figure; the same figure always gives the same bytes."""
+    """Render a figure; the same figure always gives the same bytes, whatever the reader's ``matplotlibrc`` asks for."""
+    import matplotlib as mpl
+
     buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        figure.savefig(buffer, format="png", metadata={"Software": None})
     return buffer.getvalue()

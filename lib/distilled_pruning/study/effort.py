@@ -25,7 +25,7 @@ class Effort:
     """What all jobs of a page take, those it shares with other pages included.
 
     Attributes:
-        minutes: Time for all of them, one after the other.
+        minutes: Time for all of them, one after the other, and for a start unless all were measured.
         memory_mb: Peak memory of the largest.
         rough: Whether some times are defaults, nothing like them having been measured on this device.
     """
@@ -36,15 +36,19 @@ class Effort:
 
     def __str__(self) -> str:
         """Write time in the unit that suits it, and memory."""
-        hours = self.minutes / 60
-        long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"
-        time = f"{self.minutes:.1f} minutes" if self.minutes < 90 else long.replace(",", "\u202f")
-        return f"{'roughly' if self.rough else 'about'} {time}, {self.memory_mb} MB of memory"
+        return f"{'roughly' if self.rough else 'about'} {spelled(self.minutes)}, {self.memory_mb} MB of memory"
+
+
+def spelled(minutes: float) -> str:
+    """Write a time in the unit that suits it."""
+    hours = minutes / 60
+    long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"
+    return f"{minutes:.1f} minutes" if minutes < 90 else long.replace(",", "\u202f")
 
 
 def effort(section: Section, estimate: Estimate) -> Effort:
     """Add up what a section's jobs took where they were run on this device, else what they are expected to take."""
-    minutes, memory, rough = 0.0, 0, False
+    minutes, memory, rough, start = 0.0, 0, False, 0.0
     for job in section.graph:
         done = section.store.provenance(job.key)
         if done is not None and done.get("device") == estimate.device and not done.get("continued"):
@@ -53,9 +57,10 @@ def effort(section: Section, estimate: Estimate) -> Effort:
             continue
         needs = estimate.needs(job)
         minutes += needs.seconds / 60
+        start = estimate.start / 60
         memory = max(memory, needs.memory_mb)
         rough = rough or not needs.measured
-    return Effort(minutes, memory or DEFAULT_MEMORY_MB, rough)
+    return Effort(start + minutes, memory or DEFAULT_MEMORY_MB, rough)
 
 
 def papermill(notebook: str, scale: str) -> str:

@@ -12,12 +12,13 @@ import json
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .jobs import Result, key_of
+
+if TYPE_CHECKING:
+    import numpy as np
 
 SPEC, METRICS, ARRAYS, PROVENANCE = "spec.json", "metrics.json", "arrays.safetensors", "provenance.json"
 SEALED = (SPEC, METRICS, ARRAYS)
@@ -29,7 +30,7 @@ class Damaged(InputError):
 
 def plain(item: Any) -> Any:
     """Make NumPy values plain ones, for JSON."""
-    if isinstance(item, np.generic | np.ndarray):
+    if hasattr(item, "tolist"):
         return item.tolist()
     raise TypeError(f"{type(item).__name__} is not JSON: metrics hold numbers, texts, lists and dicts")
 
@@ -53,6 +54,14 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
+def checksum(value: Any) -> str:
+    """Hash a value as JSON; empty where it holds a text that cannot be written as UTF-8."""
+    try:
+        return sha256(dump(value))
+    except ValueError:
+        return ""
+
+
 def seal(provenance: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     """Add sizes and checksums of the files, and the checksum of the provenance itself."""
     sealed = {
@@ -70,17 +79,21 @@ def unsealed(provenance: dict[str, Any]) -> dict[str, Any]:
     """
     rest = {name: value for name, value in provenance.items() if name != "seal"}
     files = rest.get("files")
-    if (
-        provenance.get("seal") != sha256(dump(rest))
-        or not isinstance(files, dict)
-        or not {SPEC, METRICS} <= files.keys()
-    ):
+    whole = provenance.get("seal") == checksum(rest)
+    described = isinstance(files, dict) and {SPEC, METRICS} <= files.keys() and all(map(is_described, files.values()))
+    if not (whole and described):
         raise Damaged(f"{PROVENANCE} does not match its own checksum")
     return rest
 
 
+def is_described(file: Any) -> bool:
+    """Whether a provenance record says of a file how large it is, and its checksum."""
+    return isinstance(file, dict) and isinstance(file.get("bytes"), int) and isinstance(file.get("sha256"), str)
+
+
 def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
     """Write arrays in safetensors format."""
+    import numpy as np
     from safetensors.numpy import save
 
     return save({name: np.asarray(array, order="C") for name, array in arrays.items()})
@@ -122,7 +135,7 @@ def read_json(content: bytes, name: str) -> dict[str, Any]:
     """
     try:
         value = json.loads(content)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Damaged(f"{name} is not JSON ({error})") from error
     if not isinstance(value, dict):
         raise Damaged(f"{name} is not a JSON object")
@@ -153,6 +166,8 @@ class Entry:
         try:
             if path.is_symlink():
                 raise Damaged(f"{name} is a link")
+            if path.exists() and not path.is_file():
+                raise Damaged(f"{name} is not a file")
             return path.read_bytes()
         except OSError as error:
             raise Damaged(f"{name} cannot be read ({error.strerror or error})") from error

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import math
+import statistics
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -20,6 +21,8 @@ ALIKE = math.log(1000)  # jobs of a kind whose costs differ by more say nothing 
 # on one CPU thread and on a data-centre GPU, a fixed time for every job, a process with PyTorch, a small network.
 DEFAULT_CPU, DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
 DEFAULT_MEMORY_MB, DEFAULT_BYTES = 2000, 1_000_000
+# Before a process's first job: Python and PyTorch start. Within it: what a first training loads, and the data.
+START_SECONDS, FIRST_SECONDS = 8.0, 8.0
 
 
 class Measured(NamedTuple):
@@ -50,13 +53,18 @@ class Needs:
 
 
 class Estimate:
-    """Expectations for one device."""
+    """Expectations for one device.
+
+    Attributes:
+        start: Seconds a process takes before its first job is as fast as others.
+    """
 
     def __init__(self, device: str = "auto") -> None:
         """Start with the defaults for a device."""
         self.device = hardware.name(device)
         self.default = DEFAULT_CPU if self.device == hardware.processor() else DEFAULT_GPU
         self.measured: dict[str, list[Measured]] = {}
+        self.start = START_SECONDS + FIRST_SECONDS
 
     @classmethod
     def of(cls, store: Store, device: str = "auto") -> Estimate:
@@ -75,6 +83,13 @@ class Estimate:
             else:
                 estimate.observe(provenance)
         warm = set(estimate.measured)
+        first = [
+            provenance["seconds"] - estimate.expected(provenance["kind"], provenance["cost"]).seconds
+            for provenance in cold
+            if provenance["kind"] in warm
+        ]
+        if first:
+            estimate.start = START_SECONDS + max(0.0, statistics.median(first))
         for provenance in cold:
             if provenance["kind"] not in warm:
                 estimate.observe(provenance)
@@ -89,11 +104,15 @@ class Estimate:
 
     def needs(self, job: Job) -> Needs:
         """Estimate a job by the measured jobs of its kind nearest in cost, all that are equally near included."""
-        cost = max(job.cost, 1.0)
+        return self.expected(job.kind, job.cost)
+
+    def expected(self, kind: str, work: float) -> Needs:
+        """Estimate a job by its kind and its work in multiply-accumulates."""
+        cost = max(work, 1.0)
         size = math.log(cost)
-        measured = [other for other in self.measured.get(job.kind, ()) if abs(other.size - size) < ALIKE]
+        measured = [other for other in self.measured.get(kind, ()) if abs(other.size - size) < ALIKE]
         if not measured:
-            return Needs(DEFAULT_SECONDS + job.cost / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
+            return Needs(DEFAULT_SECONDS + work / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
         distances = sorted(abs(other.size - size) for other in measured)
         near = [other for other in measured if abs(other.size - size) <= distances[:NEIGHBOURS][-1]]
         seconds = cost * sum(other.seconds for other in near) / sum(other.cost for other in near)

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -16,13 +14,25 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError
+from ..exits import FAILED, STOPPED
+from . import kernel
 from .campaign import FILE as CAMPAIGN
-
-STOPPED = "InputError"
 
 
 class BuildError(RuntimeError):
-    """The book could not be built although nothing is wrong with the input; one sentence."""
+    """The book could not be built although nothing is wrong with the input; one sentence.
+
+    Attributes:
+        code: The exit code that says so.
+    """
+
+    code = FAILED
+
+
+class Stopped(BuildError):
+    """The book was not built because training was told to stop; the same command goes on."""
+
+    code = STOPPED
 
 
 @dataclass(frozen=True)
@@ -43,34 +53,32 @@ class Page:
 
 
 def check_kernel(source: Path) -> None:
-    """Make sure that the kernel a notebook asks for is installed.
+    """Make sure that a notebook is for Python; which of the kernels for it is named there does not matter.
+
+    An editor writes the name of the kernel that was last chosen there; a page is executed by this Python all the same.
 
     Raises:
-        InputError: It is not, or the file is not a notebook.
+        InputError: It is for another language, or the file is not a notebook.
     """
-    from jupyter_client.kernelspec import KernelSpecManager
-
     try:
         metadata = json.loads(source.read_text(encoding="utf-8"))["metadata"]
-        name = metadata.get("kernelspec", {}).get("name", "python3")
+        spec, about = metadata.get("kernelspec", {}), metadata.get("language_info", {})
+        language = str(spec.get("language") or about.get("name") or "python")
     except (OSError, ValueError, KeyError, AttributeError) as error:
         raise InputError(f"{source.name} is not a readable notebook ({error}): restore it or save it again") from error
-    known = KernelSpecManager().find_kernel_specs()
-    if name not in known:
-        raise InputError(
-            f"{source.name} asks for the kernel {name!r}, which is not installed here: "
-            f"choose one of {', '.join(sorted(known)) or 'none (install ipykernel)'}"
-        )
+    if language.lower() not in ("python", "python3", "ipython"):
+        raise InputError(f"{source.name} is written in {language}: pages of the book are in Python, so leave it out")
 
 
 def digest_of(paths: Iterable[Path]) -> str:
-    """Hash the names and bytes of files, and of all files below folders; caches of Python are left out."""
+    """Hash names and bytes of files, and of all files below folders; caches, hidden files and backups are left out."""
     total = hashlib.sha256()
     for path in paths:
         files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
         for file in files:
-            if "__pycache__" not in file.parts:
-                total.update(f"{file.relative_to(path.parent)}\0{file.stat().st_size}\0".encode())
+            name = file.relative_to(path.parent)
+            if not any(part.startswith((".", "__pycache__")) or part.endswith("~") for part in name.parts):
+                total.update(f"{name}\0{file.stat().st_size}\0".encode())
                 total.update(file.read_bytes())
     return total.hexdigest()
 
@@ -93,7 +101,7 @@ def is_fresh(executed: Path, wanted: str) -> bool:
         return False
     try:
         return bool(json.loads(note.read_text(encoding="utf-8"))["identity"] == wanted)
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError, OSError):
         return False
 
 
@@ -109,20 +117,18 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str) -
     Returns:
         Three empty strings, or name and message of the error and the cell it came from.
     """
-    os.environ["PYDEVD_DISABLE_FILE_VALIDATION"] = "1"
     import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
 
     partial = Path(target).with_suffix(".partial.ipynb")
     try:
-        # Ports are chosen before the kernel binds them: kernels that start side by side may choose the same.
-        with tempfile.TemporaryDirectory(prefix="kernel-") as sockets:
-            reached = {"transport": "ipc", "connection_file": f"{sockets}/kernel.json"}
+        with kernel.surroundings() as reached:
             papermill.execute_notebook(
-                source,
-                str(partial),
+                verbatim(source),
+                verbatim(str(partial)),
                 parameters,
+                kernel_name=kernel.NAME,
                 cwd=folder,
                 progress_bar=False,
                 start_timeout=180,
@@ -133,13 +139,18 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str) -
         return error.ename, error.evalue, f"cell {error.exec_count}"
     except DeadKernelError:
         return "DeadKernelError", "its kernel was killed, perhaps for want of memory", ""
-    except RuntimeError as error:
+    except (RuntimeError, OSError) as error:
         return type(error).__name__, str(error), ""
     else:
         partial.replace(target)
         return "", "", ""
     finally:
         partial.unlink(missing_ok=True)
+
+
+def verbatim(path: str) -> str:
+    """Write a path so that papermill, which puts parameters in the place of names in braces, takes it as it is."""
+    return path.replace("{", "{{").replace("}", "}}")
 
 
 def execute_all(stale: Mapping[str, Page], build: Path, root: Path, jobs: int, note: Callable[[str], None]) -> None:
@@ -175,7 +186,7 @@ def execute_all(stale: Mapping[str, Page], build: Path, root: Path, jobs: int, n
             for future in as_completed(futures):
                 key, page = futures[future]
                 name, message, cell = future.result()
-                if name == STOPPED:
+                if name == InputError.__name__:
                     raise InputError(f"{page.name}: {message}")
                 if name:
                     where = f" in {cell}" if cell else ""

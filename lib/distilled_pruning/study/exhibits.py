@@ -32,7 +32,7 @@ class Exhibit:
     Attributes:
         scale: Scale they were recorded at.
         frames: One for each experiment the figure takes; the first has rows, the others may have none.
-        records: The recordings behind the first, the most complete first.
+        records: The recordings behind the first, the largest first.
         devices: What they were computed on.
     """
 

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .. import catalog
-from ..errors import InputError, unknown
+from .. import augmentations, catalog, disk, places
+from ..errors import InputError, quoted, unknown
 from ..recipe import PRECISIONS
 
 Check = Callable[[str, Any], Any]
+MOST_EPOCHS, MOST_STEPS, WIDEST = 10_000, 1_000_000, 1024  # more than any study has: a slip of the pen
 
 INITS = ("default", "kaiming", "xavier")
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -83,9 +84,10 @@ def one(what: str, known: Iterable[str]) -> Check:
 
 def as_path(text: str) -> Path | None:
     """Give the absolute path a text names if it looks like one or exists, else ``None``."""
-    path = Path(text).expanduser()
+    path = Path(text)
     looks = "/" in text or text.startswith(("~", ".")) or path.suffix in (".npz", ".pt", ".npy")
-    return path.resolve() if looks or path.exists() else None
+    found = places.named(text)
+    return disk.real(found) if looks or (text and disk.lexists(found)) else None
 
 
 def datasets(name: str, value: Any) -> Any:
@@ -93,8 +95,8 @@ def datasets(name: str, value: Any) -> Any:
     found = []
     for item in words(name, value):
         path = None if item in catalog.DATASETS else as_path(item)
-        if path is not None and not path.exists():
-            raise InputError(f"{name} {item!r} is not there: give an existing .npz file or folder of class folders")
+        if path is not None and not disk.exists(path):
+            raise catalog.not_found(item)
         if path is not None and "," in str(path):
             raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
         found.append(str(path or item))
@@ -109,8 +111,9 @@ def distiller(name: str, value: Any) -> Any:
     path = as_path(value)
     if path is None:
         raise unknown("distiller", value, catalog.DISTILLERS)
-    if not path.is_file():
-        raise InputError(f"{name} {value!r} is not there: give an existing .npz or .pt file, or a method's name")
+    if not disk.is_file(path) or path.suffix not in (".npz", ".pt"):
+        state = "is not a file of images" if disk.exists(path) else "is not there"
+        raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
     return str(path)
 
 
@@ -144,6 +147,8 @@ def boxes(name: str, value: Any) -> Any:
             raise unknown("distiller", method, catalog.DISTILLERS)
         if len(numbers) != 2 or not all(number.isdecimal() and int(number) > 0 for number in numbers):
             raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {item!r}")
+        between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
+        between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))
     return value.replace(" ", "")
 
 
@@ -156,24 +161,14 @@ def rates(name: str, value: Any) -> Any:
     return ",".join(f"{rate:.12g}" for rate in found)
 
 
-def counts(name: str, value: Any) -> Any:
-    """Take a comma-separated list of whole numbers from 1."""
-    return ",".join(str(between(1)(name, convert(name, int, item))) for item in words(name, value))
-
-
-def budgets(name: str, value: Any) -> Any:
-    """Take a comma-separated list of budgets in 255ths."""
-    return ",".join(str(between(1, 255)(name, convert(name, int, item))) for item in words(name, value))
-
-
-def severities(name: str, value: Any) -> Any:
-    """Take a comma-separated list of severities."""
-    return ",".join(str(between(1, 5)(name, convert(name, int, item))) for item in words(name, value))
+def counts(high: int) -> Check:
+    """Take a comma-separated list of whole numbers from 1 to ``high``."""
+    return lambda name, value: ",".join(str(between(1, high)(name, convert(name, int, i))) for i in words(name, value))
 
 
 def epochs(name: str, value: Any) -> Any:
     """Take a comma-separated list of epochs, 0 included, in their order."""
-    found = {between(0)(name, convert(name, int, item)) for item in words(name, value)}
+    found = {between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in words(name, value)}
     return ",".join(str(epoch) for epoch in sorted(found))
 
 
@@ -186,10 +181,13 @@ def measured(name: str, value: Any) -> Any:
 
 
 def augmentation(name: str, value: Any) -> Any:
-    """Take operations joined by ``+``; spaces go, the operations themselves are checked where they are defined."""
+    """Take known operations joined by ``+``; whether they fit the images is asked when these are known."""
     operations = [part.strip() for part in value.split("+")] if value.strip() else []
     if not all(part and part.replace("-", "").isalnum() for part in operations):
         raise InputError(f"{name} must join operations by '+', as 'flip+shift4+cutmix', or be empty, not {value!r}")
+    for operation in operations:
+        if operation not in augmentations.NAMES and not augmentations.NUMBERED.fullmatch(operation):
+            raise unknown("augmentation", operation, augmentations.NAMES)
     return "+".join(operations)
 
 
@@ -252,13 +250,16 @@ def table(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
+SOME, STEPS, EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
+BUDGETS = counts(255)
+
 FIELDS: dict[str, Field] = table(
     Field("dataset", str, "names or paths, comma-separated, one row each", datasets),
     Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
-    Field("subset", int, "training images to use, stratified; 0 for all", between(10, also=0)),
+    Field("subset", int, "training images to use, stratified; 0 for all", SOME),
     Field("whitened", bool, "ZCA-whiten the images, as published sets of trajectory matching are"),
     Field("model", str, "networks, comma-separated, one row each", several("model", catalog.MODELS)),
-    Field("width", int, "channels of the first layer; 0 for the papers'", between(1, 1024, also=0)),
+    Field("width", int, "channels of the first layer; 0 for the papers'", between(1, WIDEST, also=0)),
     Field("methods", str, "ways to find masks, comma-separated", several("method", catalog.METHODS)),
     Field(
         "main_methods", str, "those run on every initialisation, the rest on one", several("method", catalog.METHODS)
@@ -270,8 +271,8 @@ FIELDS: dict[str, Field] = table(
         several("method", catalog.METHODS),
     ),
     Field("like", str, "way whose layer counts are taken over by layer-matched masks; empty for distilled", matched),
-    Field("ipc", int, "stored images per class of a distilled set", between(1)),
-    Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts),
+    Field("ipc", int, "stored images per class of a distilled set", between(1, 10**4)),
+    Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts(10**4)),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),
     Field("distillers", str, "distillation methods and paths of published sets, comma-separated", distillers),
     Field("evaluations", int, "networks trained on each set, each from an initialisation of its own", between(1, 100)),
@@ -283,32 +284,42 @@ FIELDS: dict[str, Field] = table(
     ),
     Field("published", str, "file of a published set, under distilled/ in the data folder", plain_name),
     Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", maker),
-    Field("distill_iterations", int, "outer iterations of the distillation; 0 for the published number", between(0)),
-    Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, 1024)),
+    Field(
+        "distill_iterations",
+        int,
+        "outer iterations of the distillation; 0 for the published number",
+        STEPS,
+    ),
+    Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, WIDEST)),
     Field("boxes", str, "methods with iterations and width of their own, as idc:10:16, comma-separated", boxes),
     Field("sets", int, "different distilled sets, shared in turn by the initialisations", between(1, 100)),
     Field("levels", int, "rounds of pruning", between(1, 40)),
     Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),
     Field("fraction", float, "share of the surviving weights a round removes", share),
     Field("distilled_levels", int, "rounds of distilled pruning before IMP takes over", between(1, 40)),
-    Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", between(0)),
+    Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", EPOCHS),
     Field("rewind_seeds", int, "initialisations on which trainings start from an early epoch", between(1, 100)),
     Field("common_epochs", str, "epochs that two trainings share before they part, comma-separated", epochs),
     Field("seeds", int, "independent initialisations", between(1, 100)),
     Field("order_seeds", int, "initialisations on which inner loops run in a second data order", between(0, 100)),
     Field("replicates", int, "retrainings of each ticket, in different data orders", between(2, 20)),
-    Field("epochs", int, "epochs of a training on real data", between(0)),
-    Field("batch_size", int, "images a step", between(1)),
+    Field("epochs", int, "epochs of a training on real data", EPOCHS),
+    Field("batch_size", int, "images a step", between(1, 2**16)),
     Field("learning_rate", float, "rate of trainings on real data, before its first drop", between(0, 10, above=True)),
-    Field("inner_steps", int, "steps of a short inner loop", between(0)),
-    Field("inner_epochs", int, "epochs of a short inner loop on a set; 0 for equal steps on every set", between(0)),
+    Field("inner_steps", int, "steps of a short inner loop", STEPS),
+    Field(
+        "inner_epochs",
+        int,
+        "epochs of a short inner loop on a set; 0 for equal steps on every set",
+        between(0, MOST_EPOCHS),
+    ),
     Field("inner_learning_rate", str, "rates of the short inner loop, comma-separated, one setting each", rates),
-    Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts),
+    Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts(MOST_STEPS)),
     Field("dose_rates", str, "rates of the inner loop to compare, comma-separated", rates),
     Field("dose_seeds", int, "initialisations on which they are compared", between(1, 100)),
-    Field("epsilons", str, "budgets of adversarial examples, in 255ths of a pixel's range, comma-separated", budgets),
-    Field("severities", str, "severities of corruptions, 1 to 5, comma-separated", severities),
-    Field("shift_images", int, "test images to shift, stratified; 0 for all", between(10, also=0)),
+    Field("epsilons", str, "budgets of adversarial examples, in 255ths of a pixel's range, comma-separated", BUDGETS),
+    Field("severities", str, "severities of corruptions, 1 to 5, comma-separated", counts(5)),
+    Field("shift_images", int, "test images to shift, stratified; 0 for all", SOME),
     Field("inits", str, "ways to draw initial weights, comma-separated", several("initialisation", INITS)),
     Field("init_methods", str, "tickets that start from each of them", several("method", catalog.METHODS)),
     Field("init_seeds", int, "initialisations of each kind", between(1, 100)),
@@ -316,10 +327,10 @@ FIELDS: dict[str, Field] = table(
     Field("augmentation", str, "operations joined by '+'", augmentation),
     Field("inner_augmentation", str, "operations on the images of a short inner loop, joined by '+'", augmentation),
     Field("alphas", int, "points along a line", between(3, 1001)),
-    Field("line_images", int, "training images behind each point of a line; 0 for all", between(10, also=0)),
+    Field("line_images", int, "training images behind each point of a line; 0 for all", SOME),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),
-    Field("plane_images", int, "training images behind each point of a plane; 0 for all", between(10, also=0)),
-    Field("hessian_images", int, "training images in the batch of a Hessian", between(2)),
+    Field("plane_images", int, "training images behind each point of a plane; 0 for all", SOME),
+    Field("hessian_images", int, "training images in the batch of a Hessian", between(2, 10**7)),
     Field("precision", str, "fp32 or bf16", one("precision", PRECISIONS)),
     Field("compile", bool, "compile training with torch.compile"),
     Field("device", str, "auto, cpu, cuda or cuda:N", device),

@@ -7,9 +7,10 @@ from typing import Any
 
 from . import conclusions
 from .claims import claims
-from .pages import badge, measured, plain, show
+from .conclusions import place
+from .pages import badge, beside, measured, plain, show
 from .recorded import Recorded
-from .verdicts import CONTRADICTED, ENOUGH, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from .verdicts import CONTRADICTED, ENOUGH, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
 
 Row = Mapping[str, Any]
 
@@ -18,6 +19,7 @@ GROUPS = {
     PARTLY: "Holds in some settings",
     CONTRADICTED: "Does not hold",
     UNDECIDED: "Undecided",
+    NOT_TESTABLE: "Not testable here",
 }
 NOTHING_RECORDED = (
     "Nothing is recorded yet: no run at the reduced scale or at the papers' has been kept with the sources."
@@ -25,8 +27,13 @@ NOTHING_RECORDED = (
 NOTHING_RUN = "Nothing has been run for this book."
 
 
-def why(row: Row, n: int, scale: str) -> str:
-    """Say why a claim is undecided."""
+def why(row: Row, found: Row) -> str:
+    """Say why a claim is undecided or cannot be tested."""
+    n, scale = found["n"], found["scale"]
+    if found["verdict"] == NOT_TESTABLE:
+        return f"it needs that {'; that '.join(found['failed'])}"
+    if found.get("unsure"):
+        return f"it is not sure that {'; that '.join(found['unsure'])}"
     if any(claim.id == row["id"] and claim.sizes for claim in claims()) and scale != "paper":
         return "it states a size, which only the papers' own scale can judge"
     if n < ENOUGH:
@@ -45,11 +52,12 @@ def listed(entries: Sequence[tuple[Row, Row, str]]) -> str:
         lines = []
         for row, found, value in entries:
             if found["verdict"] == verdict:
-                reason = f". Why: {why(row, found['n'], found['scale'])}" if verdict == UNDECIDED else ""
+                reason = f". Why: {plain(why(row, found))}" if verdict in (UNDECIDED, NOT_TESTABLE) else ""
                 about = ", ".join(plain(part) for part in place(found) if part)
                 means = "; ".join(measured(found, value))
                 asked = f"{plain(row['statement'])} *{plain(row['rule'])}*"
-                lines.append(f"- {asked}: {means} (n = {show(found['n'])}, {about}){reason}")
+                aside = f"; {beside(found)}" if found.get("beside") else ""
+                lines.append(f"- {asked}: {means} (n = {show(found['n'])}, {about}){aside}{reason}")
         if lines:
             parts.append("\n".join([f"**{title}** ({len(lines)})", "", *lines]))
     return "\n\n".join(parts)
@@ -95,13 +103,8 @@ def numbers(entry: Row, value: str) -> str:
     return "; ".join(measured({**entry, "n": None}, value))
 
 
-def place(entry: Row) -> tuple[str, str]:
-    """Scale and data a verdict rests on."""
-    return entry["scale"], entry.get("data", "")
-
-
 def concluded(found: Mapping[str, Row], value: str, where: str) -> str:
-    """Write one conclusion from the verdicts of one run.
+    """Write what the verdicts of one run say.
 
     Args:
         found: Claim to its verdict, numbers, scale and data.
@@ -122,10 +125,9 @@ def runs(rows: Sequence[Row]) -> list[tuple[str, str, dict[str, Row]]]:
     needed = {row["id"]: row for row in rows if row["id"] in conclusions.SENTENCES}
     kept = {name: row["recorded"] for name, row in needed.items() if row.get("recorded")}
     found = []
-    places = {place(kept[name]) if name in kept else None for name in conclusions.DECISIVE}
-    if len(places) == 1 and None not in places:
-        (there,) = places
-        about = ", ".join(plain(part) for part in there or () if part)
+    there = conclusions.recorded_place(rows)
+    if there is not None:
+        about = ", ".join(plain(part) for part in there if part)
         own = {name: entry for name, entry in kept.items() if place(entry) == there}
         found.append((f"**Recorded** ({about})", "value", own))
     ran = {name: row for name, row in needed.items() if row["verdict"] != NOT_RUN}
@@ -142,9 +144,8 @@ def controls(rows: Sequence[Row]) -> str:
 
 
 def answer(rows: Sequence[Row]) -> str:
-    """Answer the question of the controls in one sentence, from recorded results where they can."""
-    where, _, found = runs(rows)[0]
-    return f"{where}: {conclusions.overall({name: entry['verdict'] for name, entry in found.items()})}"
+    """Answer the question of the controls in one sentence, from the best evidence there is."""
+    return plain(conclusions.headline(rows))
 
 
 def relatives(rows: Sequence[Row]) -> str:

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from ..errors import InputError, quoted
+
 
 @functools.cache
 def gpus() -> tuple[str, ...]:
@@ -54,6 +56,31 @@ def name(device: str = "auto") -> str:
     if device.startswith("cuda") or (device == "auto" and gpus()):
         return (gpus() or ("cuda",))[0]
     return processor() if device in ("auto", "cpu") else device
+
+
+def check(device: str) -> None:
+    """Make sure that this machine has a device, before any job is started on it.
+
+    Raises:
+        InputError: It has not, or there is no such device.
+    """
+    kind, _, number = device.partition(":")
+    if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+        raise InputError(f"unknown device {quoted(device)}: use auto, cpu, cuda or cuda:N")
+    if kind == "cuda" and not gpus():
+        raise InputError(f"device {device!r} was asked for but this machine has no CUDA GPU: use auto or cpu")
+    if kind == "cuda" and int(number or 0) >= len(gpus()):
+        raise InputError(f"device {device!r} was asked for but this machine counts its GPUs to cuda:{len(gpus()) - 1}")
+
+
+def cores() -> int:
+    """Number of CPU cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def workers(device: str = "auto") -> int:
+    """Choose how many jobs to run side by side: one a core, or one a GPU."""
+    return cores() if name(device) == processor() else max(1, len(devices()))
 
 
 def memory() -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +12,7 @@ from . import claims
 from .cells import home
 from .claims import Claim, Judgement
 from .experiments import EXPERIMENTS
-from .recorded import SCALES, Recorded
+from .recorded import INDEX, SCALES, Recorded
 from .section import Section
 from .verdicts import NOT_RUN
 
@@ -94,9 +94,10 @@ def judge(
         recorded: Judgements on recorded results; by default those of :func:`recorded_judgements`.
     """
     frames = {name: frame for section in sections for name, frame in section.frames().items()}
-    judgements = claims.judge(frames, stamp(sections))
-    found = recorded_judgements() if recorded is None else recorded
-    return chosen(judgements, claims.shortfalls(judgements), sections, everything, found)
+    only = None if everything else ids_of(sections)
+    judgements = claims.judge(frames, stamp(sections), only)
+    found = best_of(by_scale(only=only)) if recorded is None else recorded
+    return Ledger(tuple(judgements), found, wanted(claims.shortfalls(judgements), only))
 
 
 def judge_recorded(sections: Sequence[Section], everything: bool = True) -> Ledger:
@@ -106,43 +107,68 @@ def judge_recorded(sections: Sequence[Section], everything: bool = True) -> Ledg
         sections: Notebooks whose claims are meant.
         everything: Judge every claim, whatever the notebooks.
     """
-    best = recorded_judgements()
-    none = claims.judge({}, "recorded")
-    problems = [problem for found in by_scale().values() for problem in claims.shortfalls(found)]
-    return chosen([best.get(item.claim.id, item) for item in none], problems, sections, everything, best)
+    only = None if everything else ids_of(sections)
+    scales = by_scale(only=only)
+    best = best_of(scales)
+    short = wanted([text for found in scales.values() for text in claims.shortfalls(found)], only)
+    absent = [
+        f"nothing is recorded at {scale} scale, where {len(claims.expectations()[scale])} verdicts are expected: "
+        f"restore {INDEX} and what it names from git"
+        for scale in SCALES
+        if scale in claims.expectations() and scale not in scales
+    ]
+    judgements = (best.get(item.claim.id, item) for item in claims.judge({}, "recorded", only))
+    return Ledger(tuple(judgements), best, (*short, *absent))
 
 
-def chosen(
-    judgements: Sequence[Judgement],
-    problems: Sequence[str],
-    sections: Sequence[Section],
-    everything: bool,
-    recorded: Mapping[str, Judgement],
-) -> Ledger:
-    """Leave out the claims that the notebooks do not judge, unless everything is wanted."""
-    ids = {item.claim.id for item in judgements}
-    if not everything:
-        ids = {claim.id for section in sections for claim in claims_of(section.name)}
-    kept = tuple(item for item in judgements if item.claim.id in ids)
-    return Ledger(kept, recorded, tuple(text for text in problems if everything or text.partition(":")[0] in ids))
+def ids_of(sections: Sequence[Section]) -> set[str]:
+    """Name the claims that notebooks judge."""
+    return {claim.id for section in sections for claim in claims_of(section.name)}
 
 
-def by_scale(root: Path | None = None) -> dict[str, list[Judgement]]:
-    """Judge every claim on the recorded frames of each scale, the largest first."""
+def wanted(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, ...]:
+    """Leave out the problems of claims that were not asked for."""
+    return tuple(text for text in problems if only is None or text.partition(":")[0] in only)
+
+
+class _Tables(Mapping[str, "pd.DataFrame"]):
+    """Recorded frames of one scale, each read when it is first asked for."""
+
+    def __init__(self, folder: Recorded, scale: str) -> None:
+        self._folder, self._scale = folder, scale
+        self._names = dict.fromkeys(record.figure for record in folder.records(scale=scale) if record.frame)
+        self._read: dict[str, pd.DataFrame] = {}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name not in self._names:
+            raise KeyError(name)
+        if name not in self._read:
+            self._read[name] = self._folder.table(name, self._scale)
+        return self._read[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names)
+
+    def __len__(self) -> int:
+        return len(self._names)
+
+
+def by_scale(root: Path | None = None, only: Collection[str] | None = None) -> dict[str, list[Judgement]]:
+    """Judge every claim, or only those named, on the recorded frames of each scale, the largest first."""
     folder = Recorded(root or home() / "results")
-    found = {}
-    for scale in reversed(SCALES):
-        records = [record for record in folder.records(scale=scale) if record.frame]
-        if records:
-            frames = {figure: folder.table(figure, scale) for figure in dict.fromkeys(r.figure for r in records)}
-            found[scale] = claims.judge(frames, scale)
-    return found
+    tables = {scale: _Tables(folder, scale) for scale in reversed(SCALES)}
+    return {scale: claims.judge(frames, scale, only) for scale, frames in tables.items() if frames}
 
 
 def recorded_judgements(root: Path | None = None) -> dict[str, Judgement]:
-    """Give each claim's recorded judgement: on the dataset it is about before any other, then at the largest scale."""
+    """Give each claim's recorded judgement, see :func:`best_of`."""
+    return best_of(by_scale(root))
+
+
+def best_of(scales: Mapping[str, Sequence[Judgement]]) -> dict[str, Judgement]:
+    """Choose each claim's judgement: on the dataset it is about before any other, then at the largest scale."""
     found: dict[str, Judgement] = {}
-    for judgements in by_scale(root).values():
+    for judgements in scales.values():
         for judgement in judgements:
             before = found.get(judgement.claim.id)
             if judgement.verdict != NOT_RUN and (before is None or (judgement.own and not before.own)):

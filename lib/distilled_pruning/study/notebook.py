@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import ast
 import functools
-import os
 from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ..errors import InputError, unknown
-from . import display, provenance, tables
+from . import display, hardware, provenance, tables
 from .cells import read, source
 from .display import Note, Table
 from .parameters import Parameters, resolve, stamped
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-    from .claims import Judgement
     from .runner import Outcome
 
 GLUED = "application/papermill.record/"
@@ -92,11 +90,6 @@ def start(name: str, scope: Mapping[str, Any]) -> Page:
     return Page(resolve(name, [(n, scope[n]) for n in declared if n in scope]))
 
 
-def cores() -> int:
-    """Number of CPU cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 class Page:
     """A notebook's page under its parameters.
 
@@ -160,7 +153,7 @@ class Page:
 
         section = self.section
         device = self.parameters.get("device", "auto")
-        outcome = run(section.jobs(), section.store, jobs_n=workers(device), device=device)
+        outcome = run(section.jobs(), section.store, jobs_n=hardware.workers(device), device=device)
         section.forget()
         return Note([("computed", summary(outcome, len(section.graph)))])
 
@@ -252,8 +245,8 @@ class Page:
             [
                 f"{row['statement']} ({row['where']})",
                 row["paper_value"] or "–",
-                judged(found.recorded.get(row["id"]), scale=True),
-                judged(judgement),
+                tables.judgement(found.recorded.get(row["id"]), scale=True),
+                tables.judgement(judgement),
                 str(row["n"]),
                 display.verdict(row["verdict"]),
             ]
@@ -300,29 +293,6 @@ class Page:
         )
 
 
-def judged(found: Judgement | None, scale: bool = False) -> display.Markup:
-    """Write the findings behind a judgement, one a line, and what is not as the table's note says it.
-
-    Args:
-        found: The judgement, ``None`` where nothing is recorded.
-        scale: Add its scale, number of initialisations and verdict.
-    """
-    if found is None:
-        return display.lines([])
-    about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
-    about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
-    measured = [item for item in found.findings if item.n]
-    texts = [tables.finding(item) + f", n = {item.n}" * (item.n != found.n) for item in measured]
-    return display.lines([*texts, *([", ".join(about)] if about else [])])
-
-
-def workers(device: str = "auto") -> int:
-    """Choose how many jobs to run side by side: one a core, or one a GPU."""
-    from . import hardware
-
-    return cores() if hardware.name(device) == hardware.processor() else max(1, len(hardware.devices()))
-
-
 def summary(outcome: Outcome, total: int) -> str:
     """Say how a run ended.
 
@@ -335,5 +305,5 @@ def summary(outcome: Outcome, total: int) -> str:
     if outcome.left:
         raise Unfinished(f"{len(outcome.left)} of {total} jobs are left: run the same command again to go on")
     if not outcome.done:
-        return f"nothing: all {total} results were in the store"
-    return f"{len(outcome.done)} results in {outcome.seconds:.0f} s; {total - len(outcome.done)} were in the store"
+        return f"nothing: none of {total} jobs was missing"
+    return f"{len(outcome.done)} of {total} jobs in {outcome.seconds:.0f} s"

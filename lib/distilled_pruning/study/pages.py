@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ..errors import InputError
+from .measures.preconditions import doubted
 from .verdicts import NOT_RUN, VERDICTS
 
 UNRUN = (
@@ -113,7 +114,7 @@ def ledger(rows: Sequence[Mapping[str, Any]]) -> str:
 
 def _claim(row: Mapping[str, Any]) -> str:
     """Write one row of the ledger."""
-    about = f"`{row['id']}` · {plain(row['where'])}" + (f" · {plain(row['rule'])}" if row.get("rule") else "")
+    about = f"`{row['id']}` · {plain(row['where'])}" + (f" · {plain(ruled(row))}" if row.get("rule") else "")
     cells = (
         f"{plain(row['statement'])} [{about}]{{#claim-{row['id']} .where}}",
         show(row.get("paper_value")),
@@ -129,7 +130,7 @@ def _recorded(found: Any) -> str:
     if not isinstance(found, Mapping):
         return show(found)
     about = [f"n = {show(found.get('n'))}", *(plain(found[name]) for name in ("scale", "data") if found.get(name))]
-    return "<br>".join([*measured(found, "value"), ", ".join(about), plain(found["verdict"])])
+    return "<br>".join([*measured(found, "value"), ", ".join(about), plain(found["verdict"]), *aside(found)])
 
 
 def _measured(row: Mapping[str, Any]) -> str:
@@ -137,7 +138,30 @@ def _measured(row: Mapping[str, Any]) -> str:
     if not row.get("this_run"):
         return "–"
     about = [f"n = {show(row.get('n'))}", *(plain(row[name]) for name in ("scale", "data") if row.get(name))]
-    return "<br>".join([*measured(row, "this_run"), ", ".join(about)])
+    return "<br>".join([*measured(row, "this_run"), ", ".join(about), *aside(row)])
+
+
+def ruled(row: Mapping[str, Any]) -> str:
+    """Write a claim's rule, the settings that its verdict rests on, and what must hold before it is tested."""
+    needs = "; ".join(row.get("preconditions") or ())
+    parts = (row["rule"], row.get("primary") and f"primary: {row['primary']}", needs and f"tested only where {needs}")
+    return "; ".join(part for part in parts if part)
+
+
+def aside(found: Mapping[str, Any]) -> list[str]:
+    """Write the lines below a verdict: what was judged beside, and which preconditions do not hold."""
+    doubts = doubted(found.get("failed") or (), found.get("unsure") or ())
+    return [*([beside(found)] if found.get("beside") else []), *map(plain, doubts)]
+
+
+def beside(found: Mapping[str, Any]) -> str:
+    """Write the settings that were judged and turn no verdict, each with its interval, n and verdict."""
+    parts = []
+    for item in found["beside"]:
+        bounds = f" {show(item['interval'])}" if item["interval"] else ""
+        what = f"{plain(item['setting'])}: {show(item['value'])}{bounds}, n = {item['n']}"
+        parts.append(f"{what}, {item['verdict']}".replace("-", "−"))
+    return f"beside: {'; '.join(parts)}"
 
 
 def measured(found: Mapping[str, Any], value: str) -> list[str]:

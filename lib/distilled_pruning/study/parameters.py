@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import functools
 import shlex
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import catalog
-from ..errors import InputError, unknown
+from .. import catalog, disk, places
+from ..errors import InputError, quoted, unknown
 from .cells import read, source
-from .fields import FIELDS, as_path
+from .fields import FIELDS, as_path, between, convert
 
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
+PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
+FIRST_PAPER = "a-first-paper"
 LISTS = (
     "dataset",
     "model",
@@ -42,15 +44,15 @@ def file_pairs(path: Path) -> dict[str, Any]:
     import yaml
 
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.safe_load(places.named(path).read_text(encoding="utf-8"))
     except OSError as error:
-        raise InputError(f"parameters cannot be read from {str(path)!r}: {error.strerror or error}") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise InputError(f"{str(path)!r} is not a YAML file of 'name: value' lines") from error
+        raise InputError(f"parameters cannot be read from {quoted(path)}: {error.strerror or error}") from error
+    except (yaml.YAMLError, ValueError, RecursionError) as error:
+        raise InputError(f"{quoted(path)} is not a YAML file of 'name: value' lines") from error
     if content is None:
         return {}
     if not isinstance(content, dict):
-        raise InputError(f"{str(path)!r} must hold 'name: value' lines")
+        raise InputError(f"{quoted(path)} must hold 'name: value' lines")
     return {str(name): value for name, value in content.items()}
 
 
@@ -82,7 +84,10 @@ def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: s
     for name, given in pairs:
         if name not in values:
             raise unknown(f"parameter of {notebook}", name, values)
-        values[name] = FIELDS[name].value(given)
+        field = FIELDS[name]
+        if name in PUBLISHED and notebook != FIRST_PAPER:
+            between(1)(name, convert(name, field.type, given))
+        values[name] = field.value(given)
     fit(values)
     return values
 
@@ -97,11 +102,11 @@ def fit(values: Mapping[str, Any]) -> None:
         raise InputError(f"a published set has one number of images per class: name one in ipcs, not {values['ipcs']}")
     for dataset in values.get("dataset", "").split(",") if ipcs else ():
         info = catalog.info(dataset)
-        smallest = min(values.get("subset", 0) or info.train, info.train) // len(info.classes)
+        smallest = min(info.per_class(values.get("subset", 0)))
         if max(ipcs) > smallest:
             raise InputError(
-                f"ipc {max(ipcs)} is more than the {smallest} training images a class of {dataset_name(dataset)} "
-                f"has: choose at most {smallest}"
+                f"ipc {max(ipcs)} is more than the {smallest} training images that the smallest class of "
+                f"{dataset_name(dataset)} has: choose at most {smallest}"
             )
 
 
@@ -122,12 +127,16 @@ class Parameters(Mapping[str, Any]):
 
     Attributes:
         notebook: Name of the notebook.
+        path: Its file.
         bases: Preset to the values that make it up, ``live`` first.
     """
 
-    def __init__(self, notebook: str, values: Mapping[str, Any], bases: Mapping[str, Mapping[str, Any]]) -> None:
+    def __init__(
+        self, notebook: str, values: Mapping[str, Any], bases: Mapping[str, Mapping[str, Any]], path: Path
+    ) -> None:
         """Keep checked values; :func:`resolve` makes them."""
         self.notebook = notebook
+        self.path = path.absolute()
         self.bases = dict(bases)
         self._values = dict(values)
 
@@ -182,10 +191,21 @@ class Parameters(Mapping[str, Any]):
         return f"custom: {', '.join([self.nearest, *(f'{n} {shown(v)}' for n, v in changed.items())])}"
 
     @property
+    def changes(self) -> list[str]:
+        """The options that change the nearest preset's values to these, whether or not that has an effect."""
+        base = self.bases[self.nearest]
+        return [w for n, v in self.items() if n not in UNCOUNTED and v != base[n] for w in ("-p", n, str(v))]
+
+    @property
     def arguments(self) -> list[str]:
-        """What to add to a command to get these parameters."""
+        """What to add to a command, typed in the book's folder, to get these parameters."""
         folder = [] if self.nearest == LIVE else ["-f", f"notebooks/presets/{self.nearest}/{self.notebook}.yaml"]
-        return folder + [word for n, v in self.differences(self.nearest).items() for word in ("-p", n, str(v))]
+        return folder + self.changes
+
+    @property
+    def anywhere(self) -> list[str]:
+        """What to add to a ``distilled-pruning`` command, given in any folder, to get these parameters."""
+        return ([] if self.nearest == LIVE else ["-f", self.nearest]) + self.changes
 
     def command(self, action: str = "run") -> str:
         """Write the shell command that runs the notebook's jobs with these parameters."""
@@ -254,23 +274,33 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     if str(file) in known:
         values = known[str(file)]
     elif file is not None:
-        if str(file).partition("/")[0] in PRESETS and not Path(file).exists():
+        if str(file).partition("/")[0] in PRESETS and not disk.exists(places.named(file)):
             raise unknown(f"preset of {name}", str(file), [scale for scale in known if scale != LIVE])
         values = apply(values, file_pairs(Path(file)).items(), name)
-    return Parameters(name, apply(values, pairs, name), known)
+    return Parameters(name, apply(values, pairs, name), known, source(notebook))
 
 
 def resolve_all(
-    names: Iterable[str | Path], pairs: Iterable[tuple[str, Any]] = (), file: str | Path | None = None
+    names: Iterable[str | Path],
+    pairs: Iterable[tuple[str, Any]] = (),
+    file: str | Path | None = None,
+    only: Collection[str | Path] | None = None,
 ) -> list[Parameters]:
     """Give the parameters of several notebooks; each takes the changes it declares.
+
+    Args:
+        names: The notebooks.
+        pairs: Names and values, as for :func:`resolve`.
+        file: A file of parameters, or the name of a preset.
+        only: Those of them to give parameters of, in their order; all by default.
 
     Raises:
         InputError: As :func:`resolve`; a name that none of the notebooks declares is unknown.
     """
     wanted, given = list(dict.fromkeys(names)), list(pairs)
+    asked = [name for name in wanted if only is None or name in only]
     if len(wanted) == 1:
-        return [resolve(wanted[0], given, file)]
+        return [resolve(name, given, file) for name in asked]
     declared = {name: bases(name)[LIVE].keys() for name in wanted}
     known = sorted(set().union(*declared.values()))
     named = str(file) if any(str(file) in bases(name) for name in wanted) else None
@@ -279,4 +309,4 @@ def resolve_all(
         if name not in known:
             raise unknown("parameter", name, known)
     changes = {name: [pair for pair in (*content, *given) if pair[0] in declared[name]] for name in wanted}
-    return [resolve(name, changes[name], named) for name in wanted]
+    return [resolve(name, changes[name], named) for name in asked]

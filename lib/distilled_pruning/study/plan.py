@@ -11,6 +11,7 @@ from ..errors import InputError
 from .entry import PROVENANCE
 from .estimate import Estimate, Needs
 from .jobs import graph
+from .readiness import examine
 from .schedule import Schedule
 
 if TYPE_CHECKING:
@@ -71,10 +72,14 @@ class Plan:
     Attributes:
         rows: One for each kind, in the order of the work.
         steps: The missing jobs, parents first.
+        start: Seconds that processes take to start before their first job.
+        notes: Sentences on what is left out of one's own data.
     """
 
     rows: tuple[Row, ...]
     steps: tuple[Step, ...]
+    start: float = 0.0
+    notes: tuple[str, ...] = ()
 
     @property
     def total(self) -> Row:
@@ -92,11 +97,12 @@ class Plan:
         )
 
     def minutes(self, jobs_n: int = 1) -> float:
-        """Estimate the wall time with so many jobs at a time: never shorter than the longest chain."""
+        """Estimate the wall time with so many jobs at a time: the start, and never less than the longest chain."""
         ends: dict[str, float] = {}
         for step in self.steps:
             ends[step.job.key] = step.needs.seconds + max((ends[parent] for parent in step.parents), default=0.0)
-        return max(self.total.minutes / jobs_n, max(ends.values(), default=0.0) / 60)
+        start = self.start / 60 if self.steps else 0.0
+        return start + max(self.total.minutes / jobs_n, max(ends.values(), default=0.0) / 60)
 
     def cells(self) -> list[tuple[str, ...]]:
         """Give header, rows and total as text; ``~`` marks times that are rough defaults."""
@@ -120,15 +126,17 @@ class Plan:
         lines = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
         return "\n".join(lines)
 
-    def json(self, command: Callable[[str], Sequence[str]]) -> dict[str, Any]:
+    def json(self, command: Callable[[Job], Sequence[str]]) -> dict[str, Any]:
         """Give the plan as JSON, for schedulers of other machines.
 
         Args:
-            command: From a key to the command line that does this job.
+            command: From a job to the command line that does it.
         """
         return {
             "kinds": [asdict(row) for row in self.rows],
             "total": asdict(self.total),
+            "start_minutes": round(self.start / 60, 4),
+            "notes": list(self.notes),
             "jobs": [
                 {
                     "key": step.job.key,
@@ -142,7 +150,7 @@ class Plan:
                     "gpu": step.job.gpu,
                     "group": step.group,
                     "entry": str(step.entry),
-                    "command": list(command(step.job.key)),
+                    "command": list(command(step.job)),
                 }
                 for step in self.steps
             ],
@@ -152,14 +160,19 @@ class Plan:
 def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
     """Find what is missing for some jobs, and estimate what it takes on a device.
 
-    Reads the store's provenance, no data; times are those measured for the nearest jobs of a kind, where there are any.
+    Reads the store's provenance, and one's own data, which may turn out unfit; times are those measured for the nearest
+    jobs of a kind, where there are any.
 
     Args:
         jobs: The wanted jobs; what they need is found.
         store: Where results are.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
+
+    Raises:
+        InputError: A missing job could not be done.
     """
     schedule = Schedule(jobs, store)
+    notes = examine(schedule.jobs[key] for key in schedule.pending)
     estimate = Estimate.of(store, device)
     chains = chains_of(list(schedule.jobs.values()))
     steps = tuple(
@@ -189,7 +202,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
                 all(need.measured for need in needs),
             )
         )
-    return Plan(tuple(rows), steps)
+    return Plan(tuple(rows), steps, estimate.start, notes)
 
 
 def chains_of(jobs: Sequence[Job]) -> dict[str, str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import os
 import platform
 import resource
 import subprocess
@@ -19,14 +20,16 @@ from . import hardware
 
 PACKAGE = Path(__file__).resolve().parents[1]
 PROC = Path("/proc/self")
+HOOKED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "torchvision", "safetensors")
 
 
 def git(*arguments: str, folder: Path | None = None) -> str | None:
     """Ask git about a folder, by default the one this code runs from; ``None`` where there is no answer."""
+    around = {name: value for name, value in os.environ.items() if name not in HOOKED}
     try:
         asked = ["git", "-C", str(folder or PACKAGE), *arguments]
-        found = subprocess.run(asked, capture_output=True, text=True, check=False)
+        found = subprocess.run(asked, capture_output=True, text=True, check=False, env=around)
     except OSError:
         return None
     return found.stdout.strip() if found.returncode == 0 else None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from .entry import ARRAYS, PROVENANCE, Damaged, dump, lines, pack_arrays, read_json, sha256, unpack_arrays
 from .jobs import graph
-from .recorded import FRAMES, INDEX, KEPT, SCALES, Record, Recorded, index
+from .recorded import EVER, FRAMES, INDEX, KEPT, SCALES, Record, Recorded, Shown, index
 
 if TYPE_CHECKING:
     from .jobs import Job
@@ -39,7 +39,8 @@ def record(
     """Promote the results behind a figure.
 
     Recording the same figure, scale and parameters again replaces them, and so does a recording that has all the
-    results of another of its figure and scale, and more.
+    results of another of its figure and scale, and more. No result that was ever recorded is dropped, unless it was one
+    of these very parameters and as many of another version take its place.
 
     Metrics of everything the figure was made from go along, arrays only where they are small and a figure shows them or
     a job that is still missing needs them.
@@ -65,7 +66,7 @@ def record(
 
     Raises:
         InputError: The scale is live or not the stated one, results are missing, were made by code that is not
-            committed, or the folder would grow too large; nothing is written.
+            committed, the folder would grow too large, or a recorded result would go; nothing is written.
     """
     if stated is not None and stated != scale:
         raise InputError(f"these parameters are {scale!r}, not {stated!r}: give those of the preset, unchanged")
@@ -128,6 +129,7 @@ def record(
     )
     records = [old for old in recorded.records() if not contains(new, old)] + [new]
     files[recorded.root / INDEX] = index(records)
+    files[recorded.root / EVER] = "".join(f"{' '.join(row)}\n" for row in sorted(ever(recorded, new, records))).encode()
     stale = orphans(recorded, records, needed)
     size = sum(map(len, files.values())) + sum(
         path.stat().st_size for path in recorded.root.rglob("*") if path.is_file() and path not in {*files, *stale}
@@ -203,6 +205,26 @@ def contains(new: Record, old: Record) -> bool:
     """Say whether a recording makes another one superfluous: it is the same, or has all its results and more."""
     same = new.figure == old.figure and new.scale == old.scale
     return new.name == old.name or (same and set(old.keys) < set(new.keys))
+
+
+def ever(recorded: Recorded, new: Record, records: Sequence[Record]) -> set[Shown]:
+    """List every result ever recorded, those about to be written included.
+
+    Raises:
+        InputError: One of them would no longer be shown by any record.
+    """
+    before = recorded.records()
+    known = recorded.ever().union(*(record.shown for record in before))
+    there = set[Shown]().union(*(record.shown for record in records))
+    same = [old for old in before if old.name == new.name and len(old.keys) <= len(new.keys)]
+    replaced = set[Shown]().union(*(old.shown for old in same)) - there
+    if gone := known - there - replaced:
+        figure, scale, _ = min(gone)
+        raise InputError(
+            f"{len(gone)} recorded results, first of {figure} at {scale} scale, would be shown no more: "
+            "record what contains them, so that no result is taken back"
+        )
+    return (known - replaced) | there
 
 
 def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:

@@ -3,6 +3,7 @@
 Layout of ``results/``::
 
     index.json              figure, scale and parameters to keys; see :class:`Record`
+    ever.txt                figure, scale and key of every result that was ever recorded; none of them may go
     KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them; which arrays were
                             kept and their checksum, where not all were
     KEY[:2]/KEY.safetensors its arrays, where they are small
@@ -13,20 +14,21 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import disk
 from ..errors import InputError
-from .entry import ARRAYS, METRICS, SPEC, Damaged, dump, read_json, sha256, unpack_arrays, unsealed
+from .entry import ARRAYS, METRICS, SPEC, Damaged, checksum, dump, read_json, sha256, unpack_arrays, unsealed
 from .jobs import Result, checked, is_key, key_of
 from .parameters import given
 
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX, FRAMES, KEPT = "index.json", "frames", "kept"
+INDEX, FRAMES, KEPT, EVER = "index.json", "frames", "kept", "ever.txt"
 SCALES = ("reduced", "paper")
 TUPLES = ("keys", "frame", "behind")
 BESIDE = ("methods", "published", "seeds")  # what recordings of one comparison may differ in
@@ -37,6 +39,9 @@ def scale_of(stamp: str) -> str | None:
     """The recorded scale that parameters began with, ``None`` for live."""
     base = stamp.removeprefix("custom: ").split(",")[0].partition("/")[0]
     return base if base in SCALES else None
+
+
+Shown = tuple[str, str, str]  # figure, scale and key of a result
 
 
 @dataclass(frozen=True)
@@ -72,6 +77,11 @@ class Record:
         """What distinguishes records: figure, scale and parameters, but for those that are off, as a new one is."""
         return self.figure, self.scale, json.dumps(given(self.parameters), sort_keys=True)
 
+    @property
+    def shown(self) -> set[Shown]:
+        """The results it shows."""
+        return {(self.figure, self.scale, key) for key in self.keys}
+
     def differing(self, digests: Mapping[str, str]) -> list[str]:
         """Name the datasets whose source here has another digest than the one recorded."""
         return [name for name, digest in self.data.items() if digests.get(name, digest) != digest]
@@ -96,15 +106,27 @@ class Recorded:
             InputError: The index cannot be read.
         """
         path = self.root / INDEX
-        if not path.exists():
+        if not disk.lexists(path):
             return []
         try:
             rows = json.loads(path.read_bytes())["records"]
             found = [Record(**{**row, **{name: tuple(row.get(name, ())) for name in TUPLES}}) for row in rows]
-        except (ValueError, TypeError, KeyError) as error:
+        except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
             raise InputError(f"{path} is not an index of recorded results ({error}): restore it from git") from error
         wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
         return sorted(wanted, key=lambda record: -SCALES.index(record.scale) if record.scale in SCALES else 1)
+
+    def ever(self) -> set[Shown]:
+        """Give every result that was ever recorded, as far as this folder knows.
+
+        Raises:
+            InputError: The list cannot be read.
+        """
+        path = self.root / EVER
+        found = [tuple(line.split()) for line in path.read_text("utf-8").splitlines()] if path.exists() else []
+        if not all(len(row) == 3 for row in found):
+            raise InputError(f"{path} is not a list of figures, scales and keys: restore it from git")
+        return {(figure, scale, key) for figure, scale, key in found}
 
     def frame(self, record: Record) -> dict[str, list[Any]]:
         """Read the tidy frame behind a figure, by column.
@@ -116,16 +138,21 @@ class Recorded:
             raise InputError(f"no frame was recorded for {record.figure} at {record.scale} scale: record it again")
         name, digest = record.frame
         path = self.root / FRAMES / Path(name).name
-        if not path.is_file() or sha256(path.read_bytes()) != digest:
+        try:
+            content = path.read_bytes()
+        except OSError:
+            content = b""
+        if sha256(content) != digest:
             raise InputError(f"{path} is missing or damaged: restore it from git")
-        return read_json(path.read_bytes(), name)
+        return read_json(content, name)
 
     def parts(self, figure: str, scale: str) -> list[tuple[Record, pd.DataFrame]]:
-        """Give the recordings of a figure at a scale, each with its rows, the most complete first.
+        """Give the recordings of a figure at a scale, each with its rows, the largest first.
 
-        Where several hold the same dataset and network, the one with the fewest missing results counts: their settings
-        may differ, so they are never mixed. Only what has the same settings and other methods, or the same methods at
-        other inner rates, is set beside it.
+        Where several hold the same dataset and network, the one with the most results counts, of equal ones that with
+        the fewest missing: their settings may differ, so they are never mixed, and what is recorded of another setting
+        on fewer tickets does not displace what verdicts rest on. Only what has the same settings and other methods, or
+        the same methods at other inner rates, is set beside it.
 
         Raises:
             InputError: A frame is damaged.
@@ -134,7 +161,7 @@ class Recorded:
 
         parts: list[tuple[Record, pd.DataFrame]] = []
         held: dict[tuple[Any, ...], tuple[dict[str, Any], set[tuple[Any, ...]]]] = {}
-        for record in sorted(self.records(figure, scale), key=lambda record: record.missing):
+        for record in sorted(self.records(figure, scale), key=lambda record: (-len(record.keys), record.missing)):
             if not record.frame:
                 continue
             frame = pd.DataFrame(self.frame(record))
@@ -182,9 +209,10 @@ class Recorded:
             found = read_json(self.path(key).read_bytes(), self.path(key).name)
         except OSError as error:
             raise Damaged(f"{self.path(key)} cannot be read ({error.strerror})") from error
-        provenance = unsealed(found.get("provenance", {}))
+        given = found.get("provenance")
+        provenance = unsealed(given if isinstance(given, dict) else {})
         for name, part in ((SPEC, "spec"), (METRICS, "metrics")):
-            if sha256(dump(found.get(part))) != provenance["files"][name]["sha256"]:
+            if checksum(found.get(part)) != provenance["files"][name]["sha256"]:
                 raise Damaged(f"{part} does not match its checksum")
         if provenance.get("key") != key or key_of(found["spec"]) != key:
             raise Damaged("the spec belongs to another key")
@@ -235,22 +263,30 @@ class Recorded:
             return False
         return True
 
-    def verify(self) -> dict[str, str]:
-        """Check everything: entries, frames, and that the index names nothing that is not there.
+    def verify(self, figures: Collection[str] | None = None) -> dict[str, str]:
+        """Check entries and frames, and that the index names nothing that is not there.
+
+        Args:
+            figures: Check what these show; everything by default.
 
         Returns:
             Key or file name to what is wrong with it; arrays that were left out are not wrong.
         """
-        wrong = {}
-        for key in self:
+        records = [record for record in self.records() if figures is None or record.figure in figures]
+        there = set[Shown]().union(*(record.shown for record in records))
+        gone = {item for item in self.ever() - there if figures is None or item[0] in figures}
+        wrong = {key: f"{figure} at {scale} scale showed it and does no more" for figure, scale, key in gone}
+        shown = dict.fromkeys(key for record in records for key in record.keys if self.path(key).exists())
+        for key in self if figures is None else shown:
             try:
                 found = self.read(key)
                 if self.path(key, ".safetensors").exists():
                     self.arrays(key, found)
             except Damaged as damage:
                 wrong[key] = str(damage)
-        for record in self.records():
-            wrong.update({key: f"{record.figure} names it" for key in record.keys if not self.path(key).exists()})
+        for record in records:
+            absent = f"{record.figure} at {record.scale} scale names it and it is not there: restore it from git"
+            wrong.update({key: absent for key in record.keys if not self.path(key).exists()})
             if record.frame:
                 try:
                     self.frame(record)

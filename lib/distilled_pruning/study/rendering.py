@@ -14,33 +14,22 @@ from typing import Any
 from ..errors import InputError
 from . import pages, provenance, whatif
 from .cells import markdown, text
+from .contents import FOLDER, contents, notebooks_of, read_yaml, table, without
 from .execution import BuildError
 
-FOLDER = "notebooks"
 GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
 DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
 
 
-def contents(root: Path) -> list[str]:
-    """List the book's files in order, as ``_toc.yml`` names them.
-
-    Raises:
-        InputError: There is no readable ``_toc.yml``, or a page it names does not exist.
-    """
-    import yaml
-
-    path = root / "_toc.yml"
-    if not path.is_file():
-        raise InputError(f"there is no _toc.yml in {root}: run this from the folder of the book or name it")
-    found = contents_of(yaml.safe_load(path.read_text(encoding="utf-8")))
-    for name in found:
-        if not any((root / (name + ending)).is_file() for ending in (".md", ".ipynb")):
-            raise InputError(f"_toc.yml names the page {name!r}, but there is no {name}.md and no {name}.ipynb")
-    return found
-
-
 def upstream(root: Path) -> str:
-    """Give the address of the GitHub repository that a folder was cloned from, empty where it was not."""
+    """Give the address of the GitHub repository that a folder was cloned from, empty where it was not.
+
+    A folder within another repository, such as an unpacked archive, is not that repository's.
+    """
+    top = provenance.git("rev-parse", "--show-toplevel", folder=root)
+    if top is None or Path(top).resolve() != root.resolve():
+        return ""
     found = GITHUB.search(provenance.git("remote", "get-url", "origin", folder=root) or "")
     return f"https://github.com/{found[1]}" if found else ""
 
@@ -50,10 +39,10 @@ def settings(root: Path) -> dict[str, Any]:
 
     Launch buttons, which lead to a repository, are left out where there is none.
     """
-    import yaml
-
-    found: dict[str, Any] = yaml.safe_load((root / "_config.yml").read_text(encoding="utf-8")) or {}
-    repository = found.get("repository") or {}
+    found = read_yaml(root / "_config.yml") or {}
+    repository = (found.get("repository") or {}) if isinstance(found, dict) else None
+    if not isinstance(repository, dict):
+        raise InputError(f"{root / '_config.yml'} must hold 'name: value' lines, the repository too: mend it")
     if url := repository.get("url") or upstream(root):
         found["repository"] = {**repository, "url": url}
     else:
@@ -66,32 +55,6 @@ def repository(root: Path) -> str:
     """Give the address of the sources on the web, empty where there is none."""
     named = settings(root).get("repository", {})
     return f"{named['url'].rstrip('/')}/blob/{named.get('branch', 'main')}/" if named else ""
-
-
-def contents_of(node: Any) -> list[str]:
-    """List the files that a table of contents names, in order."""
-    if isinstance(node, Mapping):
-        own = [str(node[key]) for key in ("root", "file") if key in node]
-        return own + [name for key in ("parts", "chapters", "sections") for name in contents_of(node.get(key))]
-    if isinstance(node, Sequence) and not isinstance(node, str):
-        return [name for item in node for name in contents_of(item)]
-    return []
-
-
-def notebooks_of(root: Path) -> list[str]:
-    """List the names of the notebooks in the book, in order."""
-    return [Path(name).name for name in contents(root) if name.startswith(f"{FOLDER}/")]
-
-
-def without(node: Any, left_out: Sequence[str]) -> Any:
-    """Give a table of contents without some files."""
-    if isinstance(node, Mapping):
-        return {key: without(value, left_out) for key, value in node.items()}
-    if isinstance(node, Sequence) and not isinstance(node, str):
-        return [
-            without(item, left_out) for item in node if not (isinstance(item, Mapping) and item.get("file") in left_out)
-        ]
-    return node
 
 
 def stage(
@@ -124,13 +87,15 @@ def stage(
     target.mkdir(parents=True)
     (target / "_config.yml").write_text(yaml.safe_dump(settings(root), sort_keys=False), encoding="utf-8")
     left_out = [f"{FOLDER}/{name}" for name in notebooks_of(root) if name not in names]
-    toc = without(yaml.safe_load((root / "_toc.yml").read_text(encoding="utf-8")), left_out)
+    toc = without(table(root), left_out)
     for name in beside:
         toc = whatif.insert(toc, f"{FOLDER}/{name}", f"{FOLDER}/{name}{whatif.SUFFIX}")
     (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
-    shutil.copytree(root / "book", target / "book")
-    for path in (target / "book").rglob("*.md"):
-        path.write_text(pages.fill(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    left = shutil.ignore_patterns(*STRAY)
+    shutil.copytree(root / "book", target / "book", ignore=left, ignore_dangling_symlinks=True)
+    for path in (target / f"{name}.md" for name in contents(root)):
+        if path.is_file():
+            path.write_text(pages.fill(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
     if (target / "book/assets").is_dir():
         shutil.move(target / "book/assets", target / "_static")
     (target / FOLDER).mkdir()

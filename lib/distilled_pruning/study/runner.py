@@ -17,10 +17,13 @@ from types import FrameType
 from typing import TYPE_CHECKING, TextIO
 
 from ..errors import InputError, Interrupted
+from ..exits import DONE, FAILED, STOPPED
+from . import hardware
 from .attempt import Perform, Report, Settings, perform_job
 from .estimate import Estimate
 from .pool import Local, Pool
 from .progress import Progress, duration
+from .readiness import examine
 from .schedule import Schedule
 
 if TYPE_CHECKING:
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Outcome", "run"]
 
+MOST_JOBS = 4096
 POLL_SECONDS = 0.2
 BUSY_SECONDS = 1.0
 
@@ -53,8 +57,8 @@ class Outcome:
 
     @property
     def code(self) -> int:
-        """Exit code: 1 when a job failed, else 0, also when stopped."""
-        return 1 if self.failed else 0
+        """Exit code: whether a job failed, or else whether work is left."""
+        return FAILED if self.failed else STOPPED if self.left else DONE
 
 
 class Stop:
@@ -117,19 +121,22 @@ def run(
         stream: Where to report; by default standard error.
 
     Raises:
-        InputError: The store cannot be written, or a number makes no sense.
+        InputError: The store cannot be written, the device is not there, a number makes no sense, or a job could not
+            be done.
     """
     for name, value in (("jobs", jobs_n), ("threads", threads)):
-        if value < 1:
-            raise InputError(f"{name} must be at least 1, not {value}")
+        if not 1 <= value <= MOST_JOBS:
+            raise InputError(f"{name} must be at least 1 and at most {MOST_JOBS}, not {value}")
     began = time.monotonic()
     for job in jobs:
         store.sound(job.key)  # a damaged result is missing from here on
     schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
+    notes = examine(schedule.jobs[key] for key in schedule.pending)
+    hardware.check(device)
     store.prepare()
-    return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began)
+    return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began, notes)
 
 
 class Run:
@@ -157,10 +164,12 @@ class Run:
         pace = {kind: self.spent[kind] / self.foreseen[kind] for kind in self.foreseen}
         return sum(seconds * pace.get(kind, overall) for kind, seconds in pending.items()) / self.jobs_n
 
-    def go(self, began: float) -> Outcome:
-        """Work until nothing is left, or until told to stop."""
+    def go(self, began: float, notes: Sequence[str] = ()) -> Outcome:
+        """Work until nothing is left, or until told to stop; ``notes`` are said before."""
+        for note in notes:
+            self.progress.say(note)
         count = f"{self.progress.total} of {len(self.schedule.jobs)} jobs to do"
-        self.progress.say(f"{count}, about {duration(self.left())}")
+        self.progress.say(f"{count}, about {duration(self.estimate.start + self.left())}")
         workers: Local | Pool | None = None
         try:
             with self.stop.signals(self.progress.say):

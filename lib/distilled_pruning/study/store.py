@@ -20,7 +20,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..errors import InputError
+from .. import disk, places
+from ..errors import InputError, quoted
 from . import entry
 from .entry import Damaged, Entry
 from .jobs import Result, checked, is_key
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Busy", "Missing", "Result", "Store"]
 
 ENVIRONMENT = "DISTILLED_PRUNING_STORE"
+PARTS = ("tmp", "checkpoints", "locks", "quarantine")
 log = logging.getLogger(__name__)
 
 
@@ -81,10 +83,12 @@ class Store:
         """Name the folder.
 
         Args:
-            root: The folder; by default that of the environment variable ``DISTILLED_PRUNING_STORE``, else ``.store``.
+            root: The folder; by default that of the environment variable ``DISTILLED_PRUNING_STORE``, else ``.store``
+                in the copy of the book.
             fallback: Where to look for results the folder lacks (never given at live scale).
         """
-        self.root = Path(root or os.environ.get(ENVIRONMENT) or ".store").absolute()
+        given = root or os.environ.get(ENVIRONMENT)
+        self.root = places.named(given) if given else places.usual(".store")
         self.fallback = fallback
 
     def __repr__(self) -> str:
@@ -102,23 +106,30 @@ class Store:
         """
         probe = self.root / "tmp" / f"probe.{os.getpid()}"
         try:
+            for name in PARTS:
+                self.clear(self.root / name)
             probe.parent.mkdir(parents=True, exist_ok=True)
             probe.write_bytes(b"written")
             probe.unlink()
         except OSError as error:
             raise InputError(
-                f"the store {self.root} cannot be written ({error.strerror or error}): "
+                f"the store {quoted(self.root)} cannot be written ({error.strerror or error}): "
                 f"give a folder that can with --store or {ENVIRONMENT}"
             ) from error
 
+    def clear(self, path: Path) -> None:
+        """Make way for a folder: what lies in its place and is none goes to quarantine."""
+        if disk.is_stray(path):
+            self.aside(path, "is not a folder, as it should be")
+
     def has(self, key: str) -> bool:
         """Whether a result is there; only reading it tells whether it is whole."""
-        here = (self.folder(key) / entry.PROVENANCE).exists()
+        here = disk.exists(self.folder(key) / entry.PROVENANCE)
         return here or (self.fallback is not None and self.fallback.has(key))
 
     def sound(self, key: str) -> bool:
         """Whether a result is there and whole, but for the content of its arrays; a damaged one goes to quarantine."""
-        if not self.folder(key).is_dir():
+        if not self.holds(key):
             return self.has(key)
         try:
             Entry(self.folder(key), key).check()
@@ -128,13 +139,24 @@ class Store:
         return True
 
     def __iter__(self) -> Iterator[str]:
-        """List the keys of all entries, sorted."""
-        if not self.root.is_dir():
+        """List the keys of all entries, sorted; anything else that lies in the folder is left alone.
+
+        Raises:
+            InputError: The folder cannot be read, or is none.
+        """
+        try:
+            shards = sorted(self.root.iterdir())
+        except FileNotFoundError:
             return
-        for shard in sorted(path for path in self.root.iterdir() if len(path.name) == 2):
-            yield from sorted(
-                path.name for path in shard.iterdir() if is_key(path.name) and path.name[:2] == shard.name
-            )
+        except OSError as error:
+            raise InputError(
+                f"the store {quoted(self.root)} cannot be read ({error.strerror or error}): "
+                f"give a folder that can with --store or {ENVIRONMENT}"
+            ) from error
+        for shard in shards:
+            if len(shard.name) == 2:
+                names = (path.name for path in disk.children(shard))
+                yield from (name for name in names if is_key(name) and name[:2] == shard.name)
 
     def load(self, key: str) -> Result:
         """Read a whole result, checked.
@@ -142,10 +164,10 @@ class Store:
         Raises:
             Missing: It is not there, or was damaged and is now in quarantine.
         """
-        if not self.folder(key).is_dir():
+        if not self.holds(key):
             if self.fallback is not None and self.fallback.has(key):
                 return self.fallback.load(key)
-            raise Missing(key, f"no result {key} in {self.root}: `distilled-pruning run {key}` makes it")
+            raise Missing(key, f"no result {key} in {self.root}: run the notebook or the figure that it belongs to")
         try:
             return Entry(self.folder(key), key).load()
         except Damaged as damage:
@@ -154,7 +176,7 @@ class Store:
 
     def metrics(self, key: str) -> dict[str, Any] | None:
         """Read the metrics alone, checked; ``None`` where there is no (undamaged) result."""
-        if not self.folder(key).is_dir():
+        if not self.holds(key):
             return self.fallback.metrics(key) if self.fallback is not None else None
         try:
             return Entry(self.folder(key), key).metrics()
@@ -178,13 +200,14 @@ class Store:
 
     def whole(self, key: str) -> bool:
         """Whether the folder holds an undamaged entry; a damaged one goes to quarantine."""
-        if not self.folder(key).is_dir():
-            return False
         try:
-            self.load(key)
+            return self.holds(key) and self.load(key) is not None
         except Missing:
             return False
-        return True
+
+    def holds(self, key: str) -> bool:
+        """Whether anything lies where the entry of a key belongs."""
+        return disk.lexists(self.folder(key))
 
     def entry(self, key: str) -> Entry:
         """Give the entry of a key, to read parts of it."""
@@ -198,8 +221,9 @@ class Store:
         Raises:
             OSError: The disk is full or fails; nothing is left behind.
         """
-        known = {"kind": job.kind, "version": job.version, "parents": [parent.key for parent in job.parents]}
-        files = entry.pack(job.key, job.spec(), result, {**known, **provenance})
+        spec = job.spec()
+        known = {"kind": job.kind, "version": spec["version"], "parents": [parent.key for parent in job.parents]}
+        files = entry.pack(job.key, spec, result, {**known, **provenance})
         self.put(job.key, files)
         shutil.rmtree(self.root / "checkpoints" / job.key, ignore_errors=True)
 
@@ -210,6 +234,7 @@ class Store:
         target = self.folder(key)
         try:
             entry.write(temporary, files)
+            self.clear(target.parent)
             target.parent.mkdir(exist_ok=True)
             if not self.whole(key):
                 temporary.rename(target)
@@ -220,21 +245,26 @@ class Store:
     def checkpoint(self, key: str) -> Path:
         """Give the folder in which a running job keeps what it needs to go on after a stop."""
         folder = self.root / "checkpoints" / checked(key)
+        self.clear(folder)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
     def quarantine(self, key: str, reason: str) -> None:
         """Move a damaged entry aside and say so."""
-        folder = self.root / "quarantine"
         try:
-            folder.mkdir(exist_ok=True)
-            number = sum(path.name.startswith(key) for path in folder.iterdir())
-            self.folder(key).rename(folder / f"{key}.{number}")
-            log.warning("result %s is damaged (%s): moved to %s, it will be computed again", key, reason, folder)
-        except FileNotFoundError:
-            pass  # another process was faster
+            if (moved := disk.move_aside(self.folder(key), self.root / "quarantine")) is not None:
+                log.warning("result %s is damaged (%s): moved to %s, it will be computed again", key, reason, moved)
         except OSError as error:
             log.warning("result %s is damaged (%s) and cannot be moved aside (%s)", key, reason, error.strerror)
+
+    def aside(self, path: Path, reason: str) -> None:
+        """Move what does not belong into ``quarantine/`` and say so.
+
+        Raises:
+            OSError: It cannot be moved.
+        """
+        if (moved := disk.move_aside(path, self.root / "quarantine")) is not None:
+            log.warning("%s %s: moved to %s", path, reason, moved)
 
     @contextmanager
     def lock(self, key: str) -> Iterator[None]:
@@ -245,6 +275,8 @@ class Store:
         """
         path = self.root / "locks" / checked(key)
         path.parent.mkdir(parents=True, exist_ok=True)
+        if disk.is_dir(path):
+            self.aside(path, "is a folder where a lock belongs")
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
         try:
             try:
@@ -264,8 +296,8 @@ class Store:
     def sweep(self, key: str) -> int:
         """Remove what earlier, dead writers of a key left; the caller holds its lock. Returns the number of folders."""
         stale = list((self.root / "tmp").glob(f"{checked(key)}.*"))
-        for folder in stale:
-            shutil.rmtree(folder, ignore_errors=True)
+        for path in stale:
+            disk.remove(path)
         return len(stale)
 
     def adopt(self, folder: str | Path) -> str:
@@ -296,4 +328,4 @@ class Store:
 
     def discard(self, key: str) -> None:
         """Remove an entry."""
-        shutil.rmtree(self.folder(key), ignore_errors=True)
+        disk.remove(self.folder(key))

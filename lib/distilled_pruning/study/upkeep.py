@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .. import disk
 from .jobs import is_key
 from .store import Busy, Missing
 
 if TYPE_CHECKING:
     from .store import Store
-
-
-def size_of(folder: Path) -> int:
-    """Add up the bytes of a folder's files."""
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 @dataclass
@@ -72,14 +68,9 @@ def status(store: Store, figures: Mapping[str, Iterable[str]] | None = None) -> 
         claimed |= wanted
         found.figures[figure] = (len(wanted & there), len(wanted))
     found.unclaimed = len(there - claimed)
-    found.checkpoints = sum(any(folder.iterdir()) for folder in children(store.root / "checkpoints"))
-    found.quarantined = len(children(store.root / "quarantine"))
+    found.checkpoints = sum(bool(disk.children(folder)) for folder in disk.children(store.root / "checkpoints"))
+    found.quarantined = len(disk.children(store.root / "quarantine"))
     return found
-
-
-def children(folder: Path) -> list[Path]:
-    """List a folder, empty where there is none."""
-    return sorted(folder.iterdir()) if folder.is_dir() else []
 
 
 def verify(store: Store) -> dict[str, str]:
@@ -98,18 +89,36 @@ def verify(store: Store) -> dict[str, str]:
 
 
 @dataclass
-class Removed:
-    """What :func:`gc` removed, or would.
+class Waste:
+    """What of a store can go.
 
     Attributes:
-        entries: Keys of results.
-        leftovers: Temporary folders, checkpoints and quarantined entries that nobody needs.
-        bytes: Disk space.
+        results: Key of each result that nobody wants, to its kind and the seconds it took.
+        unfinished: Checkpoints of jobs that nobody wants and that were stopped half-way.
+        leftovers: Temporary folders of dead writers, and checkpoints of jobs that are done.
+        quarantined: What was damaged or strange and moved aside for a look.
+        bytes: Disk space of all of it.
     """
 
-    entries: list[str] = field(default_factory=list)
+    results: dict[str, tuple[str, float]] = field(default_factory=dict)
+    unfinished: list[Path] = field(default_factory=list)
     leftovers: list[Path] = field(default_factory=list)
+    quarantined: list[Path] = field(default_factory=list)
     bytes: int = 0
+
+    @property
+    def precious(self) -> bool:
+        """Whether anything of it was computed or kept on purpose: more than what dead processes left."""
+        return bool(self.results or self.unfinished or self.quarantined)
+
+    def __str__(self) -> str:
+        kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(kind for kind, _ in self.results.values()).items())
+        minutes = sum(seconds for _, seconds in self.results.values()) / 60
+        results = f"{len(self.results)} results" + f" ({kinds}; {minutes:.1f} minutes of computing)" * bool(kinds)
+        parts = [results, f"{len(self.leftovers)} leftovers of dead processes"]
+        parts += [f"{len(self.unfinished)} jobs stopped half-way"] if self.unfinished else []
+        parts += [f"{len(self.quarantined)} damaged ones in quarantine"] if self.quarantined else []
+        return f"{', '.join(parts[:-1])} and {parts[-1]}, {self.bytes / 1e6:.1f} MB"
 
 
 def ancestors(store: Store, keys: Iterable[str]) -> set[str]:
@@ -124,44 +133,84 @@ def ancestors(store: Store, keys: Iterable[str]) -> set[str]:
     return found
 
 
-def gc(store: Store, keep: Iterable[str] | None = None, *, dry: bool = False) -> Removed:
-    """Remove what dead processes left, and the results nobody wants.
-
-    Everything that a running job holds stays, whatever ``keep`` says.
+def waste(store: Store, keep: Iterable[str] | None = None, *, quarantine: bool = False) -> Waste:
+    """Find what dead processes left and, when told what to keep, the results that nobody wants; nothing is removed.
 
     Args:
         store: The store.
         keep: Keys to keep, with all results they were made from; ``None`` keeps every result.
-        dry: Only say what would go.
+        quarantine: Count what is in quarantine too; it is kept otherwise.
     """
-    removed = Removed()
+    found = Waste()
     kept = None if keep is None else ancestors(store, keep)
-    unwanted = [] if kept is None else [key for key in store if key not in kept]
-    for key, path in [(key, store.folder(key)) for key in unwanted] + leftovers(store, kept):
-        try:
-            with store.lock(key):
-                removed.bytes += size_of(path)
-                if path == store.folder(key):
-                    removed.entries.append(key)
-                else:
-                    removed.leftovers.append(path)
-                if not dry:
-                    shutil.rmtree(path, ignore_errors=True)
-        except Busy:
-            continue
-    for path in children(store.root / "locks"):
-        with contextlib.suppress(Busy), store.lock(path.name):
-            pass  # a lock that nobody holds goes when it is given back
+    for key in store:
+        if kept is not None and key not in kept and is_free(store, key):
+            provenance = store.provenance(key) or {}
+            found.results[key] = str(provenance.get("kind", "damaged")), float(provenance.get("seconds", 0.0))
+    for path in disk.children(store.root / "tmp"):
+        if is_key(key_of(path)) and is_free(store, key_of(path)):
+            found.leftovers.append(path)
+    for path in disk.children(store.root / "checkpoints"):
+        key = key_of(path)
+        unwanted = is_key(key) and kept is not None and key not in kept
+        if unwanted and not store.has(key) and disk.children(path) and is_free(store, key):
+            found.unfinished.append(path)
+        elif is_key(key) and (unwanted or store.has(key)) and is_free(store, key):
+            found.leftovers.append(path)
+    found.quarantined = disk.children(store.root / "quarantine") if quarantine else []
+    paths = [*map(store.folder, found.results), *found.unfinished, *found.leftovers, *found.quarantined]
+    found.bytes = sum(map(disk.size_of, paths))
+    return found
+
+
+def key_of(path: Path) -> str:
+    """Give the key in the name of a temporary folder, a checkpoint or a lock, if it is one."""
+    return path.name.split(".")[0]
+
+
+def gc(store: Store, found: Waste) -> Waste:
+    """Remove what :func:`waste` found, but for what a running job holds by now.
+
+    Returns:
+        What was removed.
+    """
+    removed = Waste()
+    removed.results = {
+        key: facts for key, facts in found.results.items() if clear(store, key, store.folder(key), removed)
+    }
+    for name in ("unfinished", "leftovers"):
+        setattr(removed, name, [path for path in getattr(found, name) if clear(store, key_of(path), path, removed)])
+    for path in found.quarantined:
+        size = disk.size_of(path)
+        if disk.remove(path):
+            removed.quarantined.append(path)
+            removed.bytes += size
+    for path in disk.children(store.root / "locks"):
+        with contextlib.suppress(Busy):
+            if is_key(path.name):
+                with store.lock(path.name):
+                    pass  # a lock that nobody holds goes when it is given back
     return removed
 
 
-def leftovers(store: Store, kept: set[str] | None) -> list[tuple[str, Path]]:
-    """List what may lie around of results that are there or unwanted, each with its key."""
-    found = []
-    for name in ("tmp", "quarantine", "checkpoints"):
-        for path in children(store.root / name):
-            key = path.name.split(".")[0]
-            wanted = name == "checkpoints" and not store.has(key) and (kept is None or key in kept)
-            if is_key(key) and not wanted:
-                found.append((key, path))
-    return found
+def is_free(store: Store, key: str) -> bool:
+    """Whether no running job holds a key, as far as one may know."""
+    try:
+        with store.lock(key):
+            return True
+    except Busy:
+        return False
+    except OSError:
+        return True
+
+
+def clear(store: Store, key: str, path: Path, removed: Waste) -> bool:
+    """Remove what belongs to a key, unless a running job holds it; whether it is gone."""
+    size = disk.size_of(path)
+    try:
+        with store.lock(key):
+            gone = disk.remove(path)
+    except Busy:
+        return False
+    removed.bytes += size if gone else 0
+    return gone

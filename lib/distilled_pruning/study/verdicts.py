@@ -1,4 +1,6 @@
-"""Verdict rules: from values over initialisations to reproduced, partly, contradicted, undecided or not run.
+"""Verdict rules: from values over initialisations to reproduced, partly, contradicted, undecided or none.
+
+There is none where nothing was run, and none where a precondition of the claim does not hold: *not testable here*.
 
 The unit of evidence is an initialisation: the lines or retrainings of one initialisation are averaged first, since they
 share its mask. Intervals are two-sided 95 % Student intervals over initialisations; fewer than three never decide.
@@ -10,9 +12,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED, NOT_RUN = "reproduced", "partly", "contradicted", "undecided", "not run"
-VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED, NOT_RUN)
-RANK = {REPRODUCED: 4, PARTLY: 3, UNDECIDED: 2, CONTRADICTED: 1, NOT_RUN: 0}
+REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED = "reproduced", "partly", "contradicted", "undecided"
+NOT_TESTABLE, NOT_RUN = "not testable here", "not run"
+VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED, NOT_TESTABLE, NOT_RUN)
+RANK = {REPRODUCED: 5, PARTLY: 4, UNDECIDED: 3, CONTRADICTED: 2, NOT_TESTABLE: 1, NOT_RUN: 0}
 DECIDED = (REPRODUCED, PARTLY, CONTRADICTED)
 ENOUGH = 3
 INSTABILITY_THRESHOLD = 0.02
@@ -28,6 +31,9 @@ class Finding:
         interval: 95 % interval of the mean, or ``None`` with fewer than two initialisations.
         n: Number of initialisations.
         verdict: One of :data:`VERDICTS`.
+        level: Pruning level, where a claim tells levels apart.
+        rate: How the inner rate stands to the retraining's, where a claim tells rates apart.
+        primary: Whether the claim's verdict rests on it; what is not primary is judged and shown beside.
     """
 
     setting: str
@@ -35,6 +41,9 @@ class Finding:
     interval: tuple[float, float] | None
     n: int
     verdict: str
+    level: int | None = None
+    rate: str = ""
+    primary: bool = True
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -57,11 +66,11 @@ def expected(values: Sequence[float], m: int, *, others: bool = True) -> tuple[f
     n = len(values)
     if n < 2:
         return None
-    from scipy.stats import t
+    from scipy.special import stdtrit  # the quantile that scipy.stats gives, at a third of its import
 
     mean = math.fsum(values) / n
     deviation = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1))
-    half = float(t.ppf(0.975, n - 1)) * deviation * math.sqrt(1 / n + (1 / m if others else 0))
+    half = float(stdtrit(n - 1, 0.975)) * deviation * math.sqrt(1 / n + (1 / m if others else 0))
     return mean - half, mean + half
 
 
@@ -108,11 +117,12 @@ def unstable(setting: str, rises: Sequence[float]) -> Finding:
 
 
 def combine(findings: Sequence[Finding]) -> str:
-    """Join the settings of one claim: all must hold; *partly* when some of at least two clearly do."""
-    verdicts = [finding.verdict for finding in findings if finding.verdict != NOT_RUN]
+    """Join the primary settings of one claim: all must hold; *partly* when some of at least two clearly do."""
+    primary = [finding for finding in findings if finding.primary]
+    verdicts = [finding.verdict for finding in primary if finding.verdict != NOT_RUN]
     if not verdicts:
         return NOT_RUN
-    if all(verdict == REPRODUCED for verdict in verdicts) and len(verdicts) == len(findings):
+    if all(verdict == REPRODUCED for verdict in verdicts) and len(verdicts) == len(primary):
         return REPRODUCED
     if REPRODUCED in verdicts:
         return PARTLY

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ..jobs import Connect, Job
 from . import analyses, controls, first_paper, mechanism, overview, protocols, rewinding, sets, shifts, starts
-from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, measured, settings
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -103,18 +103,16 @@ def barriers_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """Barrier, error rise and end figures of every line; a collapsed ticket is flagged, never counted as stable."""
     rows = []
     for tickets, row, init, level, pair, job in lines(parameters):
-        found = reader.metrics(job.key)
+        found = measured(job, reader)
         if found is None:
             continue
-        ends = [reader.metrics(end.key) or {} for end in (job.a, job.b)]
         rows.append(
             {
                 **labels(tickets, row, level, init),
                 "pair": pair,
-                **{name: found[name] for name in LINE_FIGURES},
-                "accuracy": sum(end.get("accuracy", math.nan) for end in ends) / len(ends),
+                **{name: found[name] for name in (*LINE_FIGURES, "accuracy")},
                 "collapsed": collapsed(tickets, job.a.mask, found["end_accuracy"], reader),
-                "outside": sum(end.get("outside", math.nan) for end in ends),
+                "outside": found["outside"],
                 "key": job.key,
             }
         )

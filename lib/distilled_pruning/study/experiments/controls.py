@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..jobs import Connect, HessianDiagonal, Job, Prune
 from . import analyses
-from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, measured, settings
 from .tickets import SHORT_LOOPS, Row, Tickets, numbers, words
 
 if TYPE_CHECKING:
@@ -162,29 +162,27 @@ def inner_figures(mask: Prune | None, reader: Reader) -> dict[str, Any]:
     return {"inner_accuracy": found["accuracy"], "travelled": found["distance"] / found["initial_norm"]}
 
 
-def tell(found: list[Line], reader: Reader) -> pd.DataFrame:
+def tell(drawn: list[Line], reader: Reader) -> pd.DataFrame:
     """One row a line: stability, accuracy and training loss of the ticket, and what its inner loop did.
 
     A collapsed ticket (a layer pruned whole, or chance accuracy) is flagged: its flat line is not stability.
     """
     rows = []
-    for line in found:
-        connected, trained = reader.metrics(line.job.key), reader.metrics(line.job.a.key)
+    for line in drawn:
+        found = measured(line.job, reader)
         mask = line.job.a.mask
         pruned = reader.metrics(mask.key) if mask is not None else None
-        if connected is None or trained is None or (mask is not None and pruned is None):
+        if found is None or (mask is not None and pruned is None):
             continue
         rows.append(
             {
                 **labels(line.tickets, line.row, line.level, line.init),
                 "steps": line.steps,
                 "pair": line.pair,
-                **{name: connected[name] for name in LINE_FIGURES},
-                "accuracy": trained["accuracy"],
-                "distance": trained["distance"],
+                **{name: found[name] for name in (*LINE_FIGURES, "accuracy", "distance")},
                 **inner_figures(mask, reader),
                 "survivors": pruned["survivors"] if pruned is not None else 0,
-                "collapsed": collapsed(line.tickets, mask, connected["end_accuracy"], reader),
+                "collapsed": collapsed(line.tickets, mask, found["end_accuracy"], reader),
                 "key": line.job.key,
             }
         )

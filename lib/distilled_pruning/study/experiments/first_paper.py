@@ -39,7 +39,8 @@ def published(table: Mapping[K, int], key: K, name: str) -> int:
         InputError: It did not train on that.
     """
     if key not in table:
-        raise InputError(f"the first paper has no {name} for {key}: set {name} to a number above 0")
+        what = f"{key[0]} at {key[1]} images per class" if isinstance(key, tuple) else key
+        raise InputError(f"the first paper has no {name} for {what}: set {name} to a number above 0")
     return table[key]
 
 

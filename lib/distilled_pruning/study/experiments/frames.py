@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..jobs import Distill, Prune
+from ..jobs import Connect, Distill, Prune
 from .tickets import Row, Tickets, words
 
 if TYPE_CHECKING:
@@ -76,6 +77,25 @@ def cost_of(mask: Prune | None) -> dict[str, int]:
         decoded += inner.seen
         steps += inner.steps
     return {"points": points, "points_decoded": decoded, "steps": steps}
+
+
+def measured(line: Connect, reader: Reader) -> dict[str, Any] | None:
+    """What a line and the two retrainings at its ends measured; ``None`` where there is no line.
+
+    ``accuracy`` and ``distance`` are means over both ends, so that their mean over the lines of an initialisation is
+    that over all its retrainings; not a number where an end is missing. ``outside`` counts over both.
+    """
+    found = reader.metrics(line.key)
+    if found is None:
+        return None
+    ends = [reader.metrics(end.key) or {} for end in (line.a, line.b)]
+    totals = {name: sum(end.get(name, math.nan) for end in ends) for name in ("accuracy", "distance", "outside")}
+    return {
+        **{name: found[name] for name in LINE_FIGURES},
+        "accuracy": totals["accuracy"] / len(ends),
+        "distance": totals["distance"] / len(ends),
+        "outside": totals["outside"],
+    }
 
 
 def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..jobs import Connect, Job
-from .frames import Reader, collapsed, frame_of, labels, settings
+from .frames import Reader, collapsed, frame_of, labels, measured, settings
 from .sets import names
 from .tickets import EQUAL, Row, Tickets, numbers, words
 
@@ -56,9 +56,8 @@ def overview_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """
     rows = []
     for tickets, row, init, level, pair, job in points(parameters):
-        found = reader.metrics(job.key)
-        ends = [reader.metrics(end.key) for end in (job.a, job.b)]
-        if found is None or None in ends:
+        found = measured(job, reader)
+        if found is None:
             continue
         mask = job.a.mask
         first = mask.chain()[0].training if mask is not None else None
@@ -75,8 +74,7 @@ def overview_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
                 "compression_decoded": images / tickets.distilled(init).images if distilled else 1.0,
                 "pair": pair,
                 "own_accuracy": inner["accuracy"] if inner is not None else math.nan,
-                "accuracy": sum(end["accuracy"] for end in ends if end is not None) / 2,
-                **{name: found[name] for name in ("barrier", "error_rise", "end_loss")},
+                **{name: found[name] for name in ("accuracy", "barrier", "error_rise", "end_loss")},
                 "collapsed": collapsed(tickets, mask, found["end_accuracy"], reader),
                 "key": job.key,
             }

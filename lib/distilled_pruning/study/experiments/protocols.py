@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..jobs import Connect, Job, Prune
-from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, measured, settings
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -110,8 +110,8 @@ def protocol_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """One row a line and a way of measuring it; ``protocol`` names the way, ``against`` the one it is compared with."""
     rows = []
     for tickets, row, init, level, pair, name, job in variants(parameters):
-        found, trained = reader.metrics(job.key), reader.metrics(job.a.key)
-        if found is None or trained is None:
+        found = measured(job, reader)
+        if found is None:
             continue
         rows.append(
             {
@@ -119,8 +119,7 @@ def protocol_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
                 "protocol": name,
                 "against": AGAINST.get(name, HERE),
                 "pair": pair,
-                **{column: found[column] for column in LINE_FIGURES},
-                "accuracy": trained["accuracy"],
+                **{column: found[column] for column in (*LINE_FIGURES, "accuracy")},
                 "collapsed": collapsed(tickets, job.a.mask, found["end_accuracy"], reader),
                 "key": job.key,
             }

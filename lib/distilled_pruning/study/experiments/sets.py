@@ -44,7 +44,7 @@ def evaluation(tickets: Tickets, made: Distill, at: int = -1) -> Evaluate:
     """The evaluation of a set or of one of its snapshots, by the recipe published with IDC (Kim et al. 2022)."""
     s = made.settings
     factor = s.factor if s is not None else max(1, made.factor)
-    recipe = evaluation_recipe(made.data.name, made.ipc, factor, len(made.data.info.classes))
+    recipe = evaluation_recipe(made.data.called, made.ipc, factor, len(made.data.info.classes))
     recipe = replace(recipe, precision=tickets.outer.precision, compile=tickets.outer.compile)
     count = tickets.parameters.get("evaluations", EVALUATIONS)
     at = -1 if s is not None and at == s.iterations else at

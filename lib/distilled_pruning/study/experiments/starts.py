@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ..jobs import Connect, Job
-from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, settings
+from .frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, measured, settings
 from .tickets import SHORT_LOOPS, Row, Tickets, words
 
 if TYPE_CHECKING:
@@ -44,16 +44,15 @@ def start_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     """One row a line; ``start`` names how the initial weights were drawn."""
     rows = []
     for tickets, start, row, init, level, pair, job in started(parameters):
-        found, trained = reader.metrics(job.key), reader.metrics(job.a.key)
-        if found is None or trained is None:
+        found = measured(job, reader)
+        if found is None:
             continue
         rows.append(
             {
                 **labels(tickets, row, level, init),
                 "start": start,
                 "pair": pair,
-                **{name: found[name] for name in LINE_FIGURES},
-                "accuracy": trained["accuracy"],
+                **{name: found[name] for name in (*LINE_FIGURES, "accuracy")},
                 "collapsed": collapsed(tickets, job.a.mask, found["end_accuracy"], reader),
                 "key": job.key,
             }

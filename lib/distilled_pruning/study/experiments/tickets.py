@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ... import catalog, costs
-from ...distillation.defaults import CORESETS
+from ...distillation.settings import CORESETS
 from ...errors import InputError
 from ...recipe import Recipe
 from ..jobs import Connect, Data, Distill, Network, Prune, Source, Train
@@ -171,7 +171,7 @@ class Tickets:
     @property
     def width(self) -> int:
         """Channels of the network's first stage; the papers' where the parameter is 0."""
-        return int(self.parameters.width) or costs.papers_width(self.model, self.data.pixels)
+        return int(self.parameters.width) or costs.papers_width(self.model, self.data.pixels, self.data.name)
 
     def network(self, seed: int) -> Network:
         """The dense network at initialisation."""
@@ -202,7 +202,7 @@ class Tickets:
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
         """A set of a distillation method, at its own iterations and width where ``boxes`` names it, else everyone's."""
         p = self.parameters
-        own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels)
+        own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels, self.data.name)
         boxes = {name: (int(i), int(w)) for name, i, w in (item.split(":") for item in words(p.get("boxes", "")))}
         iterations, width = boxes.get(method, (p.get("distill_iterations", 0), p.get("distill_width", 0) or own))
         return Distill(
@@ -283,7 +283,10 @@ class Tickets:
         if epoch == 0:
             return None
         if epoch >= self.outer.epochs:
-            raise InputError(f"a training of {self.outer.epochs} epochs has no epoch {epoch} to start from")
+            raise InputError(
+                f"a training of {self.outer.epochs} epoch{'s' * (self.outer.epochs != 1)} has no epoch {epoch} "
+                f"to go on from: set epochs above {epoch}, or rewind and common_epochs lower"
+            )
         return Train(self.network(seed), self.data, self.outer, CHAIN_ORDER, until=epoch)
 
     def ticket(self, row: Row, seed: int, level: int, order: int) -> Train:

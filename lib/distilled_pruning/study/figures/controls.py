@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from ..measures.controls import NEAR
 from .ladders import GROUPS, with_rows
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
@@ -98,9 +99,9 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
             here = here[here["level"].isin([0, level])]
             joined(ax, here, palette)
             scatter(ax, here, palette)
-            share = 100 * float(here[here["level"] == level]["sparsity"].iloc[0]) if level else 0
+            share = percent(float(here[here["level"] == level]["sparsity"].iloc[0])) if level else ""
             place = f"{model} on {dataset}, " if len(settings(found)) > 1 else ""
-            ax.set_title(f"{place}{share:.0f} % sparse" if level else f"{place}dense", loc="left")
+            ax.set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
             ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
             ax.axhline(0, color=FAINT, linewidth=0.8)
         legend(figure, axes, 3, fontsize=7.5)

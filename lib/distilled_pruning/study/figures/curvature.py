@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..display import percent
 from .style import FAINT, canvas, counted, empty, per_init, settings, with_series
 from .trends import legend, trend
 
@@ -102,7 +103,7 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
         for line, (dataset, model, level) in zip(axes, rows, strict=True):
             here = beyond[(beyond["dataset"] == dataset) & (beyond["model"] == model)]
             here = here[here["level"].isin([0, level])]
-            share = 100 * float(frame[frame["level"] == level]["sparsity"].iloc[0])
+            share = percent(float(frame[frame["level"] == level]["sparsity"].iloc[0]))
             for ax, side in zip(line, (-1, 1), strict=True):
                 for name in palette:
                     part = here[(here["series"] == name) & (here["side"] == side)]
@@ -112,7 +113,7 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 if line[0] is axes[-1, 0]:
                     ax.set_xlabel(f"{'positive' if side > 0 else 'negative'} entries, |h| above")
             place = f"{model} on {dataset}, " if len(settings(frame)) > 1 else ""
-            line[0].set_title(f"{place}{share:.0f} % sparse" if level else f"{place}dense", loc="left")
+            line[0].set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
             line[0].set_xlim(*reversed(ends(beyond)))
             line[1].set_xlim(*ends(beyond))
         legend(figure, axes[:, 0])

@@ -10,7 +10,7 @@ import numpy as np
 from ..measures.first_paper import costs, ratios, speedup
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, seeds, settings, student
-from .trends import legend, trend
+from .trends import above, legend, trend
 from .ways import MARKERS, course, weights_left, with_ways
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
             ax.set_title(f"{'Authors’ logs' if bool(part['logged'].iloc[0]) else 'This run'}\n{model} on {dataset}")
         for ax in axes[:, 0]:
             ax.set_ylabel("test accuracy (%), errors logarithmic")
-        figure.legend(handles=keys(palette), loc="outside upper center", ncols=3)
+        above(figure, keys(palette), 3)
     return figure
 
 

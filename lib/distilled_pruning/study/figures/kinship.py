@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..display import percent
 from .ladders import with_rows
 from .style import canvas, empty, settings
 
@@ -38,7 +39,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
     )
     both = both.assign(partner=named["series"].to_numpy())
     side = 0.27 * len(palette) + 2.4
-    share = 100 * float(frame["sparsity"].iloc[0])
+    share = percent(float(frame["sparsity"].iloc[0]))
     n = int(frame["init"].nunique())
     with canvas(side * len(places), f"{stamp} · mean over up to {n} initialisation{'s' * (n > 1)}") as figure:
         axes = figure.subplots(len(places), 1, squeeze=False).flatten()
@@ -63,7 +64,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
             )
             place = f"{model} on {dataset}, " if len(places) > 1 else ""
             ax.set(xlabel="", ylabel="")
-            ax.set_title(f"{place}{share:.0f} % sparse", loc="left")
+            ax.set_title(f"{place}{share} sparse", loc="left")
             ax.tick_params(labelsize=7.5, length=0)
             ax.grid(visible=False)
     return figure

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from ..experiments.tickets import LIKENESSES, ONE_SHOT, SHORT_LOOPS, UNTRAINED
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, INK, NAMES, lighter, student
@@ -92,7 +93,7 @@ def keys(frame: pd.DataFrame) -> list[Any]:
     share = {int(n): float(s) for n, s in zip(frame["level"], frame["sparsity"], strict=True) if n}
     look: dict[str, Any] = {"color": FAINT, "linestyle": "", "marker": "o", "markersize": 5}
     marks = [
-        Line2D([], [], **look, markerfacecolor=FAINT if n == max(share) else "white", label=f"{100 * s:.0f} % sparse")
+        Line2D([], [], **look, markerfacecolor=FAINT if n == max(share) else "white", label=f"{percent(s)} sparse")
         for n, s in sorted(share.items())
     ]
     if (frame["collapsed"] > 0).any():

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from .lines import curve
 from .style import NAMES, canvas, counted, empty, per_init, settings, with_series
+from .trends import above
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,7 +40,7 @@ def fig3_levels(frame: pd.DataFrame, stamp: str = "") -> dict[str, Figure]:
     limits = {"loss": (0.0, top), "accuracy": (bottom - (ROOM - 1) * (100 - bottom), 100.0)}
     labels = {"loss": f"{split} loss (nats)", "accuracy": f"{split} accuracy (%)"}
     return {
-        f"{100 * share:.0f} % sparse (level {level})" if level else "dense": picture(
+        f"{percent(share)} sparse (level {level})" if level else "dense": picture(
             means[means["level"].isin((0, level))], palette, limits, labels, text
         )
         for level, share in shares.items()
@@ -68,7 +70,7 @@ def picture(
             if len(rows) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
         named = [entry(name, colour) for name, colour in palette.items()]
-        figure.legend(handles=named, loc="outside upper center", ncols=min(3, len(named)))
+        above(figure, named, 3)
     return figure
 
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..display import percent
 from ..verdicts import INSTABILITY_THRESHOLD
 from .style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
-from .trends import legend, trend
+from .trends import above, legend, trend
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 PANEL, ACROSS = 2.5, 3
+TITLE = 30  # letters of a title that a third of the page has room for
 
 
 def with_dense(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -40,7 +43,7 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
     rows = settings(frame)
     split = "training" if frame["split"].iloc[0] == "train" else "test"
     factor = 100 if value == "accuracy" else 1
-    title = f"{split} accuracy (%)" if value == "accuracy" else f"{split} loss (nats)"
+    label = f"{split} accuracy (%)" if value == "accuracy" else f"{split} loss (nats)"
     means = per_init(frame.assign(**{value: factor * frame[value]}), [value], ["level", "sparsity", "alpha"])
     wholes = [means[(means["dataset"] == dataset) & (means["model"] == model)] for dataset, model in rows]
     names = [panels(whole, palette) for whole in wholes]
@@ -58,11 +61,12 @@ def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
                 part = with_dense(wholes[index], name)
                 for level in shades:
                     curve(ax, part[part["level"] == level], value, shades[level])
-                ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}")
-                ax.set(ylabel="" if ax is not line[0] else title, xlim=(0, 1), xticks=(0, 0.5, 1))
+                title = textwrap.fill(name, TITLE)
+                ax.set_title(title if len(rows) == 1 else f"{title}\n{model} on {dataset}")
+                ax.set(ylabel="" if ax is not line[0] else label, xlim=(0, 1), xticks=(0, 0.5, 1))
                 ax.set(xticklabels=("0", "0.5", "1"), xlabel="position α along the line")
                 ax.tick_params(labelbottom=True)
-        figure.legend(handles=handles(frame, shades), loc="outside upper center", ncols=min(6, len(shades)))
+        above(figure, handles(frame, shades), 6)
     return figure
 
 
@@ -86,7 +90,7 @@ def handles(frame: pd.DataFrame, shades: dict[int, Any]) -> list[Any]:
             [],
             color=shades[n],
             linestyle="-" if n else "--",
-            label=f"{100 * share[n]:.0f} % sparse" if n else "dense",
+            label=f"{percent(share[n])} sparse" if n else "dense",
         )
         for n in shades
     ]
@@ -128,7 +132,7 @@ def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.axhline(0, color=FAINT, linewidth=0.8)
             line[1].axhline(100 * INSTABILITY_THRESHOLD, color=FAINT, linestyle=":", linewidth=1.2)
             line[1].annotate(
-                "unstable above", (100, 100 * INSTABILITY_THRESHOLD), ha="right", va="bottom", fontsize=8, color=FAINT
+                "unstable above", (4, 100 * INSTABILITY_THRESHOLD), ha="left", va="bottom", fontsize=8, color=FAINT
             )
             if len(rows) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")

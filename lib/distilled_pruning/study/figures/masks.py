@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from ..measures.geometry import CHANCE, MAGNITUDE_MARGIN
 from .style import FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
 from .trends import legend, trend
@@ -74,7 +75,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set_xticks(range(len(names)), [name.removesuffix(".weight") for name in names])
                 if len(names) > 6:
                     ax.tick_params(axis="x", rotation=90, labelsize=7)
-                head = f"network {whole:.0f} % sparse"
+                head = f"network {percent(whole / 100)} sparse"
                 ax.set_title(head if len(places) == 1 else f"{model} on {dataset}, {head}")
         legend(figure, axes[:, 0])
         axes[0, 0].get_legend().remove()

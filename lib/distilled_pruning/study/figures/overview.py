@@ -6,6 +6,7 @@ import itertools
 import math
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from .style import COLOURS, FAINT, INK, canvas, counted, empty, student
 
 if TYPE_CHECKING:
@@ -88,7 +89,7 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
             palette, {name: float(distilled[distilled["series"] == name]["compression"].iloc[0]) for name in names}
         )
         entries += [
-            marked(f"{100 * share:.0f} % sparse", marker, INK)
+            marked(f"{percent(share)} sparse", marker, INK)
             for share, marker in zip(levels.values(), MARKERS, strict=False)
         ]
         figure.legend(handles=entries, loc="outside upper center", ncols=columns)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from .style import INK, canvas, empty, settings, with_series
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "") -> Figure
 def title(frame: pd.DataFrame, basins: int, several: bool) -> str:
     """Name a plane: its series, sparsity and basins, and what it is a plane of where there are several."""
     row = frame.iloc[0]
-    share = f", {100 * float(row['sparsity']):.0f} % sparse" if row["level"] else ""
+    share = f", {percent(float(row['sparsity']))} sparse" if row["level"] else ""
     place = f"{row['model']} on {row['dataset']}\n" if several else ""
     return f"{place}{row['series']}\n{basins} basin{'s' * (basins != 1)}{share}"
 

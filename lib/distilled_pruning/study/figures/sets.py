@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...distillation import picture
 from .style import INK, canvas, counted, empty, lighter, settings, student
-from .trends import legend
+from .trends import above, legend
 
 if TYPE_CHECKING:
     import numpy as np
@@ -96,7 +96,7 @@ def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str
             if len(places) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
         handles = keys(colours, bool(marks))
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        above(figure, handles, len(handles))
     return figure
 
 
@@ -191,7 +191,7 @@ def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set_title(named(method), loc="left")
             line[0].set_ylabel(f"{model} on {dataset}\nmatching loss" if len(places) > 1 else "matching loss")
         handles = [Line2D([], [], color=colours[ipc], label=f"{ipc} a class") for ipc in sorted(colours)]
-        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+        above(figure, handles, len(handles))
     return figure
 
 

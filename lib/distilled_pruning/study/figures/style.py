@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ..experiments.tickets import EQUAL
 from ..verdicts import interval
 
 if TYPE_CHECKING:
@@ -77,6 +78,8 @@ RC: dict[str, Any] = {
 def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
     """Open a figure in the house style, stamped at its foot, without touching Matplotlib's global state.
 
+    The reader's own ``matplotlibrc`` has no say: it may ask for TeX, or for colours that mean something else here.
+
     Args:
         height: In inches, the stamp included.
         stamp: Scale, parameters and numbers of seeds.
@@ -87,7 +90,9 @@ def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
     from matplotlib.figure import Figure
 
     rc: dict[Any, Any] = {**sns.axes_style("whitegrid"), **RC}
-    with mpl.rc_context(rc):
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(rc)
         figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
         lines = textwrap.wrap(stamp, int(width * 72 / (STAMP_POINTS * 0.56)))
         foot = (len(lines) * STAMP_POINTS * 1.35 + 6) / 72 / height
@@ -115,22 +120,23 @@ def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Add the column ``series``, method and setting as a legend says them.
 
     Returns:
-        The frame, and series to colour in the order of the rows; the second setting of a method is lighter.
+        The frame, and series to colour in the order of :data:`NAMES`, whatever that of the rows: recordings are set
+        below each other as they were made. A method's rate equal to the retraining's comes first, others are lighter.
     """
-    palette: dict[str, str] = {}
-    names = []
-    pairs = dict.fromkeys(zip(frame["method"], frame["rate"], strict=True))
+    known = list(NAMES)
+    rows = list(zip(frame["method"], frame["setting"], frame["rate"], strict=True))
     rates: dict[str, list[Any]] = {}
-    for method, rate in pairs:
+    for method, _, rate in sorted(dict.fromkeys(rows), key=lambda row: row[1] not in (EQUAL, "")):
         rates.setdefault(method, []).append(rate)
-    for method, setting, rate in zip(frame["method"], frame["setting"], frame["rate"], strict=True):
-        name = NAMES.get(method, method)
-        if len(rates[method]) > 1:
-            name = f"{name}, {setting} ({rate:g})"
-        names.append(name)
+    palette: dict[str, str] = {}
+    named: dict[tuple[Any, ...], str] = {}
+    ordered = sorted(dict.fromkeys(rows), key=lambda row: (known.index(row[0]), rates[row[0]].index(row[2])))
+    for method, setting, rate in ordered:
+        name = f"{NAMES[method]}, {setting} ({rate:g})" if len(rates[method]) > 1 else NAMES[method]
         step = rates[method].index(rate)
+        named[method, setting, rate] = name
         palette.setdefault(name, lighter(COLOURS[method], min(LIGHTER * step, 0.75)) if step else COLOURS[method])
-    return frame.assign(series=names), palette
+    return frame.assign(series=[named[row] for row in rows]), palette
 
 
 def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from .style import spread, student
@@ -49,10 +49,21 @@ def trend(ax: Any, frame: pd.DataFrame, column: str, palette: Mapping[str, str],
 
 
 def legend(figure: Figure, axes: Iterable[Any], most: int = 4, **look: Any) -> None:
-    """Name above the figure what any of some axes shows, each once."""
+    """Name above the figure what any of some axes shows, each once, in as many columns as the names leave room for."""
     entries: dict[str, Any] = {}
     for ax in axes:
         for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
             entries.setdefault(name, handle)
-    columns = min(most, len(entries))
-    figure.legend(list(entries.values()), list(entries), loc="outside upper center", ncols=columns, **look)
+    above(figure, list(entries.values()), most, **look)
+
+
+def above(figure: Figure, handles: Sequence[Any], most: int, **look: Any) -> None:
+    """Set a legend above the figure in at most so many columns, fewer where the names would reach over its edge."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for columns in range(min(most, len(handles)), 0, -1):
+        found = figure.legend(handles=handles, loc="outside upper center", ncols=columns, **look)
+        if columns == 1 or found.get_window_extent(renderer).width <= figure.bbox.width:
+            return
+        found.remove()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ..display import percent
 from .style import COLOURS, LIGHTER, NAMES, lighter, student
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def with_ways(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     frame = frame if "ipc" in frame else frame.assign(ipc=0)
     rates = frame.groupby("method")["rate"].nunique()
     combined = frame.loc[frame["method"] == "combined", "sparsity"]
-    share = 100 * float(combined.min()) if len(combined) else 0.0
+    share = percent(float(combined.min())) if len(combined) else ""
     rows = list(zip(*(frame[name] for name in ("method", "rewind", "ipc", "rate")), strict=True))
     settings = dict(zip(rows, frame["setting"], strict=True))
     variants: dict[str, list[Any]] = {}
@@ -38,7 +39,7 @@ def with_ways(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     palette: dict[str, str] = {}
     named: dict[tuple[Any, ...], str] = {}
     for method, epoch, ipc, rate in dict.fromkeys(rows):
-        name = f"Distilled to {share:.0f} %, then IMP" if method == "combined" else NAMES[method]
+        name = f"Distilled to {share}, then IMP" if method == "combined" else NAMES[method]
         name += f" from epoch {epoch}" if epoch else ""
         name += f", {ipc} image{'s' if ipc > 1 else ''} per class" if ipc else ""
         name += f", {settings[method, epoch, ipc, rate] or 'rate'} ({rate:g})" if rates[method] > 1 else ""

@@ -9,29 +9,17 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import itertools
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ... import catalog
+from ... import cache, catalog
 from .keys import key_of
 
 if TYPE_CHECKING:
     import numpy as np
-
-
-@functools.lru_cache(maxsize=64)
-def content(path: Path, stamp: tuple[int, int]) -> str:
-    """Hash a file, or a folder's files by name; ``stamp`` makes a changed file another question."""
-    state = hashlib.sha256()
-    for file in sorted(path.rglob("*")) if path.is_dir() else [path]:
-        if file.is_file():
-            state.update(file.relative_to(path).as_posix().encode() if path.is_dir() else b"")
-            state.update(file.read_bytes())
-    return state.hexdigest()
 
 
 def source_digest(name: str) -> str:
@@ -40,9 +28,12 @@ def source_digest(name: str) -> str:
     if known is not None and known.digest:
         return known.digest
     path = Path(name)
+    if path.is_dir():
+        from ... import folders
+
+        return folders.digest(folders.listing(path))
     if path.exists():
-        facts = path.stat()
-        return content(path, (facts.st_mtime_ns, facts.st_size))
+        return cache.digest([("", path)])
     from ... import data
 
     return data.digest(name)
@@ -50,7 +41,7 @@ def source_digest(name: str) -> str:
 
 @dataclass(frozen=True)
 class Data:
-    """A dataset as a study sees it.
+    """A dataset as a study sees it, and as it was when first asked about.
 
     Attributes:
         name: A catalog name or a path.
@@ -66,10 +57,20 @@ class Data:
     normalisation: str = "dataset"
     zca: bool = False
 
-    @property
+    @functools.cached_property
     def info(self) -> catalog.DatasetInfo:
         """Facts from the catalog or the file's header."""
         return catalog.info(self.name)
+
+    @functools.cached_property
+    def digest(self) -> str:
+        """Digest of what is read."""
+        return source_digest(self.name)
+
+    @property
+    def called(self) -> str:
+        """Name that recipes know it by, which is that of the loaded dataset."""
+        return catalog.called(self.name)
 
     @property
     def pixels(self) -> int:
@@ -102,7 +103,7 @@ def encode(value: Any) -> Any:
         named = fields_of(value)
         if value.name not in catalog.DATASETS:
             del named["name"]
-        return {**named, "digest": source_digest(value.name)}
+        return {**named, "digest": value.digest}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return fields_of(value)
     if isinstance(value, tuple):
@@ -184,7 +185,12 @@ class Job:
 
     def spec(self) -> dict[str, Any]:
         """Describe the job as JSON, parents by key."""
-        return {"kind": self.kind, "version": self.version, "fields": fields_of(self)}
+        return {"kind": self.kind, "version": self.version + self.revision, "fields": fields_of(self)}
+
+    @property
+    def revision(self) -> int:
+        """How often the numbers of this very case changed while other cases of its kind kept theirs."""
+        return 0
 
     @functools.cached_property
     def parents(self) -> tuple[Job, ...]:

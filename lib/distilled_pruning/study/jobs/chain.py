@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from ... import costs
 from ...distillation import defaults, passes
+from ...distillation.settings import CORESETS, METHODS, Settings
 from ...recipe import Recipe
 from .base import Context, Data, Job, Network, Result, source_digest
 
@@ -21,6 +22,11 @@ def macs(network: Network, data: Data) -> int:
     return costs.forward_macs(
         network.model, network.width, data.pixels, info.channels, len(info.classes), depth=network.depth or None
     )
+
+
+def widened(model: str, data: Data) -> bool:
+    """Whether a network's first convolution widens the images, as it did not before its first revision."""
+    return model in ("convnet3", "alexnet") and costs.border(data.pixels, data.info.channels) > 0
 
 
 @dataclass(frozen=True)
@@ -65,6 +71,14 @@ class Distill(Job):
             spec["fields"]["path"] = {"digest": source_digest(self.path)}
         return spec
 
+    @property
+    def revision(self) -> int:
+        """One where a recipe that differed from the published one was mended (:func:`defaults.mended`)."""
+        if self.settings is None:
+            return 0
+        mended = defaults.mended(self.settings, self.data.called, self.data.pixels, len(self.data.info.classes))
+        return int(mended or (self.method != "random" and widened(self.model, self.data)))
+
     @functools.cached_property
     def parents(self) -> tuple[Job, ...]:
         """The early networks that choose images; of a set with permuted labels, the set itself."""
@@ -78,20 +92,20 @@ class Distill(Job):
     @property
     def borrowed(self) -> bool:
         """Whether the images were chosen or read rather than made, so that they are somebody else's."""
-        return self.method in (*defaults.CORESETS, "easy", "published")
+        return self.method in (*CORESETS, "easy", "published")
 
     def lent(self, array: str) -> bool:
         """Whether an array holds somebody else's images: snapshots begin with the real ones that were distilled."""
         return self.borrowed or (self.data.name != EMBEDDED and array not in MADE)
 
     @functools.cached_property
-    def settings(self) -> defaults.Settings | None:
+    def settings(self) -> Settings | None:
         """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""
-        if self.method not in defaults.METHODS:
+        if self.method not in METHODS:
             return None
         options = {name: getattr(self, name) or None for name in ("factor", "iterations", "real_batch")}
         classes = len(self.data.info.classes)
-        return defaults.resolve(self.method, self.data.name, self.ipc, self.data.pixels, classes, options)
+        return defaults.resolve(self.method, self.data.called, self.ipc, self.data.pixels, classes, options)
 
     @property
     def images(self) -> int:
@@ -157,6 +171,11 @@ class Train(Job):
     start: Train | None = None
     until: int = 0
     rewind: str = "all"
+
+    @property
+    def revision(self) -> int:
+        """One for networks whose first convolution was widened."""
+        return int(widened(self.network.model, self.data))
 
     @property
     def data(self) -> Data:
@@ -236,6 +255,11 @@ class Prune(Job):
     rewind: str = "all"
     like: Prune | None = None
     levels: int = 0
+
+    @property
+    def revision(self) -> int:
+        """One for networks whose first convolution was widened."""
+        return int(widened(self.network.model, self.data))
 
     @property
     def level(self) -> int:

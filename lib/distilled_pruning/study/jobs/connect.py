@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+from ...recipe import STATISTICS_BATCH
 from .base import Context, Job, Result
 from .chain import Train, macs
 
@@ -33,11 +34,20 @@ class Connect(Job):
     masked: bool = True
 
     @property
+    def version(self) -> int:  # type: ignore[override]
+        """2 where statistics are re-estimated in batches of which the last is smaller: it once weighed as much."""
+        images = self.measured if self.statistics == "re-estimated" else 0
+        return 2 if images > STATISTICS_BATCH and images % STATISTICS_BATCH else 1
+
+    @property
+    def measured(self) -> int:
+        """Number of images at each position."""
+        return self.images or (self.a.data.images if self.split == "train" else self.a.data.info.test)
+
+    @property
     def cost(self) -> float:
         """Work in multiply-accumulates."""
-        info = self.a.data.info
-        images = self.images or (self.a.data.images if self.split == "train" else info.test)
-        return float(self.alphas) * images * macs(self.a.network, self.a.data)
+        return float(self.alphas) * self.measured * macs(self.a.network, self.a.data)
 
     def perform(self, context: Context) -> Result:
         """Measure loss and accuracy along the line between two trainings."""

@@ -12,23 +12,30 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ... import data, distillation, models, pruning, training
-from ...errors import Interrupted
-from .base import Context, Data, Network
+from ... import catalog, data, distillation, models, pruning, training
+from ...errors import InputError, Interrupted
+from .base import Context, Data, Network, source_digest
 from .chain import Distill, Prune, Source, Train
 
 CHECKPOINT_SECONDS = 20.0
 
 
 @functools.lru_cache(maxsize=4)
-def dataset(name: str, size: int, subset: int, normalisation: str, zca: bool) -> data.Dataset:
-    """Load a dataset, keeping the last few of a process in memory."""
-    return data.load(name, size=size or None, subset=subset or None, normalisation=normalisation, zca=zca)
+def dataset(name: str, size: int, subset: int, normalisation: str, zca: bool, digest: str) -> data.Dataset:
+    """Load a dataset, keeping the last few of a process in memory; ``digest`` makes changed files another question."""
+    found = data.load(name, size=size or None, subset=subset or None, normalisation=normalisation, zca=zca)
+    if name not in catalog.DATASETS and source_digest(name) != digest:
+        raise InputError(f"{name} has changed since this run was planned: start it again")
+    return found
 
 
 def load(wanted: Data) -> data.Dataset:
-    """Load the dataset a job names."""
-    return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca)
+    """Load the dataset a job names.
+
+    Raises:
+        InputError: It cannot be read, or is no longer what the job was planned with.
+    """
+    return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca, wanted.digest)
 
 
 def build(network: Network, ds: data.Dataset) -> nn.Module:

@@ -13,6 +13,7 @@ from ...errors import InputError
 from .base import Context, Result
 from .chain import Distill, Prune, Train
 from .inputs import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
+from .keys import key_of
 
 SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 
@@ -24,6 +25,8 @@ def distill(job: Distill, context: Context) -> Result:
     if job.shuffle_labels:
         syn = mislabelled(job, context)
     elif job.method == "published":
+        if key_of(job.spec()) != job.key:
+            raise InputError(f"{job.path} has changed since this run was planned: start it again")
         syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
         if syn.ipc != job.ipc:
             raise InputError(f"the published set holds {syn.ipc} images per class, not {job.ipc}: ask for {syn.ipc}")

@@ -7,17 +7,7 @@ import math
 from ..experiments.tickets import EQUAL, GENTLE
 from ..verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, equal, negative, positive, stable, unstable
 from . import controls, dose, first_paper, geometry, mechanism, overview, questions, rewinding, sets
-from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, place, select, slopes, way
-
-
-def rise(frames: Frames, level: int, **where: str) -> list[float]:
-    """Error rise of each initialisation at a level; a collapsed ticket never counts as stable."""
-    frame = select(frames, "barriers", level=level, **where)
-    if frame is None:
-        return []
-    return list(
-        by_init(frame.assign(error_rise=frame["error_rise"].mask(frame["collapsed"], 1.0)), "error_rise").values()
-    )
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, place, rise, select, slopes, sparse, way
 
 
 def barriers(frames: Frames, level: int, **where: str) -> dict[int, float]:
@@ -33,13 +23,20 @@ def dense_unstable(**where: str) -> Measure:
 
 def imp_unstable(**where: str) -> Measure:
     """IMP's error rises at 59 and 87 %."""
-    return lambda frames: [unstable(percent(level), rise(frames, level, method="imp", **where)) for level in LEVELS]
+    return lambda frames: [
+        unstable(sparse(select(frames, "barriers", **where), level), rise(frames, level, method="imp", **where))
+        for level in LEVELS
+    ]
 
 
-def distilled_stable(setting: str, method: str = "distilled", **where: str) -> Measure:
+def distilled_stable(setting: str, **where: str) -> Measure:
     """The subnetwork's error does not rise at 59 and 87 %."""
     return lambda frames: [
-        stable(percent(level), rise(frames, level, method=method, setting=setting, **where)) for level in LEVELS
+        stable(
+            sparse(select(frames, "barriers", **where), level),
+            rise(frames, level, method="distilled", setting=setting, **where),
+        )
+        for level in LEVELS
     ]
 
 
@@ -51,7 +48,7 @@ def more_stable(
     def measure(frames: Frames) -> list[Finding]:
         return [
             positive(
-                percent(level),
+                sparse(select(frames, "barriers", **where), level),
                 paired(
                     barriers(frames, level, method=than, setting=than_setting, **where),
                     barriers(frames, level, method=method, setting=setting, **where),
@@ -79,7 +76,7 @@ def accuracy_difference(left: str, right: str, margin: float, **where: str) -> M
                 by_init(select(frames, "fig2", method=method, setting=EQUAL, level=level, **where), "accuracy")
                 for method in (left, right)
             )
-            findings.append(equal(percent(level), paired(a, b), margin))
+            findings.append(equal(sparse(select(frames, "fig2", **where), level), paired(a, b), margin))
         return findings
 
     return measure
@@ -139,6 +136,4 @@ MEASURES: dict[str, Measure] = {
     **sets.MEASURES,
     **questions.MEASURES,
     "masks-hold": masks_hold,
-    "short-real-stable": distilled_stable(EQUAL, method="real-short", model=CONV),
-    "gentle-real-stable": distilled_stable(GENTLE, method="real-short", model=CONV),
 }

@@ -1,15 +1,18 @@
 """What the claims about controls measure: is it the distilled data, the short and gentle inner loop, or something else.
 
-They are judged by the page of controls; where that lacks the rows, by the lines of the page on stability.
+They are judged by the lines of the page of controls and of that on stability. A finding knows its level and inner rate,
+so that a claim can say which of them its verdict rests on.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..experiments.protocols import AGAINST, HERE, PARTIAL, REBATCHED, REESTIMATED, UNMASKED
+from ..experiments.tickets import EQUAL, GENTLE
 from ..verdicts import (
     CONTRADICTED,
     INSTABILITY_THRESHOLD,
@@ -19,9 +22,10 @@ from ..verdicts import (
     Finding,
     interval,
     positive,
+    stable,
     within,
 )
-from .evidence import CONV, Frames, Measure, by_init, paired, percent, select
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, select, sparse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,17 +33,25 @@ if TYPE_CHECKING:
 NEAR = 0.05
 ACCURACY_MARGIN = 0.01
 HALF = 0.5
+PAGES = ("controls", "barriers")
+LINE = ["dataset", "method", "rate", "level", "init", "pair"]
 Values = dict[int, float]
+Differences = Sequence[float]
 
 
 def lines(frames: Frames, *methods: str) -> pd.DataFrame | None:
-    """Rows of a ConvNet-3 on the page of controls, or of stability where the former lack one of the methods."""
-    found = None
-    for name in ("controls", "barriers"):
-        frame = select(frames, name, model=CONV)
-        if frame is not None and set(methods) <= set(frame["method"]):
-            found = frame if found is None else found
-    return found
+    """Rows of a ConvNet-3 on the pages of controls and of stability, each line once; ``None`` without all methods.
+
+    Rows of both count only where the pages belong to one study: where they share lines, and name none of them twice.
+    Otherwise those of the page of controls do, or of stability where the former lacks a method.
+    """
+    import pandas as pd
+
+    found = [frame for name in PAGES if (frame := select(frames, name, model=CONV)) is not None]
+    if len(found) == len(PAGES) and set(found[0]["key"]) & set(found[1]["key"]):
+        both = pd.concat(found, ignore_index=True).drop_duplicates("key")
+        found = found if both.duplicated(LINE).any() else [both]
+    return next((frame for frame in found if set(methods) <= set(frame["method"])), None)
 
 
 def values(frame: pd.DataFrame, column: str, **where: object) -> Values:
@@ -66,9 +78,40 @@ def cases(frame: pd.DataFrame, method: str) -> list[tuple[int, str]]:
     return sorted(((int(level), str(setting)) for level, setting in pairs))
 
 
-def called(what: str, level: int, setting: str) -> str:
-    """Name a finding by what it is about, sparsity and setting."""
-    return ", ".join(part for part in (what, percent(level), setting) if part)
+def at(
+    frame: pd.DataFrame,
+    level: int,
+    setting: str,
+    what: str,
+    judge: Callable[[str, Differences], Finding],
+    found: Differences,
+) -> Finding:
+    """Judge what was found at one level and setting, named by what it is, the rows' sparsity, and setting."""
+    name = ", ".join(part for part in (what, sparse(frame, level), setting) if part)
+    return replace(judge(name, found), level=level, rate=setting)
+
+
+def short_stable(method: str, setting: str = EQUAL) -> Measure:
+    """Tickets of a short loop are stable, level by level."""
+
+    def measure(frames: Frames) -> list[Finding]:
+        frame = lines(frames, method)
+        if frame is None:
+            return []
+        where = {"method": method, "setting": setting}
+        return [at(frame, level, "", "", stable, list(rises(frame, level=level, **where).values())) for level in LEVELS]
+
+    return measure
+
+
+def no_riser(setting: str, differences: Differences) -> Finding:
+    """Judge that an error rise is at most the threshold of instability larger."""
+    return within(setting, differences, -INSTABILITY_THRESHOLD, math.inf)
+
+
+def no_less_accurate(setting: str, differences: Differences) -> Finding:
+    """Judge that an accuracy is at most the margin lower."""
+    return within(setting, differences, -ACCURACY_MARGIN, math.inf)
 
 
 def spoken(method: str) -> str:
@@ -84,8 +127,13 @@ def control_magnitude(frames: Frames) -> list[Finding]:
         survivors = part["shared"] * (1 + part["jaccard"]) / (2 * part["jaccard"])
         excess = (part["shared"] - part["expected"]) / (survivors - part["expected"])
         found = by_init(part.assign(excess=excess), "excess")
-        findings.append(within(called("shared", level, setting), list(found.values()), -math.inf, HALF))
+        findings.append(at(part, level, setting, "shared", below_half, list(found.values())))
     return findings + (lower(frames, "magnitude") or [positive("barrier", [])])
+
+
+def below_half(setting: str, shares: Differences) -> Finding:
+    """Judge that a share is below half."""
+    return within(setting, shares, -math.inf, HALF)
 
 
 def alike(frame: pd.DataFrame | None) -> list[tuple[int, str, pd.DataFrame]]:
@@ -115,21 +163,24 @@ def lower(frames: Frames, control: str) -> list[Finding]:
             theirs["setting"] = setting
         above = values(frame, "barrier", **theirs)
         ours = values(frame, "barrier", method="distilled", level=level, setting=setting)
-        findings.append(positive(called("barrier", level, setting), paired(above, ours)))
+        findings.append(at(frame, level, setting, "barrier", positive, paired(above, ours)))
     return findings
 
 
 def control_layers(frames: Frames) -> list[Finding]:
-    """The mask shuffled within layers has a higher barrier than the mask itself, that of the gentlest inner rate."""
-    frame = lines(frames, "distilled", "shuffled")
-    if frame is None:
+    """The mask shuffled within layers has a higher barrier than the mask itself, that of the gentlest inner rate.
+
+    That is the smallest rate of the page which shuffles it, so no other page's rows count.
+    """
+    frame = select(frames, "controls", model=CONV)
+    if frame is None or not {"distilled", "shuffled"} <= set(frame["method"]):
         return []
     gentlest = frame[(frame["method"] == "distilled")]["rate"].min()
     findings = []
     for level in sorted(set(frame[frame["method"] == "shuffled"]["level"])):
         shuffled = values(frame, "barrier", method="shuffled", level=level)
         itself = values(frame, "barrier", method="distilled", level=level, rate=gentlest)
-        findings.append(positive(called("barrier", int(level), ""), paired(shuffled, itself)))
+        findings.append(at(frame, int(level), "", "barrier", positive, paired(shuffled, itself)))
     return findings
 
 
@@ -143,10 +194,9 @@ def control_equal_steps(frames: Frames, images: str = "distilled") -> list[Findi
         where = {"level": level, "setting": setting}
         ours, real = ({"method": name, **where} for name in (images, "real-short"))
         less = paired(rises(frame, **ours), rises(frame, **real))
-        findings.append(within(called("error rise", level, setting), less, -INSTABILITY_THRESHOLD, math.inf))
+        findings.append(at(frame, level, setting, "error rise", no_riser, less))
         gained = paired(values(frame, "accuracy", **real), values(frame, "accuracy", **ours))
-        if gained:
-            findings.append(within(called("accuracy", level, setting), gained, -ACCURACY_MARGIN, math.inf))
+        findings.append(at(frame, level, setting, "accuracy", no_less_accurate, gained))
     return findings
 
 
@@ -157,29 +207,41 @@ def control_published(frames: Frames) -> list[Finding]:
 
 def control_short_loop(frames: Frames) -> list[Finding]:
     """A few steps on real data give a lower barrier than IMP's full loop."""
+    return below_imp(frames, "real-short")
+
+
+def control_random_real(frames: Frames) -> list[Finding]:
+    """As few steps on a random real subset as small as the distilled set give a lower barrier than IMP's full loop."""
+    return below_imp(frames, "random-real")
+
+
+def below_imp(frames: Frames, method: str) -> list[Finding]:
+    """IMP's barrier minus that of a short loop is positive, at every level and setting of the loop."""
+    frame = lines(frames, "imp", method)
+    if frame is None:
+        return []
     return [
-        positive(called("barrier", level, setting), [-more for more in differences])
-        for level, setting, differences in short_minus_imp(frames, "barrier")
+        at(frame, level, setting, "barrier", positive, [-more for more in differences])
+        for level, setting, differences in minus_imp(frame, method, "barrier")
     ]
 
 
 def control_short_accuracy(frames: Frames) -> list[Finding]:
     """A few steps on real data give tickets no less accurate than IMP's full loop, within the margin."""
+    frame = lines(frames, "imp", "real-short")
+    if frame is None:
+        return []
     return [
-        within(called("accuracy", level, setting), differences, -ACCURACY_MARGIN, math.inf)
-        for level, setting, differences in short_minus_imp(frames, "accuracy")
-        if differences
+        at(frame, level, setting, "accuracy", no_less_accurate, differences)
+        for level, setting, differences in minus_imp(frame, "real-short", "accuracy")
     ]
 
 
-def short_minus_imp(frames: Frames, column: str) -> Iterator[tuple[int, str, list[float]]]:
-    """At every level and setting of the short loop on real data, what it has more than IMP, by initialisation."""
-    frame = lines(frames, "imp", "real-short")
-    if frame is None:
-        return
-    for level, setting in cases(frame, "real-short"):
-        short, imp = {"method": "real-short", "level": level, "setting": setting}, {"method": "imp", "level": level}
-        yield level, setting, paired(values(frame, column, **short), values(frame, column, **imp))
+def minus_imp(frame: pd.DataFrame, method: str, column: str) -> Iterator[tuple[int, str, Differences]]:
+    """At every level and setting of a short loop, what it has more than IMP, by initialisation."""
+    for level, setting in cases(frame, method):
+        ours, imp = {"method": method, "level": level, "setting": setting}, {"method": "imp", "level": level}
+        yield level, setting, paired(values(frame, column, **ours), values(frame, column, **imp))
 
 
 def control_subset(frames: Frames) -> list[Finding]:
@@ -202,11 +264,12 @@ def control_equal_loss(frames: Frames) -> list[Finding]:
         losses, limits = values(frame, "end_loss", **ours), values(frame, "end_loss", **imp)
         trained = {init for init in losses.keys() & limits.keys() if losses[init] <= (1 + NEAR) * limits[init]}
         higher = {init: value for init, value in values(frame, "barrier", **imp).items() if init in trained}
-        findings.append(positive(called("barrier", level, setting), paired(higher, values(frame, "barrier", **ours))))
+        differences = paired(higher, values(frame, "barrier", **ours))
+        findings.append(at(frame, level, setting, "barrier", positive, differences))
     return findings
 
 
-def differs(setting: str, differences: list[float], margin: float) -> Finding:
+def differs(setting: str, differences: Differences, margin: float) -> Finding:
     """Judge that a paired difference is larger than a margin in either direction: contradicted when it is inside."""
     bounds = interval(differences)
     if not differences:
@@ -239,11 +302,13 @@ def otherwise(*protocols: str, accuracy: bool = False) -> Measure:
             both = (protocol, AGAINST.get(protocol, HERE))
             what = ", ".join(part for part in (method, setting) if part)
             new, here = (values(frame, "error_rise", protocol=name, **where) for name in both)
-            findings.append(differs(f"error rise, {what}", paired(new, here), INSTABILITY_THRESHOLD))
+            risen = differs(f"error rise, {what}", paired(new, here), INSTABILITY_THRESHOLD)
+            findings.append(replace(risen, rate=setting))
             if accuracy:
                 whole = frame.assign(collapsed=False)
                 new, here = (values(whole, "accuracy", protocol=name, **where) for name in both)
-                findings.append(differs(f"accuracy, {what}", paired(new, here), ACCURACY_MARGIN))
+                gained = differs(f"accuracy, {what}", paired(new, here), ACCURACY_MARGIN)
+                findings.append(replace(gained, rate=setting))
         return findings
 
     return measure
@@ -257,7 +322,12 @@ MEASURES: dict[str, Measure] = {
     "control-short-loop": control_short_loop,
     "control-short-accuracy": control_short_accuracy,
     "control-subset": control_subset,
+    "control-random-real": control_random_real,
     "control-equal-loss": control_equal_loss,
+    "short-real-stable": short_stable("real-short"),
+    "gentle-real-stable": short_stable("real-short", GENTLE),
+    "published-stable": short_stable("published"),
+    "random-real-stable": short_stable("random-real"),
     "mask-bug": otherwise(UNMASKED),
     "rewind-scope": otherwise(PARTIAL, accuracy=True),
     "bn-reestimated": otherwise(REESTIMATED, REBATCHED),

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import math
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ..verdicts import Finding, positive, within
-from .controls import ACCURACY_MARGIN, values
+from ..verdicts import Finding, positive
+from .controls import no_less_accurate, values
 from .evidence import CONV, Frames, Measure, paired, select
 
 if TYPE_CHECKING:
     import pandas as pd
 
+SUGGESTED_ON, SUGGESTED_BY = "cifar10", 3  # the first three initialisations there suggested that a third suffices
 IMAGES = {"distilled": "distilled", "random-real": "random real", "real-short": "all real", "imp": "all real"}
 
 
@@ -46,10 +47,14 @@ def excesses(table: pd.DataFrame, dose: object) -> list[float]:
 
 
 def control_third_loop(frames: Frames) -> list[Finding]:
-    """The longest loop on real images of at most a third of IMP's steps: a lower barrier, accuracy no worse."""
+    """The longest loop on real images of at most a third of IMP's steps: a lower barrier, accuracy no worse.
+
+    The initialisations that suggested the claim are no test of it, so they are left out.
+    """
     frame = select(frames, "dose", model=CONV)
     if frame is None:
         return []
+    frame = frame[(frame["dataset"] != SUGGESTED_ON) | (frame["init"] >= SUGGESTED_BY)]
     imp = frame[frame["method"] == "imp"]
     short = frame[(frame["method"] == "real-short") & (3 * frame["steps"] <= imp["steps"].min())]
     findings = []
@@ -59,8 +64,8 @@ def control_third_loop(frames: Frames) -> list[Finding]:
         about = f"{steps} steps, {setting}"
         lower = paired(values(imp, "barrier"), values(longest, "barrier"))
         gained = paired(values(longest, "accuracy"), values(imp, "accuracy"))
-        findings.append(positive(f"barrier, {about}", lower))
-        findings.append(within(f"accuracy, {about}", gained, -ACCURACY_MARGIN, math.inf))
+        found = (positive(f"barrier, {about}", lower), no_less_accurate(f"accuracy, {about}", gained))
+        findings += [replace(item, rate=str(setting)) for item in found]
     return findings
 
 

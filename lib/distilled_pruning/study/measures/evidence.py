@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from ..display import percent
 from ..experiments.tickets import EQUAL
 from ..verdicts import Finding
 
@@ -17,11 +18,6 @@ LEVELS = (4, 9)
 CONV = "convnet3"
 
 
-def percent(level: int) -> str:
-    """Name a level by its sparsity at 20 % a level."""
-    return f"{100 * (1 - 0.8**level):.0f} %"
-
-
 def select(frames: Frames, name: str, **where: str | int | bool) -> pd.DataFrame | None:
     """Rows of a frame that match, ``None`` where there are none."""
     frame = frames.get(name)
@@ -32,6 +28,12 @@ def select(frames: Frames, name: str, **where: str | int | bool) -> pd.DataFrame
             return None
         frame = frame[frame[column] == wanted]
     return None if frame.empty else frame
+
+
+def sparse(frame: pd.DataFrame | None, level: int) -> str:
+    """Name a level by the sparsity that its rows hold; by its number where there are none."""
+    rows = None if frame is None else frame.loc[frame["level"] == level, "sparsity"]
+    return f"level {level}" if rows is None or rows.empty else percent(float(rows.iloc[0]))
 
 
 def place(frames: Frames, name: str, **where: str) -> pd.DataFrame | None:
@@ -59,6 +61,16 @@ def by_init(frame: pd.DataFrame | None, column: str) -> dict[int, float]:
         return {}
     means = frame.groupby("init")[column].mean()
     return {int(init): float(mean) for init, mean in zip(means.index, means, strict=True)}
+
+
+def rise(frames: Frames, level: int, **where: str) -> list[float]:
+    """Error rise of each initialisation at a level; a collapsed ticket never counts as stable."""
+    frame = select(frames, "barriers", level=level, **where)
+    if frame is None:
+        return []
+    return list(
+        by_init(frame.assign(error_rise=frame["error_rise"].mask(frame["collapsed"], 1.0)), "error_rise").values()
+    )
 
 
 def paired(left: Mapping[int, float], right: Mapping[int, float]) -> list[float]:

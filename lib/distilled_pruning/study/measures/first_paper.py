@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ..verdicts import Finding, equal, positive, stable, unstable, within
-from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, place, way
+from .evidence import LEVELS, Frames, Measure, by_init, paired, place, sparse, way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,7 +77,7 @@ def faster_ticket(frames: Frames) -> list[Finding]:
     level = 0 if frame is None else int(frame["level"].max()) + 1
     return [
         within(
-            f"ipc {ipc}, {percent(level)}",
+            f"ipc {ipc}, {level} rounds",
             [speedup(ratio, level) for ratio in ratios(real, costs(part))],
             TICKET,
             math.inf,
@@ -96,8 +96,8 @@ def near_and_far(frames: Frames) -> list[Finding]:
             own = by_init(at(part, level), "accuracy")
             near = paired(own, by_init(at(imp, level), "accuracy"))
             far = paired(own, by_init(at(random, level), "accuracy"))
-            findings.append(equal(f"ipc {ipc} minus IMP, {percent(level)}", near, NEAR))
-            findings.append(positive(f"ipc {ipc} minus random, {percent(level)}", far))
+            findings.append(equal(f"ipc {ipc} minus IMP, {sparse(frame, level)}", near, NEAR))
+            findings.append(positive(f"ipc {ipc} minus random, {sparse(frame, level)}", far))
     return findings
 
 
@@ -116,10 +116,10 @@ def stable_at_init(frames: Frames) -> list[Finding]:
     findings = []
     for level in LEVELS:
         for ipc, part in sizes(frame, PAPERS_IPC).items():
-            findings.append(stable(f"ipc {ipc}, {percent(level)}", rises(part, level)))
-        findings.append(unstable(f"IMP, {percent(level)}", rises(imp, level)))
+            findings.append(stable(f"ipc {ipc}, {sparse(frame, level)}", rises(part, level)))
+        findings.append(unstable(f"IMP, {sparse(frame, level)}", rises(imp, level)))
         before, after = (by_init(sound(at(rows, level)), "barrier") for rows in (imp, rewound))
-        findings.append(positive(f"IMP minus early, {percent(level)}", paired(before, after)))
+        findings.append(positive(f"IMP minus early, {sparse(frame, level)}", paired(before, after)))
     return findings
 
 
@@ -130,14 +130,15 @@ def sound(frame: pd.DataFrame | None) -> pd.DataFrame | None:
 
 def tradeoff(frames: Frames) -> list[Finding]:
     """The largest set against the smallest: more accurate tickets, longer trainings."""
-    by_size, loops = sizes(place(frames, ACCURACY)), sizes(place(frames, SESSIONS))
+    frame = place(frames, ACCURACY)
+    by_size, loops = sizes(frame), sizes(place(frames, SESSIONS))
     if len(by_size) < 2 or len(loops) < 2:
         return []
     few, many = min(by_size), max(by_size)
     findings = []
     for level in LEVELS:
         gains = paired(*(by_init(at(by_size[ipc], level), "accuracy") for ipc in (many, few)))
-        findings.append(positive(f"accuracy, {percent(level)}", gains))
+        findings.append(positive(f"accuracy, {sparse(frame, level)}", gains))
     longer = ratios(costs(loops[many]), costs(loops[few]))
     return [*findings, within("seconds, ratio", longer, 1.0, math.inf)]
 

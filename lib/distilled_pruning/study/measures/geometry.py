@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..experiments.tickets import EQUAL
 from ..verdicts import Finding, negative, within
-from .evidence import CONV, LEVELS, Frames, Measure, by_init, percent, select, slopes
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, select, slopes, sparse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,7 +34,7 @@ def basins(frames: Frames) -> list[Finding]:
         frame = row(frames, "basins", method)
         level = 0 if frame is None else int(frame["level"].max())
         counts = by_init(row(frames, "basins", method, level), "basins")
-        setting = method if level == 0 else f"{method}, {percent(level)}"
+        setting = method if level == 0 else f"{method}, {sparse(frame, level)}"
         findings.append(within(setting, [min(count, 2.0) for count in counts.values()], low, high))
     return findings
 
@@ -68,7 +68,8 @@ def above(column: str, *orders: tuple[str, int, str, int]) -> Measure:
         findings = []
         for larger, level, smaller, other in orders:
             values = ratios(curvature(frames, column, larger, level), curvature(frames, column, smaller, other))
-            findings.append(within(f"{larger} over {smaller}, {percent(max(level, other))}", values, 1.0, math.inf))
+            share = sparse(select(frames, "hessian", model=CONV), max(level, other))
+            findings.append(within(f"{larger} over {smaller}, {share}", values, 1.0, math.inf))
         return findings
 
     return measure
@@ -86,7 +87,8 @@ def means_alike(frames: Frames) -> list[Finding]:
     for method in ("imp", "distilled"):
         for level in LEVELS:
             values = ratios(curvature(frames, "mean", method, level), dense)
-            findings.append(within(f"{method} over dense, {percent(level)}", values, 1 / ALIKE, ALIKE))
+            share = sparse(select(frames, "hessian", model=CONV), level)
+            findings.append(within(f"{method} over dense, {share}", values, 1 / ALIKE, ALIKE))
     return findings
 
 
@@ -111,7 +113,7 @@ def compared(column: str, low: float, high: float) -> Measure:
             frame = select(frames, "overlap", method="imp", other="distilled", other_setting=EQUAL, **where)
             if frame is None:
                 frame = select(frames, "overlap", method="distilled", setting=EQUAL, other="imp", **where)
-            findings.append(within(percent(level), list(by_init(frame, column).values()), low, high))
+            findings.append(within(sparse(frame, level), list(by_init(frame, column).values()), low, high))
         return findings
 
     return measure

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from ..verdicts import Finding, negative, within
-from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, percent, select
+from .evidence import CONV, LEVELS, Frames, Measure, by_init, paired, select, sparse
 
 
 def sharp_weights(frames: Frames) -> list[Finding]:
@@ -17,7 +17,7 @@ def sharp_weights(frames: Frames) -> list[Finding]:
             for group in ("IMP alone", "distilled alone")
         )
         values = [imp[init] / distilled[init] for init in sorted(imp.keys() & distilled.keys())]
-        findings.append(within(percent(level), values, 1.0, math.inf))
+        findings.append(within(sparse(select(frames, "membership", model=CONV), level), values, 1.0, math.inf))
     return findings
 
 
@@ -29,7 +29,7 @@ def order_dependence(frames: Frames) -> list[Finding]:
             by_init(select(frames, "orders", model=CONV, method=method, level=level), "layered_ratio")
             for method in ("imp", "distilled")
         )
-        findings.append(negative(percent(level), paired(imp, distilled)))
+        findings.append(negative(sparse(select(frames, "orders", model=CONV), level), paired(imp, distilled)))
     return findings
 
 

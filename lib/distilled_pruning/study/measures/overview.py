@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from ..experiments.tickets import EQUAL
 from ..verdicts import Finding, negative, positive, within
-from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, select, slope
+from .evidence import LEVELS, Frames, Measure, by_init, paired, select, slope, sparse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +30,7 @@ def groups(frames: Frames, *columns: str) -> Iterator[tuple[str, pd.DataFrame]]:
         words = [
             f"{column} {part[column].iloc[0]}" if column == "ipc" else str(part[column].iloc[0]) for column in named
         ]
-        yield ", ".join([*words, percent(int(part["level"].iloc[0]))]), part
+        yield ", ".join([*words, sparse(part, int(part["level"].iloc[0]))]), part
 
 
 def inclines(frame: pd.DataFrame, x: str, y: str) -> list[float]:
@@ -86,8 +86,8 @@ def weak_on_a_hundred(frames: Frames) -> list[Finding]:
     for (made_for, ipc), part in frame.groupby(["made_for", "ipc"], sort=False):
         fair, poor = (by_init(part[part["level"] == level], "accuracy_ratio") for level in (FAIR, POOR))
         name = f"ipc {ipc}, made for {made_for}"
-        found.append(within(f"{name}, {percent(POOR)}", list(poor.values()), -math.inf, 1.0))
-        found.append(positive(f"{name}, {percent(FAIR)} minus {percent(POOR)}", paired(fair, poor)))
+        found.append(within(f"{name}, {sparse(part, POOR)}", list(poor.values()), -math.inf, 1.0))
+        found.append(positive(f"{name}, {sparse(part, FAIR)} minus {sparse(part, POOR)}", paired(fair, poor)))
     return found
 
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 from typing import TYPE_CHECKING
 
 from ..experiments.shifts import FAMILIES, by_family
 from ..experiments.starts import DEFAULT
 from ..verdicts import Finding, negative, positive
-from .controls import ACCURACY_MARGIN, called, cases, differs, spoken, values
+from .controls import ACCURACY_MARGIN, at, cases, differs, spoken, values
 from .evidence import CONV, Frames, Measure, paired, select
 from .overview import groups, inclines
 
@@ -33,8 +34,9 @@ def open_shift(frames: Frames) -> list[Finding]:
                 ours = values(wide, f"{family}_lost", method=method, level=level, setting=setting)
                 imp = values(wide, f"{family}_lost", method="imp", level=level)
                 if paired(ours, imp):
-                    name = called(f"{family}, {spoken(method)}", level, setting)
-                    findings.append(differs(name, paired(ours, imp), ACCURACY_MARGIN))
+                    judge = functools.partial(differs, margin=ACCURACY_MARGIN)
+                    name = f"{family}, {spoken(method)}"
+                    findings.append(at(wide, level, setting, name, judge, paired(ours, imp)))
     return findings
 
 
@@ -51,7 +53,8 @@ def open_init(frames: Frames) -> list[Finding]:
             for method in LESS_STABLE:
                 higher = paired(values(part, "barrier", method=method), ours)
                 if higher:
-                    findings.append(positive(called(f"{start}, {method} over distilled", level, setting), higher))
+                    name = f"{start}, {method} over distilled"
+                    findings.append(at(part, level, setting, name, positive, higher))
     return findings
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ..experiments.tickets import EQUAL
 from ..verdicts import CONTRADICTED, INSTABILITY_THRESHOLD, REPRODUCED, UNDECIDED, Finding, equal, positive, within
 from . import lottery
-from .evidence import CONV, Frames, Measure, by_init, paired, percent, place, select, way
+from .evidence import CONV, Frames, Measure, by_init, paired, place, select, sparse, way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,9 +61,10 @@ def averaged(frame: pd.DataFrame | None, levels: set[int]) -> dict[int, float]:
     return by_init(by_level.reset_index(), "accuracy")
 
 
-def span(levels: set[int]) -> str:
+def span(frame: pd.DataFrame | None, levels: set[int]) -> str:
     """Name a range of levels by sparsity."""
-    return percent(min(levels)) if len(levels) == 1 else f"{percent(min(levels))} to {percent(max(levels))}"
+    first, last = (sparse(frame, level) for level in (min(levels), max(levels)))
+    return first if first == last else f"{first} to {last}"
 
 
 def common(left: pd.DataFrame | None, right: pd.DataFrame | None, above: float) -> set[int]:
@@ -81,7 +82,7 @@ def near_early(frames: Frames) -> list[Finding]:
     levels = common(combined, rewound, last * SPARSEST)
     if not levels:
         return []
-    return [equal(span(levels), paired(averaged(combined, levels), averaged(rewound, levels)), 0.01)]
+    return [equal(span(combined, levels), paired(averaged(combined, levels), averaged(rewound, levels)), 0.01)]
 
 
 def recovers(frames: Frames) -> list[Finding]:
@@ -92,7 +93,7 @@ def recovers(frames: Frames) -> list[Finding]:
     levels = common(combined, distilled, first)
     if not levels:
         return []
-    return [positive(span(levels), paired(averaged(combined, levels), averaged(distilled, levels)))]
+    return [positive(span(combined, levels), paired(averaged(combined, levels), averaged(distilled, levels)))]
 
 
 def cheap(frames: Frames) -> list[Finding]:

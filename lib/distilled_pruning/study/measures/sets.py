@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from ..verdicts import Finding, negative, positive
-from .evidence import LEVELS, Frames, Measure, by_init, paired, percent, place, select
+from .evidence import LEVELS, Frames, Measure, by_init, paired, place, select, sparse
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,8 +28,8 @@ def low_accuracy_is_left_behind(frames: Frames) -> list[Finding]:
         )
         left = [CARRIED * loop - ticket for loop, ticket in zip(loops, tickets, strict=True)]
         findings += [
-            positive(f"{percent(level)}, inner loop", loops),
-            positive(f"{percent(level)}, half of it minus the ticket's", left),
+            positive(f"{sparse(frame, level)}, inner loop", loops),
+            positive(f"{sparse(frame, level)}, half of it minus the ticket's", left),
         ]
     return findings
 

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from ..display import Table
+from ..display import Markup, Table, lines, percent
+from ..measures.preconditions import doubted
 from ..verdicts import Finding, interval
 
 if TYPE_CHECKING:
     import pandas as pd
+
+    from ..claims import Judgement
 
 MINUS = "−"
 
@@ -40,6 +43,24 @@ def finding(found: Finding) -> str:
     bounds = found.interval
     inside = f" [{number(bounds[0], digits)}, {number(bounds[1], digits)}]" if bounds and bounds[0] < bounds[1] else ""
     return f"{found.setting}: {number(found.value, digits)}{inside}"
+
+
+def judgement(found: Judgement | None, scale: bool = False) -> Markup:
+    """Write the findings behind a judgement, one a line, and what is not as the table's note says it.
+
+    Args:
+        found: The judgement, ``None`` where nothing is recorded.
+        scale: Add its scale, number of initialisations and verdict.
+    """
+    if found is None:
+        return lines([])
+    about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
+    about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
+    measured = [item for item in found.primary if item.n]
+    texts = [finding(item) + f", n = {item.n}" * (item.n != found.n) for item in measured]
+    beside = [f"beside: {finding(item)}, n = {item.n}, {item.verdict}" for item in found.beside]
+    doubts = doubted(found.standing.failed, found.standing.unsure)
+    return lines([*texts, *([", ".join(about)] if about else []), *beside, *doubts])
 
 
 def first(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
@@ -84,7 +105,7 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
     rows = []
     for (dataset, model, series, level), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
         setting = [f"{model}, {dataset}"] if several else []
-        sparsity = f"{100 * float(part['sparsity'].iloc[0]):.0f} %"
+        sparsity = percent(float(part["sparsity"].iloc[0]))
         part, flag = standing(part)
         values = [quote([factor * v for v in by_init(part, c)], n) for c, (_, factor, n) in columns.items()]
         rows.append([*setting, f"{series}{flag}", str(level), sparsity, *values, str(part["init"].nunique())])

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING
 
 from .. import papers
 from ..cells import home
-from ..display import Markup, Table
+from ..display import Markup, Table, percent
 from ..experiments.tickets import GENTLE
-from ..measures.evidence import percent
 from ..recorded import SCALES, Recorded
 from . import MINUS, by_init, first, quote
 
@@ -68,7 +67,7 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
             if not setting or any(columns):
                 name = NAMES[method] + (f", {setting}" if setting else "")
                 cells = [stacked(lines) for lines in (STATISTICS, *map(statistics, columns))]
-                rows.append([name, f"{100 * share:.0f} %", *cells])
+                rows.append([name, percent(share), *cells])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = (
         "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
@@ -105,8 +104,9 @@ def logs(frame: pd.DataFrame, scale: str, levels: Sequence[int], root: Path | No
                 if here.empty or level == 0:
                     continue
                 ours = [before[1]] if before else []
-                cells = [accuracies(nearest(own, dataset, model, level=level, **way)) for own in (*ours, frame)]
-                named_row = [f"{model}, {dataset}", str(series), percent(level), accuracies(here)]
+                share = float(here["sparsity"].iloc[0])
+                cells = [accuracies(close(nearest(own, dataset, model, **way), share)) for own in (*ours, frame)]
+                named_row = [f"{model}, {dataset}", str(series), percent(share), accuracies(here)]
                 rows.append([*named_row, *([] if before else ["–"]), *cells])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = (
@@ -123,6 +123,14 @@ def nearest(frame: pd.DataFrame, dataset: str, model: str, **where: object) -> p
     return first(same if len(same) else here, **where)
 
 
+def close(frame: pd.DataFrame, share: float) -> pd.DataFrame:
+    """Rows of the level nearest to a sparsity; none where none is near."""
+    if frame.empty:
+        return frame
+    distance = (frame["sparsity"] - share).abs()
+    return frame[(distance == distance.min()) & (distance <= NEAR)]
+
+
 def accuracies(frame: pd.DataFrame) -> str:
     """Write accuracies in per cent, mean and interval over initialisations, and their number."""
     found = [100 * value for value in by_init(frame, "accuracy")]
@@ -135,8 +143,7 @@ def values(frame: pd.DataFrame, method: str, share: float, setting: str) -> dict
     if here.empty:
         return {}
     here = here[(here["setting"] == GENTLE) == (setting == GENTLE)]
-    distance = (here["sparsity"] - share).abs()
-    here = here[(distance == distance.min()) & (distance <= NEAR)]
+    here = close(here, share)
     means = {column: by_init(here, column) for column in COLUMNS}
     return {column: sum(found) / len(found) for column, found in means.items() if found}
 

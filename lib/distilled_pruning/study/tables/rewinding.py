@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..display import Table
+from ..display import Table, percent
 from ..measures import lottery
 from ..measures.evidence import by_init
 from ..measures.first_paper import costs
@@ -45,7 +45,7 @@ def tickets(frame: pd.DataFrame) -> Table:
 
 def share(value: float, unknown: bool = False) -> str:
     """Write a sparsity in per cent; beyond the levels, say so."""
-    return "beyond the levels" if unknown else f"{100 * value:.0f} %"
+    return "beyond the levels" if unknown else percent(value)
 
 
 def ending(frame: pd.DataFrame, **where: object) -> str:

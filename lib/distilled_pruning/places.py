@@ -1,0 +1,53 @@
+"""Where things live: in the copy of the book that is at work, whichever folder a kernel or a command was started in."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from . import disk
+
+NAME = "distilled-pruning"
+
+
+def is_checkout(folder: Path) -> bool:
+    """Say whether a folder is a copy of this book; other people's Jupyter books have contents and notebooks too."""
+    if not ((folder / "_toc.yml").is_file() and (folder / "notebooks").is_dir()):
+        return False
+    try:
+        with (folder / "pyproject.toml").open("rb") as file:
+            return bool(tomllib.load(file)["project"]["name"] == NAME)
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
+def working() -> Path | None:
+    """Give the working directory, ``None`` where somebody removed it."""
+    try:
+        return Path.cwd()
+    except OSError:
+        return None
+
+
+def checkout() -> Path | None:
+    """Give the copy of the book: the working directory or one above, else where the code lies; ``None`` if neither."""
+    here = working()
+    above = () if here is None else (here, *here.parents)
+    return next(filter(is_checkout, (*above, *Path(__file__).resolve().parents)), None)
+
+
+def usual(name: str) -> Path:
+    """Give a folder that nobody named: in the copy of the book, without one in the working directory."""
+    return (checkout() or Path.cwd()) / name
+
+
+def named(text: str | Path) -> Path:
+    """Give the absolute path that somebody named.
+
+    A relative one is looked for in the working directory, then in the copy of the book: kernels start in ``notebooks``.
+    """
+    path = disk.expanded(str(text))
+    if path.is_absolute():
+        return path
+    found = [folder / path for folder in (working(), checkout()) if folder is not None]
+    return next((place for place in found if disk.exists(place)), found[0] if found else path)

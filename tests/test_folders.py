@@ -1,0 +1,181 @@
+"""Class folders: every image is read as what it is, refused by name, or counted among what is left out."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from distilled_pruning import cache, data, decoding, folders
+from distilled_pruning.errors import InputError
+from PIL import Image
+
+NOISE = np.random.default_rng(3)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILLED_PRUNING_CACHE", str(tmp_path / "cache"))
+
+
+def pictures(folder: Path, count: int = 5, suffix: str = "png", kind: str | None = None) -> Path:
+    for name in ("cat", "dog"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            image = Image.fromarray(NOISE.integers(0, 256, (10, 10, 3), dtype=np.uint8))
+            image.save(folder / name / f"{suffix}{number:03}.{suffix}", kind)
+    return folder
+
+
+def grey(path: Path, values: np.ndarray) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(values).save(path)
+    return path
+
+
+@pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
+def test_sixteen_bit_grey_keeps_its_upper_eight_bits(tmp_path: Path, suffix: str) -> None:
+    values = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
+    found = decoding.decode(grey(tmp_path / f"deep.{suffix}", values), 8)
+    assert np.array_equal(found, np.broadcast_to(values >> 8, (3, 8, 8)))
+
+
+def test_sixteen_bit_colour_and_grey_are_scaled_alike(tmp_path: Path) -> None:
+    (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + np.full(12, 30000, ">u2").tobytes())
+    colour = decoding.decode(tmp_path / "deep.ppm", 2)
+    values = decoding.decode(grey(tmp_path / "deep.png", np.full((2, 2), 30000, np.uint16)), 2)
+    assert np.abs(colour.astype(int) - values).max() <= 1
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.float32])
+def test_values_of_no_known_scale_are_refused_by_name(tmp_path: Path, dtype: type) -> None:
+    root = pictures(tmp_path / "mine")
+    for name in ("cat/deep.tif", "dog/deep.tif"):
+        grey(root / name, np.ones((10, 10), dtype))
+    with pytest.raises(InputError, match=r"2 files in .* are not readable images: cat/deep.tif .*32-bit.*dog/deep.tif"):
+        data.load(str(root))
+
+
+def test_several_pictures_in_one_file_are_refused_by_name(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    frames = [Image.fromarray(NOISE.integers(0, 256, (10, 10, 3), dtype=np.uint8)) for _ in range(3)]
+    frames[0].save(root / "cat" / "pages.tiff", save_all=True, append_images=frames[1:])
+    with pytest.raises(InputError, match=r"pages.tiff is not a readable image .it holds 3 pictures"):
+        data.load(str(root))
+
+
+@pytest.mark.parametrize(("suffix", "kind"), [("jfif", "JPEG"), ("jpe", "JPEG"), ("JPG", "JPEG"), ("pgm", "PPM"),
+                                              ("tga", "TGA"), ("jp2", "JPEG2000"), ("dib", "DIB")])  # fmt: skip
+def test_images_of_every_common_ending_are_read(tmp_path: Path, suffix: str, kind: str) -> None:
+    listed = folders.listing(pictures(pictures(tmp_path / "mine", 3), 8, suffix, kind))
+    assert len(listed.train) + len(listed.test) == 22 and not listed.notes
+    assert len(data.load(str(tmp_path / "mine")).train) == len(listed.train)
+
+
+def test_every_ending_of_pictures_that_pillow_opens_is_an_image() -> None:
+    """Formats of documents, films, measurements and games are none, and those Pillow knows by name only."""
+    Image.init()
+    others = {
+        "BLP", "BUFR", "CUR", "DCX", "EPS", "FITS", "FLI", "FTEX", "GBR", "GRIB", "HDF5", "IMT", "IPTC", "MPEG", "MSP",
+        "PALM", "PCD", "PDF", "PIXAR", "WAL", "WMF", "XVTHUMB",
+    }  # fmt: skip
+    endings = Image.registered_extensions().items()
+    assert {ending for ending, kind in endings if kind in Image.OPEN and kind not in others} <= folders.SUFFIXES
+
+
+def test_what_is_left_out_is_counted(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    for name in ("cat/a.txt", "cat/b.TXT", "dog/noending", "list.csv", "cat/.hidden", ".DS_Store"):
+        (root / name).write_text("")
+    (root / "dog" / "deeper").mkdir()
+    (note,) = folders.listing(root).notes
+    assert "4 files" in note and "2 .txt" in note and "1 no ending" in note and "1 .csv" in note
+    assert note.endswith("and the folders dog/deeper")
+
+
+def test_a_class_without_images_says_what_it_holds(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    (root / "owl").mkdir()
+    (root / "owl" / "a.svg").write_text("")
+    with pytest.raises(InputError, match=r"owl has no images, only 1 .svg: put some there"):
+        folders.listing(root)
+
+
+def test_a_flat_test_folder_gives_way_to_class_folders_beside_it(tmp_path: Path) -> None:
+    root = tmp_path / "mine"
+    for part in ("train", "val"):
+        pictures(root / part, 4)
+    (root / "test").mkdir()
+    (root / "test" / "unlabelled.png").write_bytes((root / "val" / "cat" / "png000.png").read_bytes())
+    (root / "train" / "stray.png").write_bytes(b"")
+    listed = folders.listing(root)
+    assert {file.parents[1].name for file in listed.test} == {"val"}
+    (note,) = listed.notes
+    assert "1 .png" in note and note.endswith("the folders test")
+
+
+def test_of_two_folders_for_testing_the_one_left_out_is_said(tmp_path: Path) -> None:
+    for part in ("train", "val", "test"):
+        pictures(tmp_path / "mine" / part, 4)
+    listed = folders.listing(tmp_path / "mine")
+    assert {file.parents[1].name for file in listed.test} == {"test"} and listed.notes[0].endswith("the folders val")
+
+
+def replaced(root: Path) -> None:
+    """Put other images under the same names, of the same sizes and times."""
+    for file in root.glob("*/*.bmp"):
+        facts = file.stat()
+        other = NOISE.integers(0, 256, (10, 10, 3), dtype=np.uint8)
+        Image.fromarray(other).save(file)
+        os.utime(file, ns=(facts.st_atime_ns, facts.st_mtime_ns))
+        assert (file.stat().st_size, file.stat().st_mtime_ns) == (facts.st_size, facts.st_mtime_ns)
+
+
+@pytest.mark.parametrize("largest", [0, 2**26])
+@pytest.mark.parametrize("settled", [0.0, 60.0])
+def test_replaced_files_are_other_data(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, largest: int, settled: float
+) -> None:
+    monkeypatch.setattr(cache, "SMALL", largest)
+    monkeypatch.setattr(cache, "SETTLED_SECONDS", settled)
+    root = pictures(tmp_path / "mine", suffix="bmp")
+    time.sleep(0.05)  # more than a tick of the clock
+    before = data.load(str(root))
+    replaced(root)
+    after = data.load(str(root))
+    assert after.digest != before.digest and not bool((after.train.images == before.train.images).all())
+
+
+def test_a_large_folder_is_hashed_once_while_it_stays(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "SMALL", 0)
+    monkeypatch.setattr(cache, "SETTLED_SECONDS", 0.01)
+    root = pictures(tmp_path / "mine")
+    time.sleep(0.05)
+    first = data.digest(str(root))
+    reads: list[Path] = []
+    read = Path.read_bytes
+    monkeypatch.setattr(Path, "read_bytes", lambda self: reads.append(self) or read(self))
+    assert data.digest(str(root)) == first and not reads
+    shutil.copy2(root / "cat" / "png000.png", tmp_path / "aside")
+    (tmp_path / "aside").replace(root / "cat" / "png000.png")  # the same bytes and times in another file
+    time.sleep(0.05)
+    assert data.digest(str(root)) == first and len(reads) == 10
+
+
+def test_a_folder_that_has_just_changed_is_not_remembered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cache, "SMALL", 0)
+    data.digest(str(pictures(tmp_path / "mine")))
+    assert not (tmp_path / "cache" / "digests").exists()
+
+
+def test_files_of_one_bad_folder_are_all_named_up_to_twenty(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine", 12)
+    for file in root.glob("*/*.png"):
+        file.write_bytes(b"no picture")
+    with pytest.raises(InputError) as caught:
+        data.load(str(root), size=8)
+    assert "24 files in" in str(caught.value) and str(caught.value).count("png0") == 20
+    assert "and 4 more" in str(caught.value)

@@ -1,0 +1,259 @@
+"""What a run would refuse is said by the plan and by the run, in one sentence, before anything is done."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from distilled_pruning import cli, costs, models, sparsity
+from distilled_pruning.errors import InputError
+from distilled_pruning.pruning import Mask
+from distilled_pruning.recipe import Recipe
+from distilled_pruning.study import materials, readiness
+from distilled_pruning.study.jobs import Connect, Data, Distill, HessianDiagonal, Job, Network, Prune, Robustness, Train
+from PIL import Image
+
+NUMBERS = {"seeds": 1, "levels": 1, "measured_levels": "0,1", "epochs": 1, "inner_steps": 5, "sets": 1, "width": 4,
+           "inner_learning_rate": 0.1, "replicates": 2, "ipc": 1}  # fmt: skip
+SMALL = [word for name, value in NUMBERS.items() for word in ("-p", name, str(value))]
+IMAGES = np.random.default_rng(1).integers(0, 256, (120, 8, 8, 3), dtype=np.uint8)
+LABELS = np.repeat(np.arange(3), 40)
+DIGITS, NETWORK = Data("digits"), Network("convnet3", 4)
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILLED_PRUNING_CACHE", str(tmp_path / "cache"))
+
+
+def ask(capsys: pytest.CaptureFixture[str], *words: str) -> tuple[int, str, str]:
+    code = cli.main(words)
+    found = capsys.readouterr()
+    return code, found.out, found.err
+
+
+def npz(folder: Path, images: np.ndarray = IMAGES, labels: np.ndarray = LABELS) -> Path:
+    folder.mkdir(exist_ok=True)
+    np.savez(folder / "mine.npz", images=images, labels=labels)
+    return folder / "mine.npz"
+
+
+def not_a_number(folder: Path) -> Path:
+    images = IMAGES / 255.0
+    images[5, 0, 0, 0] = np.nan
+    return npz(folder, images)
+
+
+def blank_class(folder: Path) -> Path:
+    return npz(folder, np.where((LABELS == 1)[:, None, None, None], 7, IMAGES).astype(np.uint8))
+
+
+def blank_channel(folder: Path) -> Path:
+    images = IMAGES.copy()
+    images[..., 2] = 9
+    return npz(folder, images)
+
+
+def pictures(folder: Path, suffix: str = "png", counts: tuple[int, ...] = (6, 6)) -> Path:
+    for label, count in enumerate(counts):
+        (folder / f"class{label}").mkdir(parents=True, exist_ok=True)
+        for number in range(count):
+            noise = np.random.default_rng(100 * label + number).integers(0, 256, (8, 8, 3), dtype=np.uint8)
+            Image.fromarray(noise).save(folder / f"class{label}" / f"{number:03}.{suffix}")
+    return folder
+
+
+def cut_files(folder: Path) -> Path:
+    pictures(folder)
+    for name in ("class0/001.png", "class0/002.png", "class1/000.png", "class1/005.png"):
+        content = (folder / name).read_bytes()
+        (folder / name).write_bytes(content[: len(content) // 2])
+    return folder
+
+
+def dangling(folder: Path) -> Path:
+    for name in ("a.png", "b.png"):
+        (pictures(folder) / "class0" / name).symlink_to(folder / "nothing")
+    return folder
+
+
+WRONG: list[tuple[Callable[[Path], Path], str, list[str]]] = [
+    (not_a_number, "", ["NaN"]),
+    (blank_class, "", ["all training images of class '1'", "of one value"]),
+    (blank_channel, "", ["a channel of the training images", "the same value everywhere"]),
+    (lambda f: npz(f, (IMAGES / 255 * 1e-5).astype(np.float32)), "", ["hardly varies"]),
+    (lambda f: npz(f, labels=np.where(LABELS == 2, 4, LABELS)), "", ["classes '2', '3' of", "have no training images"]),
+    (lambda f: npz(f, labels=LABELS * 0), "", ["has one class, '0'", "at least two"]),
+    (lambda f: pictures(f, counts=(6,)), "", ["has one class, 'class0'"]),
+    (cut_files, "", ["4 files in", "class0/001.png", "class0/002.png", "class1/000.png", "class1/005.png"]),
+    (dangling, "", ["2 files in", "cannot be read", "a.png", "b.png"]),
+    (npz, "-p augmentation foo", ["unknown augmentation 'foo'"]),
+    (npz, "-p augmentation shift9", ["must move by 1 to 7 px"]),
+    (lambda f: npz(f, IMAGES[..., 0]), "-p augmentation imagenet", ["these images are grey"]),
+    (npz, "-p ipc 33", ["ipc 33 is more than the 32 training images"]),
+    (lambda f: npz(f, np.concatenate([IMAGES, IMAGES[:4]]), np.repeat([0, 1, 2], [60, 60, 4])), "-p ipc 10",
+     ["more than the 3 training images that the smallest class of mine.npz has: choose at most 3"]),
+    (npz, "-p subset 5000", ["subset must be from 3 (one a class) to the 96 images there are, not 5000"]),
+    (npz, "-p model resnet10 -p subset 65 -p methods dense", ["65 images in batches of", "leave a batch of one"]),
+    (npz, "-p model resnet10 -p batch_size 1 -p methods dense", ["leave a batch of one"]),
+    (npz, "-p model resnetap10", ["maps of one pixel at 8 px: use at least 16 px"]),
+    (lambda f: npz(f, IMAGES[:, :4, :4]), "", ["images of 4 px do not survive 3 poolings: use at least 8 px"]),
+    (npz, "-p width 1 -p fraction .9 -p levels 9", ["cannot remove 90% of the"]),
+    (npz, "-p line_images 5000", ["line_images must be from 3 (one a class) to the 96 images"]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(("make", "changes", "parts"), WRONG)
+def test_a_mistake_is_said_before_anything_is_done(
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    make: Callable[[Path], Path],
+    changes: str,
+    parts: list[str],
+    command: str,
+) -> None:
+    path, store = make(tmp_path / "data"), tmp_path / "store"
+    batches = ["-p", "image_size", "0", "-p", "batch_size", "64"]
+    words = [command, "s4-stability", *SMALL, *batches, "-p", "dataset", str(path), *changes.split()]
+    code, out, err = ask(capsys, *words, "--store", str(store))
+    assert code == 2 and not out and err.count("\n") == 1, err
+    assert all(part in err for part in parts), err
+    assert not store.exists()
+
+
+def test_what_is_in_order_is_planned_and_what_is_left_out_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = pictures(tmp_path / "data")
+    for name in ("readme.txt", "class0/notes.txt", "class0/Thumbs.db", "class1/more"):
+        (root / name).mkdir() if name.endswith("more") else (root / name).write_text("no picture")
+    code, out, err = ask(
+        capsys, "plan", "s4-stability", *SMALL, "-p", "dataset", str(root), "--store", str(tmp_path / "store")
+    )
+    assert code == 0 and not err
+    said = "left out 3 files that are no images by their names (2 .txt, 1 .db) and the folders class1/more"
+    assert f"{root}: {said}" in out
+    assert not (tmp_path / "store").exists()
+
+
+@pytest.mark.parametrize(
+    "job",
+    [
+        Train(Network("resnet10", 4), Data("digits", subset=64), Recipe(epochs=1, batch_size=64)),
+        Train(Network("resnet10", 4), Data("digits", subset=65), Recipe(steps=1, batch_size=64)),
+        Train(Network("resnet10", 4), Data("digits", 16, 65), Recipe(epochs=1, batch_size=64)),
+        Train(Network("resnet10", 4, norm="group"), Data("digits", subset=65), Recipe(epochs=1, batch_size=64)),
+        Train(NETWORK, Data("digits", subset=65), Recipe(epochs=1, batch_size=64)),
+        Distill(Data("digits"), "dc", 2, model="resnet10"),
+        Distill(Data("digits"), "dm", 1, model="resnet10"),
+        Distill(Data("digits"), "dc", 1, model="convnet3"),
+        HessianDiagonal(Train(NETWORK, Data("digits", subset=20), Recipe()), images=64),
+    ],
+)
+def test_what_can_be_done_is_not_refused(job: Job) -> None:
+    assert readiness.examine([job]) == ()
+
+
+@pytest.mark.parametrize(
+    ("job", "part"),
+    [
+        (Distill(Data("digits"), "idc", 35, factor=2), "ipc 35 x factor 2 squared = 140 is more than the 137"),
+        (Distill(Data("digits"), "idc", 1, factor=3), "factor 3 does not divide"),
+        *(
+            (Distill(Data("digits"), method, 1, factor=1, model="resnet10"), "a batch of one image has no variance")
+            for method in ("dc", "dsa", "idc")
+        ),
+        (Distill(Data("digits", subset=65), "herding", 2, model="resnet10"), "use another number of images"),
+        (Distill(Data("digits"), "easy", 138), "ipc 138 is more than the 137"),
+        (Train(NETWORK, Distill(Data("digits"), "dm", 1), Recipe(augmentation="imagenet")), "these images are grey"),
+        (Train(NETWORK, Data("cifar10", zca=True), Recipe(augmentation="imagenet")), "normalised already"),
+        (Train(NETWORK, Data("imagenette", 64, zca=True), Recipe()), "the covariance of all 12288 values"),
+        (HessianDiagonal(Train(NETWORK, DIGITS, Recipe()), images=5), "hessian_images must be from 10"),
+        (Robustness(Train(NETWORK, DIGITS, Recipe()), images=361), "to the 360 images there are"),
+        (Connect(*[Train(NETWORK, DIGITS, Recipe())] * 2, split="test", images=400), "to the 360 images there are"),
+    ],
+)
+def test_other_kinds_are_refused_too(job: Job, part: str) -> None:
+    with pytest.raises(InputError) as caught:
+        readiness.examine([job])
+    assert part in str(caught.value) and "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("size", [8, 16, 32, 96, 128, 200])
+@pytest.mark.parametrize("model", models.MODELS)
+def test_weights_are_counted_as_the_networks_have_them(model: str, size: int) -> None:
+    if size < 16 and model == "resnetap10":
+        return
+    net = models.build(model, width=4, size=size, channels=3, classes=5)
+    assert costs.prunable_weights(model, 4, size, 3, 5) == Mask.ones(net).total
+
+
+@pytest.mark.parametrize("size", range(1, 20))
+@pytest.mark.parametrize("norm", ["", "batch", "instance", "none"])
+@pytest.mark.parametrize("model", models.MODELS)
+def test_a_size_is_refused_exactly_where_no_network_can_be_built(model: str, norm: str, size: int) -> None:
+    try:
+        costs.check_size(model, size, norm)
+    except InputError as error:
+        with pytest.raises(InputError) as caught:
+            models.build(model, width=2, size=size, channels=1, classes=3, norm=norm or None)
+        assert str(caught.value) == str(error)
+    else:
+        models.build(model, width=2, size=size, channels=1, classes=3, norm=norm or None)
+
+
+def test_levels_are_those_that_pruning_itself_would_take() -> None:
+    total = costs.prunable_weights("convnet3", 4, 8, 1, 10)
+    levels = next(n for n in range(1, 99) if not survives(total, n + 1))
+    chain: Prune | None = None
+    for _ in range(levels):
+        chain = Prune(NETWORK, DIGITS, "random", fraction=0.5, parent=chain)
+    assert chain is not None and readiness.examine([chain]) == ()
+    with pytest.raises(InputError, match=f"at most {levels} levels"):
+        readiness.examine([Prune(NETWORK, DIGITS, "random", fraction=0.5, parent=chain)])
+
+
+def survives(total: int, levels: int) -> bool:
+    try:
+        return sparsity.survivors(total, levels, 0.5) > 0
+    except InputError:
+        return False
+
+
+@pytest.mark.parametrize(
+    ("data", "more", "version"),
+    [
+        (DIGITS, {"statistics": "re-estimated"}, 2),
+        (DIGITS, {}, 1),
+        (DIGITS, {"statistics": "re-estimated", "images": 1000}, 1),
+        (DIGITS, {"statistics": "re-estimated", "images": 400}, 1),
+        (DIGITS, {"statistics": "re-estimated", "split": "test"}, 1),
+        (Data("cifar10"), {"statistics": "re-estimated"}, 1),
+    ],
+)
+def test_re_estimated_lines_are_others_only_where_a_batch_was_smaller(
+    data: Data, more: dict[str, Any], version: int
+) -> None:
+    ends = [Train(NETWORK, data, Recipe(), order) for order in range(2)]
+    job = Connect(*ends, **more)
+    assert job.version == version == job.spec()["version"]
+
+
+def test_files_that_change_between_plan_and_training_are_noticed(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "data")
+    data = Data(str(root))
+    mine = materials.load(data)
+    assert mine.digest == data.digest
+    first, other = root / "class0" / "000.png", root / "class1" / "000.png"
+    shutil.copyfile(other, first)
+    planned = Data(str(root))
+    assert planned.digest != data.digest
+    materials.dataset.cache_clear()
+    with pytest.raises(InputError, match="has changed since this run was planned"):
+        materials.load(data)
+    assert np.array_equal(materials.load(planned).train.images.numpy(), mine.train.images.numpy()) is False

@@ -1,0 +1,176 @@
+"""What a user can get wrong, over all commands: one true sentence, exit code 2, nothing done; and no traceback."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from distilled_pruning import cli, exits
+from distilled_pruning.study import hardware
+
+S4, LONG = "s4-stability", "a" * 5000
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder of strange files, the working directory of every command here; the library's own book is used."""
+    for name, content in (
+        ("x.npy", "no images"), ("notes.txt", "hello"), ("empty.npz", ""), ("list.yaml", "[1, 2]"),
+        ("broken.yaml", "a: [1"), ("deep.yaml", "[" * 3000), ("nul.yaml", 'dataset: "a\\0b"\n'), ("set.npy", ""),
+        ("date.yaml", "epochs: 2020-01-01\n"), ("none.yaml", "epochs:\n"), ("names.yaml", "model: [convnet3]\n"),
+        ("cells.ipynb", '{"cells": 3}'), ("meta.ipynb", '{"cells": [{"metadata": []}]}'), ("text.ipynb", "hello"),
+        ("bare.ipynb", '{"cells": [{"metadata": {"tags": ["parameters"]}}]}'), ("binary.yaml", "\x00\x01"),
+    ):  # fmt: skip
+        (tmp_path / name).write_text(content)
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "store").write_text("a file")
+    (tmp_path / "loop").symlink_to("loop")
+    (tmp_path / "gone.npz").symlink_to("nowhere.npz")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DISTILLED_PRUNING_STORE", raising=False)
+    return tmp_path
+
+
+def parameter(*pair: str) -> list[str]:
+    return ["plan", S4, "-p", *pair]
+
+
+WRONG: list[tuple[list[str], str]] = [
+    # datasets and sets by path
+    (parameter("dataset", "x.npy"), "x.npy' is not a dataset: give an .npz file or a folder of class folders"),
+    (parameter("dataset", "notes.txt"), "is not a dataset"),
+    (parameter("dataset", "loop"), "is a link that leads to nothing"),
+    (parameter("dataset", "./loop"), "is a link that leads to nothing"),
+    (parameter("dataset", "gone.npz"), "is a link that leads to nothing"),
+    (parameter("dataset", "none.npy"), "none.npy' is not there"),
+    (parameter("dataset", LONG), "unknown dataset 'aaa"),
+    (parameter("dataset", LONG + ".npz"), "is not there"),
+    (parameter("dataset", "~nobody-of-this-name/x"), "is not there"),
+    (parameter("dataset", "digits,digits"), "names 'digits' twice"),
+    (parameter("dataset", "empty.npz"), "is not a readable .npz file"),
+    (parameter("dataset", "folder"), "has no class folders"),
+    (parameter("distiller", "notes.txt"), "is not a file of images"),
+    (parameter("distiller", "./notes.txt"), "is not a file of images"),
+    (parameter("distiller", "./set.npy"), "is not a file of images: give an existing .npz or .pt file"),
+    (parameter("distiller", "~nobody-of-this-name/x.pt"), "is not there"),
+    (parameter("distiller", LONG), "unknown distiller"),
+    (parameter("distiller", ""), "unknown distiller ''"),
+    (parameter("published", "x.npy"), "name of a .npz or .pt file"),
+    (parameter("methods", "published"), "no published set is named"),
+    # numbers
+    (parameter("epochs", "-1"), "epochs must be at least 1, not -1"),
+    (parameter("epochs", "0"), "epochs must be at least 1, not 0"),
+    (parameter("inner_steps", "-1"), "inner_steps must be at least 1, not -1"),
+    (parameter("inner_steps", "0"), "inner_steps must be at least 1, not 0"),
+    (parameter("levels", "1e400"), "must be a whole number"),
+    (parameter("seeds", "two"), "must be a whole number"),
+    (["plan", "a-first-paper", "-p", "epochs", "-1"], "epochs must be at least 0, not -1"),
+    (["plan", "a-first-paper", "-p", "inner_steps", "0"], "for digits at 1 images per class"),
+    (["plan", "s6-stable-initializations", "-p", "epochs", "1"], "a training of 1 epoch has no epoch 3 to go on from"),
+    # files of parameters and presets
+    (["plan", S4, "-f", "list.yaml"], "must hold 'name: value' lines"),
+    (["plan", S4, "-f", "broken.yaml"], "is not a YAML file"),
+    (["plan", S4, "-f", "deep.yaml"], "is not a YAML file"),
+    (["plan", S4, "-f", "binary.yaml"], "is not a YAML file"),
+    (["plan", S4, "-f", "nul.yaml"], "unknown dataset"),
+    (["plan", S4, "-f", "date.yaml"], "epochs must be a whole number"),
+    (["plan", S4, "-f", "none.yaml"], "epochs must be a whole number, not None"),
+    (["plan", S4, "-f", "names.yaml"], "model must be text"),
+    (["plan", S4, "-f", "folder"], "cannot be read from 'folder'"),
+    (["plan", S4, "-f", LONG], "File name too long"),
+    (["plan", S4, "-f", "reduced/" + LONG], "unknown preset"),
+    (["plan", S4, "-f", "loop"], "cannot be read from 'loop'"),
+    # targets
+    (["plan", ""], "unknown notebook or figure ''"),
+    (["plan", ":"], "unknown notebook or figure ':'"),
+    (["plan", LONG], "unknown notebook or figure"),
+    (["plan", LONG + ".ipynb"], "there is no notebook"),
+    (["plan", "cells.ipynb"], "is not a readable notebook"),
+    (["plan", "meta.ipynb"], "is not a readable notebook"),
+    (["plan", "text.ipynb"], "is not a readable notebook"),
+    (["plan", "bare.ipynb"], "is not a readable notebook"),
+    (["status", "folder"], "unknown notebook or figure 'folder'"),
+    (["run", f"{S4}:{'0' * 32}"], "no notebook plans a job 0000"),
+    (["check", "--recorded", "-p", "ipc", "2"], "leave out -p and -f"),
+    # stores
+    *(([*words, "--store", "store"], "Not a directory") for words in (["plan", S4], ["status", S4], ["verify"])),
+    *(([*words, "--store", LONG], "File name too long") for words in (["plan", S4], ["status", S4], ["gc"])),
+    (["verify", "--store", "loop"], "there is no store"),
+    (["verify", "--store", "nowhere"], "there is no store"),
+    (["repeat", S4, "--store", "again"], "nothing is recorded of live scale"),
+    (["record", S4, "--store", "folder"], "results at scale 'live' are not recorded"),
+    # devices, data, the book, speed
+    (["run", S4, "--device", "cuda:99"], "this machine"),
+    (["book", S4, "--device", "gpu"], "unknown device 'gpu'"),
+    (["book", S4, "-f", "broken.yaml"], "is not a YAML file"),
+    (["book", "all", S4], "names every notebook"),
+    (["book", "--what-if", S4, "-p", "store", "x"], "shares its store"),
+    (["bench", "--device", "gpu"], "unknown device 'gpu'"),
+    (["data", "verify", LONG], "unknown dataset"),
+    (["data", "list", "loop"], "is a link that leads to nothing"),
+    (["data", "fetch", "x.npy"], "is not a dataset"),
+    (["data"], "the following arguments are required: action (see"),
+]
+
+
+@pytest.mark.parametrize(("words", "part"), WRONG, ids=[" ".join(w[:40] for w in words) for words, _ in WRONG])
+def test_is_one_true_sentence(
+    words: list[str], part: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hardware, "gpus", lambda: ())
+    before = sorted(place.rglob("*"))
+    try:
+        code = cli.main(words)
+    except SystemExit as left:
+        code = int(left.code or 0)
+    found = capsys.readouterr()
+    lines = [line for line in found.err.splitlines() if not line.startswith("book: ")]
+    assert code == exits.WRONG and found.out == "" and len(lines) == 1
+    assert part in lines[0] and len(lines[0]) < 2000, "a name of 5,000 letters is not said in full"
+    assert sorted(place.rglob("*")) == before, "nothing was made"
+
+
+def test_every_command_is_tried() -> None:
+    commands = ("plan", "run", "book", "check", "record", "status", "verify", "gc", "bench", "data", "repeat")
+    assert len(WRONG) >= 60 and {words[0] for words, _ in WRONG} == set(commands)
+
+
+def test_a_folder_that_was_removed_is_said(tmp_path: Path) -> None:
+    code = f"import os; os.chdir({str(tmp_path)!r}); os.rmdir({str(tmp_path)!r}); from distilled_pruning import cli; "
+    words = [sys.executable, "-c", code + "raise SystemExit(cli.main(['status']))"]
+    found = subprocess.run(words, capture_output=True, text=True, check=False, cwd="/")
+    assert found.returncode == exits.WRONG
+    assert found.stderr == "distilled-pruning: the working directory cannot be used (No such file or directory): " + (
+        "change to another\n"
+    )
+
+
+def test_what_the_machine_refuses_is_a_sentence_too(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(options: object) -> int:
+        raise PermissionError(13, "Permission denied", "/some/file")
+
+    monkeypatch.setattr(cli, "handler", lambda name: refuse)
+    assert cli.main(["status"]) == exits.FAILED
+    assert capsys.readouterr().err == "distilled-pruning: '/some/file' cannot be used (Permission denied)\n"
+
+
+@pytest.mark.parametrize("code", [exits.DONE, exits.FAILED])
+def test_a_reader_that_left_hides_no_failure(code: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    """``check | head -1`` tells a failure that was found by then."""
+
+    class Closed:
+        def flush(self) -> None:
+            raise BrokenPipeError
+
+    def answer(name: str) -> Callable[[object], int]:
+        return lambda options: code
+
+    monkeypatch.setattr(cli, "handler", answer)
+    monkeypatch.setattr(sys, "stdout", Closed())
+    monkeypatch.setattr(sys, "stderr", type("Open", (), {"close": lambda self: None})())
+    assert cli.main(["status"]) == code
