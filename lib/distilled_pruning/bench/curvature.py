@@ -179,9 +179,7 @@ def compare(
         {name: peer.times for name, peer in found.items()},
     )
     macs[OURS] = counter.get_total_flops() / 2
-    return Comparison(
-        "hessian", title, (OURS,), tuple(ways), seconds, macs, refused=refused, differences=differences
-    )
+    return Comparison("hessian", title, (OURS,), tuple(ways), seconds, macs, refused=refused, differences=differences)
 
 
 def diagonals(
