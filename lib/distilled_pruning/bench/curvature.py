@@ -208,7 +208,7 @@ def diagonals(
             CURVLINOPS: lambda batch=batch: curvlinops(batch),
         }
         title = f"ConvNet-3 of width {width}, instance norm, {images} images"
-        yield compare(title, batch, hessian.diagonal, ways, rounds)  # type: ignore[arg-type]
+        yield compare(title, batch, hessian.diagonal, ways, rounds)
     for norm, words in (("none", "no norm"), ("batch", "BatchNorm in evaluation mode")):
         for width, images in bare:
             batch = batch_of(width, images, norm, device)
@@ -219,4 +219,4 @@ def diagonals(
                 CURVLINOPS: lambda batch=batch: curvlinops(batch),
             }
             title = f"ConvNet-3 of width {width}, {words}, {images} images"
-            yield compare(title, batch, hessian.diagonal, ways, rounds)  # type: ignore[arg-type]
+            yield compare(title, batch, hessian.diagonal, ways, rounds)

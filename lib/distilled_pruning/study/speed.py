@@ -194,17 +194,13 @@ def costs(measured: Mapping[str, Any]) -> str:
     fastest = rate(measured)
     rows = []
     for row in measured[COSTS]:
-        cells = (
-            ["data not here", "–"] if row["macs"] is None else [powers(row["macs"]), duration(row["macs"] / fastest)]
-        )
+        work = row["macs"]
+        cells = ["data not here", "–"] if work is None else [powers(work), duration(work / fastest)]
         spent = "–" if row["seconds"] is None else f"{duration(row['seconds'])} on {plain(', '.join(row['devices']))}"
         rows.append([f"`{row['figure']}`", f"{{doc}}`../notebooks/{row['page']}`", row["scale"], *cells, spent])
     head = ["figure", "page", "scale", "multiply-accumulates", "floor", "measured"]
-    return table(
-        head,
-        rows,
-        f"All work behind each figure; floor: at {number(fastest / 1e9)} billion a second, {machine(measured)}",
-    )
+    floor = f"{number(fastest / 1e9)} billion a second, {machine(measured)}"
+    return table(head, rows, f"All work behind each figure; floor: at {floor}")
 
 
 def origin(measured: Mapping[str, Any]) -> str:
@@ -213,8 +209,8 @@ def origin(measured: Mapping[str, Any]) -> str:
     commit = (about["commit"] or "an unknown commit")[:12] + (", with changes" if about["dirty"] else "")
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
-        f"Measured on {about['began'][:10]} in {duration(about['seconds'])}: {plain(about['device'])}, {about['cores']} "
-        f"cores, one thread; commit {plain(commit)}; {plain(versions)}."
+        f"Measured on {about['began'][:10]} in {duration(about['seconds'])}: {machine(measured)} of {about['cores']} "
+        f"cores; commit {plain(commit)}; {plain(versions)}."
     )
 
 
@@ -231,9 +227,7 @@ def picture(measured: Mapping[str, Any]) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     image = base64.b64encode(buffer.getvalue()).decode()
-    alt = (
-        "Times faster than each peer, on a logarithmic axis: dots at medians, bars from the least to the greatest round"
-    )
+    alt = "Times faster than each peer, on a logarithmic axis: medians, and bars from the least to the greatest round"
     return f'```{{raw}} html\n<img alt="{alt}" src="data:image/svg+xml;base64,{image}" style="width: 100%">\n```'
 
 
