@@ -22,7 +22,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, whatif
+from distilled_pruning.study import book, deviations, execution, figures, findings, pages, rendering, speed, whatif
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.verdicts import VERDICTS
 from jupyter_client.connect import LocalPortCache
@@ -66,8 +66,11 @@ PARTS = {
     "efforts": pages.efforts(
         [("one", "about 2.0 minutes, 800 MB of memory", "reduced", "about 5 hours", "papermill x")]
     ),
-    "drawing": pages.drawing({"fig6": figures.fig6}, "https://github.com/someone/somewhere/blob/main/"),
+    "drawing": pages.drawing(
+        {"fig6": figures.fig6, "speed": figures.speed}, "https://github.com/someone/somewhere/blob/main/"
+    ),
     **deviations.parts([ROW], {}),
+    **speed.parts(ROOT),
 }
 FIGURE = """
 import matplotlib.pyplot as plt

@@ -55,7 +55,11 @@ def clock(device: torch.device) -> float:
 
 
 def take_turns(
-    runs: Mapping[str, Run], rounds: int, device: torch.device, scale: Mapping[str, float] | None = None
+    runs: Mapping[str, Run],
+    rounds: int,
+    device: torch.device,
+    scale: Mapping[str, float] | None = None,
+    warm: bool = False,
 ) -> dict[str, list[float]]:
     """Time variants in turns, every other round backwards.
 
@@ -64,6 +68,7 @@ def take_turns(
         rounds: Rounds after the first, untimed one, in which things are compiled and memory is found.
         device: Where the work is done.
         scale: Variant to a factor on its seconds: how many times the work that is asked for is larger than what is run.
+        warm: Whether all has been run before, so that the untimed round may be left out.
 
     Returns:
         Variant to the seconds of one piece of work in each round.
@@ -76,7 +81,8 @@ def take_turns(
 
     repeats = {}
     for name, run in runs.items():
-        run(1)
+        if not warm:
+            run(1)
         repeats[name] = max(1, math.ceil(LEAST_SECONDS / max(timed(run, 1), 1e-6)))
     found: dict[str, list[float]] = {name: [] for name in runs}
     names = list(runs)

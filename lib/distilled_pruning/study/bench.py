@@ -101,7 +101,7 @@ def measure(
     from . import hardware, provenance
 
     place, threads = resolve(device), torch.get_num_threads()
-    began, started = datetime.now(UTC), time.monotonic()
+    code, began, started = provenance.code(), datetime.now(UTC), time.monotonic()
     comparisons = []
     torch.set_num_threads(1)
     try:
@@ -110,12 +110,12 @@ def measure(
                 for found in subject(place, rounds or ROUNDS.get(theme, USUAL_ROUNDS)):
                     comparisons.append(dataclasses.asdict(found))
                     if progress is not None:
-                        progress(f"{theme}: {found.title}")
+                        progress(f"{time.monotonic() - started:.0f} s, {theme}: {found.title}")
     finally:
         torch.set_num_threads(threads)
     costs = figure_costs(store) if COSTS in themes else []
     about = {
-        **provenance.code(),
+        **code,
         "versions": {**provenance.versions(), **installed(PEERS)},
         "device": hardware.name(place.type),
         "cores": os.cpu_count(),
@@ -137,8 +137,12 @@ def installed(packages: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def figure_costs(store: Store | None = None) -> list[dict[str, Any]]:
-    """Count what every figure takes at every scale, and look up what it took where it was computed.
+def figure_costs(store: Store | None = None, figures: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Count what figures take at every scale, and look up what they took where they were computed.
+
+    Args:
+        store: Where the times of the live scale are looked up.
+        figures: Names of experiments; all by default.
 
     Returns:
         Figure, page, scale, multiply-accumulates of all jobs behind it; seconds and devices where all of them were
@@ -154,8 +158,8 @@ def figure_costs(store: Store | None = None) -> list[dict[str, Any]]:
 
     store, recorded, here = store or Store(), Recorded(home() / "results"), hardware.processor()
     rows = []
-    for name, experiment in EXPERIMENTS.items():
-        page = experiment.notebook
+    for name in EXPERIMENTS if figures is None else figures:
+        page = EXPERIMENTS[name].notebook
         for scale in (LIVE, *(scale for scale in SCALES if scale in bases(page))):
             work, seconds, devices = _work(page, name, scale), None, set[str]()
             if scale == LIVE and work is not None:
