@@ -197,7 +197,7 @@ def costs(measured: Mapping[str, Any]) -> str:
         work = row["macs"]
         cells = ["data not here", "–"] if work is None else [powers(work), duration(work / fastest)]
         spent = "–" if row["seconds"] is None else f"{duration(row['seconds'])} on {plain(', '.join(row['devices']))}"
-        rows.append([f"`{row['figure']}`", f"{{doc}}`../notebooks/{row['page']}`", row["scale"], *cells, spent])
+        rows.append([f"`{row['figure']}`", f"`{row['page']}`", row["scale"], *cells, spent])
     head = ["figure", "page", "scale", "multiply-accumulates", "floor", "measured"]
     floor = f"{number(fastest / 1e9)} billion a second, {machine(measured)}"
     return table(head, rows, f"All work behind each figure; floor: at {floor}")
