@@ -30,8 +30,10 @@ python := '$(subst ','\'',$(PYTHON:~/%=$(HOME)/%))'
 # is installed in editable mode, so its code may change freely.
 KEY := $(shell { cat requirements.lock pyproject.toml; $(python) -V || true; pwd -P; } 2>/dev/null | cksum | tr ' ' '-')
 STAMP := .venv/installed-$(KEY)
+# Pages whose paper scale needs no dataset that its owner alone may give.
+ON_GPU := s3-distilled-pruning s4-stability s4-1-loss-landscape s4-2-hessian s7-mask-structure b-controls
 
-.PHONY: help setup book test check serve lint format cluster lock clean
+.PHONY: help setup book test check gpu serve lint format cluster lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,6 +49,12 @@ test: lint ## Lint, check types and run the tests (slow ones excepted)
 check: $(STAMP) ## Train what the claims need, then judge them: fails when one no longer holds
 	@$(BIN)/distilled-pruning run $(if $(JOBS),--jobs $(JOBS))
 	@$(BIN)/distilled-pruning check
+
+gpu: $(STAMP) ## On a machine with a CUDA GPU: test every path that differs there, then say what the paper scale takes
+	@$(BIN)/python -c 'from distilled_pruning.training import resolve; resolve("cuda")' 2> /dev/null || { \
+	  echo "make gpu: there is no CUDA GPU here that PyTorch can use" >&2; exit 2; }
+	@$(BIN)/python -m pytest -m cuda
+	@$(BIN)/distilled-pruning plan $(or $(PAGES),$(ON_GPU)) -f paper --device cuda
 
 serve: $(STAMP) ## Open the book at 127.0.0.1 (PORT=8000)
 	@test -f _build/html/index.html || $(MAKE) book

@@ -32,6 +32,7 @@ from distilled_pruning.study import (
     findings,
     pages,
     rendering,
+    speed,
     whatif,
 )
 from distilled_pruning.study.recorded import Recorded
@@ -78,8 +79,11 @@ PARTS = {
     "efforts": pages.efforts(
         [("one", "about 2.0 minutes, 800 MB of memory", "reduced", "about 5 hours", "papermill x")]
     ),
-    "drawing": pages.drawing({"fig6": figures.fig6}, "https://github.com/someone/somewhere/blob/main/"),
+    "drawing": pages.drawing(
+        {"fig6": figures.fig6, "speed": figures.speed}, "https://github.com/someone/somewhere/blob/main/"
+    ),
     **deviations.parts([ROW], {}),
+    **speed.parts(ROOT),
 }
 FIGURE = """
 import matplotlib.pyplot as plt

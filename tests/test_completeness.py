@@ -133,6 +133,7 @@ def drawn(name: str) -> set[str]:
 
 def test_every_figure_is_on_a_page_and_every_page_draws_what_there_is() -> None:
     on_pages = set().union(*map(drawn, NOTEBOOKS))
+    on_pages |= {name for page in PROSE for name in re.findall(r"`figures\.(\w+) <code-", page.read_text("utf-8"))}
     assert on_pages == set(figures.__all__)
     assert all(callable(getattr(figures, name)) for name in figures.__all__)
 

@@ -267,6 +267,7 @@ def test_users_mistakes_are_one_sentence() -> None:
         corrupt(split, "fog", 1)
 
 
+@pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA GPU")
 def test_a_gpu_finds_the_same_images() -> None:
     split = eight_bit()

@@ -137,8 +137,19 @@ def parser() -> Parser:
     )
     gc.add_argument("--dry-run", action="store_true", help="only say what would go")
 
-    bench = add("bench", "measure how fast this machine trains")
+    bench = add("bench", "measure how fast this machine trains, or everything that the page on speed shows")
+    bench.add_argument(
+        "themes",
+        nargs="*",
+        metavar="THEME",
+        help="training, hessian, lines, planes, distillation, pooling (each beside its peers) or costs (of every "
+        "figure); by default a training of the live scale alone",
+    )
+    bench.add_argument("--all", action="store_true", help="all themes, in about five minutes")
+    bench.add_argument("--rounds", type=count, metavar="N", help="turns that each takes; by default 5, 3 for hessian")
+    bench.add_argument("--against", metavar="FILE", help="hold the ratios against those of a run kept with --json")
     bench.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
+    place(bench)
     bench.add_argument("--json", action="store_true", help="print JSON")
     return root
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import torch
 from torch import Tensor, nn
@@ -47,6 +49,46 @@ def compiled_loss() -> Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Te
     return torch.compile(loss_of, dynamic=False)
 
 
+WARM_UP = 3
+
+
+@dataclass(frozen=True)
+class Captured:
+    """A step recorded as one CUDA graph, and the tensors it reads and writes."""
+
+    graph: torch.cuda.CUDAGraph
+    images: Tensor
+    targets: Tensor
+    loss: Tensor
+
+    def replay(self, images: Tensor, targets: Tensor) -> Tensor:
+        """Do the step for another batch of the same shape."""
+        self.images.copy_(images)
+        self.targets.copy_(targets)
+        self.graph.replay()
+        return self.loss.clone()
+
+
+def capture(run: Callable[[Tensor, Tensor], Tensor], images: Tensor, targets: Tensor) -> Captured:
+    """Record what a step does on a CUDA device, without doing it."""
+    recorded = Captured(torch.cuda.CUDAGraph(), images.clone(), targets.clone(), torch.empty((), device=images.device))
+    torch.cuda.synchronize()
+    with torch.cuda.graph(recorded.graph):
+        recorded.loss.copy_(run(recorded.images, recorded.targets))
+    return recorded
+
+
+def capturable(device: torch.device, recipe: Recipe) -> bool:
+    """Whether the steps of a recipe can be recorded as a CUDA graph."""
+    return device.type == "cuda" and not recipe.compile and recipe.optimiser == "sgd"
+
+
+@functools.cache
+def _say_eager(reason: str) -> None:
+    """Say, once a process, that steps are not captured."""
+    warnings.warn(f"CUDA refused to capture a training step ({reason}): steps run one kernel at a time", stacklevel=3)
+
+
 class Step:
     """One optimiser step: loss, gradient, update, mask; on CUDA captured as one graph for the full batch shape."""
 
@@ -62,9 +104,16 @@ class Step:
         named = dict(net.named_parameters())
         self.weights = [named[name].data for name in mask] if mask is not None else []
         self.masks = [mask[name].to(self.device, named[name].dtype) for name in mask] if mask is not None else []
-        self.graph: torch.cuda.CUDAGraph | None = None
-        self.buffers: tuple[Tensor, Tensor, Tensor] | None = None
+        self.captures = capturable(self.device, recipe)
+        self.captured: Captured | None = None
         self.eager_steps = 0
+
+    def resume(self, state: Mapping[str, Any]) -> None:
+        """Go on from an optimiser's ``state_dict``, whichever device wrote it; the learning rate is set separately."""
+        rates = [group["lr"] for group in self.optimiser.param_groups]
+        self.optimiser.load_state_dict(dict(state))
+        for group, rate in zip(self.optimiser.param_groups, rates, strict=True):
+            group["lr"] = rate  # a tensor where a graph reads it, a number elsewhere
 
     def set_rate(self, rate: float) -> None:
         """Set the learning rate, in place where a captured graph reads it."""
@@ -89,20 +138,20 @@ class Step:
         return loss.detach()
 
     def __call__(self, images: Tensor, targets: Tensor, full: bool) -> Tensor:
-        """Do one step, replaying the captured graph for full batches once a few eager steps have warmed up."""
-        if self.device.type != "cuda" or self.recipe.compile or self.recipe.optimiser != "sgd" or not full:
+        """Do one step, replaying the captured graph for full batches once a few eager steps have warmed up.
+
+        Where CUDA refuses to capture, all steps are done without a graph.
+        """
+        if not (self.captures and full):
             return self.run(images, targets)
-        if self.graph is None:
+        if self.captured is None:
             self.eager_steps += 1
-            if self.eager_steps <= 3:
+            if self.eager_steps <= WARM_UP:
                 return self.run(images, targets)
-            self.buffers = (images.clone(), targets.clone(), torch.empty((), device=self.device))
-            torch.cuda.synchronize()
-            self.graph = torch.cuda.CUDAGraph()
-            with torch.cuda.graph(self.graph):
-                self.buffers[2].copy_(self.run(self.buffers[0], self.buffers[1]))
-        assert self.buffers is not None
-        self.buffers[0].copy_(images)
-        self.buffers[1].copy_(targets)
-        self.graph.replay()
-        return self.buffers[2].clone()
+            try:
+                self.captured = capture(self.run, images, targets)
+            except RuntimeError as error:
+                self.captures = False
+                _say_eager(str(error).partition("\n")[0])
+                return self.run(images, targets)
+        return self.captured.replay(images, targets)

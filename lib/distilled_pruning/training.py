@@ -171,7 +171,7 @@ def train(
         if mask is not None:
             mask.apply(net)
         if state.optimiser:
-            step_of.optimiser.load_state_dict(state.optimiser)
+            step_of.resume(state.optimiser)
         begin, curve, (running, open_steps) = state.step, list(state.curve), state.running
         open_loss += running
     images, batch = len(split), min(recipe.batch_size, len(split))

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import InputError, unknown
-from . import buildfolder, campaign_rules, deviations, editions, effort, findings, pages
+from . import buildfolder, campaign_rules, deviations, editions, effort, findings, pages, speed
 from . import figures as drawn
 from .cells import home, read
 from .claims import Judgement
@@ -266,4 +266,5 @@ def parts(
         "efforts": pages.efforts(effort.table(sections, sections[0].store) if sections else []),
         "drawing": pages.drawing({name: getattr(drawn, name) for name in drawn.__all__}, repository),
         **deviations.parts(rows, frames, stamp(sections)),
+        **speed.parts(home()),
     }

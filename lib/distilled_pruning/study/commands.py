@@ -9,7 +9,7 @@ from argparse import Namespace
 from typing import TYPE_CHECKING, Any
 
 from .. import disk, places
-from ..errors import InputError, quoted
+from ..errors import InputError, quoted, unknown
 from ..exits import DONE, FAILED, STOPPED
 from . import hardware
 from .jobs import graph
@@ -293,10 +293,14 @@ def data(options: Namespace) -> int:
 
 
 def bench(options: Namespace) -> int:
-    """Measure how fast this machine trains."""
+    """Measure how fast this machine trains, or what themes name."""
     from . import bench as measure
 
     hardware.check(options.device)
+    if options.all or options.themes:
+        return bench_themes(options)
+    if options.against or options.rounds:
+        raise InputError("--rounds and --against are for themes: name some, or give --all")
     found = measure.training(options.device)
     if options.json:
         write(found)
@@ -304,6 +308,37 @@ def bench(options: Namespace) -> int:
         for name, value in found.items():
             print(f"{name}: {value}")
     return DONE
+
+
+def bench_themes(options: Namespace) -> int:
+    """Time themes beside their peers, and hold the ratios against a kept run where one is named."""
+    from pathlib import Path
+
+    from . import speed
+    from .bench import measure
+    from .store import Store
+
+    for name in options.themes:
+        if name not in speed.ALL_THEMES:
+            raise unknown("theme", name, speed.ALL_THEMES)
+    kept = speed.load(Path(options.against)) if options.against else None
+    found = measure(
+        speed.ALL_THEMES if options.all else options.themes,
+        options.device,
+        options.rounds,
+        Store(options.store),
+        lambda line: print(f"bench: {line}", file=sys.stderr, flush=True),
+    )
+    if options.json:
+        write(found)
+    else:
+        print(speed.text(found))
+    if kept is None:
+        return 0
+    lines = speed.agreement(found, kept)
+    for line in lines:
+        print(line, file=sys.stderr)
+    return 1 if any(line.startswith(speed.OUTSIDE) for line in lines) else 0
 
 
 def record(options: Namespace) -> int:

@@ -21,6 +21,7 @@ from .protocols import protocols, starts
 from .rewinding import fig7, forks
 from .sets import gallery, matching, sets, stopping
 from .shifts import shifts
+from .speed import speed
 from .surfaces import fig3_surfaces
 
 __all__ = [
@@ -52,6 +53,7 @@ __all__ = [
     "sets",
     "sharpness",
     "shifts",
+    "speed",
     "starts",
     "stopping",
 ]
