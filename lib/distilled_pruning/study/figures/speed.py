@@ -39,7 +39,7 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
             ax.plot([row["median"]], [place], "o", color=colour, markersize=4.5)
         ax.axvline(1, color=INK, linestyle=":", linewidth=1.2)
         ax.set_xscale("log")
-        ax.set_xlabel("times faster than the peer; left of the dotted line the peer is faster")
+        ax.set_xlabel("times faster (left of the line: slower)")
         ax.set_yticks(range(len(rows)), [row["what"] for row in rows], fontsize=6.5)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.grid(visible=True, axis="x")
