@@ -130,13 +130,13 @@ def training(measured: Mapping[str, Any]) -> str:
 
 
 def hessian(measured: Mapping[str, Any]) -> str:
-    """Write the table of exact Hessian diagonals, with what peers answer that cannot give it."""
-    rows = []
+    """Write the table of exact Hessian diagonals, and below it what peers answer that cannot give one."""
+    rows, answers = [], dict[tuple[str, str], list[str]]()
     for found in of_theme(measured, "hessian"):
         (ours,) = found["ours"]
         for peer in found["peers"]:
             if peer in found["refused"]:
-                rows.append([found["title"], plain(peer), plain(found["refused"][peer]), "–", "–", "–"])
+                answers.setdefault((peer, found["refused"][peer]), []).append(found["title"])
                 continue
             times = [duration(min(found["seconds"][name])) for name in (peer, ours)]
             gap = f"{found['differences'][peer]:.0e}"
@@ -146,7 +146,11 @@ def hessian(measured: Mapping[str, Any]) -> str:
         f"Exact Hessian diagonals on {machine(measured)}: median (least) of the rounds; differences as a share of the "
         "largest entry"
     )
-    return table(head, rows, caption)
+    lines = [
+        f"- {plain(peer)} on {'; '.join(map(plain, titles))}: {plain(answer)}"
+        for (peer, answer), titles in answers.items()
+    ]
+    return "\n".join([table(head, rows, caption), *(["", "Not covered:", "", *lines] if lines else [])])
 
 
 def surfaces(measured: Mapping[str, Any]) -> str:
@@ -277,14 +281,14 @@ def counted(found: Comparison, name: str) -> bool:
 
 
 def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
-    """Say of every ratio in both runs whether the new median lies within the kept run's spread, or the other way."""
+    """Say of every ratio in both runs whether the spreads over the rounds meet."""
     before = {(found["title"], ours, peer): times for found, ours, peer, times in pairs(kept)}
     lines = []
     for found, ours, peer, times in pairs(new):
         old = before.get((found["title"], ours, peer))
         if old is None:
             continue
-        inside = min(old) <= statistics.median(times) <= max(old) or min(times) <= statistics.median(old) <= max(times)
+        inside = min(times) <= max(old) and min(old) <= max(times)
         spread = f"{number(min(old))}× to {number(max(old))}×"
         what = f"{found['title']}: {ours} against {peer}"
         lines.append(f"{WITHIN if inside else OUTSIDE} {spread}: {told(times)} {what}")

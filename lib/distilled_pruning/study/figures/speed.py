@@ -31,7 +31,7 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
         return empty(stamp)
     from matplotlib.lines import Line2D
 
-    with canvas(HEAD + ROW * len(rows), stamp, width=9.5) as figure:
+    with canvas(HEAD + ROW * len(rows), stamp) as figure:
         ax = figure.subplots()
         for place, row in enumerate(rows):
             colour = COLOURS[row["theme"]]
@@ -39,8 +39,8 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
             ax.plot([row["median"]], [place], "o", color=colour, markersize=4.5)
         ax.axvline(1, color=INK, linestyle=":", linewidth=1.2)
         ax.set_xscale("log")
-        ax.set_xlabel("times faster than the peer; left of the dotted line the peer is faster")
-        ax.set_yticks(range(len(rows)), [row["what"] for row in rows], fontsize=7)
+        ax.set_xlabel("times faster (left of the line: slower)")
+        ax.set_yticks(range(len(rows)), [row["what"] for row in rows], fontsize=6.5)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.grid(visible=True, axis="x")
         shown = [theme for theme in COLOURS if any(row["theme"] == theme for row in rows)]
