@@ -99,7 +99,7 @@ def test_make_does_not_judge_what_a_stop_left_undone(tmp_path: Path) -> None:
 def test_a_record_that_is_gone_is_an_error(
     how: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("_toc.yml", "notebooks"):
+    for name in ("_toc.yml", "notebooks", "pyproject.toml"):
         (tmp_path / name).symlink_to(cells.home() / name)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()

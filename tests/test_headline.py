@@ -48,7 +48,7 @@ def test_three_pages_give_the_recorded_answer(tmp_path: Path) -> None:
 def test_three_pages_give_the_answer_of_this_run_where_nothing_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(ledger, "by_scale", lambda root=None: {})
+    monkeypatch.setattr(ledger, "by_scale", lambda root=None, only=None: {})
     controls = section(tmp_path)
     nothing = said(controls)
     assert (

@@ -178,7 +178,7 @@ def test_sets_can_be_made_for_another_network() -> None:
 
 
 def test_wrong_sizes_are_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="ipc 500 is more than the 143 training images"):
+    with pytest.raises(InputError, match="ipc 500 is more than the 137 training images"):
         resolve(S5, [("ipcs", "1,500")])
     (tmp_path / "set.npz").touch()
     with pytest.raises(InputError, match="one number of images per class"):

@@ -81,7 +81,7 @@ def test_the_reduced_set_is_the_one_that_is_pruned_on() -> None:
     [
         ([("distillers", "dm,dmm")], "did you mean 'dm'"),
         ([("distillers", "dm,none.npz")], "is not there"),
-        ([("ipcs", "1,200")], "ipc 200 is more than the 143"),
+        ([("ipcs", "1,200")], "ipc 200 is more than the 137"),
         ([("evaluations", "0")], "at least 1"),
     ],
 )
@@ -211,6 +211,7 @@ def tickets(loop: float, ticket: float) -> pd.DataFrame:
             for init in range(5):
                 rows.append(
                     {"dataset": "digits", "model": "convnet3", "method": method, "setting": setting, "level": level,
+                     "sparsity": 1 - 0.8**level,
                      "init": init, "loop_accuracy": 0.98 - lost * (loop + 0.001 * init),
                      "accuracy": 0.98 - lost * (ticket + 0.001 * init)}
                 )  # fmt: skip

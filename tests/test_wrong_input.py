@@ -67,7 +67,7 @@ WRONG: list[tuple[list[str], str]] = [
     (parameter("inner_steps", "0"), "inner_steps must be at least 1, not 0"),
     (parameter("levels", "1e400"), "must be a whole number"),
     (parameter("seeds", "two"), "must be a whole number"),
-    (["plan", "a-first-paper", "-p", "epochs", "-1"], "epochs must be at least 0, not -1"),
+    (["plan", "a-first-paper", "-p", "epochs", "-1"], "epochs must be at least 0 and at most 10000, not -1"),
     (["plan", "a-first-paper", "-p", "inner_steps", "0"], "for digits at 1 images per class"),
     (["plan", "s6-stable-initializations", "-p", "epochs", "1"], "a training of 1 epoch has no epoch 3 to go on from"),
     # files of parameters and presets

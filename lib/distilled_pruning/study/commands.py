@@ -46,7 +46,7 @@ def write(value: Any) -> None:
 
 def plan(options: Namespace) -> int:
     """Say what a run would compute."""
-    from .effort import spelled
+    from .estimate import spelled
     from .plan import plan as make
 
     targets = chosen(options)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .display import Note, code
-from .estimate import DEFAULT_MEMORY_MB, Estimate
+from .estimate import DEFAULT_MEMORY_MB, Estimate, spelled
 from .parameters import LIVE, PRESETS, Parameters, resolve
 from .section import Section
 
@@ -37,13 +37,6 @@ class Effort:
     def __str__(self) -> str:
         """Write time in the unit that suits it, and memory."""
         return f"{'roughly' if self.rough else 'about'} {spelled(self.minutes)}, {self.memory_mb} MB of memory"
-
-
-def spelled(minutes: float) -> str:
-    """Write a time in the unit that suits it."""
-    hours = minutes / 60
-    long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"
-    return f"{minutes:.1f} minutes" if minutes < 90 else long.replace(",", "\u202f")
 
 
 def effort(section: Section, estimate: Estimate) -> Effort:

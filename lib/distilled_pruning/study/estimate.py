@@ -121,3 +121,10 @@ class Estimate:
     def seconds(self, job: Job) -> float:
         """Estimate a job's wall time."""
         return self.needs(job).seconds
+
+
+def spelled(minutes: float) -> str:
+    """Write a time in the unit that suits it."""
+    hours = minutes / 60
+    long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"
+    return f"{minutes:.1f} minutes" if minutes < 90 else long.replace(",", "\u202f")
