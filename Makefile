@@ -3,7 +3,6 @@
 PYTHON ?= python3
 PORT ?= 8000
 JOBS ?=
-PAGES ?=
 UV_VERSION := 0.13.8
 
 SHELL := /bin/bash
@@ -38,8 +37,8 @@ help: ## Show this list
 
 setup: $(STAMP) ## Create .venv with the exact packages of requirements.lock
 
-book: $(STAMP) ## Train for s3, s4 and s7 (PAGES=all: for all pages), execute the notebooks, render _build/html/index.html
-	@$(BIN)/distilled-pruning book $(PAGES) $(if $(JOBS),--jobs $(JOBS))
+book: $(STAMP) ## Render _build/html/index.html at once, then train page by page and render it again as pages fill
+	@$(BIN)/distilled-pruning book $(if $(JOBS),--jobs $(JOBS))
 
 test: lint ## Lint, check types and run the tests (slow ones excepted)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile

@@ -13,6 +13,7 @@ import re
 import shutil
 import socket
 import subprocess
+import threading
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -32,6 +33,7 @@ from distilled_pruning.study import (
     findings,
     pages,
     rendering,
+    runner,
     whatif,
 )
 from distilled_pruning.study.recorded import Recorded
@@ -248,7 +250,7 @@ def test_a_build_refuses_before_it_trains(tmp_path: Path, monkeypatch: pytest.Mo
         book.build(ROOT, notebooks=["s4-stabilty"])
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: notebooks/one\n", encoding="utf-8")
     notebook(tmp_path / "notebooks/one.ipynb", language="fortran")
-    monkeypatch.setattr(book, "compute", lambda *arguments: pytest.fail("trained"))
+    monkeypatch.setattr(runner, "run", lambda *arguments, **more: pytest.fail("trained"))
     with pytest.raises(InputError, match="written in fortran"):
         book.build(tmp_path)
     assert not (tmp_path / "_build").exists()
@@ -371,6 +373,56 @@ def test_a_second_build_executes_nothing_and_keeps_the_book_when_it_fails(built:
     assert built.stat().st_mtime_ns == shown
 
 
+def test_a_book_made_from_the_same_is_not_rendered_again(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The pages that stand are shown once more, also from beside another book; a change in the prose is seen."""
+    root, shown = built.parent.parent.parent, built.resolve()
+    monkeypatch.setattr(rendering, "typeset", lambda *arguments: pytest.fail("rendered"))
+    wanted = [page_of(root, "one"), page_of(root, "two")]
+    monkeypatch.setattr(book, "surroundings", lambda root: "library")
+    assert assemble(root, wanted).resolve() == shown
+    (root / "_build/html-other").mkdir()
+    rendering.show(root / "_build/html-other", root / "_build/html")
+    assert assemble(root, wanted).resolve() == shown
+    glossary = root / "book/glossary.md"
+    text = glossary.read_text(encoding="utf-8")
+    glossary.write_text(text + "\nA word.\n", encoding="utf-8")
+    try:
+        with pytest.raises(pytest.fail.Exception, match="rendered"):
+            assemble(root, wanted)
+    finally:
+        glossary.write_text(text, encoding="utf-8")
+
+
+def test_a_whole_book_stands_at_any_moment(tmp_path: Path) -> None:
+    """Read again and again while other pages take its place; of the old ones the last are kept, and none by halves."""
+    html, seen, done = tmp_path / "html", [], threading.Event()
+    html.mkdir()  # as earlier versions left it
+    (html / "index.html").write_text("older", encoding="utf-8")
+
+    def made(number: int) -> Path:
+        folder = tmp_path / f"html-{number}"
+        folder.mkdir()
+        for name in ("index.html", "search.html"):
+            (folder / name).write_text(str(number), encoding="utf-8")
+        return folder
+
+    def read() -> None:
+        while not done.is_set():
+            seen.append((html / "index.html").read_text(encoding="utf-8"))
+
+    rendering.show(made(0), html)
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(1, 200):
+        rendering.show(made(number), html)
+    done.set()
+    reader.join()
+    assert len(set(seen)) > 1 and sorted(map(int, seen)) == list(map(int, seen))
+    assert {path.name for path in tmp_path.iterdir()} == {"html", "html-198", "html-199"}
+    rendering.show(tmp_path / "html-199", html)
+    assert (html / "search.html").read_text(encoding="utf-8") == "199"
+
+
 def test_parameters_reach_the_page(tmp_path: Path) -> None:
     """A value given to the build is injected after the parameters cell."""
     notebook(tmp_path / "notebooks/one.ipynb", code="print('levels', levels * 2)")
@@ -405,7 +457,7 @@ class Anchors(HTMLParser):
 def index(request: pytest.FixtureRequest) -> Path:
     """First page of the book to look at."""
     named = os.environ.get("DISTILLED_PRUNING_BOOK")
-    return Path(named).resolve() if named else request.getfixturevalue("built")
+    return Path(named or request.getfixturevalue("built")).resolve()
 
 
 @pytest.fixture(scope="module")
@@ -471,6 +523,7 @@ def opened(page: Page, path: Path) -> None:
     page.evaluate("window.MathJax && MathJax.startup ? MathJax.startup.promise : null")
 
 
+@pytest.mark.shown
 def test_the_first_page_leads_into_the_book(index: Path, browser: Browser) -> None:
     """Opening ``index.html`` shows the welcome page."""
     page, troubles = watched(browser, 1280, "light")
@@ -480,6 +533,7 @@ def test_the_first_page_leads_into_the_book(index: Path, browser: Browser) -> No
     assert not troubles
 
 
+@pytest.mark.shown
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1280, 390])
 def test_every_page_is_complete(index: Path, browser: Browser, width: int, scheme: str) -> None:
@@ -501,6 +555,7 @@ def test_every_page_is_complete(index: Path, browser: Browser, width: int, schem
     page.close()
 
 
+@pytest.mark.shown
 def test_no_link_is_broken(index: Path) -> None:
     """Every local link, image, style and script exists, and so does every anchor it names."""
     parsed: dict[Path, Anchors] = {}
@@ -521,6 +576,7 @@ def test_no_link_is_broken(index: Path) -> None:
     assert not broken
 
 
+@pytest.mark.shown
 def test_every_figure_shows_something(index: Path, browser: Browser) -> None:
     """Every image says in words what it shows, and has more than one colour when drawn."""
     from PIL import Image
@@ -602,6 +658,7 @@ def test_a_figure_leads_to_the_code_that_drew_it(built: Path, browser: Browser) 
     assert not troubles
 
 
+@pytest.mark.shown
 def test_search_finds_a_word_from_disk(index: Path, browser: Browser) -> None:
     """The search page works without a server."""
     page, _ = watched(browser, 1280, "light")
@@ -610,6 +667,7 @@ def test_search_finds_a_word_from_disk(index: Path, browser: Browser) -> None:
     assert page.locator("#search-results li a").count() >= 1
 
 
+@pytest.mark.shown
 def test_the_ledger_is_published(index: Path) -> None:
     """The rows of the scorecard are a file next to the book."""
     found = list((index.parent / "_downloads").rglob("ledger.json"))

@@ -10,13 +10,14 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import book, editions, pages
 from distilled_pruning.study.cells import home, notebooks
+from distilled_pruning.study.execution import identity
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import Store
 from pretend import COMMITTED, perform
 
 RESULTS = re.compile(r"page\.(run|frame|show|slide|data|glue|quote|total)\(")
-KNOWN = ["s2-x", *book.HEART, "s5-x"]
+KNOWN = ["s2-x", *book.FIRST, "s5-x"]
 
 
 @pytest.mark.parametrize("name", notebooks())
@@ -29,7 +30,7 @@ def test_a_page_that_awaits_its_results_reads_none(name: str) -> None:
     assert not [text for text in sources if "{glue:" in text or "{numref}" in text]
     for kept in ("page.plan()", "page.recorded(", "page.claims()", "page.provenance()"):
         assert any(kept in text for text in code), kept
-    (note,) = [text for text in sources if "make book PAGES=all" in text]
+    (note,) = [text for text in sources if "This page waits for results of its own" in text]
     assert f"distilled-pruning run {name}\n" in note
     assert sources.index(note) == next(i for i, text in enumerate(sources) if text.startswith("## Recorded")) - 1
     assert len(whole["cells"]) > len(found["cells"])
@@ -42,39 +43,40 @@ def test_a_notebook_without_these_marks_is_refused(order: list[str]) -> None:
         editions.awaiting({"cells": cells}, "own")
 
 
-def test_all_pages_are_shown_and_the_heart_is_computed() -> None:
-    assert book.chosen(KNOWN, []) == (KNOWN, list(book.HEART))
-    assert book.chosen(KNOWN, [], "s5-x") == (KNOWN, [*book.HEART, "s5-x"])
-    assert book.chosen(KNOWN, ["all"]) == (KNOWN, KNOWN)
+def test_all_pages_are_shown_and_computed_the_most_wanted_first() -> None:
+    assert book.chosen(KNOWN, []) == (KNOWN, [*book.FIRST, "s2-x", "s5-x"])
+    assert book.chosen(KNOWN, [], "s5-x") == (KNOWN, ["s5-x"])
+    assert book.chosen(KNOWN, ["s5-x", KNOWN[1]]) == ([KNOWN[1], "s5-x"], [KNOWN[1], "s5-x"])
     assert book.chosen(KNOWN, ["s5-x", "s2-x"]) == (["s2-x", "s5-x"], ["s2-x", "s5-x"])
     assert book.chosen(KNOWN, ["s2-x"], "s5-x") == (["s2-x", "s5-x"], ["s2-x", "s5-x"])
-    assert set(book.HEART) <= set(notebooks())
+    assert set(book.FIRST) <= set(notebooks())
 
 
-@pytest.mark.parametrize("asked", [["all", "s2-x"], ["s2"], ["s2-x", "everything"]])
+@pytest.mark.parametrize("asked", [["s2"], ["s2-x", "everything"]])
 def test_an_unknown_page_is_one_sentence(asked: list[str]) -> None:
-    with pytest.raises(InputError, match=r"give it alone|unknown notebook of the book"):
+    with pytest.raises(InputError, match="unknown notebook of the book"):
         book.chosen(KNOWN, asked)
 
 
 def test_the_list_of_pages_says_which_await_their_results() -> None:
     text = pages.pages(KNOWN, {"s5-x": ["A figure"]}, ["s5-x"])
-    assert "s5-x`: a figure *(not run here)*" in text and "make book PAGES=all" in text
-    assert text.count("not run here") == 1
+    assert "s5-x`: a figure *(not computed yet)*" in text and "`make book` computes them" in text
+    assert text.count("not computed yet") == 1
     assert "recorded" not in pages.pages(KNOWN, {})
 
 
-def test_an_awaiting_page_is_made_again_when_more_results_are_there(tmp_path: Path) -> None:
-    """What it was made from names the results that its plan and claims count."""
+def test_an_awaiting_page_shows_none_of_its_results_rather_than_some(tmp_path: Path) -> None:
+    """It reads an empty store, whatever is done meanwhile, and so is not executed again for it."""
     section = Section(resolve("s7-mask-structure"), Store(tmp_path / "store"))
-    source = home() / "notebooks" / "s7-mask-structure.ipynb"
+    source, nothing = home() / "notebooks" / "s7-mask-structure.ipynb", Store(tmp_path / "awaiting/store")
     assert not section.complete
-    page = book.awaiting(section, source, tmp_path)
-    assert (page.name, page.keys) == (section.name, ()) and page.source.parent == tmp_path / "awaiting"
+    page = book.awaiting(section, source, nothing)
+    assert (page.name, page.keys, page.store) == (section.name, (), str(nothing.root))
+    assert page.source.parent == tmp_path / "awaiting"
     assert json.loads(page.source.read_text())["cells"] != json.loads(source.read_text())["cells"]
     for job in section.graph[:3]:
         section.store.save(job, perform(job, None), COMMITTED)
-    assert book.awaiting(section, source, tmp_path).keys == tuple(job.key for job in section.graph[:3])
+    assert identity(book.awaiting(section, source, nothing), "") == identity(page, "")
     for job in section.jobs():
         section.store.save(job, perform(job, None), COMMITTED)
     assert section.complete

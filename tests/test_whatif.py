@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import shutil
@@ -10,16 +11,16 @@ from pathlib import Path
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, cells, whatif
+from distilled_pruning.study import book, cells, runner, whatif
 from distilled_pruning.study.cells import source
 from distilled_pruning.study.parameters import resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import ENVIRONMENT, Store
-from pretend import fill
+from pretend import fill, perform
 
 S4 = "s4-stability"
 ROOT = Path(__file__).parent.parent
-TINY = {"levels": 4, "measured_levels": "4", "seeds": 3, "inner_learning_rate": "0.3"}
+TINY = {"levels": 4, "measured_levels": "4", "seeds": 3, "dense_seeds": 0, "inner_learning_rate": "0.3"}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,8 @@ def beside(original: Section, *pairs: tuple[str, str]) -> whatif.WhatIf:
 def test_wrong_input_is_one_sentence_and_exit_2(
     words: list[str], part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "compute", lambda *arguments: pytest.fail("trained"))
+    monkeypatch.setattr(runner, "run", lambda *arguments, **more: pytest.fail("trained"))
+    monkeypatch.setattr(book.Book, "render", lambda self: pytest.fail("rendered"))
     try:
         code = cli.main(["book", *words])
     except SystemExit as left:
@@ -132,8 +134,8 @@ def test_a_page_is_executed_and_laid_out_beside_its_original(tmp_path: Path, mon
     file = tmp_path / "tiny.yaml"
     file.write_text("".join(f"{name}: {value!r}\n" for name, value in TINY.items()), encoding="utf-8")
     monkeypatch.setenv(ENVIRONMENT, str(tmp_path / "store"))
-    monkeypatch.setattr(book, "compute", lambda sections, *rest: [fill(section) for section in sections])
-    monkeypatch.setattr(book, "render", lambda stage, build, strict: (build / "html/index.html", strict)[0])
+    monkeypatch.setattr(runner, "run", functools.partial(runner.run, perform=perform))
+    monkeypatch.setattr(book, "render", lambda stage, build, strict, around: build / "html/index.html")
     page = book.build(root, preset=file, jobs=2, what_if=(S4, [("ipc", "1"), ("seeds", "2")]))
     assert page == root / f"_build/html/notebooks/{S4}-what-if.html"
     staged = root / "_build/stage"

@@ -92,13 +92,12 @@ def parser() -> Parser:
     work(run)
     run.add_argument("--shard", type=part, metavar="i/n", help="do only one of n equal parts of the work")
 
-    book = add("book", "compute what is missing, execute the notebooks, render the book")
+    book = add("book", "render the book at once, compute what its pages lack, render it again as they fill")
     book.add_argument(
         "notebooks",
         nargs="*",
         metavar="NOTEBOOK",
-        help="pages to compute and show, or 'all'; by default all are shown, and those on pruning, stability and masks "
-        "(s3, s4, s7) computed",
+        help="pages to compute and show; all of them by default",
     )
     book.add_argument("-f", "--file", metavar="FILE", help=PRESET)
     book.add_argument("--what-if", metavar="NOTEBOOK", help="show this page once more, beside itself, changed by -p")

@@ -1,4 +1,4 @@
-"""Build the book: train what is missing, execute the notebooks, fill in the prose, render.
+"""Build the book: render it as it stands, then compute page by page and render it again as pages fill.
 
 Sources are never written to. Everything made lies under ``_build``: ``awaiting/`` holds notebooks without what shows
 results that are not there yet, ``executed/`` papermill's copies, ``stage/`` the book as it is rendered, ``html/`` the
@@ -8,16 +8,15 @@ result, which replaces an earlier one only when the new one is complete.
 from __future__ import annotations
 
 import json
+import math
 import os
-import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ..errors import InputError, unknown
+from ..errors import unknown
 from . import buildfolder, campaign, deviations, editions, effort, findings, pages
 from . import figures as drawn
 from .cells import home, read
@@ -27,44 +26,16 @@ from .contents import FOLDER, contents, notebooks_of
 from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
 from .ledger import judge, stamp
 from .parameters import LIVE, resolve
+from .progress import Phases, duration
 from .recorded import Recorded
 from .rendering import render, repository, stage
 from .section import Section
 from .store import ENVIRONMENT, Store
-from .whatif import choose
+from .whatif import WhatIf, choose
 
-PHASES = ("train what is missing", "execute the notebooks", "render the pages")
-HEART = ("s3-distilled-pruning", "s4-stability", "s7-mask-structure")
-ALL = "all"
-
-
-class Phases:
-    """Says which phase of a build is on, how long it took last time, and what happens within it."""
-
-    def __init__(self, build: Path) -> None:
-        """Remember the folder that keeps the times of the last build."""
-        self._file = build / "seconds.json"
-        try:
-            self._last: dict[str, float] = json.loads(self._file.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            self._last = {}
-
-    @contextmanager
-    def phase(self, number: int, detail: str) -> Iterator[None]:
-        """Announce phase ``number`` (from 1) and keep the seconds it took."""
-        name = PHASES[number - 1]
-        last = self._last.get(name)
-        expected = f", {last:.0f} s last time" if last is not None else ""
-        self.note(f"{number}/{len(PHASES)} {name}: {detail}{expected}")
-        started = time.monotonic()
-        yield
-        self._last[name] = time.monotonic() - started
-        self._file.parent.mkdir(parents=True, exist_ok=True)
-        self._file.write_text(json.dumps(self._last), encoding="utf-8")
-
-    def note(self, line: str) -> None:
-        """Print a line of progress."""
-        print(f"book: {line}", file=sys.stderr, flush=True)
+EXECUTE, RENDER = "execute the notebooks", "render the pages"
+FIRST = ("s3-distilled-pruning", "s4-stability", "s7-mask-structure")  # the pages that readers want most
+SOON_SECONDS = 60.0  # a filled page waits so long for the next, to be rendered together
 
 
 def assemble(
@@ -96,53 +67,131 @@ def assemble(
     around = surroundings(root)
     identities = {identity(page, around): page for page in wanted}
     stale = {key: page for key, page in identities.items() if not is_fresh(build / f"executed/{page.name}.ipynb", key)}
-    with phases.phase(2, f"{len(stale)} of {len(wanted)} to execute"):
+    with phases.phase(EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
         if stale:
             execute_all(stale, build, root, jobs, phases.note)
-    with phases.phase(3, f"{len(contents(root))} pages"):
+    with phases.phase(RENDER, f"{len(contents(root))} pages"):
         known = notebooks_of(root)
         names = [page.name for page in wanted if page.name in known]
-        return render(stage(root, build, names, parts, ledger, beside), build, strict=set(names) == set(known))
-
-
-def compute(sections: Sequence[Section], jobs: int, budget: float | None, device: str) -> None:
-    """Train what the sections show and the store lacks.
-
-    Raises:
-        BuildError: A job failed.
-        Stopped: The run was stopped before its end.
-    """
-    from .runner import run
-
-    wanted = {job.key: job for section in sections for job in section.jobs()}
-    outcome = run(list(wanted.values()), sections[0].store, jobs_n=jobs, budget=budget, device=device)
-    if outcome.failed:
-        key, reason = next(iter(outcome.failed.items()))
-        raise BuildError(f"{len(outcome.failed)} jobs failed, first {key}: {reason}")
-    if outcome.left:
-        raise Stopped(f"stopped with {len(outcome.left)} jobs left: run the same command again to go on")
+        staged = stage(root, build, names, parts, ledger, beside)
+        return render(staged, build, strict=set(names) == set(known), around=around)
 
 
 def chosen(known: Sequence[str], asked: Sequence[str], beside: str = "") -> tuple[list[str], list[str]]:
-    """Choose the notebooks to show and, among them, those to compute.
+    """Choose the notebooks to show and, among them, those to compute, the most wanted first.
 
     Args:
         known: The notebooks of the book.
-        asked: Those to compute and show, and no others; ``all``; or nothing, for all of them with the heart of the book
-            computed, the others as far as their results are there.
-        beside: Notebook that a what-if page stands beside.
+        asked: Those to compute and show, and no others; or nothing, for all of them.
+        beside: Notebook that a what-if page stands beside; where no others are asked for, it alone is computed.
 
     Raises:
-        InputError: There is no such notebook, or ``all`` is not alone.
+        InputError: There is no such notebook.
     """
-    if ALL in asked and len(asked) > 1:
-        raise InputError(f"{ALL!r} names every notebook: give it alone, or the notebooks without it")
-    for name in (*(() if ALL in asked else asked), *([beside] if beside else [])):
+    for name in (*asked, *([beside] if beside else [])):
         if name not in known:
             raise unknown("notebook of the book", name, known)
-    computed = set(known) if ALL in asked else {*(asked or HEART), beside}
-    shown = known if ALL in asked or not asked else [name for name in known if name in computed]
-    return list(shown), [name for name in shown if name in computed]
+    computed = {*asked, beside} if asked or beside else set(known)
+    shown = [name for name in known if name in computed] if asked else list(known)
+    first = [name for name in FIRST if name in computed]
+    return shown, [*first, *(name for name in shown if name in computed and name not in first)]
+
+
+class Book:
+    """Some notebooks under their parameters, rendered as they stand, as often as wanted.
+
+    A page whose results are all there shows them; any other what larger runs have recorded, and that it waits.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        sections: Sequence[Section],
+        others: Sequence[WhatIf],
+        jobs: int,
+        recorded: Mapping[str, Judgement] | None,
+    ) -> None:
+        """Name what it is made of; nothing is read yet."""
+        self.root, self.build, self.jobs, self.recorded = root, root / "_build", jobs, recorded
+        self.sections, self.others = sections, others
+        self.sources = {section.name: root / FOLDER / f"{section.name}.ipynb" for section in sections}
+        self.phases = Phases(self.build)
+
+    @property
+    def waiting(self) -> list[str]:
+        """Notebooks whose own results are not all there."""
+        return [section.name for section in self.sections if not section.complete]
+
+    def render(self) -> Path:
+        """Execute what is not fresh, fill in the prose, render; gives the book's first page."""
+        with buildfolder.alone(self.build, self.phases.note):
+            return self._render()
+
+    def _render(self) -> Path:
+        """Render while no other build is at work."""
+        waiting = self.waiting
+        nothing = Store(self.build / "awaiting/store")
+        read_from = [Section(s.parameters, nothing) if s.name in waiting else s for s in self.sections]
+        found = judge(read_from, recorded=self.recorded)
+        rows = found.rows()
+        asked = judge([s for s in read_from if s.name == CONTROLS], recorded=found.recorded).rows()
+        wanted = [
+            awaiting(section, self.sources[section.name], nothing)
+            if section.name in waiting
+            else page_of(section, self.sources[section.name])
+            for section in self.sections
+        ]
+        others = [other for other in self.others if other.section.complete]
+        wanted += [page_of(other.section, other.source, other.name) for other in others]
+        prose = parts(self.sections, self.sources, rows, asked, repository(self.root), waiting)
+        beside = {other.original.name: other.head() for other in others}
+        return assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside)
+
+    def fill(self, queue: Sequence[Section], budget: float | None, device: str) -> None:
+        """Compute what sections lack, one after the other, and render the book again as they fill.
+
+        Args:
+            queue: The sections, the most wanted first.
+            budget: Seconds of training after which to stop.
+            device: Where to train.
+
+        Raises:
+            BuildError: Jobs failed; what could be computed is in the book.
+            Stopped: A signal or the end of the budget; the book stands, and the same command goes on.
+        """
+        from .runner import run
+
+        spent, failed = 0.0, dict[str, str]()
+        shown, since = self.waiting, math.inf  # what the book says, and when a page filled that it lacks
+        for place, section in enumerate(queue, 1):
+            if time.monotonic() + self.seconds([section]) > since + SOON_SECONDS:
+                self.render()
+                shown, since = self.waiting, math.inf
+            left = f"about {duration(self.seconds(queue[place - 1 :]))} left for all"
+            self.phases.note(f"page {place} of {len(queue)} to compute: {section.name}, {left}")
+            more = None if budget is None else max(budget - spent, 0.0)
+            outcome = run(section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device)
+            section.forget()
+            spent += outcome.seconds
+            failed |= outcome.failed
+            if outcome.stopped:
+                break
+            if self.waiting != shown:
+                since = min(since, time.monotonic())
+        if outcome.stopped != "signal" and (self.waiting != shown or self.others):
+            self.render()
+        if failed:
+            key, reason = next(iter(failed.items()))
+            raise BuildError(f"{len(failed)} jobs failed, first {key}: {reason}")
+        if outcome.stopped:
+            raise Stopped(f"stopped while {len(self.waiting)} pages wait: run the same command again to go on")
+
+    def seconds(self, sections: Sequence[Section]) -> float:
+        """Estimate how long it takes to compute what some sections lack."""
+        from .plan import plan
+
+        jobs = {job.key: job for section in sections for job in section.jobs()}
+        return 60 * plan(list(jobs.values()), sections[0].store).minutes(self.jobs)
 
 
 def build(
@@ -156,7 +205,7 @@ def build(
     recorded: Mapping[str, Judgement] | None = None,
     what_if: tuple[str, Sequence[tuple[str, str]]] | None = None,
 ) -> Path:
-    """Build the book.
+    """Render the book with what there is, then compute what its pages lack and render it again as they fill.
 
     Args:
         root: Folder with ``_toc.yml``; everything made goes to ``_build`` in it.
@@ -176,37 +225,28 @@ def build(
         BuildError: A job, a notebook or the rendering failed.
     """
     names, computed = chosen(notebooks_of(root), notebooks or (), what_if[0] if what_if else "")
-    sources = {name: root / FOLDER / f"{name}.ipynb" for name in names}
-    for path in sources.values():
-        check_kernel(path)
+    for name in names:
+        check_kernel(root / FOLDER / f"{name}.ipynb")
     store = Store()
-    sections = [Section(resolve(sources[name], file=preset), store) for name in names]
+    sections = {name: Section(resolve(root / FOLDER / f"{name}.ipynb", file=preset), store) for name in names}
     others = []
     if what_if:
-        original = next(section for section in sections if section.name == what_if[0])
-        others = [choose(sources[original.name], original, what_if[1], preset)]
-    target = root / "_build"
-    buildfolder.check(target)
-    address = repository(root)
-    phases = Phases(target)
-    trained = [section for section in sections if section.name in computed]
-    with phases.phase(1, f"{len(trained)} notebooks, results in {store.root}"):
-        if trained:
-            compute([*trained, *(other.section for other in others)], jobs, budget, device)
-    waiting = [section for section in sections if section not in trained and not section.complete]
-    found = judge(sections, recorded=recorded)
-    rows = found.rows()
-    asked = judge([s for s in sections if s.name == CONTROLS], recorded=found.recorded).rows()
-    beside = {other.original.name: other.head() for other in others}
+        original = sections[what_if[0]]
+        others = [choose(root / FOLDER / f"{original.name}.ipynb", original, what_if[1], preset)]
+    for section in (*sections.values(), *(other.section for other in others)):
+        for job in section.jobs():
+            store.sound(job.key)  # a damaged result is missing from here on
     os.environ[ENVIRONMENT] = str(store.root)
-    prose = parts(sections, sources, rows, asked, address, [section.name for section in waiting])
-    with buildfolder.alone(target, phases.note):
-        wanted = [page_of(section, sources[section.name]) for section in sections if section not in waiting]
-        wanted += [awaiting(section, sources[section.name], target) for section in waiting]
-        wanted += [page_of(other.section, other.source, other.name) for other in others]
-        index = assemble(root, target, wanted, prose, rows, jobs, phases, beside)
-    if waiting:
-        phases.note(f"{len(waiting)} of {len(sections)} pages show recorded results alone: PAGES=all computes theirs")
+    buildfolder.check(root / "_build")
+    book = Book(root, list(sections.values()), others, jobs, recorded)
+    began = time.monotonic()
+    index = book.render()
+    queue = [sections[name] for name in computed] + [other.section for other in others]
+    queue = [section for section in queue if not section.complete]
+    if queue:
+        opened = f"the book stands after {time.monotonic() - began:.0f} s, open {index}"
+        book.phases.note(f"{opened}: {len(queue)} pages wait for results of their own and fill from here on")
+        book.fill(queue, budget, device)
     return index.parent / FOLDER / f"{others[0].name}.html" if others else index
 
 
@@ -217,14 +257,19 @@ def page_of(section: Section, source: Path, name: str = "") -> Page:
     return Page(name or section.name, source, changed, tuple(job.key for job in section.graph))
 
 
-def awaiting(section: Section, source: Path, build: Path) -> Page:
-    """Describe a section's page while its results are not there: a notebook without the cells that show them."""
+def awaiting(section: Section, source: Path, nothing: Store) -> Page:
+    """Describe a section's page while its results are not there: a notebook without the cells that show them.
+
+    Args:
+        section: The section.
+        source: Its notebook.
+        nothing: An empty store, so that the page shows none of its results rather than some.
+    """
     notebook = editions.awaiting(json.loads(source.read_text(encoding="utf-8")), section.name)
-    path = build / "awaiting" / source.name
+    path = nothing.root.parent / source.name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    page = page_of(section, path)
-    return replace(page, keys=tuple(key for key in page.keys if section.store.has(key)))
+    return replace(page_of(section, path), keys=(), store=str(nothing.root))
 
 
 def parts(
@@ -249,7 +294,8 @@ def parts(
         name: [(field, str(line.value), line.field.help) for field, line in read(path).items()]
         for name, path in sources.items()
     }
-    frames = {name: frame for section in sections for name, frame in section.frames().items()}
+    filled = [section for section in sections if section.name not in waiting]
+    frames = {name: frame for section in filled for name, frame in section.frames().items()}
     figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
     return {
         "tally": pages.tally(rows),

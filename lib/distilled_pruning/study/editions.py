@@ -10,12 +10,12 @@ from .cells import markdown, text
 
 RUN, RECORDED = "page.run()", "## Recorded"
 NOTE = """```{{note}}
-The results of this page's own run are not in this book yet; the plan above says what they take. Below stands what
-larger runs have recorded, where there is such a run. To compute the page's own,
+This page waits for results of its own. `make book` computes them, one page after another, and renders the book again
+as pages fill; where it was stopped, the same command goes on. The plan above counts from an empty store. Below stands
+what larger runs have recorded, where there is such a run. To have this page before the others,
 
-    make book PAGES=all                 # for all pages
     distilled-pruning run {name}
-    make book                           # for this page alone
+    make book
 ```"""
 
 

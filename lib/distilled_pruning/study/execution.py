@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
@@ -17,6 +18,9 @@ from ..errors import InputError
 from ..exits import FAILED, STOPPED
 from . import kernel
 from .campaign import FILE as CAMPAIGN
+from .store import ENVIRONMENT
+
+PARTIAL = ".partial.ipynb"
 
 
 class BuildError(RuntimeError):
@@ -44,12 +48,14 @@ class Page:
         source: The notebook without outputs.
         parameters: Values to use instead of those in its parameters cell.
         keys: Keys of the jobs whose results it reads.
+        store: Folder of the store it reads; empty for the usual one.
     """
 
     name: str
     source: Path
     parameters: Mapping[str, Any]
     keys: tuple[str, ...]
+    store: str = ""
 
 
 def check_kernel(source: Path) -> None:
@@ -105,7 +111,7 @@ def is_fresh(executed: Path, wanted: str) -> bool:
         return False
 
 
-def execute(source: str, target: str, parameters: dict[str, Any], folder: str) -> tuple[str, str, str]:
+def execute(source: str, target: str, parameters: dict[str, Any], folder: str, store: str = "") -> tuple[str, str, str]:
     """Execute one notebook in a kernel of its own; meant for a process of its own.
 
     Args:
@@ -113,15 +119,18 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str) -
         target: Where its executed copy goes; written only when every cell has run.
         parameters: Values for its parameters.
         folder: Working directory.
+        store: Folder of the store it reads; empty for the usual one.
 
     Returns:
         Three empty strings, or name and message of the error and the cell it came from.
     """
+    if store:
+        os.environ[ENVIRONMENT] = store
     import papermill
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
 
-    partial = Path(target).with_suffix(".partial.ipynb")
+    partial, parent = Path(target).with_suffix(f".{os.getpid()}{PARTIAL}"), os.getppid()
     try:
         with kernel.surroundings() as reached:
             papermill.execute_notebook(
@@ -142,7 +151,8 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str) -
     except (RuntimeError, OSError) as error:
         return type(error).__name__, str(error), ""
     else:
-        partial.replace(target)
+        if os.getppid() == parent:  # else whoever asked for the page was killed, and another build may be making it
+            partial.replace(target)
         return "", "", ""
     finally:
         partial.unlink(missing_ok=True)
@@ -169,6 +179,8 @@ def execute_all(stale: Mapping[str, Page], build: Path, root: Path, jobs: int, n
     """
     folder = build / "executed"
     folder.mkdir(parents=True, exist_ok=True)
+    for leftover in folder.glob(f"*{PARTIAL}"):
+        leftover.unlink(missing_ok=True)
     for page in stale.values():
         (folder / f"{page.name}.json").unlink(missing_ok=True)
     started = time.monotonic()
@@ -178,7 +190,12 @@ def execute_all(stale: Mapping[str, Page], build: Path, root: Path, jobs: int, n
     ) as pool:
         futures = {
             pool.submit(
-                execute, str(page.source), str(folder / f"{page.name}.ipynb"), dict(page.parameters), str(root)
+                execute,
+                str(page.source),
+                str(folder / f"{page.name}.ipynb"),
+                dict(page.parameters),
+                str(root),
+                page.store,
             ): (key, page)
             for key, page in stale.items()
         }

@@ -18,8 +18,8 @@ from .measures.preconditions import doubted
 from .verdicts import NOT_RUN, VERDICTS
 
 UNRUN = (
-    "Pages marked so were not run when this book was built; they show what larger runs have recorded, where there is "
-    "such a run. `make book PAGES=all` runs them too."
+    "Pages marked so wait for results of their own and show what larger runs have recorded, where there is such a run. "
+    "`make book` computes them one after another and renders the book again; stopped, it goes on when called again."
 )
 _MARK = re.compile(r"^<!-- generated: ([a-z0-9-]+) -->$", re.MULTILINE)
 
@@ -195,7 +195,7 @@ def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]], waiting: S
     lines = [
         f"- {{doc}}`../notebooks/{name}`"
         + (f": {'; '.join(_lower(t) for t in titles)}" if titles else "")
-        + (" *(not run here)*" if name in waiting else "")
+        + (" *(not computed yet)*" if name in waiting else "")
         for name in names
         for titles in [figures.get(name, ())]
     ]

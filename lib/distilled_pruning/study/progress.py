@@ -1,9 +1,13 @@
-"""What a run says while it goes: a bar on a terminal, one line per job elsewhere."""
+"""What a run says while it goes, a bar on a terminal, one line per job elsewhere; and what a build of the book says."""
 
 from __future__ import annotations
 
+import json
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
@@ -81,3 +85,31 @@ class Progress:
         """Leave the bar as it stands."""
         if self.bar is not None:
             self.bar.close()
+
+
+class Phases:
+    """Says which phase of a build is on, how long it took last time, and what happens within it."""
+
+    def __init__(self, build: Path) -> None:
+        """Remember the folder that keeps the times of the last build."""
+        self._file = build / "seconds.json"
+        try:
+            self._last: dict[str, float] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._last = {}
+
+    @contextmanager
+    def phase(self, name: str, detail: str) -> Iterator[None]:
+        """Announce a phase and keep the seconds it took."""
+        last = self._last.get(name)
+        expected = f", {last:.0f} s last time" if last is not None else ""
+        self.note(f"{name}: {detail}{expected}")
+        started = time.monotonic()
+        yield
+        self._last[name] = time.monotonic() - started
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self._last), encoding="utf-8")
+
+    def note(self, line: str) -> None:
+        """Print a line of progress."""
+        print(f"book: {line}", file=sys.stderr, flush=True)

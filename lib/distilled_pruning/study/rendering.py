@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 import shutil
@@ -15,7 +16,7 @@ from ..errors import InputError
 from . import pages, provenance, whatif
 from .cells import markdown, text
 from .contents import FOLDER, contents, notebooks_of, read_yaml, table, without
-from .execution import BuildError
+from .execution import BuildError, digest_of
 
 GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
@@ -129,13 +130,14 @@ def trim(mathjax: Path) -> None:
             path.unlink()
 
 
-def render(source: Path, build: Path, strict: bool = True) -> Path:
-    """Run Jupyter Book on the staged book; the new pages replace the old ones in one move.
+def render(source: Path, build: Path, strict: bool = True, around: str = "") -> Path:
+    """Run Jupyter Book on the staged book, unless the pages that stand were made from the same.
 
     Args:
         source: The staged book.
         build: The folder ``_build``.
         strict: Take warnings for errors; a book with pages left out has references to nowhere.
+        around: What rendering depends on besides, hashed.
 
     Returns:
         The book's first page.
@@ -143,6 +145,15 @@ def render(source: Path, build: Path, strict: bool = True) -> Path:
     Raises:
         BuildError: Jupyter Book failed or warned.
     """
+    made = build / f"html-{hashlib.sha256(f'{digest_of([source])} {strict} {around}'.encode()).hexdigest()[:16]}"
+    if not made.is_dir():
+        typeset(source, build, strict).replace(made)
+    show(made, build / "html")
+    return build / "html/index.html"
+
+
+def typeset(source: Path, build: Path, strict: bool) -> Path:
+    """Run Jupyter Book; gives the folder of the pages, as :func:`render`."""
     scratch, log = build / "render", build / "book.log"
     shutil.rmtree(scratch, ignore_errors=True)
     command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
@@ -155,11 +166,25 @@ def render(source: Path, build: Path, strict: bool = True) -> Path:
         first = next((line.strip() for line in shown.splitlines() if "WARNING" in line or "rror" in line), "no message")
         raise BuildError(f"Jupyter Book did not accept the pages: {first} (all of it in {log})")
     trim(made / "_static/mathjax")
-    html, old = build / "html", build / "html.old"
-    shutil.rmtree(old, ignore_errors=True)
-    if html.exists():
-        html.replace(old)
-    made.replace(html)
-    shutil.rmtree(old, ignore_errors=True)
-    shutil.rmtree(scratch, ignore_errors=True)
-    return html / "index.html"
+    return made
+
+
+def show(made: Path, html: Path) -> None:
+    """Let ``html`` lead to new pages: one rename of a link, so that a whole book stands there at any moment.
+
+    The pages before stay beside, for whoever is reading them; older ones go.
+    """
+    before = html.resolve().name
+    if before != made.name:
+        link = html.with_name("html.next")
+        link.unlink(missing_ok=True)
+        link.symlink_to(made.name, target_is_directory=True)
+        if html.is_dir() and not html.is_symlink():  # as earlier versions left it
+            shutil.rmtree(html)
+        link.replace(html)
+    gone = html.with_name("html.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    for other in html.parent.glob("html-*"):
+        if other.name not in (made.name, before):
+            other.replace(gone)  # never half of a book under a name that says whole
+            shutil.rmtree(gone, ignore_errors=True)
