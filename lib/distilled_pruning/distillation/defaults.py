@@ -229,7 +229,7 @@ def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Reci
         classes: Number of classes.
     """
     if dataset == "digits":
-        return Recipe(steps=300, batch_size=32, learning_rate=0.1, augmentation="shift2+cutmix")
+        return Recipe(steps=150, batch_size=32, learning_rate=0.1, augmentation="shift2+cutmix")
     if dataset not in _IMAGENETS:
         return Recipe(epochs=1000, augmentation=_evaluation_augmentation(dataset, ipc, factor))
     images = ipc * factor**2

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 INDEX, FRAMES, KEPT, EVER = "index.json", "frames", "kept", "ever.txt"
 SCALES = ("reduced", "paper")
 TUPLES = ("keys", "frame", "behind")
-BESIDE = ("methods", "published", "seeds")  # what recordings of one comparison may differ in
+BESIDE = ("methods", "published", "seeds", "dense_seeds")  # what recordings of one comparison may differ in
 RATE = "inner_learning_rate"  # and this where rows name it
 
 

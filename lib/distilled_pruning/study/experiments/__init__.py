@@ -39,8 +39,9 @@ class Experiment:
 
 
 def fig2_jobs(parameters: Parameters) -> list[Job]:
-    """Retrainings at the measured levels, and at every level on the first initialisation."""
-    return [entry[-1] for tickets in settings(parameters) for entry in tickets.trained(every=True)]
+    """Retrainings at the measured levels and, unless these are all, at every level on the first initialisation."""
+    every = not parameters.get("measured_only", False)
+    return [entry[-1] for tickets in settings(parameters) for entry in tickets.trained(every)]
 
 
 def fig2_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
@@ -49,8 +50,9 @@ def fig2_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
     ``loop_accuracy`` is what the inner loop that found the mask reached on test images; not a number without one.
     """
     rows = []
+    every = not parameters.get("measured_only", False)
     for tickets in settings(parameters):
-        for row, init, level, order, job in tickets.trained(every=True):
+        for row, init, level, order, job in tickets.trained(every):
             found = reader.metrics(job.key)
             if found is not None:
                 figures = {name: found[name] for name in ("accuracy", "loss", "train_loss", "distance", "initial_norm")}

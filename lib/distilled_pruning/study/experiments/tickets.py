@@ -154,6 +154,11 @@ class Tickets:
         """Seeds of the initialisations."""
         return range(self.parameters.seeds)
 
+    def inits(self, row: Row) -> range:
+        """Seeds of the initialisations of a row: of the dense network, which costs no chain, perhaps more."""
+        more = self.parameters.get("dense_seeds", 0) if row.method == "dense" else 0
+        return range(max(self.parameters.seeds, more))
+
     @property
     def measured(self) -> list[int]:
         """Levels at which tickets are trained: the measured ones within ``levels``, and ``levels`` itself."""
@@ -302,7 +307,7 @@ class Tickets:
         return [
             (row, seed, level, order, self.ticket(row, seed, level, order))
             for row in self.rows
-            for seed in self.seeds
+            for seed in self.inits(row)
             for level in self.levels(row, seed, every)
             for order in range(self.parameters.replicates)
         ]
@@ -312,7 +317,7 @@ class Tickets:
         return [
             (row, seed, level, f"{a}-{b}", self.line(row, seed, level, a, b, split))
             for row in self.rows
-            for seed in self.seeds
+            for seed in self.inits(row)
             for level in self.levels(row, seed)
             for a, b in itertools.combinations(range(self.parameters.replicates), 2)
         ]
