@@ -377,17 +377,15 @@ def test_a_second_build_executes_nothing_and_keeps_the_book_when_it_fails(built:
     assert built.stat().st_mtime_ns == shown
 
 
-def test_a_book_made_from_the_same_is_not_rendered_again(
-    built: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_a_book_made_from_the_same_is_not_rendered_again(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages that stand are shown once more, also from beside another book; a change in the prose is seen."""
     root, shown = built.parent.parent.parent, built.resolve()
     monkeypatch.setattr(rendering, "typeset", lambda *arguments: pytest.fail("rendered"))
     wanted = [page_of(root, "one"), page_of(root, "two")]
     monkeypatch.setattr(book, "surroundings", lambda root: "library")
     assert assemble(root, wanted).resolve() == shown
-    (tmp_path / "html").mkdir()
-    rendering.show(tmp_path / "html", root / "_build/html")
+    (root / "_build/html-other").mkdir()
+    rendering.show(root / "_build/html-other", root / "_build/html")
     assert assemble(root, wanted).resolve() == shown
     glossary = root / "book/glossary.md"
     text = glossary.read_text(encoding="utf-8")

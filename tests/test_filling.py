@@ -148,7 +148,8 @@ def test_an_interrupt_leaves_the_book_as_it_stands(
 
 def test_no_claim_is_judged_on_a_part_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While its page waits, a claim is not run, however many results are there; then it is judged."""
-    (tmp_path / "notebooks").mkdir()
+    for folder in ("notebooks", "_build"):
+        (tmp_path / folder).mkdir()
     shutil.copy(source(S7), tmp_path / "notebooks")
     shutil.copy(source(S7).parent.parent / "_config.yml", tmp_path)
     section = Section(resolve(S7, {**SMALL, "levels": 4, "measured_levels": "4"}.items()), Store(tmp_path / "store"))

@@ -52,7 +52,8 @@ def beside(original: Section, *pairs: tuple[str, str]) -> whatif.WhatIf:
 def test_wrong_input_is_one_sentence_and_exit_2(
     words: list[str], part: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(book, "compute", lambda *arguments: pytest.fail("trained"))
+    monkeypatch.setattr(runner, "run", lambda *arguments, **more: pytest.fail("trained"))
+    monkeypatch.setattr(book.Book, "render", lambda self: pytest.fail("rendered"))
     try:
         code = cli.main(["book", *words])
     except SystemExit as left:
