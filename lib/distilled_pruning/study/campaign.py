@@ -17,7 +17,7 @@ from ..errors import InputError
 from .cells import home
 from .experiments.tickets import Row, Tickets
 from .measures.evidence import by_init
-from .parameters import bases, given, resolve
+from .parameters import given, resolve
 from .recorded import Recorded
 
 if TYPE_CHECKING:
@@ -114,4 +114,4 @@ class Cells:
 def _deciding(preset: str) -> Mapping[str, object]:
     from .parameters import UNCOUNTED
 
-    return {name: value for name, value in bases("s4-stability")[preset].items() if name not in UNCOUNTED}
+    return {name: value for name, value in resolve("s4-stability", file=preset).items() if name not in UNCOUNTED}

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .store import Store
 
 ARRAY_BYTES = 64 * 1024
-TOTAL_BYTES = 25_000_000
+TOTAL_BYTES = 40_000_000
 ALWAYS = ("distill", "prune")
 
 
