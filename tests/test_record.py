@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import provenance
+from distilled_pruning.study import exhibits, provenance
 from distilled_pruning.study.cells import home
 from distilled_pruning.study.entry import Damaged, Result, dump, sha256
 from distilled_pruning.study.experiments import EXPERIMENTS
@@ -123,7 +123,7 @@ def test_recorded_results_give_their_frame_again(kept: Record, tmp_path: Path) -
     import pandas as pd
 
     section = Section(
-        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items()),
+        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items(), exhibits.preset_of(kept)),
         Store(tmp_path / "empty", fallback=HERE),
     )
     again, wanted = section.frame(kept.figure), pd.DataFrame(HERE.frame(kept))

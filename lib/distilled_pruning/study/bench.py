@@ -200,7 +200,9 @@ def _recorded(
     page: str, name: str, records: Sequence[Any], recorded: Any
 ) -> tuple[float | None, float | None, set[str]]:
     """Give work, seconds and devices behind what was recorded of a figure."""
-    works = [_work(page, name, None, list(record.parameters.items())) for record in records]
+    from .exhibits import preset_of
+
+    works = [_work(page, name, preset_of(record), list(record.parameters.items())) for record in records]
     known = [(record, work) for record, work in zip(records, works, strict=True) if work is not None]
     if not known:
         return None, None, set()

@@ -12,7 +12,7 @@ from . import display
 from .cells import home
 from .display import Note, Table
 from .experiments import EXPERIMENTS
-from .parameters import Parameters, dataset_name, listed, resolve, stamped
+from .parameters import Parameters, bases, dataset_name, listed, resolve, stamped
 from .recorded import Record, Recorded
 from .section import Section
 from .tables import comparison
@@ -88,9 +88,13 @@ def counted(frame: pd.DataFrame) -> str:
 
 
 def preset_of(record: Record) -> str:
-    """Name the preset whose parameters a recording has; of a part of a preset, its scale."""
-    found = resolve(EXPERIMENTS[record.figure].notebook, record.parameters.items())
-    return found.nearest if found.scale == record.scale else record.scale
+    """Name the preset of a recording's scale from which the fewest of its parameters differ.
+
+    What was no parameter yet when it was recorded has the preset's value.
+    """
+    notebook = EXPERIMENTS[record.figure].notebook
+    names = [name for name in bases(notebook) if name.partition("/")[0] == record.scale]
+    return min(names, key=lambda name: len(resolve(notebook, record.parameters.items(), name).differences(name)))
 
 
 def command(figure: str, preset: str) -> display.Markup:
