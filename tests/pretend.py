@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
+from distilled_pruning.study import runner
+from distilled_pruning.study.attempt import Settings
 from distilled_pruning.study.jobs import (
     CORRUPTIONS,
     Connect,
@@ -34,6 +38,11 @@ WIDTH = {"dense": 0.03, "imp": 0.05, "distilled": 0.02}
 LAYERS = ("conv1.weight", "conv2.weight", "head.weight")
 REACHED = {"idc": 0.95, "dm": 0.94, "dc": 0.92}
 SIDE = 8
+
+
+def do_instead(monkeypatch: pytest.MonkeyPatch, done: Callable[[Job, Context], Result]) -> None:
+    """Have the jobs of every run in this process done in another way."""
+    monkeypatch.setattr(runner, "Settings", lambda *given: Settings(*given[:3], done))
 
 
 def method(mask: Prune | None) -> str:

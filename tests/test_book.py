@@ -25,7 +25,7 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import (
     book,
-    campaign,
+    campaign_rules,
     contents,
     deviations,
     execution,
@@ -75,7 +75,7 @@ PARTS = {
     "trainings": findings.trainings(Recorded(ROOT / "results")),
     "controls": findings.controls([ROW]),
     "answer": findings.answer([ROW]),
-    "campaign": campaign.list_answers(ROOT),
+    "campaign": campaign_rules.list_answers(ROOT),
     "relatives": findings.relatives([ROW]),
     "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
     "efforts": pages.efforts(

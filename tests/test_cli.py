@@ -16,7 +16,7 @@ import pretend
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import cells, claims, parameters, pool
+from distilled_pruning.study import cells, claims, parameters
 from distilled_pruning.study.experiments import EXPERIMENTS
 from distilled_pruning.study.ledger import stamp
 from distilled_pruning.study.recorded import Recorded
@@ -25,6 +25,7 @@ from distilled_pruning.study.targets import everything, find, jobs_of, sections_
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
+SMALL += ["-p", "dense_seeds", "0"]
 ALL = [*SMALL, "-p", "distilled_levels", "2"]  # section 6 prunes on distilled data before level 4
 PAIRS = list(zip(SMALL[1::3], SMALL[2::3], strict=True))
 
@@ -50,7 +51,7 @@ def full(tmp_path_factory: pytest.TempPathFactory) -> str:
 @pytest.fixture
 def pretended(monkeypatch: pytest.MonkeyPatch) -> None:
     """Jobs are done by formula."""
-    monkeypatch.setattr(pool, "resolve", lambda settings: pretend.perform)
+    pretend.do_instead(monkeypatch, pretend.perform)
 
 
 @pytest.mark.parametrize(
@@ -144,7 +145,7 @@ def test_a_failing_job_is_exit_code_1(
     def fail(job: Any, context: Any) -> Any:
         raise ValueError("broken")
 
-    monkeypatch.setattr(pool, "resolve", lambda settings: fail)
+    pretend.do_instead(monkeypatch, fail)
     code, _, err = ask(capsys, "run", S4, *SMALL, "--store", str(tmp_path), "--jobs", "1")
     assert code == 1 and "jobs failed" in err.splitlines()[-1]
 

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from distilled_pruning import catalog, cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import cells, commands, effort, jobs, kinds
+from distilled_pruning.study import cells, commands, effort
+from distilled_pruning.study.jobs import base, chain
 from distilled_pruning.study.parameters import LIVE, bases, resolve
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.targets import command, find, jobs_of, split
@@ -41,7 +42,7 @@ def digests(monkeypatch: pytest.MonkeyPatch) -> None:
         known = catalog.DATASETS.get(name)
         return (known.digest if known is not None else None) or hashlib.sha256(name.encode()).hexdigest()
 
-    for module in (jobs, kinds):
+    for module in (base, chain):
         monkeypatch.setattr(module, "source_digest", digest)
     monkeypatch.setattr(catalog, "published", Path)
 

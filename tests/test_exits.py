@@ -13,7 +13,7 @@ from typing import Any
 import pretend
 import pytest
 from distilled_pruning import cli, exits
-from distilled_pruning.study import cells, parameters, pool, runner
+from distilled_pruning.study import cells, parameters, runner
 from distilled_pruning.study.ledger import claims_of, frames_of
 from distilled_pruning.study.recorded import Recorded
 from distilled_pruning.study.section import Section
@@ -22,6 +22,7 @@ from distilled_pruning.study.targets import find
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
+SMALL += ["-p", "dense_seeds", "0"]
 PAIRS = list(zip(SMALL[1::3], SMALL[2::3], strict=True))
 
 
@@ -52,12 +53,12 @@ def test_stopped_with_work_left_is_exit_code_3(
         signal.raise_signal(signal.SIGINT)
         return pretend.perform(job, context)
 
-    monkeypatch.setattr(pool, "resolve", lambda settings: interrupted)
+    pretend.do_instead(monkeypatch, interrupted)
     code, _, err = ask(capsys, "run", *words)
     assert code == exits.STOPPED == 3 and "stopped (signal)" in err and "the same command continues" in err
     code, _, err = ask(capsys, "run", *words, "--budget", "0.000001")
     assert code == 3 and "stopped (budget)" in err
-    monkeypatch.setattr(pool, "resolve", lambda settings: pretend.perform)
+    pretend.do_instead(monkeypatch, pretend.perform)
     assert ask(capsys, "run", *words)[0] == 0
     monkeypatch.setattr(runner, "run", lambda *given, **more: runner.Outcome(left=["a"], stopped="signal"))
     monkeypatch.setattr("distilled_pruning.study.repeat.afresh", lambda targets, store: [])

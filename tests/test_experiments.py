@@ -16,6 +16,7 @@ from distilled_pruning.study.jobs import (
     HessianDiagonal,
     Landscape,
     MaskStatistics,
+    MembershipCurvature,
     Prune,
     Robustness,
     Spectrum,
@@ -37,7 +38,7 @@ LIVE = Parameters(
     rated_methods="distilled", epsilons="8", severities="1,5", shift_images=0, inits="default,kaiming",
     init_methods="dense,distilled", init_seeds=1, protocol_seeds=1,
     ipcs="10,1", distill_models="own", distilled_levels=7, rewind=3, rewind_seeds=1, common_epochs="0,3",
-    inner_augmentation="shift2",
+    inner_augmentation="shift2", order_seeds=3,
 )  # fmt: skip
 
 
@@ -71,6 +72,9 @@ class Reader:
             return {"trace": 1.0, "trace_error": 0.1, "eigenvalues": [2.0], "residuals": [0.001]}
         if isinstance(job, Landscape):
             return {"basins": 1, "loss_range": 0.2, "unit": 3.0, "coordinates": [[0.0, 0.0], [1.0, 0.0], [0.5, 1.0]]}
+        if isinstance(job, MembershipCurvature):
+            sizes = {"count": 1.0, "mean_abs": 0.1, "mean_saliency": 0.1}
+            return {"groups": {name: dict(sizes) for name in ("both", "a", "b", "neither")}}
         if isinstance(job, MaskStatistics):
             compared = {"jaccard": 0.2, "ratio": 1.0, "shared": 10, "expected": 9.0, "low": 5, "high": 14}
             layers = {"conv1.weight": 0.5, "head.weight": 0.9}

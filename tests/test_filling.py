@@ -15,12 +15,10 @@ from typing import Any
 import pytest
 from distilled_pruning.study import book, runner
 from distilled_pruning.study.cells import source
-from distilled_pruning.study.entry import Result
 from distilled_pruning.study.execution import BuildError, Stopped
-from distilled_pruning.study.jobs import Job
-from distilled_pruning.study.kinds import Prune
+from distilled_pruning.study.jobs import Context, Job, Prune, Result
 from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.runner import Context, Outcome, run
+from distilled_pruning.study.runner import Outcome, run
 from distilled_pruning.study.section import Section
 from distilled_pruning.study.store import ENVIRONMENT, Store
 from pretend import perform

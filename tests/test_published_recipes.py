@@ -288,7 +288,7 @@ CIFAR, DIGITS = Data("cifar10", normalisation="papers"), Data("digits", size=16)
     ],
 )
 def test_results_whose_numbers_stay_keep_their_names(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distilled_pruning.study.jobs.source_digest", lambda name: name)
+    monkeypatch.setattr("distilled_pruning.study.jobs.base.source_digest", lambda name: name)
     assert job.spec()["version"] == 1
 
 
@@ -312,7 +312,7 @@ def test_results_whose_numbers_stay_keep_their_names(job: Any, monkeypatch: pyte
     ],
 )
 def test_results_whose_numbers_changed_have_new_names(job: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("distilled_pruning.study.jobs.source_digest", lambda name: name)
+    monkeypatch.setattr("distilled_pruning.study.jobs.base.source_digest", lambda name: name)
     assert job.spec()["version"] == 2
     assert job.key != type("Old", (type(job),), {"revision": 0})(**vars_of(job)).key
 

@@ -13,8 +13,19 @@ from distilled_pruning import cli, costs, models, sparsity
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import materials, readiness
-from distilled_pruning.study.jobs import Connect, Data, Distill, HessianDiagonal, Job, Network, Prune, Robustness, Train
+from distilled_pruning.study import readiness
+from distilled_pruning.study.jobs import (
+    Connect,
+    Data,
+    Distill,
+    HessianDiagonal,
+    Job,
+    Network,
+    Prune,
+    Robustness,
+    Train,
+    inputs,
+)
 from PIL import Image
 
 NUMBERS = {"seeds": 1, "levels": 1, "measured_levels": "0,1", "epochs": 1, "inner_steps": 5, "sets": 1, "width": 4,
@@ -247,13 +258,13 @@ def test_re_estimated_lines_are_others_only_where_a_batch_was_smaller(
 def test_files_that_change_between_plan_and_training_are_noticed(tmp_path: Path) -> None:
     root = pictures(tmp_path / "data")
     data = Data(str(root))
-    mine = materials.load(data)
+    mine = inputs.load(data)
     assert mine.digest == data.digest
     first, other = root / "class0" / "000.png", root / "class1" / "000.png"
     shutil.copyfile(other, first)
     planned = Data(str(root))
     assert planned.digest != data.digest
-    materials.dataset.cache_clear()
+    inputs.dataset.cache_clear()
     with pytest.raises(InputError, match="has changed since this run was planned"):
-        materials.load(data)
-    assert np.array_equal(materials.load(planned).train.images.numpy(), mine.train.images.numpy()) is False
+        inputs.load(data)
+    assert np.array_equal(inputs.load(planned).train.images.numpy(), mine.train.images.numpy()) is False
