@@ -161,7 +161,7 @@ def test_passes_over_a_set_become_steps() -> None:
     """As the authors do: 1000 passes over 400 decoded images in batches of 64 are 7000 steps."""
     tickets = overview.settings(resolve(S5, file="paper"))[0]
     assert [tickets.on(ipc).inner_steps for ipc in (1, 10, 50)] == [1000, 7000, 32000]
-    assert overview.settings(resolve(S5))[0].on(1).inner_steps == 300
+    assert overview.settings(resolve(S5, [("inner_steps", 300)]))[0].on(1).inner_steps == 300
 
 
 @pytest.mark.parametrize(("made_for", "expected"), [("", "resnet10"), ("convnet3", "convnet3")])

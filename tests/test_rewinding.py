@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -18,16 +19,16 @@ from test_experiments import Reader
 
 S6 = "s6-stable-initializations"
 LIVE = resolve(S6)
-IMP, EARLY = Row("imp", 0.3, EQUAL), Row("imp", 0.3, EQUAL, 3)
+IMP, EARLY = Row("imp", 0.3, EQUAL), Row("imp", 0.3, EQUAL, LIVE.rewind)
 COMBINED, DISTILLED = Row("combined", 0.3, EQUAL), Row("distilled", 0.3, EQUAL)
 
 
 def test_an_early_epoch_is_that_of_the_long_run() -> None:
-    tickets = Tickets(LIVE)
+    tickets = Tickets(resolve(S6, [("epochs", 25), ("rewind", 3)]))
     start = tickets.start(0, 3)
     assert start is not None and start.recipe == tickets.outer and start.until == 3 and start.order_seed == CHAIN_ORDER
     per_epoch = tickets.outer.steps_per_epoch(tickets.data.images)
-    ticket = tickets.ticket(EARLY, 0, 2, 0)
+    ticket = tickets.ticket(replace(EARLY, rewind=3), 0, 2, 0)
     assert ticket.start == start and ticket.steps == (25 - 3) * per_epoch
     assert start.steps == 3 * per_epoch
     assert tickets.start(0, 0) is None
@@ -46,7 +47,7 @@ def test_every_round_from_an_early_epoch_starts_there() -> None:
 
 def test_an_epoch_past_the_end_is_refused() -> None:
     with pytest.raises(InputError, match="25 epochs has no epoch 25"):
-        Section(resolve(S6, [("rewind", "25")])).jobs()
+        Section(resolve(S6, [("epochs", "25"), ("rewind", "25")])).jobs()
     with pytest.raises(InputError, match="fewer than levels 8"):
         Section(resolve(S6, [("levels", "8")])).jobs()
     with pytest.raises(InputError, match="common_epochs must be at least 0"):
@@ -77,7 +78,9 @@ def test_the_page_shares_its_trainings_with_sections_3_and_4() -> None:
     new = [job for job in Section(LIVE).graph if isinstance(job, Train) and job.key not in known]
     real = [job for job in new if not isinstance(job.source, Distill) and not job.until]
     assert not [job for job in real if job.start is None and job.level < 8]
-    assert len(real) == 3 * (4 + 5 + 1) + 13 + 4 * 2, "IMP, combined, distilled; the early chain; the forks"
+    parted = [epoch for epoch in LIVE.common_epochs.split(",") if epoch != "0"]
+    forks = len(parted) * LIVE.replicates
+    assert len(real) == LIVE.seeds * (4 + 5 + 1) + 13 + forks, "IMP, combined, distilled; the early chain; the forks"
     unmasked = [job for job in Section(LIVE).graph if isinstance(job, Connect) and job.key in known]
     assert len(unmasked) == 1, "the line without common epochs is that of section 4"
 
@@ -85,22 +88,25 @@ def test_the_page_shares_its_trainings_with_sections_3_and_4() -> None:
 def test_frames_have_every_way_and_count_what_masks_cost() -> None:
     frame = experiments.EXPERIMENTS["fig7"].frame(LIVE, Reader(rewinding.ticket_jobs(LIVE)))
     levels = frame.groupby(["method", "rewind"])["level"].agg(["min", "max", "nunique"])
-    assert list(levels.loc["imp", 0]) == list(levels.loc["imp", 3]) == [1, 12, 12]
+    assert list(levels.loc["imp", 0]) == list(levels.loc["imp", LIVE.rewind]) == [1, 12, 12]
     assert list(levels.loc["combined", 0]) == [8, 12, 5]
     assert list(levels.loc["distilled", 0]) == [4, 12, 3]
     inits = frame.groupby(["method", "rewind"])["init"].nunique()
-    assert inits["imp", 3] == 1 and inits["imp", 0] == inits["combined", 0] == 3
+    assert inits["imp", LIVE.rewind] == 1 and inits["imp", 0] == inits["combined", 0] == LIVE.seeds
     dense = frame[(frame["method"] == "dense") & (frame["init"] == 0)]
-    assert set(dense["order"]) == {0, 1, CHAIN_ORDER} and set(dense["run_points"]) == {25 * 1437}
+    assert set(dense["order"]) == {0, 1, CHAIN_ORDER} and set(dense["run_points"]) == {LIVE.epochs * 1437}
     eight = frame[(frame["method"] == "combined") & (frame["level"] == 8)].iloc[0]
-    assert eight["steps"] == 8 * 300 and eight["run_steps"] == 25 * 45
+    assert eight["steps"] == 8 * LIVE.inner_steps and eight["run_steps"] == LIVE.epochs * 45
 
 
 def test_forks_share_exactly_their_first_epochs() -> None:
-    for job in rewinding.fork_jobs(LIVE):
+    parameters = resolve(S6, [("common_epochs", "0,1,2,3,5")])
+    jobs = rewinding.fork_jobs(parameters)
+    for job in jobs:
         assert isinstance(job, Connect) and job.a.mask is None and job.a.start == job.b.start
         assert (job.a.order_seed, job.b.order_seed) == (0, 1)
-    frame = experiments.EXPERIMENTS["forks"].frame(LIVE, Reader(rewinding.fork_jobs(LIVE)))
+    assert [job.a.start.until if job.a.start else 0 for job in jobs if isinstance(job, Connect)] == [0, 1, 2, 3, 5]
+    frame = experiments.EXPERIMENTS["forks"].frame(parameters, Reader(jobs))
     assert list(frame["rewind"]) == [0, 1, 2, 3, 5]
 
 

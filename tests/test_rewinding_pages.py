@@ -32,9 +32,12 @@ DRAWN = {
     "first_stability": (FIRST, "first-stability"),
 }
 SMALLER = {
-    S6: {"levels": 4, "measured_levels": "4", "distilled_levels": 2, "common_epochs": "0,3", "seeds": 3},
+    S6: {
+        "levels": 4, "measured_levels": "4", "distilled_levels": 2, "common_epochs": "0,3", "seeds": 3,
+        "epochs": 25, "rewind": 3, "inner_steps": 300,
+    },
     FIRST: {"levels": 4, "measured_levels": "4", "seeds": 3},
-}
+}  # fmt: skip
 LOGS = pd.DataFrame(papers.curves())
 Pages = dict[str, notebook.Page]
 
