@@ -69,7 +69,7 @@ WRONG: list[tuple[list[str], str]] = [
     (parameter("seeds", "two"), "must be a whole number"),
     (["plan", "a-first-paper", "-p", "epochs", "-1"], "epochs must be at least 0 and at most 10000, not -1"),
     (["plan", "a-first-paper", "-p", "inner_steps", "0"], "for digits at 1 images per class"),
-    (["plan", "s6-stable-initializations", "-p", "epochs", "1"], "a training of 1 epoch has no epoch 3 to go on from"),
+    (["plan", "s6-stable-initializations", "-p", "epochs", "1"], "a training of 1 epoch has no epoch 1 to go on from"),
     # files of parameters and presets
     (["plan", S4, "-f", "list.yaml"], "must hold 'name: value' lines"),
     (["plan", S4, "-f", "broken.yaml"], "is not a YAML file"),
@@ -106,7 +106,7 @@ WRONG: list[tuple[list[str], str]] = [
     (["run", S4, "--device", "cuda:99"], "this machine"),
     (["book", S4, "--device", "gpu"], "unknown device 'gpu'"),
     (["book", S4, "-f", "broken.yaml"], "is not a YAML file"),
-    (["book", "all", S4], "names every notebook"),
+    (["book", "all", S4], "unknown notebook of the book 'all'"),
     (["book", "--what-if", S4, "-p", "store", "x"], "shares its store"),
     (["bench", "--device", "gpu"], "unknown device 'gpu'"),
     (["data", "verify", LONG], "unknown dataset"),
