@@ -227,7 +227,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def full() -> bool:
     """Say whether standard output takes no more, as on a full disk; what is left for it is dropped."""
     try:
-        sys.stdout.flush()
+        print(flush=True)  # where Python keeps nothing back, only another write tells
     except OSError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return True

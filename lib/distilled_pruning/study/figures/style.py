@@ -107,12 +107,14 @@ def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
 def draw_literally(figure: Figure) -> None:
     """Draw names with a ``$`` as they are; only the powers of ten along a logarithmic axis are mathematics."""
     from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter
 
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
-    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis) if axis.get_scale() == "log"):
-        for label in axis.get_ticklabels(which="both"):
-            label.set_parse_math(True)
+        text.set_parse_math(False)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        for minor, formatter in enumerate((axis.get_major_formatter(), axis.get_minor_formatter())):
+            for label in axis.get_ticklabels(minor=bool(minor)) if isinstance(formatter, LogFormatter) else ():
+                label.set_parse_math(True)
 
 
 def student(values: Sequence[float]) -> tuple[float, float]:
