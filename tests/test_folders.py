@@ -179,3 +179,23 @@ def test_files_of_one_bad_folder_are_all_named_up_to_twenty(tmp_path: Path) -> N
         data.load(str(root), size=8)
     assert "24 files in" in str(caught.value) and str(caught.value).count("png0") == 20
     assert "and 4 more" in str(caught.value)
+
+
+def test_a_pipe_among_images_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    for name in ("cat/a.png", "dog/z.png"):
+        os.mkfifo(root / name)
+    with pytest.raises(InputError, match=r"2 files in .* cannot be read: cat/a.png \(a pipe, a device.*dog/z.png"):
+        data.load(str(root))
+
+
+def test_names_that_are_not_utf_8_are_read(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    before = folders.digest(folders.listing(root))
+    try:
+        (root / "cat" / "png000.png").rename(root / "cat" / os.fsdecode(b"a\xff.png"))
+    except OSError:
+        pytest.skip("this file system takes no such name")
+    (root / "dog").rename(root / os.fsdecode(b"d\xff"))
+    assert len(data.load(str(root)).train) + len(data.load(str(root)).test) == 10
+    assert folders.digest(folders.listing(root)) != before

@@ -113,6 +113,23 @@ def test_a_readers_matplotlibrc_changes_no_figure() -> None:
         assert mpl.rcParams["text.usetex"], "the reader's own settings stay"
 
 
+def test_a_name_with_dollars_is_drawn_as_it_is() -> None:
+    name = r"a$\nothing$b"
+
+    def drawn(label: str) -> bytes:
+        with style.canvas(2.5, f"stamp of {label}") as figure:
+            ax = figure.add_subplot(title=label, xlabel=label, xscale="log")
+            ax.plot([1e-3, 2], [-1, 1], label=label)
+            ax.set_yticks([0], [label])
+            ax.legend(title=label)
+            figure.suptitle(label)
+        assert all(r"\mathdefault" in text.get_text() for text in ax.get_xticklabels() if text.get_parse_math())
+        assert any(text.get_parse_math() for text in ax.get_xticklabels())
+        return display.png(figure)
+
+    assert drawn(name) != drawn("a$b$")
+
+
 @pytest.mark.parametrize("part", ["", "executed", "stage", "html"])
 def test_a_build_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path, part: str) -> None:
     build = tmp_path / "_build"

@@ -137,6 +137,47 @@ def test_a_mistake_is_said_before_anything_is_done(
     assert not store.exists()
 
 
+def published_set(path: Path, classes: int, ipc: int = 1, size: int = 8) -> None:
+    labels = np.repeat(np.arange(classes), ipc)
+    images = np.random.default_rng(2).integers(0, 256, (len(labels), 1, size, size), dtype=np.uint8)
+    np.savez(path, images=images, labels=labels)
+
+
+@pytest.mark.parametrize("command", ["plan", "run"])
+@pytest.mark.parametrize(
+    ("shape", "part"),
+    [
+        (None, "is no readable archive of plain arrays"),
+        ((4,), "has 4 classes but digits has 10"),
+        ((10, 2), "holds 2 images per class, not 1: ask for 2"),
+        ((10, 1, 16), "are 1x16x16 but those of digits are 1x8x8"),
+    ],
+)
+def test_a_published_set_that_cannot_be_used_is_said_before_anything_is_done(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], shape: tuple[int, ...] | None, part: str, command: str
+) -> None:
+    path, store = tmp_path / "set.npz", tmp_path / "store"
+    published_set(path, *(shape or (10,)))
+    if shape is None:
+        path.write_bytes(path.read_bytes()[:300])
+    words = [command, "s4-stability", *SMALL, "-p", "dataset", "digits", "-p", "image_size", "0"]
+    code, out, err = ask(capsys, *words, "-p", "distiller", str(path), "--store", str(store))
+    assert code == 2 and not out and err.count("\n") == 1 and part in err, err
+    assert not store.exists()
+
+
+def test_a_published_set_that_fits_and_an_ending_in_capitals_are_planned(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    published_set(tmp_path / "set.npz", 3)
+    npz(tmp_path / "data", IMAGES[..., :1]).rename(tmp_path / "UP.NPZ")
+    (tmp_path / "set.npz").rename(tmp_path / "SET.NPZ")
+    words = ["-p", "image_size", "0", "-p", "dataset", str(tmp_path / "UP.NPZ")]
+    words += ["-p", "distiller", str(tmp_path / "SET.NPZ"), "--store", str(tmp_path / "store")]
+    code, _, err = ask(capsys, "plan", "s4-stability", *SMALL, *words)
+    assert code == 0 and not err
+
+
 def test_what_is_in_order_is_planned_and_what_is_left_out_is_said(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

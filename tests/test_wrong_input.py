@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 from distilled_pruning import cli, exits
 from distilled_pruning.study import hardware
@@ -23,8 +25,18 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         ("date.yaml", "epochs: 2020-01-01\n"), ("none.yaml", "epochs:\n"), ("names.yaml", "model: [convnet3]\n"),
         ("cells.ipynb", '{"cells": 3}'), ("meta.ipynb", '{"cells": [{"metadata": []}]}'), ("text.ipynb", "hello"),
         ("bare.ipynb", '{"cells": [{"metadata": {"tags": ["parameters"]}}]}'), ("binary.yaml", "\x00\x01"),
+        ("maybe.yaml", "whitened: !!bool maybe"), ("hex.yaml", f"epochs: 0x{'f' * 5000}"),
+        ("hexes.yaml", f"dataset: [0x{'f' * 5000}]"), ("name.yaml", f"0x{'f' * 5000}: 1"),
     ):  # fmt: skip
         (tmp_path / name).write_text(content)
+    os.mkfifo(tmp_path / "pipe.npz")
+    os.mkfifo(tmp_path / "pipe.yaml")
+    arrays = {"images": np.zeros((4, 8, 8), np.uint8), "labels": np.array([0, 0, 1, 1])}
+    for name, changed in (
+        ("split", {"split": np.zeros(4, [("a", int)])}), ("classes", {"classes": np.array([], str)}),
+        ("large", {"labels": np.array([0, 0, 1, 2**63], np.uint64)}),
+    ):  # fmt: skip
+        np.savez(tmp_path / f"{name}.npz", **{**arrays, **changed})
     (tmp_path / "folder").mkdir()
     (tmp_path / "store").write_text("a file")
     (tmp_path / "loop").symlink_to("loop")
@@ -70,7 +82,29 @@ WRONG: list[tuple[list[str], str]] = [
     (["plan", "a-first-paper", "-p", "epochs", "-1"], "epochs must be at least 0 and at most 10000, not -1"),
     (["plan", "a-first-paper", "-p", "inner_steps", "0"], "for digits at 1 images per class"),
     (["plan", "s6-stable-initializations", "-p", "epochs", "1"], "a training of 1 epoch has no epoch 1 to go on from"),
+    (parameter("seeds", "1000000"), "at most 100, not 1000000"),
+    (parameter("inner_learning_rate", "inf"), "must be a finite number, not 'inf'"),
+    (parameter("inner_learning_rate", "nan"), "must be a finite number, not 'nan'"),
+    (parameter("augmentation", "shift" + "9" * 5000), "unknown augmentation 'shift9"),
+    (parameter("device", "cuda:²"), "device must be auto, cpu, cuda or cuda:N"),
+    (parameter("device", "cuda:" + "9" * 5000), "device must be auto, cpu, cuda or cuda:N"),
+    (
+        ["plan", "s2-dataset-distillation", "-p", "boxes", f"idc:{'9' * 5000}:16"],
+        "boxes must give iterations and width",
+    ),
+    # arrays and pipes
+    (parameter("dataset", "split.npz"), "split of"),
+    (parameter("dataset", "classes.npz"), "names none: give the name of each class"),
+    (parameter("dataset", "large.npz"), "has the label 9223372036854775808 but only 4 images"),
+    (parameter("dataset", "pipe.npz"), "is not a dataset"),
+    (parameter("distiller", "pipe.npz"), "is not a file of images"),
+    (["plan", S4, "-f", "pipe.yaml"], "is a pipe, a device or a socket"),
+    (["plan", S4, "-f", "/dev/zero"], "is a pipe, a device or a socket"),
     # files of parameters and presets
+    (["plan", S4, "-f", "maybe.yaml"], "is not a YAML file of 'name: value' lines"),
+    (["plan", S4, "-f", "name.yaml"], "is not a YAML file of 'name: value' lines"),
+    (["plan", S4, "-f", "hex.yaml"], "epochs must be a whole number, not a number of thousands of digits"),
+    (["plan", S4, "-f", "hexes.yaml"], "dataset must be text, not a number of thousands of digits"),
     (["plan", S4, "-f", "list.yaml"], "must hold 'name: value' lines"),
     (["plan", S4, "-f", "broken.yaml"], "is not a YAML file"),
     (["plan", S4, "-f", "deep.yaml"], "is not a YAML file"),
@@ -102,7 +136,9 @@ WRONG: list[tuple[list[str], str]] = [
     (["verify", "--store", "nowhere"], "there is no store"),
     (["repeat", S4, "--store", "again"], "nothing is recorded of live scale"),
     (["record", S4, "--store", "folder"], "results at scale 'live' are not recorded"),
+    (["record", S4, "-f", "reduced", "--store", "nowhere"], "there is no store"),
     # devices, data, the book, speed
+    (["bench", "--device", "cuda:" + "9" * 5000], "unknown device 'cuda:999"),
     (["run", S4, "--device", "cuda:99"], "this machine"),
     (["book", S4, "--device", "gpu"], "unknown device 'gpu'"),
     (["book", S4, "-f", "broken.yaml"], "is not a YAML file"),
@@ -157,6 +193,26 @@ def test_what_the_machine_refuses_is_a_sentence_too(
     monkeypatch.setattr(cli, "handler", lambda name: refuse)
     assert cli.main(["status"]) == exits.FAILED
     assert capsys.readouterr().err == "distilled-pruning: '/some/file' cannot be used (Permission denied)\n"
+
+
+def test_a_closed_standard_output_is_no_mistake() -> None:
+    code = "import sys; from distilled_pruning import cli; raise SystemExit(cli.main(['data', 'list']))"
+    words = ["sh", "-c", '"$0" -c "$1" >&-', sys.executable, code]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (found.returncode, found.stderr) == (exits.DONE, "")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no /dev/full")
+@pytest.mark.parametrize("length", [10, 100_000])
+def test_a_standard_output_that_is_full_is_named(length: int) -> None:
+    code = (
+        "from distilled_pruning import cli; cli.handler = lambda name: lambda options: "
+        f"print('a' * {length}) or 0; raise SystemExit(cli.main(['status']))"
+    )
+    words = ["sh", "-c", '"$0" -c "$1" >/dev/full', sys.executable, code]
+    found = subprocess.run(words, capture_output=True, text=True, check=False)
+    said = "distilled-pruning: standard output cannot be used (No space left on device)\n"
+    assert (found.returncode, found.stderr) == (exits.FAILED, said)
 
 
 @pytest.mark.parametrize("code", [exits.DONE, exits.FAILED])

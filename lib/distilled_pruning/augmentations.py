@@ -13,7 +13,7 @@ NAMES = (
     "dsa-noflip", "mtt-dsa-noflip", "imagenet", "cutmix", "cutmix1",
 )  # fmt: skip
 MIXES = ("cutmix", "cutmix1")
-NUMBERED = re.compile(r"(shift|crop|noise)(\d+)")
+NUMBERED = re.compile(r"(shift|crop|noise)([0-9]{1,4})")
 
 
 def words(spec: str) -> list[str]:

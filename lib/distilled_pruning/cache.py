@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
@@ -19,6 +20,7 @@ CACHE = "DISTILLED_PRUNING_CACHE"
 SMALL = 64 * 2**20
 SETTLED_SECONDS = 2.0
 NAMED = 20
+SPECIAL = "a pipe, a device or a socket, and a regular file is needed"
 
 
 def cache_folder() -> Path:
@@ -65,8 +67,11 @@ def digest(files: Sequence[tuple[str, Path]], *, fresh: bool = False) -> str:
         except OSError as error:
             problems.append((file, error.strerror or str(error)))
             continue
+        if not stat.S_ISREG(facts.st_mode):
+            problems.append((file, SPECIAL))
+            continue
         identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
-        stamp.update(f"{label} {file} {identity}\n".encode())
+        stamp.update(_bytes(f"{label} {file} {identity}\n"))
         size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns, facts.st_ctime_ns)
     refuse("cannot be read", problems)
     settled = time.time_ns() - newest > SETTLED_SECONDS * 1e9 and size > SMALL
@@ -80,13 +85,18 @@ def digest(files: Sequence[tuple[str, Path]], *, fresh: bool = False) -> str:
         except OSError as error:
             problems.append((file, error.strerror or str(error)))
             continue
-        content.update(f"{label} {len(data)}\n".encode() if label else b"")
+        content.update(_bytes(f"{label} {len(data)}\n") if label else b"")
         content.update(data)
     refuse("cannot be read", problems)
     if settled:
         with suppress(OSError):
             write_atomically(memory, lambda path: path.write_text(content.hexdigest()))
     return content.hexdigest()
+
+
+def _bytes(text: str) -> bytes:
+    """Encode file names, which need not be UTF-8 where the system takes any bytes."""
+    return text.encode(errors="surrogateescape")
 
 
 def refuse(what: str, problems: Iterable[tuple[Path, str]]) -> None:

@@ -191,7 +191,7 @@ def info(name: str) -> DatasetInfo:
     if name in DATASETS:
         return DATASETS[name]
     path = disk.expanded(name)
-    if path.suffix == ".npz" and disk.is_file(path):
+    if path.suffix.lower() == ".npz" and disk.is_file(path):
         from .sources import npz_info
 
         return npz_info(path)
@@ -248,7 +248,7 @@ def not_found(name: str) -> InputError:
         return InputError(f"{quoted(name)} is not a dataset: {right}")
     if disk.is_link(path):
         return InputError(f"{quoted(name)} is a link that leads to nothing: {right}")
-    if "/" in name or Path(name).suffix in (".npz", ".npy"):
+    if "/" in name or Path(name).suffix.lower() in (".npz", ".npy"):
         return InputError(f"{quoted(name)} is not there: {right} that is")
     return unknown("dataset", name, DATASETS)
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -196,6 +197,9 @@ def handler(name: str) -> Callable[[argparse.Namespace], int]:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Do what the command line says and give the exit code."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # the shell closed it
+            setattr(sys, name, Path(os.devnull).open("w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal need not know every letter
@@ -214,10 +218,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        where = f"{quoted(error.filename)} cannot be used" if error.filename else "a file cannot be used"
-        print(f"distilled-pruning: {where} ({error.strerror or error})", file=sys.stderr)
+        where = quoted(error.filename) if error.filename else "standard output" if full() else "a file"
+        print(f"distilled-pruning: {where} cannot be used ({error.strerror or error})", file=sys.stderr)
         return FAILED
     return code
+
+
+def full() -> bool:
+    """Say whether standard output takes no more, as on a full disk; what is left for it is dropped."""
+    try:
+        print(flush=True)  # where Python keeps nothing back, only another write tells
+    except OSError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return True
+    return False
 
 
 def here() -> None:

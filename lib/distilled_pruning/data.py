@@ -93,7 +93,7 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     info = catalog.DATASETS.get(name)
     if info is None:
         path = disk.expanded(name)
-        if disk.is_dir(path) or (path.suffix == ".npz" and disk.is_file(path)):
+        if disk.is_dir(path) or (path.suffix.lower() == ".npz" and disk.is_file(path)):
             return path
         raise catalog.not_found(name)
     place = folder(root)
@@ -125,7 +125,7 @@ def read(
     if path.is_dir() and (info is None or info.kind == "folders"):
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
         return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
-    if path.suffix == ".npz":
+    if path.suffix.lower() == ".npz":
         arrays = sources.read_npz(path)
         arrays = fitting(path, arrays, info) if info else arrays
     else:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .cache import CACHE, cache_folder, refuse, write_atomically
+from . import disk
+from .cache import CACHE, SPECIAL, cache_folder, refuse, write_atomically
 from .errors import InputError
 from .folders import Listing, digest
 from .sources import Arrays, checked
@@ -32,6 +33,8 @@ def opened(path: Path) -> Image:
     """Open an image file; raise :class:`Unreadable` if it is none."""
     from PIL import Image, UnidentifiedImageError
 
+    if disk.is_special(path):
+        raise Unreadable(SPECIAL)
     try:
         return Image.open(path)
     except UnidentifiedImageError:

@@ -26,6 +26,11 @@ def expanded(name: str) -> Path:
     return Path(os.path.expanduser(name))  # noqa: PTH111
 
 
+def is_special(path: Path) -> bool:
+    """Whether a pipe, a device or a socket lies there, which may never come to an end when it is read."""
+    return exists(path) and not is_file(path) and not is_dir(path)
+
+
 def real(path: Path) -> Path:
     """Give the absolute path without links, as far as they lead somewhere."""
     return Path(os.path.realpath(path))

@@ -18,6 +18,14 @@ def quoted(text: object) -> str:
     return found if len(found) <= LONGEST else f"{found[: LONGEST // 2]}…{found[-LONGEST // 2 :]}"
 
 
+def shown(value: object) -> str:
+    """Write a value of any type as Python does, cut where it would fill the screen."""
+    try:
+        return quoted(value) if isinstance(value, str) else repr(value)[:LONGEST]
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return "a number of thousands of digits"
+
+
 def unknown(what: str, name: object, known: Iterable[str]) -> InputError:
     """Build the error for a name that is not in a list, with the nearest known name as a hint."""
     names = list(known)

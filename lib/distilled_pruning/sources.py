@@ -119,17 +119,19 @@ def npz_labels(path: Path, archive: Any, images: int) -> tuple[np.ndarray, np.nd
         raise InputError(f"{path} has {images} images but {len(labels)} labels: give one label per image")
     if images < 2:
         raise InputError(f"{path} has {images} image{'s' * (images != 1)}: give at least two of each class")
-    labels = labels.astype(np.int64)
     if labels.min() < 0:
         raise InputError(f"{path} has the label {labels.min()}: labels count from 0")
     if "classes" in archive.files:
         classes = tuple(str(name) for name in member(path, archive, "classes").reshape(-1))
+        if not classes:
+            raise InputError(f"classes of {path} names none: give the name of each class, or leave classes out")
         if labels.max() >= len(classes):
             raise InputError(f"{path} has the label {labels.max()} but {len(classes)} classes: labels count from 0")
     else:
         if labels.max() >= images:
             raise InputError(f"{path} has the label {labels.max()} but only {images} images: labels count from 0")
         classes = tuple(map(str, range(int(labels.max()) + 1)))
+    labels = labels.astype(np.int64)
     return labels, npz_split(path, archive, labels), classes
 
 
@@ -140,6 +142,8 @@ def npz_split(path: Path, archive: Any, labels: np.ndarray) -> np.ndarray:
     split = member(path, archive, "split")
     if split.shape != labels.shape:
         raise InputError(f"split of {path} must be one value per image, not of shape {list(split.shape)}")
+    if split.dtype.kind not in "biufU":
+        raise InputError(f"split of {path} must be numbers or words, not {split.dtype}: 0 (train) or 1 (test)")
     test = (split == "test") if split.dtype.kind == "U" else (split == 1)
     train = (split == "train") if split.dtype.kind == "U" else (split == 0)
     if not np.all(test | train):

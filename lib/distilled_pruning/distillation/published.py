@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pickle
 import zipfile
+import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 import torch
@@ -17,9 +18,18 @@ from .synthetic import Synthetic
 if TYPE_CHECKING:
     from ..data import Dataset
 
-__all__ = ["load", "smoothness", "space_of"]
+__all__ = ["Home", "examine", "holds", "load", "smoothness", "space_of"]
 
 SPACES = ("pixel", "normalised", "zca")
+
+
+class Home(NamedTuple):
+    """What a set must fit: a dataset's name, number of classes, image shape [channels, height, width], whitening."""
+
+    name: str
+    classes: int
+    shape: tuple[int, ...]
+    whitened: bool
 
 
 def smoothness(images: Tensor) -> float:
@@ -76,6 +86,60 @@ def load(
         InputError: A file that is missing, unsafe, damaged or of another form; images, labels or a space that cannot
             be, or that do not fit ``ds``.
     """
+    file, images, targets, classes, space = _opened(path, labels, factor, space)
+    if ds is not None:
+        whitened = ds.train.whitening is not None
+        _fits(
+            file.name,
+            Home(ds.name, ds.train.classes, tuple(ds.train.images.shape[1:]), whitened),
+            images,
+            classes,
+            space,
+        )
+    mean, std = (0.0,) * images.shape[1], (1.0,) * images.shape[1]
+    if space == "pixel":
+        mean, std = (ds.train.mean, ds.train.std) if ds is not None else _statistics(images)
+    order = torch.argsort(targets, stable=True)
+    return Synthetic(
+        images=images[order].contiguous(),
+        labels=targets[order].contiguous(),
+        factor=factor,
+        method="published",
+        mean=tuple(mean),
+        std=tuple(std),
+        classes=classes,
+        space=space,
+        settings={"file": file.name},
+    )
+
+
+def examine(path: str | Path, home: Home, ipc: int, factor: int = 1) -> None:
+    """Read a set and hold it against what is known of its dataset, whose images are not needed for that.
+
+    Args:
+        path: As for :func:`load`.
+        home: The dataset the set stands for.
+        ipc: Stored images per class that it must hold.
+        factor: As for :func:`load`.
+
+    Raises:
+        InputError: As :func:`load`, or for another number of images.
+    """
+    file, images, _, classes, space = _opened(path, None, factor, "auto")
+    _fits(file.name, home, images, classes, space)
+    holds(len(images) // classes, ipc)
+
+
+def holds(found: int, ipc: int) -> None:
+    """Raise :class:`InputError` where a set holds another number of images per class than is asked for."""
+    if found != ipc:
+        raise InputError(f"the published set holds {found} images per class, not {ipc}: ask for {found}")
+
+
+def _opened(
+    path: str | Path, labels: str | Path | None, factor: int, space: str
+) -> tuple[Path, Tensor, Tensor, int, str]:
+    """Read and check a set for itself: its file, images, labels, number of classes and space."""
     if space not in ("auto", *SPACES):
         raise unknown("image space", space, ("auto", *SPACES))
     file = _locate(Path(path))
@@ -97,23 +161,7 @@ def load(
     space = found or space
     if factor < 1 or factor > min(images.shape[-2:]):
         raise InputError(f"factor must be from 1 to the image side {min(images.shape[-2:])}, not {factor}")
-    if ds is not None:
-        _fits(file.name, ds, images, classes, space)
-    mean, std = (0.0,) * images.shape[1], (1.0,) * images.shape[1]
-    if space == "pixel":
-        mean, std = (ds.train.mean, ds.train.std) if ds is not None else _statistics(images)
-    order = torch.argsort(targets, stable=True)
-    return Synthetic(
-        images=images[order].contiguous(),
-        labels=targets[order].contiguous(),
-        factor=factor,
-        method="published",
-        mean=tuple(mean),
-        std=tuple(std),
-        classes=classes,
-        space=space,
-        settings={"file": file.name},
-    )
+    return file, images, targets, classes, space
 
 
 def _locate(path: Path) -> Path:
@@ -130,13 +178,13 @@ def _locate(path: Path) -> Path:
 
 def _read(file: Path, labels: Path | None) -> tuple[Any, Any]:
     """Read images and labels, whatever they are."""
-    if file.suffix == ".npz":
+    if file.suffix.lower() == ".npz":
         try:
             with np.load(file, allow_pickle=False) as archive:
                 if not {"images", "labels"} <= set(archive.files):
                     raise InputError(f"{file.name} holds {', '.join(archive.files)}: it must hold images and labels")
                 return torch.from_numpy(archive["images"]), torch.from_numpy(archive["labels"])
-        except (ValueError, OSError, TypeError, zipfile.BadZipFile) as error:
+        except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
             if isinstance(error, InputError):
                 raise
             raise InputError(f"{file.name} is no readable archive of plain arrays: {error}") from error
@@ -199,20 +247,17 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
     return images, labels, len(counts)
 
 
-def _fits(name: str, ds: Dataset, images: Tensor, classes: int, space: str) -> None:
+def _fits(name: str, home: Home, images: Tensor, classes: int, space: str) -> None:
     """Raise where a set cannot stand for a dataset."""
-    if classes != ds.train.classes:
-        raise InputError(
-            f"{name} has {classes} classes but {ds.name} has {ds.train.classes}: load the matching dataset"
-        )
-    if images.shape[1:] != ds.train.images.shape[1:]:
-        have, want = ("x".join(map(str, shape)) for shape in (images.shape[1:], ds.train.images.shape[1:]))
-        raise InputError(f"the images of {name} are {have} but those of {ds.name} are {want}: load it at that size")
-    whitened = ds.train.whitening is not None
-    if (space == "zca") != whitened:
+    if classes != home.classes:
+        raise InputError(f"{name} has {classes} classes but {home.name} has {home.classes}: load the matching dataset")
+    if images.shape[1:] != home.shape:
+        have, want = ("x".join(map(str, shape)) for shape in (images.shape[1:], home.shape))
+        raise InputError(f"the images of {name} are {have} but those of {home.name} are {want}: load it at that size")
+    if (space == "zca") != home.whitened:
         wanted = space == "zca"
         raise InputError(
-            f"{name} is {_described(space)} but {ds.name} was loaded {'with' if whitened else 'without'} ZCA "
+            f"{name} is {_described(space)} but {home.name} was loaded {'with' if home.whitened else 'without'} ZCA "
             f"whitening, and a network trained in one space fails in the other: set whitened to {str(wanted).lower()}, "
             f"in Python load it with zca={wanted}"
         )

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from .jobs import Job
     from .ledger import Ledger
     from .runner import Outcome
+    from .store import Store
 
 
 def chosen(options: Namespace) -> list[Target]:
@@ -233,6 +234,12 @@ def status(options: Namespace) -> int:
     return DONE
 
 
+def needed(options: Namespace, store: Store) -> None:
+    """Raise :class:`InputError` where a store was named that is not there, for a command that only reads it."""
+    if options.store and not disk.exists(store.root):
+        raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
+
+
 def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
     from .cells import home
@@ -241,8 +248,7 @@ def verify(options: Namespace) -> int:
     from .upkeep import verify as look
 
     store, recorded = Store(options.store), Recorded(home() / "results")
-    if options.store and not disk.exists(store.root):
-        raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
+    needed(options, store)
     there, kept = sum(1 for _ in store), sum(1 for _ in recorded)
     wrong = {**look(store), **recorded.verify()}
     for key, reason in wrong.items():
@@ -346,7 +352,10 @@ def record(options: Namespace) -> int:
     from .cells import home
     from .record import record as keep
 
-    for section in sections_of(chosen(options)):
+    sections = sections_of(chosen(options))
+    for section in sections:
+        needed(options, section.store)
+    for section in sections:
         for name in section.experiments:
             frame = {str(column): values for column, values in section.frame(name).to_dict("list").items()}
             scale, jobs = section.parameters.scale, section.jobs(name)

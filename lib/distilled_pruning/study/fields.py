@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .. import augmentations, catalog, disk, places
-from ..errors import InputError, quoted, unknown
+from ..errors import InputError, quoted, shown, unknown
 from ..recipe import PRECISIONS
+from .hardware import DEVICE
 
 Check = Callable[[str, Any], Any]
 MOST_EPOCHS, MOST_STEPS, WIDEST = 10_000, 1_000_000, 1024  # more than any study has: a slip of the pen
+LONGEST_NUMBER = 1000  # bits, which a float still holds
 
 INITS = ("default", "kaiming", "xavier")
 YES, NO = ("true", "yes", "1"), ("false", "no", "0")
@@ -31,10 +34,10 @@ def between(low: float, high: float = math.inf, also: float | None = None, above
     def check(name: str, value: Any) -> Any:
         if value == also or ((low < value if above else low <= value) and value <= high):
             return value
-        floor = f"above {low:g}" if above else f"at least {low:g}"
-        ceiling = f" and at most {high:g}" if high < math.inf else ""
-        exception = f", or {also:g}" if also is not None else ""
-        raise InputError(f"{name} must be {floor}{ceiling}{exception}, not {value:g}")
+        floor = f"above {low:.12g}" if above else f"at least {low:.12g}"
+        ceiling = f" and at most {high:.12g}" if high < math.inf else ""
+        exception = f", or {also:.12g}" if also is not None else ""
+        raise InputError(f"{name} must be {floor}{ceiling}{exception}, not {value:.12g}")
 
     return check
 
@@ -85,7 +88,7 @@ def one(what: str, known: Iterable[str]) -> Check:
 def as_path(text: str) -> Path | None:
     """Give the absolute path a text names if it looks like one or exists, else ``None``."""
     path = Path(text)
-    looks = "/" in text or text.startswith(("~", ".")) or path.suffix in (".npz", ".pt", ".npy")
+    looks = "/" in text or text.startswith(("~", ".")) or path.suffix.lower() in (".npz", ".pt", ".npy")
     found = places.named(text)
     return disk.real(found) if looks or (text and disk.lexists(found)) else None
 
@@ -111,7 +114,7 @@ def distiller(name: str, value: Any) -> Any:
     path = as_path(value)
     if path is None:
         raise unknown("distiller", value, catalog.DISTILLERS)
-    if not disk.is_file(path) or path.suffix not in (".npz", ".pt"):
+    if not disk.is_file(path) or path.suffix.lower() not in (".npz", ".pt"):
         state = "is not a file of images" if disk.exists(path) else "is not there"
         raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
     return str(path)
@@ -124,7 +127,7 @@ def distillers(name: str, value: Any) -> Any:
 
 def plain_name(name: str, value: Any) -> Any:
     """Take the name of a file of images, without folders, or nothing."""
-    if value and (Path(value).name != value or Path(value).suffix not in (".npz", ".pt")):
+    if value and (Path(value).name != value or Path(value).suffix.lower() not in (".npz", ".pt")):
         raise InputError(f"{name} must be the name of a .npz or .pt file without its folder, not {value!r}")
     return value
 
@@ -145,8 +148,8 @@ def boxes(name: str, value: Any) -> Any:
         method, *numbers = item.split(":")
         if method not in catalog.DISTILLERS:
             raise unknown("distiller", method, catalog.DISTILLERS)
-        if len(numbers) != 2 or not all(number.isdecimal() and int(number) > 0 for number in numbers):
-            raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {item!r}")
+        if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
+            raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
         between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
         between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))
     return value.replace(" ", "")
@@ -193,10 +196,9 @@ def augmentation(name: str, value: Any) -> Any:
 
 def device(name: str, value: Any) -> Any:
     """Take ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
-    kind, _, number = value.partition(":")
-    if value in ("auto", "cpu", "cuda") or (kind == "cuda" and number.isdigit()):
+    if DEVICE.fullmatch(value):
         return value
-    raise InputError(f"{name} must be auto, cpu, cuda or cuda:N, not {value!r}")
+    raise InputError(f"{name} must be auto, cpu, cuda or cuda:N, not {quoted(value)}")
 
 
 def convert(name: str, kind: type, value: Any) -> Any:
@@ -205,7 +207,7 @@ def convert(name: str, kind: type, value: Any) -> Any:
     Raises:
         InputError: It cannot be, or would lose something.
     """
-    error = InputError(f"{name} must be {KINDS[kind]}, not {value!r}")
+    error = InputError(f"{name} must be {KINDS[kind]}, not {shown(value)}")
     if kind is bool:
         lowered = str(value).strip().lower()
         if lowered not in YES + NO:
@@ -213,12 +215,16 @@ def convert(name: str, kind: type, value: Any) -> Any:
         return lowered in YES
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise error
+    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+        raise error
     if kind is str:
         return value.strip() if isinstance(value, str) else f"{value:.12g}" if isinstance(value, float) else str(value)
     try:
         number = float(value)
     except ValueError:
         raise error from None
+    if kind is float and not math.isfinite(number):
+        raise InputError(f"{name} must be a finite number, not {shown(value)}")
     if not math.isfinite(number) or (kind is int and not number.is_integer()):
         raise error
     return kind(number)

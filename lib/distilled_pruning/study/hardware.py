@@ -5,12 +5,15 @@ from __future__ import annotations
 import functools
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 from ..errors import InputError, quoted
+
+DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 
 
 @functools.cache
@@ -65,7 +68,7 @@ def check(device: str) -> None:
         InputError: It has not, or there is no such device.
     """
     kind, _, number = device.partition(":")
-    if device not in ("auto", "cpu", "cuda") and not (kind == "cuda" and number.isdecimal()):
+    if not DEVICE.fullmatch(device):
         raise InputError(f"unknown device {quoted(device)}: use auto, cpu, cuda or cuda:N")
     if kind == "cuda" and not gpus():
         raise InputError(f"device {device!r} was asked for but this machine has no CUDA GPU: use auto or cpu")

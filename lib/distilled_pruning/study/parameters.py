@@ -43,17 +43,28 @@ def file_pairs(path: Path) -> dict[str, Any]:
     """
     import yaml
 
+    place = places.named(path)
+    if disk.is_special(place):
+        raise InputError(f"{quoted(path)} is a pipe, a device or a socket: give a regular file of 'name: value' lines")
     try:
-        content = yaml.safe_load(places.named(path).read_text(encoding="utf-8"))
+        content = yaml.safe_load(place.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return {str(name): value for name, value in content.items()}
     except OSError as error:
         raise InputError(f"parameters cannot be read from {quoted(path)}: {error.strerror or error}") from error
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
         raise InputError(f"{quoted(path)} is not a YAML file of 'name: value' lines") from error
     if content is None:
         return {}
-    if not isinstance(content, dict):
-        raise InputError(f"{quoted(path)} must hold 'name: value' lines")
-    return {str(name): value for name, value in content.items()}
+    raise InputError(f"{quoted(path)} must hold 'name: value' lines")
 
 
 def preset(path: Path, scale: str) -> Path:

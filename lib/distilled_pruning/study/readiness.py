@@ -118,9 +118,13 @@ def prune(job: Prune) -> Data:
 
 
 def distill(job: Distill) -> Data:
-    """Check that a dataset has the images a set is made from."""
+    """Check that a dataset has the images a set is made from, or that a published set is one of them."""
     info, size = job.data.info, job.data.pixels
     if job.method == "published":
+        from ..distillation import published  # loads PyTorch, which other jobs are examined without
+
+        home = published.Home(job.data.name, len(info.classes), (info.channels, size, size), job.data.zca)
+        published.examine(job.path, home, job.ipc, max(1, job.factor))
         return job.data
     counts = info.per_class(job.data.subset)
     if job.settings is not None:

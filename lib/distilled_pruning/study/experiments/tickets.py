@@ -189,7 +189,7 @@ class Tickets:
     def distilled(self, seed: int) -> Distill:
         """The distilled set used with an initialisation."""
         p = self.parameters
-        if p.distiller.endswith((".npz", ".pt")):
+        if p.distiller.lower().endswith((".npz", ".pt")):
             return Distill(self.data, "published", self.ipc, path=p.distiller)
         return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 

@@ -101,6 +101,20 @@ def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
             engine.set(rect=(0, foot, 1, 1 - foot))  # type: ignore[call-arg]
         figure.text(0.008, 0.006, "\n".join(lines), fontsize=STAMP_POINTS, color=FAINT, va="bottom", linespacing=1.3)
         yield figure
+        draw_literally(figure)
+
+
+def draw_literally(figure: Figure) -> None:
+    """Draw names with a ``$`` as they are; only the powers of ten along a logarithmic axis are mathematics."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        for minor, formatter in enumerate((axis.get_major_formatter(), axis.get_minor_formatter())):
+            for label in axis.get_ticklabels(minor=bool(minor)) if isinstance(formatter, LogFormatter) else ():
+                label.set_parse_math(True)
 
 
 def student(values: Sequence[float]) -> tuple[float, float]:
