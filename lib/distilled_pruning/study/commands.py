@@ -340,11 +340,11 @@ def bench_themes(options: Namespace) -> int:
     else:
         print(speed.text(found))
     if kept is None:
-        return 0
+        return DONE
     lines = speed.agreement(found, kept)
     for line in lines:
         print(line, file=sys.stderr)
-    return 1 if any(line.startswith(speed.OUTSIDE) for line in lines) else 0
+    return FAILED if any(line.startswith(speed.OUTSIDE) for line in lines) else DONE
 
 
 def record(options: Namespace) -> int:

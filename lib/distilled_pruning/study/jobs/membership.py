@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from .base import Context, Job, Result
-from .chain import Prune, Train, macs
+from .chain import Prune, Train
+from .curvature import HessianDiagonal
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class MembershipCurvature(Job):
     @property
     def cost(self) -> float:
         """Work in multiply-accumulates, as for the diagonal."""
-        return 6.0 * self.trained.network.width * self.images * macs(self.trained.network, self.trained.data)
+        return HessianDiagonal(self.trained, self.images).cost
 
     def perform(self, context: Context) -> Result:
         """Take the diagonal over all weights and sum it up by membership."""
