@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 from distilled_pruning import distillation, training
+from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs, runner
 from distilled_pruning.study.experiments import sets
@@ -160,9 +161,10 @@ def test_a_published_set_of_another_size_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "theirs.npz"
     np.savez(file, images=np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1)).reshape(10, 1, 16, 16),
              labels=np.arange(10))  # fmt: skip
-    outcome = runner.run([Distill(DATA, "published", 2, path=str(file))], Store(tmp_path / "store"), device="cpu")
-    (reason,) = outcome.failed.values()
-    assert "holds 1 images per class, not 2: ask for 1" in reason
+    store = Store(tmp_path / "store")
+    with pytest.raises(InputError, match="holds 1 images per class, not 2: ask for 1"):
+        runner.run([Distill(DATA, "published", 2, path=str(file))], store, device="cpu")
+    assert not list(store)
 
 
 @pytest.mark.parametrize("frame", [sets.sets_frame, sets.stopping_frame, sets.matching_frame, sets.cost_frame])
