@@ -17,7 +17,7 @@ import torch
 from distilled_pruning import data
 from distilled_pruning.bench.rounds import clock
 from distilled_pruning.distillation import distill, evaluate
-from distilled_pruning.study.verdicts import interval
+from distilled_pruning.study.judging.verdicts import interval
 from distilled_pruning.training import resolve
 
 

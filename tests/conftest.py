@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from distilled_pruning.study import exhibits
+from distilled_pruning.study.book import exhibits
 
 
 @pytest.fixture

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distilled_pruning.study import runner
-from distilled_pruning.study.attempt import Settings
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.attempt import Settings
+from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.jobs import (
     CORRUPTIONS,
     Connect,
@@ -28,9 +29,8 @@ from distilled_pruning.study.jobs import (
     Train,
     graph,
 )
-from distilled_pruning.study.record import record
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.section import Section
+from distilled_pruning.study.results.record import record
+from distilled_pruning.study.sections.section import Section
 
 COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 3600.0, "device": "a processor"}
 HEIGHT = {"dense": 0.5, "imp": 0.3, "distilled": 0.0}

@@ -6,9 +6,7 @@ import ast
 import re
 from pathlib import Path
 
-from distilled_pruning.study import (
-    fields,
-)
+from distilled_pruning.study.parameters import fields
 
 ROOT = Path(__file__).parent.parent
 

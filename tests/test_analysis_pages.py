@@ -15,14 +15,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import experiments, figures, notebook, tables
-from distilled_pruning.study.cells import source
+from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import png
-from distilled_pruning.study.experiments import mechanism
-from distilled_pruning.study.figures import curvature, masks
 from distilled_pruning.study.jobs import Distill, HessianDiagonal, Landscape, Train
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
+from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections.common import tables
+from distilled_pruning.study.sections.s4_2_hessian import figures as curvature
+from distilled_pruning.study.sections.s7_mask_structure import figures as masks
+from distilled_pruning.study.sections.s7_mask_structure import mechanism
+from distilled_pruning.study.sections.section import Section
 from PIL import Image
 from pretend import fill
 from test_figures import fits, texts
@@ -193,8 +197,10 @@ def test_a_pair_names_the_rate_only_where_a_method_has_several(pages: Pages) -> 
 
 def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: Pages) -> None:
     code = (
-        "import sys; from distilled_pruning.study import figures, notebook, papers; papers.hessian(); "
-        "from distilled_pruning.study.tables import comparison; "
+        "import sys; from distilled_pruning.study.sections import figures; "
+        "from distilled_pruning.study.book import notebook; "
+        "from distilled_pruning.study.results import papers; papers.hessian(); "
+        "from distilled_pruning.study.sections.common import comparison; "
         f"page = notebook.start('s4-2-hessian', {{'seeds': 3, 'store': {pages['s4-2-hessian'].parameters.store!r}}}); "
         "comparison.hessian(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )

@@ -12,18 +12,7 @@ from distilled_pruning import augment
 from distilled_pruning.cutmix import CutMix
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
-from distilled_pruning.operations import (
-    Color,
-    Cutout,
-    Flip,
-    Noise,
-    OneOf,
-    Operation,
-    Parameters,
-    Rotate,
-    Scale,
-    Shift,
-)
+from distilled_pruning.operations import Color, Cutout, Flip, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
 from distilled_pruning.photographic import Jitter, Lighting, ResizedCrop
 from hypothesis import given
 from hypothesis import strategies as st

@@ -23,22 +23,15 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import (
-    book,
-    campaign_rules,
-    contents,
-    deviations,
-    execution,
-    figures,
-    findings,
-    pages,
-    rendering,
-    runner,
-    speed,
-    whatif,
-)
-from distilled_pruning.study.recorded import Recorded
-from distilled_pruning.study.verdicts import VERDICTS
+from distilled_pruning.study.book import build as book
+from distilled_pruning.study.book import deviations, execution, findings, pages, rendering, whatif
+from distilled_pruning.study.campaign import rules as campaign_rules
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.judging.verdicts import VERDICTS
+from distilled_pruning.study.parameters import contents
+from distilled_pruning.study.results.recorded import Recorded
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.speed import page as speed
 from jupyter_client.connect import LocalPortCache
 from playwright.sync_api import Browser, Page, sync_playwright
 

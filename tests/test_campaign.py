@@ -11,13 +11,14 @@ from typing import Any
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import campaign, campaign_rules
-from distilled_pruning.study.cells import home
-from distilled_pruning.study.entry import lines, sha256
-from distilled_pruning.study.experiments import EXPERIMENTS
-from distilled_pruning.study.parameters import UNCOUNTED, bases
-from distilled_pruning.study.record import replace
-from distilled_pruning.study.recorded import FRAMES, INDEX, Record, Recorded, index
+from distilled_pruning.study.campaign import rules as campaign_rules
+from distilled_pruning.study.campaign import steps as campaign
+from distilled_pruning.study.engine.entry import lines, sha256
+from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
+from distilled_pruning.study.results.record import replace
+from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, index
+from distilled_pruning.study.sections.registry import EXPERIMENTS
 
 STEPS = campaign.read_steps()
 

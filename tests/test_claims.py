@@ -6,9 +6,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims, measures
-from distilled_pruning.study.measures.preconditions import PRECONDITIONS
-from distilled_pruning.study.verdicts import (
+from distilled_pruning.study.judging import claims, measures
+from distilled_pruning.study.judging.preconditions import PRECONDITIONS
+from distilled_pruning.study.judging.verdicts import (
     CONTRADICTED,
     NOT_RUN,
     NOT_TESTABLE,

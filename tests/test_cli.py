@@ -16,12 +16,14 @@ import pretend
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import cells, claims, parameters
-from distilled_pruning.study.experiments import EXPERIMENTS
-from distilled_pruning.study.ledger import stamp
-from distilled_pruning.study.recorded import Recorded
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.targets import everything, find, jobs_of, sections_of
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging.ledger import stamp
+from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.study.results.recorded import Recorded
+from distilled_pruning.study.sections.registry import EXPERIMENTS
+from distilled_pruning.study.sections.section import Section
+from distilled_pruning.study.sections.targets import everything, find, jobs_of, sections_of
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]

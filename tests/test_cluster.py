@@ -12,9 +12,9 @@ import time
 from pathlib import Path
 
 import pytest
-from distilled_pruning.study.plan import plan
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine.plan import plan
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
 from toyjobs import Toy, chain, diary, perform
 
 pytestmark = pytest.mark.cluster
@@ -23,8 +23,8 @@ SNAKEFILE = Path(__file__).parents[1] / "workflow" / "Snakefile"
 RUN = """
 import sys
 from pathlib import Path
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
 from test_cluster import wanted
 from toyjobs import perform
 

@@ -11,11 +11,13 @@ from pathlib import Path
 import pytest
 from distilled_pruning import catalog, cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import cells, commands, effort
+from distilled_pruning.study import commands
+from distilled_pruning.study.book import effort
 from distilled_pruning.study.jobs import base, chain
-from distilled_pruning.study.parameters import LIVE, bases, resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.targets import command, find, jobs_of, split
+from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
+from distilled_pruning.study.sections.section import Section
+from distilled_pruning.study.sections.targets import command, find, jobs_of, split
 
 TINY = {
     "seeds": "1", "levels": "5", "distilled_levels": "2", "measured_levels": "0,1", "epochs": "6", "inner_steps": "5",

@@ -19,22 +19,16 @@ from typing import Any
 import nbformat
 import pytest
 from distilled_pruning import study
-from distilled_pruning.study import (
-    book,
-    claims,
-    conclusions,
-    contents,
-    figures,
-    ledger,
-    measures,
-    notebook,
-    pages,
-    rendering,
-)
-from distilled_pruning.study.cells import notebooks, source
-from distilled_pruning.study.experiments import EXPERIMENTS, of_notebook
-from distilled_pruning.study.fields import FIELDS
-from distilled_pruning.study.parameters import LIVE, PRESETS, Parameters, bases, preset
+from distilled_pruning.study import sections
+from distilled_pruning.study.book import build as book
+from distilled_pruning.study.book import conclusions, notebook, pages, rendering
+from distilled_pruning.study.judging import claims, ledger, measures
+from distilled_pruning.study.parameters import contents
+from distilled_pruning.study.parameters.cells import notebooks, source
+from distilled_pruning.study.parameters.fields import FIELDS
+from distilled_pruning.study.parameters.presets import LIVE, PRESETS, Parameters, bases, preset
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.registry import EXPERIMENTS, of_notebook
 
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = notebooks()
@@ -140,10 +134,10 @@ def test_every_figure_is_on_a_page_and_every_page_draws_what_there_is() -> None:
 
 def test_every_drawing_function_is_exported() -> None:
     """A function from a frame and a stamp to a figure is one that a page can show, or part of one."""
-    for found in pkgutil.iter_modules(figures.__path__):
-        if found.name == "style":
+    for found in pkgutil.walk_packages(sections.__path__, f"{sections.__name__}."):
+        if found.name.endswith(".style"):
             continue
-        module = importlib.import_module(f"{figures.__name__}.{found.name}")
+        module = importlib.import_module(found.name)
         functions = {
             name: function
             for name, function in inspect.getmembers(module, inspect.isfunction)
@@ -229,7 +223,7 @@ def test_prose_types_no_measured_number(path: Path) -> None:
 
 
 def test_the_stated_threshold_is_the_one_that_judges() -> None:
-    from distilled_pruning.study.verdicts import INSTABILITY_THRESHOLD
+    from distilled_pruning.study.judging.verdicts import INSTABILITY_THRESHOLD
 
     stated = re.compile(rf"(?:below|less than) {100 * INSTABILITY_THRESHOLD:.0f} points")
     for path in (ROOT / "book/scorecard.md", ROOT / "book/glossary.md", source("s4-stability")):

@@ -10,9 +10,15 @@ import pandas as pd
 import pytest
 from distilled_pruning import models, robustness
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import experiments, fields
-from distilled_pruning.study.experiments import controls, protocols, shifts, starts
-from distilled_pruning.study.experiments.protocols import (
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.jobs import CORRUPTIONS, Connect, Prune
+from distilled_pruning.study.parameters import fields
+from distilled_pruning.study.parameters.presets import Parameters, resolve
+from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections.b_controls import experiment as controls
+from distilled_pruning.study.sections.b_controls import protocols, shifts, starts
+from distilled_pruning.study.sections.b_controls.protocols import (
     BATCHED,
     HERE,
     LARGER,
@@ -23,11 +29,7 @@ from distilled_pruning.study.experiments.protocols import (
     SLOWER,
     UNMASKED,
 )
-from distilled_pruning.study.experiments.tickets import LIKENESSES, Tickets
-from distilled_pruning.study.jobs import CORRUPTIONS, Connect, Prune
-from distilled_pruning.study.parameters import Parameters, resolve
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.sections.common.tickets import LIKENESSES, Tickets
 
 TINY = {"width": 4, "ipc": 1, "distiller": "random", "levels": 2, "measured_levels": "2", "epochs": 1, "inner_steps": 2}
 

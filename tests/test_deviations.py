@@ -8,10 +8,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims, deviations, experiments
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.book import deviations
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections.section import Section
 from pretend import fill
 from test_claims import lines
 

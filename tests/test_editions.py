@@ -8,12 +8,13 @@ from pathlib import Path
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, editions, pages
-from distilled_pruning.study.cells import home, notebooks
-from distilled_pruning.study.execution import identity
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.book import build as book
+from distilled_pruning.study.book import editions, pages
+from distilled_pruning.study.book.execution import identity
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.parameters.cells import home, notebooks
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections.section import Section
 from pretend import COMMITTED, perform
 
 RESULTS = re.compile(r"page\.(run|frame|show|slide|data|glue|quote|total)\(")

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import effort, hardware, notebook, pages
-from distilled_pruning.study.estimate import Estimate
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.book import effort, notebook, pages
+from distilled_pruning.study.engine import machine as hardware
+from distilled_pruning.study.engine.estimate import Estimate
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections.section import Section
 from pretend import fill
 
 S4 = "s4-stability"

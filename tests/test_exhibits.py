@@ -9,13 +9,15 @@ from typing import Any
 
 import nbformat
 import pytest
-from distilled_pruning.study import exhibits, figures, findings, notebook, tables
-from distilled_pruning.study.cells import home, notebooks, source
+from distilled_pruning.study.book import exhibits, findings, notebook
 from distilled_pruning.study.display import png
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.recorded import Record, Recorded
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.parameters.cells import home, notebooks, source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.results.recorded import Record, Recorded
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.common import tables
+from distilled_pruning.study.sections.section import Section
 from pretend import keep
 from test_figures import fits
 

@@ -13,12 +13,14 @@ from typing import Any
 import pretend
 import pytest
 from distilled_pruning import cli, exits
-from distilled_pruning.study import cells, parameters, runner
-from distilled_pruning.study.ledger import claims_of, frames_of
-from distilled_pruning.study.recorded import Recorded
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
-from distilled_pruning.study.targets import find
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.judging.ledger import claims_of, frames_of
+from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.study.results.recorded import Recorded
+from distilled_pruning.study.sections.section import Section
+from distilled_pruning.study.sections.targets import find
 
 S4 = "s4-stability"
 SMALL = ["-p", "levels", "4", "-p", "seeds", "3", "-p", "measured_levels", "4", "-p", "inner_learning_rate", "0.3"]
@@ -61,7 +63,7 @@ def test_stopped_with_work_left_is_exit_code_3(
     pretend.do_instead(monkeypatch, pretend.perform)
     assert ask(capsys, "run", *words)[0] == 0
     monkeypatch.setattr(runner, "run", lambda *given, **more: runner.Outcome(left=["a"], stopped="signal"))
-    monkeypatch.setattr("distilled_pruning.study.repeat.afresh", lambda targets, store: [])
+    monkeypatch.setattr("distilled_pruning.study.results.repeat.afresh", lambda targets, store: [])
     assert ask(capsys, "repeat", *words)[0] == 3
     code, _, err = ask(capsys, "book", S4)
     assert code == 3 and "run the same command again to go on" in err
@@ -196,7 +198,7 @@ def test_commands_load_only_what_they_need(action: str, spared: list[str], full:
     words = [sys.executable, "-c", LEAN, action, S4, *SMALL, "--store", full]
     found = subprocess.run(words, capture_output=True, text=True, check=True)
     loaded = set(found.stderr.splitlines()[-1].split())
-    assert "distilled_pruning.study.targets" in loaded and not loaded & heavy
+    assert "distilled_pruning.study.sections.targets" in loaded and not loaded & heavy
 
 
 def test_check_of_a_page_reads_no_other_record(full: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -215,7 +217,7 @@ def test_check_of_a_page_reads_no_other_record(full: str, monkeypatch: pytest.Mo
 
 def test_a_key_is_looked_for_without_fetching_any_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from distilled_pruning import download
-    from distilled_pruning.study.targets import at_hand
+    from distilled_pruning.study.sections.targets import at_hand
 
     monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path))
     monkeypatch.setattr(download, "fetch", lambda name, folder: pytest.fail(f"{name} was fetched"))

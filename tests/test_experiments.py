@@ -7,9 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from distilled_pruning.study import claims, experiments, jobs
-from distilled_pruning.study.experiments.analyses import COLUMNS
-from distilled_pruning.study.experiments.tickets import Tickets
+from distilled_pruning.study import jobs
 from distilled_pruning.study.jobs import (
     CORRUPTIONS,
     Connect,
@@ -22,6 +20,10 @@ from distilled_pruning.study.jobs import (
     Spectrum,
     Train,
 )
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections.common.analyses import COLUMNS
+from distilled_pruning.study.sections.common.tickets import Tickets
 
 
 class Parameters(dict[str, Any]):

@@ -19,16 +19,16 @@ from typing import ClassVar
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import entry, upkeep
+from distilled_pruning.study.engine import entry, upkeep
+from distilled_pruning.study.engine.runner import Outcome, run
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Context, Job
-from distilled_pruning.study.runner import Outcome, run
-from distilled_pruning.study.store import Store
 from toyjobs import STEP_SECONDS, Toy, chain, diary, perform, wanted
 
 RUN = """
 import resource, sys
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
 from toyjobs import perform, wanted
 
 if __name__ == "__main__":

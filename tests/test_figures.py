@@ -9,9 +9,9 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study import figures
 from distilled_pruning.study.display import percent, png
-from distilled_pruning.study.figures import style
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.common import style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure

@@ -10,12 +10,12 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study import figures
 from distilled_pruning.study.display import png
-from distilled_pruning.study.figures.ladders import with_rows
-from distilled_pruning.study.figures.trends import legend
 from distilled_pruning.study.jobs import CORRUPTIONS
-from distilled_pruning.study.tables import controls as control_tables
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.b_controls import tables as control_tables
+from distilled_pruning.study.sections.b_controls.ladders import with_rows
+from distilled_pruning.study.sections.common.trends import legend
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

@@ -13,14 +13,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distilled_pruning.study import book, runner
-from distilled_pruning.study.cells import source
-from distilled_pruning.study.execution import BuildError, Stopped
+from distilled_pruning.study.book import build as book
+from distilled_pruning.study.book.execution import BuildError, Stopped
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.runner import Outcome, run
+from distilled_pruning.study.engine.store import ENVIRONMENT, Store
 from distilled_pruning.study.jobs import Context, Job, Prune, Result
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.runner import Outcome, run
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import ENVIRONMENT, Store
+from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections.section import Section
 from pretend import perform
 
 S3, S4, S7 = book.FIRST
@@ -166,7 +167,8 @@ def test_no_claim_is_judged_on_a_part_of_a_page(tmp_path: Path, monkeypatch: pyt
 
 BUILD = """
 import functools, pathlib, sys
-from distilled_pruning.study import book, rendering, runner
+from distilled_pruning.study.book import build as book, rendering
+from distilled_pruning.study.engine import runner
 from pretend import perform
 root = pathlib.Path(sys.argv[1])
 runner.run = functools.partial(runner.run, perform=perform)

@@ -8,16 +8,18 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, experiments, papers
-from distilled_pruning.study.experiments import first_paper
-from distilled_pruning.study.experiments.first_paper import FirstPaper
-from distilled_pruning.study.experiments.tickets import CHAIN_ORDER, EQUAL
 from distilled_pruning.study.jobs import Connect, Distill, Train
-from distilled_pruning.study.measures.first_paper import speedup
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.tables import comparison
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.results import papers
+from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections.a_first_paper import experiment as first_paper
+from distilled_pruning.study.sections.a_first_paper.claims import speedup
+from distilled_pruning.study.sections.a_first_paper.experiment import FirstPaper
+from distilled_pruning.study.sections.common import comparison
+from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL
+from distilled_pruning.study.sections.section import Section
 from test_experiments import Reader
 
 PAGE = "a-first-paper"

@@ -20,10 +20,10 @@ from typing import Any
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.cells import notebooks
-from distilled_pruning.study.ledger import recorded_judgements
-from distilled_pruning.study.parameters import LIVE, bases, resolve
-from distilled_pruning.study.section import Section
+from distilled_pruning.study.judging.ledger import recorded_judgements
+from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
+from distilled_pruning.study.sections.section import Section
 
 KEPT = Path(__file__).with_name("frozen.json")
 DATA = Path(__file__).parents[2] / "shared" / "data"

@@ -20,7 +20,9 @@ from typing import Any
 
 import pytest
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import jobs, runner
+from distilled_pruning.study import jobs
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import (
     Connect,
     Data,
@@ -37,7 +39,6 @@ from distilled_pruning.study.jobs import (
     Spectrum,
     Train,
 )
-from distilled_pruning.study.store import Store
 
 KEPT = Path(__file__).with_name("golden.json")
 RELATIVE, ABSOLUTE = 1e-2, 1e-4

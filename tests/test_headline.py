@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from distilled_pruning.study import book, conclusions, ledger, pages
-from distilled_pruning.study.cells import home, source
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.book import build as book
+from distilled_pruning.study.book import conclusions, pages
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.judging import ledger
+from distilled_pruning.study.parameters.cells import home, source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections.section import Section
 from pretend import fill
 
 METHODS = "dense,imp,distilled,random-real,real-short"

@@ -7,13 +7,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import ledger
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Result
-from distilled_pruning.study.record import record
-from distilled_pruning.study.recorded import Recorded
-from distilled_pruning.study.store import Store
-from distilled_pruning.study.tables import comparison
-from distilled_pruning.study.verdicts import CONTRADICTED, REPRODUCED
+from distilled_pruning.study.judging import ledger
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, REPRODUCED
+from distilled_pruning.study.results.record import record
+from distilled_pruning.study.results.recorded import Recorded
+from distilled_pruning.study.sections.common import comparison
 from test_claims import on
 from toyjobs import chain
 

@@ -10,8 +10,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study import figures, notebook, pages, rendering
+from distilled_pruning.study.book import notebook, pages, rendering
 from distilled_pruning.study.display import Slides, png
+from distilled_pruning.study.sections import figures
 from PIL import Image
 from pretend import fill
 from test_figures import fits, written
@@ -70,7 +71,7 @@ def test_every_figure_has_its_code() -> None:
     drawn = {name: getattr(figures, name) for name in figures.__all__}
     text = pages.drawing(drawn)
     assert all(f"(code-{name})=\n## {name}\n" in text and f"def {name}(" in text for name in drawn)
-    assert "`lib/distilled_pruning/study/figures/lines.py`, line" in text
+    assert "`lib/distilled_pruning/study/sections/s4_stability/figures.py`, line" in text
     linked = pages.drawing(drawn, "https://example.org/blob/main/")
     path, line = re.findall(r"\(https://example\.org/blob/main/(lib/\S+)#L(\d+)\)", linked)[0]
     source = (Path(__file__).parent.parent / path).read_text(encoding="utf-8").splitlines()

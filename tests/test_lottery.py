@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from distilled_pruning.study.measures import lottery
-from distilled_pruning.study.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED
+from distilled_pruning.study.sections.s3_distilled_pruning import claims as lottery
 
 DENSE = {0: 0.9, 1: 0.92, 2: 0.91}
 

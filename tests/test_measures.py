@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims
-from distilled_pruning.study.measures import geometry
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.sections.s4_2_hessian import claims as geometry
 
 NETWORKS = (("dense", 0), ("imp", 4), ("imp", 9), ("distilled", 4), ("distilled", 9))
 TICKETS = (

@@ -7,11 +7,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study import claims, conclusions, findings, measures, pages
-from distilled_pruning.study.measures import controls as control_measures
-from distilled_pruning.study.measures import dose as dose_measures
-from distilled_pruning.study.measures.evidence import LEVELS
-from distilled_pruning.study.verdicts import (
+from distilled_pruning.study.book import conclusions, findings, pages
+from distilled_pruning.study.judging import claims, measures
+from distilled_pruning.study.judging.statistics import LEVELS
+from distilled_pruning.study.judging.verdicts import (
     CONTRADICTED,
     NOT_RUN,
     NOT_TESTABLE,
@@ -22,6 +21,8 @@ from distilled_pruning.study.verdicts import (
     Finding,
     combine,
 )
+from distilled_pruning.study.sections.b_controls import claims as control_measures
+from distilled_pruning.study.sections.b_controls import dose_claims as dose_measures
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
 BARRIERS |= {"shuffled": 0.9, "published": 0.12}

@@ -13,11 +13,13 @@ import nbformat
 import pytest
 from distilled_pruning import catalog
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, figures, ledger, notebook
-from distilled_pruning.study.cells import notebooks, read, source
-from distilled_pruning.study.experiments import of_notebook
-from distilled_pruning.study.notebook import Page
-from distilled_pruning.study.parameters import Parameters, resolve
+from distilled_pruning.study.book import notebook
+from distilled_pruning.study.book.notebook import Page
+from distilled_pruning.study.judging import claims, ledger
+from distilled_pruning.study.parameters.cells import notebooks, read, source
+from distilled_pruning.study.parameters.presets import Parameters, resolve
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.registry import of_notebook
 from pretend import fill
 
 NOTEBOOKS = notebooks()
@@ -111,7 +113,7 @@ def test_running_again_computes_nothing(page: Page) -> None:
 
 
 def test_a_failed_job_stops_the_notebook() -> None:
-    from distilled_pruning.study.runner import Outcome
+    from distilled_pruning.study.engine.runner import Outcome
 
     with pytest.raises(notebook.Unfinished, match="1 of 5 jobs failed, first abc: no disk"):
         notebook.summary(Outcome(failed={"abc": "no disk"}), 5)

@@ -7,8 +7,16 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.study.jobs import CORRUPTIONS
-from distilled_pruning.study.measures import questions as open_measures
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding, combine
+from distilled_pruning.study.judging.verdicts import (
+    CONTRADICTED,
+    NOT_RUN,
+    PARTLY,
+    REPRODUCED,
+    UNDECIDED,
+    Finding,
+    combine,
+)
+from distilled_pruning.study.sections.b_controls import question_claims as open_measures
 
 NOISE = {0: 0.0, 1: 0.002, 2: -0.001}  # over initialisations, so that intervals have a width
 SETTINGS = {"imp": "equal rate", "distilled": "equal rate", "real-short": "equal rate", "dense": ""}

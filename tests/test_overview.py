@@ -12,16 +12,19 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, exhibits, figures, notebook, tables
-from distilled_pruning.study.cells import source
+from distilled_pruning.study.book import exhibits, notebook
 from distilled_pruning.study.display import png
-from distilled_pruning.study.experiments import overview
-from distilled_pruning.study.experiments.tickets import EQUAL, GENTLE
-from distilled_pruning.study.figures import overview as drawing
 from distilled_pruning.study.jobs import Distill, Train
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED
+from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.common import tables
+from distilled_pruning.study.sections.common.tickets import EQUAL, GENTLE
+from distilled_pruning.study.sections.s5_overview import experiment as overview
+from distilled_pruning.study.sections.s5_overview import figures as drawing
+from distilled_pruning.study.sections.section import Section
 from PIL import Image
 from pretend import fill
 from test_figures import fits, texts, written

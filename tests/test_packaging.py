@@ -116,7 +116,7 @@ def test_the_wheel_holds_all_of_the_library(tmp_path: Path) -> None:
     assert not files - held
 
 
-@pytest.mark.parametrize("module", ["distilled_pruning.cli", "distilled_pruning.study.book"])
+@pytest.mark.parametrize("module", ["distilled_pruning.cli", "distilled_pruning.study.book.build"])
 def test_reading_and_help_load_nothing_heavy(module: str) -> None:
     """``--help`` and pages that only read results start at once."""
     code = f"import sys, {module}; print([name for name in {HEAVY!r} if name in sys.modules])"

@@ -12,13 +12,9 @@ from typing import Any
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import (
-    buildfolder,
-    display,
-    execution,
-    kernel,
-)
-from distilled_pruning.study.figures import style
+from distilled_pruning.study import display
+from distilled_pruning.study.book import buildfolder, execution, kernel
+from distilled_pruning.study.sections.common import style
 
 ROOT = Path(__file__).parent.parent
 

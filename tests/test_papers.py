@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from distilled_pruning import study
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import papers
-from distilled_pruning.study.tables import comparison
+from distilled_pruning.study import judging
+from distilled_pruning.study.results import papers
+from distilled_pruning.study.sections.common import comparison
 
 LEVELS = {"dense": (0,), "imp": (4, 9, 10), "distilled": (4, 9, 10)}
 
@@ -34,7 +34,7 @@ def test_the_hessian_table_is_the_printed_one() -> None:
     table = papers.hessian()
     assert len(table) == 5 and all(set(row) == {"min", "max", "mean", "std", "mean_abs"} for row in table.values())
     assert table["imp", 0.9] == {"min": -6.323, "max": 6.127, "mean": 0.0035, "std": 0.0594, "mean_abs": 0.006}
-    claims = tomllib.loads(resources.files(study).joinpath("claims.toml").read_text(encoding="utf-8"))
+    claims = tomllib.loads(resources.files(judging).joinpath("claims.toml").read_text(encoding="utf-8"))
     stated = [float(part) for part in claims["hess-std"]["paper_value"].split(" < ")]
     assert stated == [table[at]["std"] for at in (("distilled", 0.6), ("dense", 0.0), ("imp", 0.6))]
 
@@ -85,8 +85,8 @@ def test_a_level_far_from_the_printed_sparsity_is_left_out(tmp_path: Path) -> No
 
 
 def test_the_largest_recording_is_shown(tmp_path: Path) -> None:
-    from distilled_pruning.study.entry import dump, sha256
-    from distilled_pruning.study.recorded import Record, index
+    from distilled_pruning.study.engine.entry import dump, sha256
+    from distilled_pruning.study.results.recorded import Record, index
 
     records = []
     for scale, share in (("reduced", 0.1), ("paper", 0.2)):

@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import cells, parameters
-from distilled_pruning.study.cells import read, source
-from distilled_pruning.study.fields import FIELDS
-from distilled_pruning.study.parameters import LIVE, PRESETS, UNCOUNTED, resolve, resolve_all
+from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.study.parameters.cells import read, source
+from distilled_pruning.study.parameters.fields import FIELDS
+from distilled_pruning.study.parameters.presets import LIVE, PRESETS, UNCOUNTED, resolve, resolve_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -233,7 +234,7 @@ def test_several_notebooks_take_the_changes_they_declare() -> None:
 
 def test_width_0_is_the_papers_for_every_network() -> None:
     from distilled_pruning import catalog, costs
-    from distilled_pruning.study.experiments.tickets import Tickets
+    from distilled_pruning.study.sections.common.tickets import Tickets
 
     found = resolve(S4, [("width", 0), ("model", "convnet3,resnet10")])
     assert [Tickets(found, model=model).network(0).width for model in ("convnet3", "resnet10")] == [128, 32]
@@ -282,7 +283,9 @@ def test_the_command_shown_gives_these_parameters_again(changes: dict[str, Any],
 
 def test_nothing_heavy_is_imported() -> None:
     code = (
-        "import sys; from distilled_pruning.study import parameters, section, targets, ledger, notebook;"
+        "import sys; from distilled_pruning.study.parameters import presets as parameters; "
+        "from distilled_pruning.study.sections import section, targets; "
+        "from distilled_pruning.study.judging import ledger; from distilled_pruning.study.book import notebook;"
         "parameters.resolve('s4-stability', file='reduced').scale;"
         "print([n for n in ('torch', 'pandas', 'matplotlib', 'seaborn', 'papermill', 'scipy') if n in sys.modules])"
     )

@@ -10,16 +10,11 @@ from pathlib import Path
 import pytest
 from distilled_pruning import cache, catalog, places
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import (
-    cells,
-    contents,
-    fields,
-    pages,
-    provenance,
-    rendering,
-)
-from distilled_pruning.study.store import Store
-from distilled_pruning.study.targets import find
+from distilled_pruning.study.book import pages, rendering
+from distilled_pruning.study.engine import provenance
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.parameters import cells, contents, fields
+from distilled_pruning.study.sections.targets import find
 
 ROOT = Path(__file__).parent.parent
 GIT = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]

@@ -8,8 +8,10 @@ from types import SimpleNamespace
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import entry, hardware, jobs, plan
-from distilled_pruning.study.estimate import (
+from distilled_pruning.study import jobs
+from distilled_pruning.study.engine import entry, plan
+from distilled_pruning.study.engine import machine as hardware
+from distilled_pruning.study.engine.estimate import (
     DEFAULT_BYTES,
     DEFAULT_MEMORY_MB,
     DEFAULT_SECONDS,
@@ -17,9 +19,9 @@ from distilled_pruning.study.estimate import (
     START_SECONDS,
     Estimate,
 )
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Result
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
 from toyjobs import Toy, chain, perform
 
 

@@ -13,7 +13,7 @@ from distilled_pruning import cli, costs, models, sparsity
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import readiness
+from distilled_pruning.study.engine import readiness
 from distilled_pruning.study.jobs import (
     Connect,
     Data,

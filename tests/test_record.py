@@ -12,17 +12,18 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import exhibits, provenance
-from distilled_pruning.study.cells import home
-from distilled_pruning.study.entry import Damaged, Result, dump, sha256
-from distilled_pruning.study.experiments import EXPERIMENTS
-from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.record import digests, record
-from distilled_pruning.study.recorded import Record, Recorded, index
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.book import exhibits
+from distilled_pruning.study.engine import provenance
+from distilled_pruning.study.engine.entry import Damaged, Result, dump, sha256
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train, graph
+from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.results.record import RecordedFirst, digests, record
+from distilled_pruning.study.results.recorded import Record, Recorded, index
+from distilled_pruning.study.sections.registry import EXPERIMENTS
+from distilled_pruning.study.sections.section import Section
 from toyjobs import Toy, chain, perform
 
 COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 2.0}
@@ -275,6 +276,19 @@ def test_recording_again_changes_nothing(store: Store, root: Path) -> None:
     assert len(Recorded(root).records()) == 2 and Recorded(root).verify() == {}
 
 
+def test_a_recorded_result_stays_what_it_is(store: Store, root: Path, tmp_path: Path) -> None:
+    """Another run of it, on another machine, replaces neither it nor its row in the frame."""
+    keep(store, root)
+    before = files(root)
+    again = Store(tmp_path / "again")
+    for job in graph(JOBS):
+        again.save(job, Result({"accuracy": 0.0}, {"mask": np.zeros(3, dtype=np.uint8)}), COMMITTED)
+    reader = RecordedFirst(Recorded(root), again)
+    assert (reader.metrics(JOBS[0].key) or {})["x"] == 0.1
+    keep(again, root)
+    assert files(root) == before
+
+
 def test_no_recorded_result_is_dropped(store: Store, root: Path) -> None:
     """Not by recording fewer of the same parameters; by others only where those contain them."""
     keep(store, root, jobs=JOBS[1:])
@@ -474,7 +488,7 @@ def test_reading_needs_neither_pytorch_nor_keys(store: Store, root: Path) -> Non
     keep(store, root)
     code = f"""
 import sys
-from distilled_pruning.study.recorded import Recorded
+from distilled_pruning.study.results.recorded import Recorded
 recorded = Recorded({str(root)!r})
 (record,) = recorded.records("fig3")
 assert recorded.frame(record)["barrier"][0] == 0.25 and recorded.metrics(record.keys[0])["x"] == 0.1

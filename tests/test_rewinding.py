@@ -8,13 +8,14 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import claims, experiments
-from distilled_pruning.study.experiments import rewinding
-from distilled_pruning.study.experiments.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 from distilled_pruning.study.jobs import Connect, Distill, Prune, Train, graph
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
+from distilled_pruning.study.sections.s6_stable_initializations import experiment as rewinding
+from distilled_pruning.study.sections.section import Section
 from test_experiments import Reader
 
 S6 = "s6-stable-initializations"

@@ -9,13 +9,15 @@ import nbformat
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study import figures, notebook, papers
-from distilled_pruning.study.cells import source
+from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import png
-from distilled_pruning.study.figures import ways
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.tables import comparison
-from distilled_pruning.study.tables import rewinding as rewinding_tables
+from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.results import papers
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.b_controls import ways
+from distilled_pruning.study.sections.common import comparison
+from distilled_pruning.study.sections.s6_stable_initializations import tables as rewinding_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

@@ -12,9 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import progress
-from distilled_pruning.study.runner import Outcome, run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine import progress
+from distilled_pruning.study.engine.runner import Outcome, run
+from distilled_pruning.study.engine.store import Store
 from toyjobs import Toy, chain, diary, perform
 
 
@@ -114,8 +114,8 @@ def test_a_signal_stops_at_a_checkpoint(store: Store, number: signal.Signals) ->
 
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
     script = f"""
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
 from toyjobs import Toy, perform
 
 if __name__ == "__main__":
@@ -188,7 +188,7 @@ def test_wrong_numbers_are_refused_before_anything_runs(store: Store, tmp_path: 
 
 def test_the_study_floor_needs_no_pytorch() -> None:
     code = (
-        "import sys, distilled_pruning.study.runner, distilled_pruning.study.store; "
+        "import sys, distilled_pruning.study.engine.runner, distilled_pruning.study.engine.store; "
         "sys.exit(bool({'torch', 'pandas', 'sklearn'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 from distilled_pruning import cli, training
-from distilled_pruning.study import claims, parameters
-from distilled_pruning.study.verdicts import REPRODUCED
+from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging.verdicts import REPRODUCED
+from distilled_pruning.study.parameters import presets as parameters
 
 DENSE = {"methods": "dense", "seeds": 5}
 SPARSE = {"methods": "real-short", "seeds": 3, "inner_learning_rate": "0.1", "levels": 1, "epochs": 1}

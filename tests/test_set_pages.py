@@ -14,15 +14,18 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import figures, ledger, measures, notebook, papers
-from distilled_pruning.study.cells import source
+from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import png
-from distilled_pruning.study.experiments import sets
-from distilled_pruning.study.figures.sets import moments
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.tables import sets as set_tables
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, combine
+from distilled_pruning.study.judging import ledger, measures
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, combine
+from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.results import papers
+from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
+from distilled_pruning.study.sections.s2_dataset_distillation import tables as set_tables
+from distilled_pruning.study.sections.s2_dataset_distillation.figures import moments
+from distilled_pruning.study.sections.section import Section
 from matplotlib.figure import Figure
 from PIL import Image
 from pretend import fill
@@ -257,9 +260,11 @@ def test_the_page_judges_its_claims(page: notebook.Page) -> None:
 
 def test_the_page_imports_no_pytorch_until_something_is_computed(page: notebook.Page) -> None:
     code = (
-        "import sys; from distilled_pruning.study import figures, notebook, papers; "
-        "from distilled_pruning.study.experiments import sets; "
-        "from distilled_pruning.study.tables import sets as set_tables; "
+        "import sys; from distilled_pruning.study.sections import figures; "
+        "from distilled_pruning.study.book import notebook; "
+        "from distilled_pruning.study.results import papers; "
+        "from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets; "
+        "from distilled_pruning.study.sections.s2_dataset_distillation import tables as set_tables; "
         f"page = notebook.start({PAGE!r}, {{'store': {page.parameters.store!r}}}); "
         "figures.gallery(sets.galleries(page.parameters, page.section.store)); "
         "set_tables.compared(page.frame('sets'), 'live'); page.claims(); assert 'torch' not in sys.modules"

@@ -11,12 +11,13 @@ import torch
 from distilled_pruning import distillation, training
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study import jobs, runner
-from distilled_pruning.study.experiments import sets
+from distilled_pruning.study import jobs
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, Evaluate, Network, Prune, Train, inputs
-from distilled_pruning.study.record import record
-from distilled_pruning.study.recorded import Recorded
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.results.record import record
+from distilled_pruning.study.results.recorded import Recorded
+from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
 
 DATA = Data("digits", size=16, subset=100)
 SHORT = Recipe(learning_rate=0.1, steps=4, batch_size=20)

@@ -16,9 +16,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
-from distilled_pruning.study.targets import find, jobs_of
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.sections.targets import find, jobs_of
 from test_cluster import SNAKEFILE, invocation
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1200)]

@@ -14,9 +14,11 @@ from distilled_pruning import cli
 from distilled_pruning.bench import curvature, distillation, pooling, rounds, surfaces, training
 from distilled_pruning.bench.rounds import PRODUCTS, Comparison, clock, take_turns
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import bench, pages, speed
-from distilled_pruning.study.experiments import EXPERIMENTS
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.book import pages
+from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.sections.registry import EXPERIMENTS
+from distilled_pruning.study.speed import measure as bench
+from distilled_pruning.study.speed import page as speed
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")

@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import entry, upkeep
+from distilled_pruning.study.engine import entry, upkeep
+from distilled_pruning.study.engine.store import Busy, Missing, Store
 from distilled_pruning.study.jobs import Result, key_of
-from distilled_pruning.study.store import Busy, Missing, Store
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from toyjobs import Toy
@@ -173,7 +173,7 @@ def test_a_key_is_held_by_one_at_a_time(store: Store) -> None:
 def test_a_lock_ends_with_its_process(store: Store) -> None:
     code = f"""
 import os
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.engine.store import Store
 with Store({str(store.root)!r}).lock({JOB.key!r}):
     os.kill(os.getpid(), 9)
 """

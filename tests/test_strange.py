@@ -11,11 +11,11 @@ from pathlib import Path
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import entry, upkeep
+from distilled_pruning.study.engine import entry, upkeep
+from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Result, graph
-from distilled_pruning.study.recorded import INDEX, Recorded
-from distilled_pruning.study.runner import run
-from distilled_pruning.study.store import Store
+from distilled_pruning.study.results.recorded import INDEX, Recorded
 from toyjobs import Toy
 
 JOB, OTHER = Toy("a"), Toy("other")

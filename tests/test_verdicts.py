@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 
 import pytest
-from distilled_pruning.study import verdicts
-from distilled_pruning.study.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding
+from distilled_pruning.study.judging import verdicts
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, Finding
 
 
 def test_interval_is_students() -> None:

@@ -11,11 +11,14 @@ from pathlib import Path
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import book, cells, runner, whatif
-from distilled_pruning.study.cells import source
-from distilled_pruning.study.parameters import resolve
-from distilled_pruning.study.section import Section
-from distilled_pruning.study.store import ENVIRONMENT, Store
+from distilled_pruning.study.book import build as book
+from distilled_pruning.study.book import whatif
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.store import ENVIRONMENT, Store
+from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.sections.section import Section
 from pretend import fill, perform
 
 S4 = "s4-stability"

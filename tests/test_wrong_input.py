@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distilled_pruning import cli, exits
-from distilled_pruning.study import hardware
+from distilled_pruning.study.engine import machine as hardware
 
 S4, LONG = "s4-stability", "a" * 5000
 

@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any
 from .. import disk, places
 from ..errors import InputError, quoted, unknown
 from ..exits import DONE, FAILED, STOPPED
-from . import hardware
+from .engine import machine as hardware
 from .jobs import graph
-from .targets import Target, command, find, jobs_of, sections_of
+from .sections.targets import Target, command, find, jobs_of, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from .engine.runner import Outcome
+    from .engine.store import Store
     from .jobs import Job
-    from .ledger import Ledger
-    from .runner import Outcome
-    from .store import Store
+    from .judging.ledger import Ledger
 
 
 def chosen(options: Namespace) -> list[Target]:
@@ -47,8 +47,8 @@ def write(value: Any) -> None:
 
 def plan(options: Namespace) -> int:
     """Say what a run would compute."""
-    from .estimate import spelled
-    from .plan import plan as make
+    from .engine.estimate import spelled
+    from .engine.plan import plan as make
 
     targets = chosen(options)
     device = one(targets, "device", "auto")
@@ -77,8 +77,8 @@ def options_jobs(given: int | None, device: str) -> int:
 
 def run(options: Namespace) -> int:
     """Compute what is missing."""
-    from .plan import shard
-    from .runner import run as start
+    from .engine.plan import shard
+    from .engine.runner import run as start
 
     targets = chosen(options)
     device = one(targets, "device", "auto")
@@ -113,9 +113,9 @@ def report(outcome: Outcome, jobs: Sequence[Job]) -> None:
 
 def repeat(options: Namespace) -> int:
     """Do recorded work again from nothing and say where its numbers land."""
-    from .repeat import afresh, landings
-    from .runner import run as start
-    from .store import Store
+    from .engine.runner import run as start
+    from .engine.store import Store
+    from .results.repeat import afresh, landings
 
     options.store = options.store or str(places.usual(".again"))
     targets = chosen(options)
@@ -142,7 +142,7 @@ def repeat(options: Namespace) -> int:
 
 def ledger(options: Namespace) -> Ledger:
     """Judge the claims of the chosen notebooks, all of them when none is named."""
-    from .ledger import judge, judge_recorded
+    from .judging.ledger import judge, judge_recorded
 
     if options.recorded and (options.pairs or options.file):
         raise InputError("recorded results are judged at the scales they were recorded at: leave out -p and -f")
@@ -153,10 +153,10 @@ def ledger(options: Namespace) -> Ledger:
 
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
-    from .cells import home
-    from .ledger import frames_of
-    from .recorded import Recorded
-    from .verdicts import NOT_RUN
+    from .judging.ledger import frames_of
+    from .judging.verdicts import NOT_RUN
+    from .parameters.cells import home
+    from .results.recorded import Recorded
 
     found = ledger(options)
     rows = found.rows()
@@ -169,7 +169,7 @@ def check(options: Namespace) -> int:
     if options.json:
         write({"claims": rows})
     else:
-        from .measures.preconditions import doubted
+        from .judging.preconditions import doubted
 
         width = max((len(row["id"]) for row in rows), default=0)
         words = max((len(row["verdict"]) for row in rows), default=0)
@@ -185,9 +185,9 @@ def check(options: Namespace) -> int:
 
 def book(options: Namespace) -> int:
     """Build the book."""
-    from .book import build
-    from .cells import home
-    from .execution import BuildError
+    from .book.build import build
+    from .book.execution import BuildError
+    from .parameters.cells import home
 
     if options.pairs and not options.what_if:
         raise InputError("-p changes the page beside a notebook: name the notebook with --what-if")
@@ -212,7 +212,7 @@ def book(options: Namespace) -> int:
 
 def status(options: Namespace) -> int:
     """Say what the store holds."""
-    from .upkeep import status as look
+    from .engine.upkeep import status as look
 
     targets = chosen(options)
     store = sections_of(targets)[0].store
@@ -242,10 +242,10 @@ def needed(options: Namespace, store: Store) -> None:
 
 def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
-    from .cells import home
-    from .recorded import Recorded
-    from .store import Store
-    from .upkeep import verify as look
+    from .engine.store import Store
+    from .engine.upkeep import verify as look
+    from .parameters.cells import home
+    from .results.recorded import Recorded
 
     store, recorded = Store(options.store), Recorded(home() / "results")
     needed(options, store)
@@ -260,8 +260,8 @@ def verify(options: Namespace) -> int:
 
 def gc(options: Namespace) -> int:
     """Remove what nobody needs; what was computed goes only when the user says so."""
-    from .upkeep import gc as clean
-    from .upkeep import waste
+    from .engine.upkeep import gc as clean
+    from .engine.upkeep import waste
 
     targets = chosen(options)
     store = sections_of(targets)[0].store
@@ -300,7 +300,7 @@ def data(options: Namespace) -> int:
 
 def bench(options: Namespace) -> int:
     """Measure how fast this machine trains, or what themes name."""
-    from . import bench as measure
+    from .speed import measure as measure
 
     hardware.check(options.device)
     if options.all or options.themes:
@@ -320,9 +320,9 @@ def bench_themes(options: Namespace) -> int:
     """Time themes beside their peers, and hold the ratios against a kept run where one is named."""
     from pathlib import Path
 
-    from . import speed
-    from .bench import measure
-    from .store import Store
+    from .engine.store import Store
+    from .speed import page as speed
+    from .speed.measure import measure
 
     for name in options.themes:
         if name not in speed.ALL_THEMES:
@@ -349,15 +349,18 @@ def bench_themes(options: Namespace) -> int:
 
 def record(options: Namespace) -> int:
     """Keep results with the sources."""
-    from .cells import home
-    from .record import record as keep
+    from .parameters.cells import home
+    from .results.record import RecordedFirst
+    from .results.record import record as keep
+    from .results.recorded import Recorded
 
+    recorded = Recorded(home() / "results")
     sections = sections_of(chosen(options))
     for section in sections:
         needed(options, section.store)
     for section in sections:
         for name in section.experiments:
-            frame = {str(column): values for column, values in section.frame(name).to_dict("list").items()}
+            frame = section.experiment(name).frame(section.parameters, RecordedFirst(recorded, section.store))
             scale, jobs = section.parameters.scale, section.jobs(name)
             kept = keep(
                 name,
@@ -365,9 +368,9 @@ def record(options: Namespace) -> int:
                 section.deciding,
                 jobs,
                 section.store,
-                home() / "results",
+                recorded.root,
                 partial=options.partial,
-                frame=frame,
+                frame={str(column): values for column, values in frame.to_dict("list").items()},
             )
             left = f", {kept.missing} missing" if kept.missing else ""
             print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")

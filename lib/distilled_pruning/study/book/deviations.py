@@ -1,0 +1,150 @@
+"""What the deviations from papers and code amount to: effects, written by code from the ledger and from frames.
+
+Each part is one line of the page of deviations, a field ``:Effect:``.
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..judging.claims import claims
+from ..judging.verdicts import NOT_RUN
+from ..sections.common import tables
+from ..sections.common.tickets import EQUAL, Row, Tickets
+from .pages import badge, measured, plain
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Frames = Mapping[str, "pd.DataFrame"]
+
+
+def parts(rows: Sequence[Mapping[str, Any]], frames: Frames, scale: str = "") -> dict[str, str]:
+    """Write every effect.
+
+    Args:
+        rows: The ledger, as ``distilled-pruning check --json`` prints it.
+        frames: Tidy frames of this run by experiment name.
+        scale: Their stamp.
+
+    Returns:
+        Name of the part, ``effect-NAME``, to its line.
+    """
+    by_id = {str(row["id"]): row for row in rows}
+    found = {f"effect-{claim.id}": claimed(by_id.get(claim.id)) for claim in claims()}
+    written: dict[str, Callable[[Frames], str]] = {"spread": spread, "maximum": maximum, "zeros": zeros}
+    for name, write in written.items():
+        text = write(frames)
+        found[f"effect-{name}"] = f":Effect: {text} ({plain(scale)})." if text else nothing()
+    return {**found, "effect-counting": f":Effect: {counting()}"}
+
+
+def nothing() -> str:
+    """Say that there is no number."""
+    return ":Effect: Not measured in the runs behind this book."
+
+
+def claimed(row: Mapping[str, Any] | None) -> str:
+    """Write the verdict on the claim that states an effect, recorded and of this run, with its numbers."""
+    sides = []
+    for found, value in ((row or {}).get("recorded"), "value"), (row, "this_run"):
+        if found and found.get(value) and found["verdict"] != NOT_RUN:
+            numbers = "; ".join(measured(found, value))
+            about = ", ".join(plain(found[name]) for name in ("scale", "data") if found.get(name))
+            sides.append(f"{badge(found['verdict'])} {numbers} (n = {found['n']}, {about})")
+    if row is None or not sides:
+        return nothing()
+    statement = f"Put to the test as *{plain(row['statement'])}*"
+    return f":Effect: {statement} {'; '.join(sides)}. Row `{row['id']}` of the scorecard."
+
+
+def last(frames: Frames, name: str) -> pd.DataFrame | None:
+    """Rows of a frame's first dataset and network at its last level, at the paper's inner rate; collapsed ones not."""
+    frame = frames.get(name)
+    if frame is None or frame.empty:
+        return None
+    frame = tables.first(frame)
+    frame = frame[(frame["level"] == frame["level"].max()) & frame["setting"].isin((EQUAL, ""))]
+    return frame[~frame["collapsed"].astype(bool)] if "collapsed" in frame else frame
+
+
+def spread(frames: Frames) -> str:
+    """Compare accuracies over initialisations with those over retrainings of one ticket."""
+    frame = last(frames, "fig2")
+    if frame is None:
+        return ""
+    texts = []
+    for method in ("imp", "distilled"):
+        groups = frame[frame["method"] == method].groupby("init")["accuracy"]
+        within = 100 * math.sqrt(groups.var().mean())
+        between = 100 * groups.mean().std()
+        if math.isfinite(within) and math.isfinite(between):
+            texts.append(
+                f"{named(method)}: {tables.number(between, 2)} points over {groups.ngroups} initialisations, "
+                f"{tables.number(within, 2)} over the retrainings of one"
+            )
+    return f"Standard deviation of the test accuracy at the last level, {'; '.join(texts)}" if texts else ""
+
+
+def maximum(frames: Frames) -> str:
+    """Compare the rise halfway with the highest point of a line."""
+    frame = frames.get("barriers")
+    if frame is None or frame.empty:
+        return ""
+    above = frame["maximum"] - frame["barrier"]
+    mean, most, halfway = (tables.number(value) for value in (above.mean(), above.max(), frame["barrier"].mean()))
+    return (
+        f"On {len(frame)} lines the highest point lies above the rise halfway by {mean} nats on average and {most} at "
+        f"most; the rises themselves average {halfway}"
+    )
+
+
+def zeros(frames: Frames) -> str:
+    """Say by how much a pruned network's deviation grows when exact zeros are put aside."""
+    frame = last(frames, "hessian")
+    if frame is None:
+        return ""
+    frame = frame.assign(factor=frame["std_nonzero"] / frame["std"])
+    texts = []
+    for method in ("imp", "distilled"):
+        values = tables.by_init(frame[frame["method"] == method], "factor")
+        if values:
+            texts.append(f"{named(method)} {tables.quote(values, 2)} times, n = {len(values)}")
+    return (
+        f"Without exact zeros the standard deviation at the last level is larger: {'; '.join(texts)}" if texts else ""
+    )
+
+
+def named(method: str) -> str:
+    """Name a method within a sentence."""
+    return "IMP" if method == "imp" else "distilled pruning"
+
+
+@functools.cache
+def counting() -> str:
+    """Count what finding one mask takes at the papers' settings, in the three units."""
+    from ..parameters.presets import resolve
+    from ..sections.common.frames import settings
+
+    tickets = settings(resolve("s3-distilled-pruning", file="paper"))[0]
+    imp, distilled = (spent(tickets, row) for row in (Row("imp", tickets.outer.learning_rate, EQUAL), own(tickets)))
+    ratios = ", ".join(f"{imp[unit] / distilled[unit]:.1f} times fewer {what}" for unit, what in UNITS.items())
+    return f"At the papers' settings, counted from the jobs themselves: {ratios}."
+
+
+UNITS = {"points": "stored images", "points_decoded": "decoded images", "steps": "optimiser steps"}
+
+
+def own(tickets: Tickets) -> Row:
+    """The row of distilled pruning at the first inner rate."""
+    return Row("distilled", *next(tickets.distilled_settings()))
+
+
+def spent(tickets: Tickets, row: Row) -> dict[str, int]:
+    """Images and steps of the inner loops of a row's first level."""
+    from ..sections.common.frames import cost_of
+
+    return cost_of(tickets.chain(row, 0, 1))

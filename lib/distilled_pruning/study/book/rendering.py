@@ -1,0 +1,191 @@
+"""From prose and executed notebooks to HTML: what the book holds, how it is laid out, how it is rendered."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError
+from ..engine import provenance
+from ..parameters.cells import markdown, text
+from ..parameters.contents import FOLDER, contents, notebooks_of, read_yaml, table, without
+from . import pages, whatif
+from .execution import BuildError, digest_of
+
+GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
+DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
+
+
+def upstream(root: Path) -> str:
+    """Give the address of the GitHub repository that a folder was cloned from, empty where it was not.
+
+    A folder within another repository, such as an unpacked archive, is not that repository's.
+    """
+    top = provenance.git("rev-parse", "--show-toplevel", folder=root)
+    if top is None or Path(top).resolve() != root.resolve():
+        return ""
+    found = GITHUB.search(provenance.git("remote", "get-url", "origin", folder=root) or "")
+    return f"https://github.com/{found[1]}" if found else ""
+
+
+def settings(root: Path) -> dict[str, Any]:
+    """Read ``_config.yml``; a repository it leaves open is the one this copy was cloned from.
+
+    Launch buttons, which lead to a repository, are left out where there is none.
+    """
+    found = read_yaml(root / "_config.yml") or {}
+    repository = (found.get("repository") or {}) if isinstance(found, dict) else None
+    if not isinstance(repository, dict):
+        raise InputError(f"{root / '_config.yml'} must hold 'name: value' lines, the repository too: mend it")
+    if url := repository.get("url") or upstream(root):
+        found["repository"] = {**repository, "url": url}
+    else:
+        for name in ("repository", "launch_buttons"):
+            found.pop(name, None)
+    return found
+
+
+def repository(root: Path) -> str:
+    """Give the address of the sources on the web, empty where there is none."""
+    named = settings(root).get("repository", {})
+    return f"{named['url'].rstrip('/')}/blob/{named.get('branch', 'main')}/" if named else ""
+
+
+def stage(
+    root: Path,
+    build: Path,
+    names: Sequence[str],
+    parts: Mapping[str, str],
+    ledger: Sequence[Mapping[str, Any]],
+    beside: Mapping[str, str] | None = None,
+) -> Path:
+    """Lay out the book to render: prose with its generated parts, executed notebooks, styles, the ledger as a file.
+
+    Args:
+        root: The folder of the sources.
+        build: The folder ``_build``.
+        names: Notebooks to show; the others are left out of the contents.
+        parts: Generated parts of the prose.
+        ledger: Rows of the ledger.
+        beside: Name of a notebook to the top of the what-if page beside it.
+
+    Returns:
+        The folder to render.
+    """
+    import yaml
+
+    beside = beside or {}
+
+    target = build / "stage"
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    (target / "_config.yml").write_text(yaml.safe_dump(settings(root), sort_keys=False), encoding="utf-8")
+    left_out = [f"{FOLDER}/{name}" for name in notebooks_of(root) if name not in names]
+    toc = without(table(root), left_out)
+    for name in beside:
+        toc = whatif.insert(toc, f"{FOLDER}/{name}", f"{FOLDER}/{name}{whatif.SUFFIX}")
+    (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
+    left = shutil.ignore_patterns(*STRAY)
+    shutil.copytree(root / "book", target / "book", ignore=left, ignore_dangling_symlinks=True)
+    for path in (target / f"{name}.md" for name in contents(root)):
+        if path.is_file():
+            path.write_text(pages.fill(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    if (target / "book/assets").is_dir():
+        shutil.move(target / "book/assets", target / "_static")
+    (target / FOLDER).mkdir()
+    for name in (*names, *(name + whatif.SUFFIX for name in beside)):
+        page = json.loads((build / f"executed/{name}.ipynb").read_text(encoding="utf-8"))
+        head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
+        page = linked(page if head is None else whatif.adapt(page, head))
+        (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
+    rows = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
+    (target / "book/ledger.json").write_text(rows + "\n", encoding="utf-8")
+    return target
+
+
+def linked(notebook: Mapping[str, Any]) -> dict[str, Any]:
+    """Give an executed notebook with a link below every figure to the code that drew it."""
+    cells: list[Any] = []
+    for cell in notebook["cells"]:
+        cells.append(cell)
+        drawn = DRAWN.findall(text(cell)) if cell["cell_type"] == "code" else []
+        if drawn and cell.get("outputs"):
+            links = ", ".join(f"{{ref}}`figures.{name} <code-{name}>`" for name in dict.fromkeys(drawn))
+            cells.append(markdown(f"{cell['id']}-code", f"```{{div}} drawn\nDrawn by {links}\n```"))
+    return {**notebook, "cells": cells}
+
+
+def trim(mathjax: Path) -> None:
+    """Remove the parts of MathJax that set no TeX as HTML: three quarters of the book's size."""
+    kept = ("tex-chtml.js", "output/chtml", "input/tex/extensions")
+    for path in mathjax.rglob("*"):
+        if path.is_file() and not path.relative_to(mathjax).as_posix().startswith(kept):
+            path.unlink()
+
+
+def render(source: Path, build: Path, strict: bool = True, around: str = "") -> Path:
+    """Run Jupyter Book on the staged book, unless the pages that stand were made from the same.
+
+    Args:
+        source: The staged book.
+        build: The folder ``_build``.
+        strict: Take warnings for errors; a book with pages left out has references to nowhere.
+        around: What rendering depends on besides, hashed.
+
+    Returns:
+        The book's first page.
+
+    Raises:
+        BuildError: Jupyter Book failed or warned.
+    """
+    made = build / f"html-{hashlib.sha256(f'{digest_of([source])} {strict} {around}'.encode()).hexdigest()[:16]}"
+    if not made.is_dir():
+        typeset(source, build, strict).replace(made)
+    show(made, build / "html")
+    return build / "html/index.html"
+
+
+def typeset(source: Path, build: Path, strict: bool) -> Path:
+    """Run Jupyter Book; gives the folder of the pages, as :func:`render`."""
+    scratch, log = build / "render", build / "book.log"
+    shutil.rmtree(scratch, ignore_errors=True)
+    command = [sys.executable, "-c", "from jupyter_book.cli.main import main; main()", "build", str(source)]
+    command += ["--path-output", str(scratch), "-q", *(["-W", "-n", "--keep-going"] if strict else [])]
+    with log.open("w", encoding="utf-8") as lines:
+        status = subprocess.run(command, stdout=lines, stderr=subprocess.STDOUT, check=False).returncode
+    made = scratch / "_build/html"
+    if status or not (made / "index.html").is_file():
+        shown = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
+        first = next((line.strip() for line in shown.splitlines() if "WARNING" in line or "rror" in line), "no message")
+        raise BuildError(f"Jupyter Book did not accept the pages: {first} (all of it in {log})")
+    trim(made / "_static/mathjax")
+    return made
+
+
+def show(made: Path, html: Path) -> None:
+    """Let ``html`` lead to new pages: one rename of a link, so that a whole book stands there at any moment.
+
+    The pages before stay beside, for whoever is reading them; older ones go.
+    """
+    before = html.resolve().name
+    if before != made.name:
+        link = html.with_name("html.next")
+        link.unlink(missing_ok=True)
+        link.symlink_to(made.name, target_is_directory=True)
+        if html.is_dir() and not html.is_symlink():  # as earlier versions left it
+            shutil.rmtree(html)
+        link.replace(html)
+    gone = html.with_name("html.gone")
+    shutil.rmtree(gone, ignore_errors=True)
+    for other in html.parent.glob("html-*"):
+        if other.name not in (made.name, before):
+            other.replace(gone)  # never half of a book under a name that says whole
+            shutil.rmtree(gone, ignore_errors=True)

@@ -1,0 +1,247 @@
+"""The campaign's rules: each becomes findings from the recorded cells, and a page shows both side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+
+from ..book.pages import plain
+from ..display import Markup, Note, Table, code, lines
+from ..judging.statistics import paired, slope
+from ..judging.verdicts import (
+    CONTRADICTED,
+    NOT_RUN,
+    REPRODUCED,
+    UNDECIDED,
+    Finding,
+    equal,
+    negative,
+    positive,
+    stable,
+    unstable,
+    within,
+)
+from ..results.recorded import Recorded
+from ..sections.s7_mask_structure.claims import MEASURES as MECHANISM
+from .steps import LEVELS, POINT, Cells, Step, read_steps
+
+Rule = Callable[[Cells], list[Finding]]
+MAIN = "reduced"
+
+
+def _stable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> Rule:
+    return lambda cells: [
+        stable(f"{label}{LEVELS[level]}", list(cells.values(preset, method, level, rate=rate).values()))
+        for level in levels
+    ]
+
+
+def _less(
+    left: tuple[str, str],
+    right: tuple[str, str],
+    judge: Callable[[str, list[float]], Finding],
+    *levels: int,
+    column: str = "error_rise",
+) -> Rule:
+    return lambda cells: [
+        judge(LEVELS[level], paired(cells.values(*left, level, column), cells.values(*right, level, column)))
+        for level in levels
+    ]
+
+
+def _all(*rules: Rule) -> Rule:
+    return lambda cells: [finding for rule in rules for finding in rule(cells)]
+
+
+def _papers_rate(cells: Cells) -> list[Finding]:
+    """Judge on five initialisations where they are recorded, on three before."""
+    more = cells.values("reduced/papers-rate-more", "published", 9)
+    preset = "reduced/papers-rate-more" if len(more) > 3 else "reduced/papers-rate"
+    return _stable(preset, "published", 4, 9, label="papers' rate, ")(cells)
+
+
+def _by_images(cells: Cells) -> list[Finding]:
+    """Judge the slope of the barrier on the logarithm of the number of real images."""
+    sources = {
+        100: (MAIN, "random-real"),
+        400: ("reduced/real-400", "random-real"),
+        2_000: ("reduced/real-2000", "random-real"),
+        10_000: ("reduced/real-10000", "random-real"),
+        32_000: (MAIN, "real-short"),
+    }
+    found = []
+    for level, label in LEVELS.items():
+        by_number = {n: cells.values(*where, level, "barrier") for n, where in sources.items()}
+        shared = set.intersection(*(set(values) for values in by_number.values()))
+        logs = [math.log10(n) for n in sources]
+        slopes = [slope(logs, [by_number[n][init] for n in sources]) for init in sorted(shared)]
+        found.append(negative(label, slopes))
+    return found
+
+
+def _few_steps(cells: Cells) -> list[Finding]:
+    """Judge the loops that moved no further than two initial norms."""
+    found = []
+    for preset, rate in (("reduced/long-gentle", 0.01), ("reduced/long-gentle", 0.003), ("reduced/short-steep", 0.1)):
+        rises = cells.values(preset, "real-short", 9, rate=rate)
+        near = [rise for init, rise in rises.items() if cells.travelled(preset, "real-short", rate, init) <= 2]
+        if near:
+            found.append(unstable(f"rate {rate:g}", near))
+    return found or [Finding("no loop within two norms", math.nan, None, 0, NOT_RUN)]
+
+
+def _claim(name: str) -> Rule:
+    """Read a rule that is a claim's own, from the frames recorded at the reduced scale."""
+
+    def rule(cells: Cells) -> list[Finding]:
+        frames = {figure: cells.folder.table(figure, MAIN) for figure in ("membership", "orders")}
+        return MECHANISM[name](frames)
+
+    return rule
+
+
+_BOTH = (4, 9)
+_LONG = tuple(_stable("reduced/long-gentle", "real-short", 9, rate=r, label=f"rate {r:g}, ") for r in (0.01, 0.003))
+_UNTRAINED = tuple(
+    _stable("reduced/untrained", method, 4, label=f"{method}, ")
+    for method in ("magnitude", "random", "snip", "synflow")
+)
+_MATCHED = tuple(
+    _stable("reduced/matched-layers", method, 9, label=f"{method}, ")
+    for method in ("magnitude-layers", "snip-layers", "synflow-layers")
+)
+_HALF = ("reduced/half-steps", "distilled")
+_REAL = (MAIN, "real-short")
+RULES: dict[int, tuple[Rule, ...]] = {
+    0: (
+        _all(
+            *(
+                _stable("reduced/gentle", method, *_BOTH, label=label)
+                for method, label in (("distilled", "distilled, "), ("real-short", "all real images, "))
+            )
+        ),
+        _all(
+            *(
+                _stable("reduced/own-sets", "distilled", *_BOTH, rate=rate, label=f"rate {rate:g}, ")
+                for rate in (0.03, 0.01)
+            )
+        ),
+    ),
+    1: (
+        _all(_papers_rate, _stable("reduced/whitened", "published", *_BOTH, label="reduced rate, ")),
+        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "real-short"), positive, *_BOTH),
+        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "random-real"), negative, *_BOTH),
+        _less(
+            ("reduced/papers-rate", "published"),
+            ("reduced/papers-rate", "imp"),
+            lambda label, values: equal(label, values, POINT),
+            9,
+            column="accuracy",
+        ),
+    ),
+    2: (
+        _all(
+            *(
+                lambda cells, preset=preset: [
+                    unstable(
+                        f"{preset.removeprefix('reduced/')}, 87 %", list(cells.values(preset, "real-short", 9).values())
+                    )
+                ]
+                for preset in ("reduced/whitened-width32", "reduced/width32")
+            )
+        ),
+        _all(
+            _stable("reduced/whitened-width32", "published", 9, label="MTT, "),
+            _stable("reduced/width32", "distilled", 9, label="own sets, "),
+        ),
+    ),
+    3: (
+        _by_images,
+        _stable("reduced/real-400", "random-real", 9),
+        _less(
+            ("reduced/idc", "distilled"),
+            ("reduced/real-400", "random-real"),
+            lambda label, values: within(label, values, -math.inf, -2 * POINT),
+            *_BOTH,
+        ),
+    ),
+    4: (_all(*_LONG), _few_steps),
+    5: (
+        _less(_HALF, _REAL, positive, *_BOTH),
+        _less(_HALF, _REAL, lambda label, values: equal(label, values, 2 * POINT), *_BOTH),
+    ),
+    6: (
+        _all(
+            _stable("reduced/permuted", "mislabelled", *_BOTH, label="permuted labels, "),
+            _stable("reduced/shuffled", "shuffled", *_BOTH, label="shuffled, "),
+            *_UNTRAINED,
+            *_MATCHED,
+        ),
+        _stable("reduced/permuted", "mislabelled", *_BOTH),
+    ),
+    7: (_claim("sharp-weights"), _claim("order-dependence")),
+}
+
+
+UNITS = {
+    (3, 0): (1.0, "nats for ten times the images"),
+    (7, 0): (1.0, "times"),
+    (7, 1): (1.0, "times chance"),
+}
+POINTS = (1 / POINT, "points")
+CAME_OUT = {
+    REPRODUCED: "✓ holds",
+    CONTRADICTED: "✗ does not",
+    UNDECIDED: "? undecided",
+    NOT_RUN: "not recorded yet",
+}
+
+
+def describe(finding: Finding, step: int, rule: int) -> str:
+    """Write a finding in the unit of its rule, with its interval, number of initialisations and what follows."""
+    if not finding.n:
+        return f"{finding.setting}: {CAME_OUT[finding.verdict]}"
+    factor, unit = UNITS.get((step, rule), POINTS)
+    digits = 1 if factor > 1 else 3
+    bounds = [f"{factor * bound:.{digits}f}" for bound in finding.interval or ()]
+    inside = f" [{', '.join(bounds)}]" if bounds else ""
+    numbers = f"{factor * finding.value:+.{digits}f}{inside}".replace("-", "−")
+    return f"{finding.setting}: {numbers} {unit}, n = {finding.n}: {CAME_OUT[finding.verdict]}"
+
+
+def show(step: Step, cells: Cells) -> Table:
+    """Tabulate a step: its rules, what came out, and where and when they were written."""
+    rows = []
+    for i, (text, findings) in enumerate(answer(step, cells)):
+        rows.append([text, lines([describe(finding, step.number, i) for finding in findings])])
+    commit, date = step.registered
+    entries: list[tuple[str, str | Markup]] = [("step", f"{step.number}. {step.title}")]
+    entries += [("setting", step.setting)] if step.setting else []
+    entries += [
+        ("rules written", f"in commit {commit} of {date:%-d %B %Y}, before the first of its runs"),
+        ("recorded", f"{len(step.recorded)} of {len(step.cells)} runs"),
+    ]
+    waiting = [cell for cell in step.cells if cell not in step.recorded]
+    entries += [("to come", code(f"distilled-pruning run {cell}")) for cell in waiting]
+    return Table(["rule", "what came out"], rows, after=Note(entries))
+
+
+def answer(step: Step, cells: Cells) -> list[tuple[str, list[Finding]]]:
+    """Give each rule of a step with what the recorded cells say about it; a rule that only orders has no findings."""
+    rules = RULES.get(step.number, ())
+    return [(text, rules[i](cells) if i < len(rules) else []) for i, text in enumerate(step.rules)]
+
+
+def list_answers(root: Path) -> str:
+    """Write all steps with what came out of each rule, as Markdown for the page of findings."""
+    cells = Cells(Recorded(root / "results"))
+    parts = []
+    for step in read_steps():
+        commit, date = step.registered
+        parts.append(f"**{step.number}. {plain(step.title)}** (rules of {date:%-d %B %Y}, commit `{commit}`)\n")
+        for i, (text, findings) in enumerate(answer(step, cells)):
+            found = [describe(finding, step.number, i) for finding in findings if finding.n]
+            parts.append(f"- {plain(text)} {plain('; '.join(found)) if found else '*Not recorded yet.*'}")
+        parts.append("")
+    return "\n".join(parts)

@@ -1,0 +1,117 @@
+"""The campaign: what was to be computed and how it would be judged, written before, and what came out.
+
+``workflow/campaign.toml`` holds steps, cells and rules, committed before their cells were computed; what each rule
+says of what is recorded: :mod:`.campaign_rules`.
+"""
+
+from __future__ import annotations
+
+import datetime
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ...errors import InputError
+from ..judging.statistics import by_init
+from ..parameters.cells import home
+from ..parameters.presets import given, resolve
+from ..results.recorded import Recorded
+from ..sections.common.tickets import Row, Tickets
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FILE = "workflow/campaign.toml"
+LEVELS = {4: "59 %", 9: "87 %"}
+POINT = 0.01
+
+
+@dataclass(frozen=True)
+class Step:
+    """One question of the campaign.
+
+    Attributes:
+        number: Its place in the plan.
+        page: The notebook or page that shows it.
+        title: The question.
+        rules: How its result is read, each a sentence.
+        cells: What is computed for it: notebook and preset, as ``distilled-pruning run`` takes them.
+        registered: The commit that wrote step and rules, and its date.
+        recorded: The cells whose results are recorded.
+        setting: Data, network, rates, steps and numbers of initialisations, where the page does not say them.
+    """
+
+    number: int
+    page: str
+    title: str
+    rules: tuple[str, ...]
+    cells: tuple[str, ...]
+    registered: tuple[str, datetime.date]
+    recorded: tuple[str, ...]
+    setting: str = ""
+
+
+def read_steps(text: str | None = None) -> list[Step]:
+    """Read the campaign's steps, in the order of their numbers.
+
+    Raises:
+        InputError: The file is not there or lacks something.
+    """
+    path = home() / FILE
+    try:
+        rows = tomllib.loads(path.read_text(encoding="utf-8") if text is None else text)["step"]
+        lists = ("rules", "cells", "registered", "recorded")
+        steps = [Step(**{**row, **{name: tuple(row[name]) for name in lists}}) for row in rows]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path} does not hold the campaign's steps ({error}): restore it from git") from error
+    return sorted(steps, key=lambda step: step.number)
+
+
+class Cells:
+    """What is recorded of the campaign's cells: values of each initialisation, by preset, way and level."""
+
+    def __init__(self, folder: Recorded) -> None:
+        """Read the index of a folder of recorded results."""
+        self.folder = folder
+        self.records = {str(given(record.parameters)): record for record in folder.records("barriers", "reduced")}
+
+    def _frame(self, preset: str) -> pd.DataFrame | None:
+        import pandas as pd
+
+        record = self.records.get(str(given(_deciding(preset))))
+        return None if record is None or not record.frame else pd.DataFrame(self.folder.frame(record))
+
+    def values(
+        self, preset: str, method: str, level: int, column: str = "error_rise", rate: float | None = None
+    ) -> dict[int, float]:
+        """Give the mean of a column over the lines of each initialisation; nothing where nothing is recorded.
+
+        Args:
+            preset: Preset of ``s4-stability``, such as ``"reduced/whitened"``.
+            method: Way the masks were found.
+            level: Pruning level.
+            column: Column of the frame of barriers.
+            rate: Rate of the inner loop, where the preset has several.
+        """
+        frame = self._frame(preset)
+        if frame is None:
+            return {}
+        kept = frame[(frame["method"] == method) & (frame["level"] == level) & ~frame["collapsed"].astype(bool)]
+        kept = kept if rate is None else kept[kept["rate"] == rate]
+        return by_init(kept, column)
+
+    def travelled(self, preset: str, method: str, rate: float, init: int) -> float:
+        """Give how far the first inner loop went, in norms of the initial weights; NaN where it is not recorded."""
+        tickets = Tickets(resolve("s4-stability", file=preset))
+        mask = tickets.chain(Row(method, rate, tickets.setting(rate)), init, 1)
+        inner = mask.training if mask is not None else None
+        found = self.folder.metrics(inner.key) if inner is not None else None
+        return math.nan if found is None else float(found["distance"] / found["initial_norm"])
+
+
+def _deciding(preset: str) -> Mapping[str, object]:
+    from ..parameters.presets import UNCOUNTED
+
+    return {name: value for name, value in resolve("s4-stability", file=preset).items() if name not in UNCOUNTED}

@@ -1,0 +1,1 @@
+"""From jobs to results in a store: planning, running in processes, keeping, and cleaning up."""

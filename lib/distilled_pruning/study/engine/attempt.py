@@ -1,0 +1,156 @@
+"""One attempt at one job, in whichever process: lock, perform, save, and a report of how it went."""
+
+from __future__ import annotations
+
+import errno
+import functools
+import importlib.util
+import sys
+import time
+import traceback
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ...errors import InputError, Interrupted
+from ..jobs import Context, Job, Result
+from .provenance import Meter
+from .store import Busy, Missing, Store
+
+STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+REST_SECONDS = 0.5
+
+
+Perform = Callable[[Job, Context], Result]
+
+
+def perform_job(job: Job, context: Context) -> Result:
+    """Do a job as it says itself."""
+    return job.perform(context)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What all attempts of a run share; it travels to worker processes.
+
+    Attributes:
+        store: Where results are kept.
+        device: Device to compute on.
+        threads: Threads of every job, so that side by side or alone gives the same numbers.
+        perform: How jobs are done.
+    """
+
+    store: Store
+    device: str = "auto"
+    threads: int = 1
+    perform: Perform = perform_job
+
+
+@dataclass(frozen=True)
+class Report:
+    """How an attempt ended.
+
+    Attributes:
+        key: Whose.
+        status: ``"done"``, ``"busy"`` (another run does it), ``"missing"`` (a parent's result is), ``"stopped"``,
+            ``"failed"``, ``"died"`` (its process did) or ``"storage"`` (results cannot be kept).
+        seconds: Wall time; 0 when another run had done it.
+        message: The reason, or the missing key.
+        details: A traceback, where the reason is a fault in the code.
+        typical: Whether the time says something about other jobs.
+    """
+
+    key: str
+    status: str
+    seconds: float = 0.0
+    message: str = ""
+    details: str = ""
+    typical: bool = False
+
+
+def attempt(
+    job: Job,
+    settings: Settings,
+    stop: Callable[[], bool],
+    progress: Callable[[int, int, dict[str, float]], None],
+    cold: bool = False,
+) -> Report:
+    """Do a job unless someone else does or did; never raises but for what ends the process.
+
+    Args:
+        job: The job; its parents are done.
+        settings: Those of the run.
+        stop: Whether to stop at the next checkpoint.
+        progress: Where the job says how far it is.
+        cold: Whether it is the first job of its process, which pays for imports and for reading the data.
+    """
+    store = settings.store
+    try:
+        with store.lock(job.key):
+            if store.has(job.key):
+                return Report(job.key, "done")
+            meter = Meter()
+            checkpoint = store.checkpoint(job.key)
+            continued = any(checkpoint.iterdir())
+            surroundings = Context(lambda parent: store.load(parent.key), settings.device, checkpoint, progress, stop)
+            result = settings.perform(job, surroundings)
+            provenance: dict[str, Any] = meter.provenance(settings.device, settings.threads)
+            timing = {"cost": job.cost, "cold": cold, "continued": continued}
+            store.save(job, result, {**provenance, **timing})
+            return Report(job.key, "done", provenance["seconds"], typical=not (cold or continued))
+    except Busy:
+        return Report(job.key, "busy")
+    except Interrupted:
+        return Report(job.key, "stopped", message="it was told to stop")
+    except Missing as missing:
+        return Report(job.key, "missing", message=missing.key)
+    except InputError as mistake:
+        return Report(job.key, "failed", message=str(mistake))
+    except Exception as error:
+        if isinstance(error, OSError) and (error.errno in STORAGE or within(store.root, error.filename)):
+            return Report(job.key, "storage", message=f"the store {store.root} cannot be written ({error.strerror})")
+        try:
+            store.prepare()  # a full disk shows in other ways too, such as PyTorch's own error
+        except InputError as full:
+            return Report(job.key, "storage", message=str(full))
+        return Report(job.key, "failed", message=f"{type(error).__name__}: {error}", details=traceback.format_exc())
+
+
+def within(root: Path, name: object) -> bool:
+    """Whether an error names a file below a folder."""
+    return isinstance(name, str | Path) and Path(name).is_relative_to(root)
+
+
+def pin(threads: int) -> Callable[[], None]:
+    """Hold PyTorch, where it is loaded, and NumPy's libraries to a number of threads; gives what undoes it."""
+    undo: list[Callable[[], object]] = []
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        undo.append(functools.partial(torch.set_num_threads, torch.get_num_threads()))
+        torch.set_num_threads(threads)
+    if importlib.util.find_spec("threadpoolctl") is not None:
+        from threadpoolctl import threadpool_limits
+
+        undo.insert(0, threadpool_limits(threads).restore_original_limits)
+
+    def release() -> None:
+        for step in undo:
+            step()
+
+    return release
+
+
+def rate_limited(
+    send: Callable[[int, int, dict[str, float]], None], seconds: float = REST_SECONDS
+) -> Callable[[int, int, dict[str, float]], None]:
+    """Let a progress callback through at most once in a while."""
+    last = 0.0
+
+    def progress(done: int, total: int, figures: dict[str, float]) -> None:
+        nonlocal last
+        if time.monotonic() - last >= seconds:
+            last = time.monotonic()
+            send(done, total, figures)
+
+    return progress

@@ -1,0 +1,130 @@
+"""What a job will take: time, memory and disk of the jobs of its kind and size that were measured on this device."""
+
+from __future__ import annotations
+
+import bisect
+import math
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from . import machine as hardware
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+    from .store import Store
+
+NEIGHBOURS = 8
+ALIKE = math.log(1000)  # jobs of a kind whose costs differ by more say nothing of each other's speed
+# Before anything of a kind was measured here: multiply-accumulates a second of small convolutional networks in float32,
+# on one CPU thread and on a data-centre GPU, a fixed time for every job, a process with PyTorch, a small network.
+DEFAULT_CPU, DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
+DEFAULT_MEMORY_MB, DEFAULT_BYTES = 2000, 1_000_000
+# Before a process's first job: Python and PyTorch start. Within it: what a first training loads, and the data.
+START_SECONDS, FIRST_SECONDS = 8.0, 8.0
+
+
+class Measured(NamedTuple):
+    """What one finished job took; ordered by size."""
+
+    size: float
+    cost: float
+    seconds: float
+    memory_mb: int
+    bytes: int
+
+
+@dataclass(frozen=True)
+class Needs:
+    """What one job is expected to take.
+
+    Attributes:
+        seconds: Wall time.
+        memory_mb: Peak resident memory.
+        bytes: Size of its result on disk.
+        measured: Whether jobs of its kind were measured on this device, else these are rough defaults.
+    """
+
+    seconds: float
+    memory_mb: int
+    bytes: int
+    measured: bool
+
+
+class Estimate:
+    """Expectations for one device.
+
+    Attributes:
+        start: Seconds a process takes before its first job is as fast as others.
+    """
+
+    def __init__(self, device: str = "auto") -> None:
+        """Start with the defaults for a device."""
+        self.device = hardware.name(device)
+        self.default = DEFAULT_CPU if self.device == hardware.processor() else DEFAULT_GPU
+        self.measured: dict[str, list[Measured]] = {}
+        self.start = START_SECONDS + FIRST_SECONDS
+
+    @classmethod
+    def of(cls, store: Store, device: str = "auto") -> Estimate:
+        """Calibrate with what the store's entries took on this device.
+
+        Jobs that were continued do not count; the first of a process only where there are no others of its kind.
+        """
+        estimate = cls(device)
+        cold = []
+        for key in store:
+            provenance = store.provenance(key) or {}
+            if provenance.get("device") != estimate.device or provenance.get("continued") or "cost" not in provenance:
+                continue
+            if provenance.get("cold"):
+                cold.append(provenance)
+            else:
+                estimate.observe(provenance)
+        warm = set(estimate.measured)
+        first = [
+            provenance["seconds"] - estimate.expected(provenance["kind"], provenance["cost"]).seconds
+            for provenance in cold
+            if provenance["kind"] in warm
+        ]
+        if first:
+            estimate.start = START_SECONDS + max(0.0, statistics.median(first))
+        for provenance in cold:
+            if provenance["kind"] not in warm:
+                estimate.observe(provenance)
+        return estimate
+
+    def observe(self, provenance: Mapping[str, Any]) -> None:
+        """Add a measurement."""
+        cost = max(float(provenance["cost"]), 1.0)
+        size = sum(file["bytes"] for file in provenance["files"].values())
+        measured = Measured(math.log(cost), cost, provenance["seconds"], provenance.get("memory_mb", 0), size)
+        bisect.insort(self.measured.setdefault(provenance["kind"], []), measured)
+
+    def needs(self, job: Job) -> Needs:
+        """Estimate a job by the measured jobs of its kind nearest in cost, all that are equally near included."""
+        return self.expected(job.kind, job.cost)
+
+    def expected(self, kind: str, work: float) -> Needs:
+        """Estimate a job by its kind and its work in multiply-accumulates."""
+        cost = max(work, 1.0)
+        size = math.log(cost)
+        measured = [other for other in self.measured.get(kind, ()) if abs(other.size - size) < ALIKE]
+        if not measured:
+            return Needs(DEFAULT_SECONDS + work / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
+        distances = sorted(abs(other.size - size) for other in measured)
+        near = [other for other in measured if abs(other.size - size) <= distances[:NEIGHBOURS][-1]]
+        seconds = cost * sum(other.seconds for other in near) / sum(other.cost for other in near)
+        return Needs(seconds, max(other.memory_mb for other in near), max(other.bytes for other in near), True)
+
+    def seconds(self, job: Job) -> float:
+        """Estimate a job's wall time."""
+        return self.needs(job).seconds
+
+
+def spelled(minutes: float) -> str:
+    """Write a time in the unit that suits it."""
+    hours = minutes / 60
+    long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"
+    return f"{minutes:.1f} minutes" if minutes < 90 else long.replace(",", "\u202f")

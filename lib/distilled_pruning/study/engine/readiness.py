@@ -1,0 +1,179 @@
+"""What the jobs of a study would be refused for, said by the plan and by the run before anything is done."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import replace
+from typing import Any
+
+from ... import augmentations, catalog, costs
+from ...distillation.fitting import suit
+from ...errors import InputError
+from ...recipe import Recipe
+from ...sparsity import survivors
+from ..jobs import (
+    Connect,
+    Data,
+    Distill,
+    Evaluate,
+    HessianDiagonal,
+    Job,
+    Landscape,
+    Network,
+    Prune,
+    Robustness,
+    Source,
+    Spectrum,
+    Train,
+)
+
+__all__ = ["examine"]
+
+
+def examine(jobs: Iterable[Job]) -> tuple[str, ...]:
+    """Hold missing jobs against their data; one's own data are read, and kept for the jobs where they are decoded.
+
+    Args:
+        jobs: Jobs whose results are missing.
+
+    Returns:
+        Sentences that say what is left out of one's own data.
+
+    Raises:
+        InputError: A job could not be done; for images that cannot be read, all of them are named.
+    """
+    data: dict[Data, None] = {}
+    for job in jobs:
+        check = CHECKS.get(type(job))
+        if check is not None:
+            data.setdefault(check(job))
+    for found in data:
+        prepared(found)
+    sizes = dict.fromkeys((found.name, found.pixels) for found in data)
+    return tuple(dict.fromkeys(note for name, size in sizes for note in catalog.examine(name, size)))
+
+
+def prepared(data: Data) -> None:
+    """Raise :class:`InputError` where a dataset cannot be brought to the form that is asked for."""
+    if data.subset:
+        stratified("subset", data.subset, data.info.train, data)
+    values = data.info.channels * data.pixels**2
+    if data.zca and values > catalog.WHITENED:
+        raise InputError(
+            f"ZCA whitening needs the covariance of all {values} values of an image: "
+            f"use images of at most {catalog.WHITENED}, such as 3 x 32 x 32"
+        )
+
+
+def stratified(name: str, wanted: int, available: int, data: Data) -> None:
+    """Raise :class:`InputError` unless so many images can be drawn by class."""
+    classes = len(data.info.classes)
+    if not classes <= wanted <= available:
+        raise InputError(
+            f"{name} must be from {classes} (one a class) to the {available} images there are, not {wanted}"
+        )
+
+
+def built(network: Network, data: Data) -> None:
+    """Raise :class:`InputError` where no such network can be built for such images."""
+    costs.check_size(network.model, data.pixels, network.norm, network.depth or None)
+
+
+def learnt(network: Network, recipe: Recipe, source: Source) -> Data:
+    """Raise :class:`InputError` where a network cannot be trained on a source by a recipe."""
+    data = source.data if isinstance(source, Distill) else source
+    built(network, data)
+    augmentations.check(recipe.augmentation, data.pixels, data.info.channels, data.zca)
+    batch, images = recipe.smallest_batch(source.images), source.images
+    if batch == 1 and costs.needs_company(network.model, data.pixels, network.norm):
+        raise InputError(
+            f"{images} images in batches of {recipe.batch_size} leave a batch of one, which has no variance for the "
+            f"BatchNorm of {network.model} at {data.pixels} px: choose another batch_size or number of images, "
+            "or an image_size of at least 16"
+        )
+    return data
+
+
+def train(job: Train) -> Data:
+    """Check a training."""
+    return learnt(job.network, job.recipe, job.source)
+
+
+def evaluate(job: Evaluate) -> Data:
+    """Check trainings on a set."""
+    for reference in job.references:
+        learnt(reference.network, job.recipe, job.source)
+    return job.source.data
+
+
+def prune(job: Prune) -> Data:
+    """Check that there are weights enough for a level."""
+    network, info = job.network, job.data.info
+    built(network, job.data)
+    total = costs.prunable_weights(
+        network.model, network.width, job.data.pixels, info.channels, len(info.classes), network.depth or None
+    )
+    survivors(total, job.level, job.fraction)
+    return job.data
+
+
+def distill(job: Distill) -> Data:
+    """Check that a dataset has the images a set is made from, or that a published set is one of them."""
+    info, size = job.data.info, job.data.pixels
+    if job.method == "published":
+        from ...distillation import published
+
+        home = published.Home(job.data.name, len(info.classes), (info.channels, size, size), job.data.zca)
+        published.examine(job.path, home, job.ipc, max(1, job.factor))
+        return job.data
+    counts = info.per_class(job.data.subset)
+    if job.settings is not None:
+        costs.check_size(job.model, size)
+        suit(replace(job.settings, model=job.model), job.data.name, (size, size), counts, info.classes)
+    elif job.ipc > min(counts):
+        raise InputError(f"ipc {job.ipc} is more than the {min(counts)} training images of a class: choose fewer")
+    return job.data
+
+
+def connect(job: Connect) -> Data:
+    """Check the images of a line."""
+    data = job.a.data
+    if job.images:
+        stratified("line_images", job.images, data.images if job.split == "train" else data.info.test, data)
+    return data
+
+
+def landscape(job: Landscape) -> Data:
+    """Check the images of a plane."""
+    data = job.a.data
+    if job.images:
+        stratified("plane_images", job.images, data.images, data)
+    return data
+
+
+def curvature(job: HessianDiagonal | Spectrum) -> Data:
+    """Check the batch of a Hessian; of fewer images than it asks for it takes all."""
+    data = job.trained.data
+    stratified("hessian_images", min(job.images, data.images), data.images, data)
+    return data
+
+
+def robustness(job: Robustness) -> Data:
+    """Check the images that are shifted."""
+    data = job.trained.data
+    if job.images:
+        stratified("shift_images", job.images, data.info.test, data)
+    return data
+
+
+CHECKS: dict[type[Job], Callable[[Any], Data]] = {
+    Train: train,
+    Evaluate: evaluate,
+    Prune: prune,
+    Distill: distill,
+    Connect: connect,
+    Landscape: landscape,
+    HessianDiagonal: curvature,
+    Spectrum: curvature,
+    Robustness: robustness,
+}

@@ -1,0 +1,253 @@
+"""The runner: does what is missing, says how far it is, and can be stopped at any time.
+
+Interrupt it, terminate it, give it a budget, or kill it: at most the job that was running is done again, and a long one
+goes on from its last checkpoint.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from types import FrameType
+from typing import TYPE_CHECKING, TextIO
+
+from ...errors import InputError, Interrupted
+from ...exits import DONE, FAILED, STOPPED
+from . import machine as hardware
+from .attempt import Perform, Report, Settings, perform_job
+from .estimate import Estimate
+from .progress import Progress, duration
+from .readiness import examine
+from .schedule import Schedule
+from .workers import Local, Pool
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+    from .store import Store
+
+__all__ = ["Interrupted", "Outcome", "run"]
+
+MOST_JOBS = 4096
+POLL_SECONDS = 0.2
+BUSY_SECONDS = 1.0
+
+
+@dataclass
+class Outcome:
+    """How a run ended.
+
+    Attributes:
+        done: Keys of the jobs this run saw done.
+        left: Keys of the jobs still missing, those that wait for a failed one included.
+        failed: Key to reason.
+        seconds: Wall time.
+        stopped: Why it ended before everything was done: ``"budget"``, ``"signal"``, ``"storage"`` or ``""``.
+    """
+
+    done: list[str] = field(default_factory=list)
+    left: list[str] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    seconds: float = 0.0
+    stopped: str = ""
+
+    @property
+    def code(self) -> int:
+        """Exit code: whether a job failed, or else whether work is left."""
+        return FAILED if self.failed else STOPPED if self.left else DONE
+
+
+class Stop:
+    """The wish to stop: a signal, or the end of the budget."""
+
+    def __init__(self, budget: float | None) -> None:
+        self.deadline = None if budget is None else time.monotonic() + budget
+        self.reason = ""
+
+    def __call__(self) -> bool:
+        """Whether to stop."""
+        if not self.reason and self.deadline is not None and time.monotonic() >= self.deadline:
+            self.reason = "budget"
+        return bool(self.reason)
+
+    @contextmanager
+    def signals(self, say: Callable[[str], None]) -> Iterator[None]:
+        """Turn the first SIGINT or SIGTERM into the wish to stop; a second one stops at once."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+
+        def handle(number: int, frame: FrameType | None) -> None:
+            if self.reason == "signal":
+                raise KeyboardInterrupt
+            self.reason = "signal"
+            say("stopping at the next checkpoint (once more to stop at once)")
+
+        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def run(
+    jobs: Sequence[Job],
+    store: Store,
+    *,
+    jobs_n: int = 1,
+    budget: float | None = None,
+    device: str = "auto",
+    threads: int = 1,
+    perform: Perform = perform_job,
+    stream: TextIO | None = None,
+) -> Outcome:
+    """Do the jobs, and what they need, that are missing in the store.
+
+    Numbers do not depend on ``jobs_n``: every job has the same number of threads, alone or beside others.
+
+    Args:
+        jobs: The wanted jobs.
+        store: Where results are kept.
+        jobs_n: Jobs at a time; above 1 each worker is a process of its own (with one GPU each, where there are any).
+        budget: Seconds after which to stop at the next checkpoint.
+        device: ``"auto"``, ``"cpu"`` or a CUDA device.
+        threads: Threads of a job.
+        perform: How to do a job; by default as it says itself.
+        stream: Where to report; by default standard error.
+
+    Raises:
+        InputError: The store cannot be written, the device is not there, a number makes no sense, or a job could not
+            be done.
+    """
+    for name, value in (("jobs", jobs_n), ("threads", threads)):
+        if not 1 <= value <= MOST_JOBS:
+            raise InputError(f"{name} must be at least 1 and at most {MOST_JOBS}, not {value}")
+    began = time.monotonic()
+    for job in jobs:
+        store.sound(job.key)  # a damaged result is missing from here on
+    schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
+    if not schedule.pending:
+        return Outcome(seconds=time.monotonic() - began)
+    notes = examine(schedule.jobs[key] for key in schedule.pending)
+    hardware.check(device)
+    store.prepare()
+    return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began, notes)
+
+
+class Run:
+    """One run of a schedule on some workers."""
+
+    def __init__(
+        self, schedule: Schedule, settings: Settings, jobs_n: int, stop: Stop, stream: TextIO | None = None
+    ) -> None:
+        self.schedule, self.jobs_n, self.stop = schedule, jobs_n, stop
+        self.estimate = Estimate.of(settings.store, settings.device)
+        self.settings = settings
+        self.progress = Progress(len(schedule.pending), stream)
+        self.expected = {key: self.estimate.seconds(schedule.jobs[key]) for key in schedule.pending}
+        self.spent: defaultdict[str, float] = defaultdict(float)
+        self.foreseen: defaultdict[str, float] = defaultdict(float)
+        self.busy: dict[str, float] = {}
+        self.outcome = Outcome()
+
+    def left(self) -> float:
+        """Estimate the seconds left: what is pending, as much faster or slower than foreseen as its kind was so far."""
+        pending: defaultdict[str, float] = defaultdict(float)
+        for key in self.schedule.pending:
+            pending[self.schedule.jobs[key].kind] += self.expected.get(key, 0.0)
+        overall = sum(self.spent.values()) / sum(self.foreseen.values()) if self.foreseen else 1.0
+        pace = {kind: self.spent[kind] / self.foreseen[kind] for kind in self.foreseen}
+        return sum(seconds * pace.get(kind, overall) for kind, seconds in pending.items()) / self.jobs_n
+
+    def go(self, began: float, notes: Sequence[str] = ()) -> Outcome:
+        """Work until nothing is left, or until told to stop; ``notes`` are said before."""
+        for note in notes:
+            self.progress.say(note)
+        count = f"{self.progress.total} of {len(self.schedule.jobs)} jobs to do"
+        self.progress.say(f"{count}, about {duration(self.estimate.start + self.left())}")
+        workers: Local | Pool | None = None
+        try:
+            with self.stop.signals(self.progress.say):
+                if self.jobs_n == 1:
+                    workers = Local(self.settings, self.stop, self.heartbeat)
+                else:
+                    workers = Pool(self.settings, self.jobs_n, self.heartbeat)
+                self.loop(workers)
+        finally:
+            if workers is not None:
+                workers.close()
+            self.progress.close()
+        self.outcome.left = self.schedule.left()
+        self.outcome.failed = self.schedule.failed
+        self.outcome.stopped = self.stop.reason if self.outcome.left else ""
+        self.outcome.seconds = time.monotonic() - began
+        return self.outcome
+
+    def loop(self, workers: Local | Pool) -> None:
+        """Start what can start, listen, note what ended."""
+        asked = False
+        while True:
+            if self.stop():
+                if not self.schedule.running:
+                    return
+                if not asked:
+                    workers.ask_to_stop()
+                    asked = True
+            else:
+                self.wake()
+                while workers.free and (job := self.schedule.next()) is not None:
+                    workers.start(job)
+                if not self.schedule.running:
+                    if not self.busy:
+                        return
+                    time.sleep(POLL_SECONDS)
+            for report in workers.reports(POLL_SECONDS):
+                self.note(report)
+
+    def wake(self) -> None:
+        """Put jobs back that another run was busy with a while ago."""
+        for key in [key for key, until in self.busy.items() if time.monotonic() >= until]:
+            del self.busy[key]
+            self.schedule.put_back(key)
+
+    def heartbeat(self, key: str, done: int, total: int, figures: dict[str, float]) -> None:
+        """Pass a running job's progress on."""
+        left = self.left() - self.expected.get(key, 0.0) * min(1.0, done / max(total, 1)) / self.jobs_n
+        self.progress.heartbeat(self.schedule.jobs[key], done, total, figures, max(left, 0.0))
+
+    def note(self, report: Report) -> None:
+        """Note how an attempt ended."""
+        key, schedule = report.key, self.schedule
+        job = schedule.jobs[key]
+        if report.status == "done":
+            schedule.done(key)
+            self.outcome.done.append(key)
+            if report.typical and key in self.expected:
+                self.spent[job.kind] += report.seconds
+                self.foreseen[job.kind] += self.expected[key]
+            self.progress.done(job, report.seconds, self.left())
+        elif report.status == "busy":
+            schedule.running.discard(key)
+            self.busy[key] = time.monotonic() + BUSY_SECONDS
+        elif report.status == "stopped" and self.stop():
+            schedule.put_back(key)
+        elif report.status == "missing":
+            before = len(schedule.pending)
+            schedule.require(key, report.message)
+            self.progress.grow(len(schedule.pending) - before)
+            self.expected = {k: self.estimate.seconds(schedule.jobs[k]) for k in schedule.pending}
+        elif report.status in ("died", "stopped"):
+            self.progress.say(f"{job.title}: {report.message}")
+            schedule.retry(key, report.message)
+        else:
+            schedule.fail(key, report.message)
+            self.progress.say(f"failed: {job.title} ({key}): {report.message}")
+            if report.details:
+                self.progress.say(report.details)
+            if report.status == "storage":
+                self.stop.reason = "storage"

@@ -1,0 +1,218 @@
+"""Workers: where attempts are made, in this process or in several beside it.
+
+:class:`Pool` is a few lines over ``multiprocessing`` instead of ``ProcessPoolExecutor`` because a job's process may be
+killed at any time: here its pipe ends and only its job is done again, there every other running job would be lost too.
+The same pipe carries progress one way and the wish to stop the other, without locks a dying process could keep.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
+from types import FrameType
+from typing import TYPE_CHECKING
+
+from . import machine as hardware
+from .attempt import Report, Settings, attempt, pin, rate_limited
+
+if TYPE_CHECKING:
+    from ..jobs import Job
+
+Progress = Callable[[str, int, int, dict[str, float]], None]
+HANDLED = (signal.SIGINT, signal.SIGTERM)
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Local:
+    """One worker, in this process."""
+
+    def __init__(self, settings: Settings, stop: Callable[[], bool], progress: Progress) -> None:
+        """Load what performs jobs and pin the threads."""
+        self.settings, self.stop, self.progress = settings, stop, progress
+        self.pinned = pin(settings.threads)
+        self.job: Job | None = None
+        self.cold = True
+
+    @property
+    def free(self) -> bool:
+        """Whether a job can be started."""
+        return self.job is None
+
+    def start(self, job: Job) -> None:
+        """Take a job; :meth:`reports` does it."""
+        self.job = job
+
+    def reports(self, seconds: float) -> Iterator[Report]:
+        """Do the job and report."""
+        job, self.job = self.job, None
+        if job is not None:
+            send = rate_limited(lambda done, total, figures: self.progress(job.key, done, total, figures))
+            cold, self.cold = self.cold, False
+            yield attempt(job, self.settings, self.stop, send, cold)
+
+    def ask_to_stop(self) -> None:
+        """Do nothing: a job in this process asks for itself."""
+
+    def close(self) -> None:
+        """Give the threads back."""
+        self.pinned()
+
+
+class Worker:
+    """One process beside this one and the pipe to it."""
+
+    def __init__(self, settings: Settings, gpu: str | None) -> None:
+        """Start the process."""
+        context = multiprocessing.get_context("spawn")
+        self.pipe, theirs = context.Pipe()
+        self.process: BaseProcess = context.Process(target=serve, args=(theirs, settings, gpu), daemon=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # inherited: none is lost while the process starts
+        try:
+            self.process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+        theirs.close()
+        self.job: Job | None = None
+
+    def close(self) -> None:
+        """End the process when its job is done, or at once where that takes long."""
+        self.pipe.close()
+        self.process.join(5)
+        if self.process.is_alive():
+            self.process.kill()
+            self.process.join()
+
+
+class Pool:
+    """Several workers, each a process of its own; on a machine with GPUs each sees one of them."""
+
+    def __init__(self, settings: Settings, size: int, progress: Progress) -> None:
+        """Prepare ``size`` workers; each process starts with its first job."""
+        self.settings, self.progress = settings, progress
+        self.workers: list[Worker | None] = [None] * size
+        self.gpus = hardware.devices() if settings.device == "auto" else []
+
+    @property
+    def free(self) -> bool:
+        """Whether a job can be started."""
+        return any(worker is None or worker.job is None for worker in self.workers)
+
+    def start(self, job: Job) -> None:
+        """Send a job to a worker without one."""
+        idle = [index for index, worker in enumerate(self.workers) if worker is not None and worker.job is None]
+        index = idle[0] if idle else self.workers.index(None)
+        worker = self.workers[index]
+        if worker is None:
+            gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
+            worker = self.workers[index] = Worker(self.settings, gpu)
+        worker.job = job
+        with contextlib.suppress(OSError):  # it died idle: its pipe reports that
+            worker.pipe.send(job)
+
+    def reports(self, seconds: float) -> Iterator[Report]:
+        """Wait for news, at most so long; pass progress on and give what ended."""
+        pipes = {worker.pipe: index for index, worker in enumerate(self.workers) if worker is not None}
+        for pipe in wait(list(pipes), seconds):
+            index = pipes[pipe]  # type: ignore[index]
+            worker = self.workers[index]
+            assert worker is not None
+            try:
+                news = worker.pipe.recv()
+            except (EOFError, OSError):
+                self.retire(index)
+                if worker.job is not None:
+                    yield ended(worker.job, worker.process.exitcode)
+                continue
+            if isinstance(news, Report):
+                worker.job = None
+                if news.status == "stopped":
+                    self.retire(index)  # it ends itself
+                yield news
+            elif worker.job is not None:
+                self.progress(worker.job.key, *news)
+
+    def retire(self, index: int) -> None:
+        """End a worker; the next job in its place starts another."""
+        worker, self.workers[index] = self.workers[index], None
+        if worker is not None:
+            worker.close()
+
+    def ask_to_stop(self) -> None:
+        """Ask every running job to stop at its next checkpoint."""
+        for worker in self.workers:
+            if worker is not None and worker.job is not None:
+                with contextlib.suppress(OSError):
+                    worker.pipe.send(None)
+
+    def close(self) -> None:
+        """End all processes, side by side."""
+        for worker in self.workers:
+            if worker is not None:
+                worker.pipe.close()
+        for index in range(len(self.workers)):
+            self.retire(index)
+
+
+def ended(job: Job, status: int | None) -> Report:
+    """Report on a job whose process ended: because it was told to, or by an accident."""
+    if status == 0:
+        return Report(job.key, "stopped", message="its process was told to end")
+    return Report(job.key, "died", message=f"its process died (exit status {status}), perhaps out of memory")
+
+
+def die_with_parent() -> None:
+    """End this process as soon as its parent is gone, however that went."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
+    """Do jobs as they come through the pipe, until it or the parent process ends.
+
+    An interrupt from the keyboard is the parent's to handle; a termination stops at the job's next checkpoint.
+    """
+    threading.Thread(target=die_with_parent, daemon=True).start()
+    for variable in THREAD_VARIABLES:
+        os.environ[variable] = str(settings.threads)
+    if gpu is not None:
+        os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    terminated = working = False
+    cold = True
+
+    def terminate(number: int, frame: FrameType | None) -> None:
+        nonlocal terminated
+        terminated = True
+        if not working:
+            os._exit(0)
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, terminate)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+
+    def stop() -> bool:
+        nonlocal terminated
+        if not terminated and pipe.poll():
+            terminated = True
+        return terminated
+
+    send = rate_limited(lambda *news: pipe.send(news))
+    try:
+        while not terminated:
+            job = pipe.recv()
+            if job is None:
+                continue  # the wish to stop came after the job was done
+            working = True
+            pin(settings.threads)
+            report = attempt(job, settings, stop, send, cold)
+            pipe.send(report)
+            working = cold = False
+    except (EOFError, OSError):
+        return

@@ -1,0 +1,1 @@
+"""From frames to verdicts: intervals, rules, claims, and the ledger that holds them."""

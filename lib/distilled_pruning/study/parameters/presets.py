@@ -1,0 +1,323 @@
+"""Parameters: what a user changes of what a notebook declares, and the scale that the result amounts to."""
+
+from __future__ import annotations
+
+import functools
+import shlex
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from ... import catalog, disk, places
+from ...errors import InputError, quoted, unknown
+from .cells import read, source
+from .fields import FIELDS, as_path, between, convert
+
+LIVE, PRESETS = "live", ("reduced", "paper")
+UNCOUNTED = ("device", "store")
+PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
+FIRST_PAPER = "a-first-paper"
+LISTS = (
+    "dataset",
+    "model",
+    "methods",
+    "main_methods",
+    "rated_methods",
+    "distillers",
+    "distill_models",
+    "inner_learning_rate",
+    "dose_rates",
+    "dose_steps",
+    "epsilons",
+    "severities",
+    "inits",
+    "init_methods",
+)
+
+
+def file_pairs(path: Path) -> dict[str, Any]:
+    """Read a YAML file of parameters, as papermill's ``-f`` does.
+
+    Raises:
+        InputError: It is not there, or does not hold names and values.
+    """
+    import yaml
+
+    place = places.named(path)
+    if disk.is_special(place):
+        raise InputError(f"{quoted(path)} is a pipe, a device or a socket: give a regular file of 'name: value' lines")
+    try:
+        content = yaml.safe_load(place.read_text(encoding="utf-8"))
+        if isinstance(content, dict):
+            return {str(name): value for name, value in content.items()}
+    except OSError as error:
+        raise InputError(f"parameters cannot be read from {quoted(path)}: {error.strerror or error}") from error
+    except (
+        yaml.YAMLError,
+        ArithmeticError,
+        AttributeError,
+        LookupError,
+        RecursionError,
+        TypeError,
+        ValueError,
+    ) as error:
+        raise InputError(f"{quoted(path)} is not a YAML file of 'name: value' lines") from error
+    if content is None:
+        return {}
+    raise InputError(f"{quoted(path)} must hold 'name: value' lines")
+
+
+def preset(path: Path, scale: str) -> Path:
+    """Give the file of a notebook's preset, which lies beside it."""
+    return path.parent / "presets" / scale / f"{path.stem}.yaml"
+
+
+def presets(path: Path) -> list[str]:
+    """List a notebook's presets: ``reduced`` and ``paper``, each before its variants such as ``reduced/resnet18``.
+
+    A variant is the same scale for another network or dataset, at a size of its own.
+    """
+    folder = path.parent / "presets"
+    found = [
+        [scale, *sorted(f"{scale}/{file.parent.name}" for file in (folder / scale).glob(f"*/{path.stem}.yaml"))]
+        for scale in PRESETS
+    ]
+    return [name for names in found for name in names if preset(path, name).is_file()]
+
+
+def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: str) -> dict[str, Any]:
+    """Replace values by given ones, checked.
+
+    Raises:
+        InputError: A name is not declared, a value is of the wrong type or out of range, or two do not fit together.
+    """
+    values = dict(base)
+    for name, given in pairs:
+        if name not in values:
+            raise unknown(f"parameter of {notebook}", name, values)
+        field = FIELDS[name]
+        if name in PUBLISHED and notebook != FIRST_PAPER:
+            between(1)(name, convert(name, field.type, given))
+        values[name] = field.value(given)
+    fit(values)
+    return values
+
+
+def fit(values: Mapping[str, Any]) -> None:
+    """Check what no single parameter can tell: enough images in every class, enough networks for a plane."""
+    if "resolution" in values and values["replicates"] < 3:
+        raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
+    ipcs = [int(ipc) for ipc in str(values.get("ipcs", values.get("ipc", ""))).split(",") if ipc]
+    made = str(values.get("distillers", values.get("distiller", ""))).split(",")
+    if len(ipcs) > 1 and not set(made) <= {"", *catalog.DISTILLERS}:
+        raise InputError(f"a published set has one number of images per class: name one in ipcs, not {values['ipcs']}")
+    for dataset in values.get("dataset", "").split(",") if ipcs else ():
+        info = catalog.info(dataset)
+        smallest = min(info.per_class(values.get("subset", 0)))
+        if max(ipcs) > smallest:
+            raise InputError(
+                f"ipc {max(ipcs)} is more than the {smallest} training images that the smallest class of "
+                f"{dataset_name(dataset)} has: choose at most {smallest}"
+            )
+
+
+def dataset_name(dataset: str) -> str:
+    """Shorten a path to its last part."""
+    path = None if dataset in catalog.DATASETS else as_path(dataset)
+    return path.name if path is not None else dataset
+
+
+def measured(text: str, levels: int) -> tuple[int, ...]:
+    """List the levels at which tickets are retrained: those named within ``levels``, and ``levels`` itself."""
+    named = range(levels + 1) if text == "all" else [int(level) for level in text.split(",")]
+    return tuple(sorted({level for level in named if level <= levels} | {0, levels}))
+
+
+class Parameters(Mapping[str, Any]):
+    """Values of a notebook's parameters; read only, by item or by attribute.
+
+    Attributes:
+        notebook: Name of the notebook.
+        path: Its file.
+        bases: Preset to the values that make it up, ``live`` first.
+    """
+
+    def __init__(
+        self, notebook: str, values: Mapping[str, Any], bases: Mapping[str, Mapping[str, Any]], path: Path
+    ) -> None:
+        """Keep checked values; :func:`resolve` makes them."""
+        self.notebook = notebook
+        self.path = path.absolute()
+        self.bases = dict(bases)
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"{self.__dict__.get('notebook')} has no parameter {name!r}") from None
+
+    def __repr__(self) -> str:
+        return f"Parameters({self.notebook!r}, {self.scale!r})"
+
+    def same(self, name: str, other: Any) -> bool:
+        """Say whether another value of a parameter would have the same effect."""
+        mine = self[name]
+        if mine == other:
+            return True
+        if name in LISTS:
+            return set(mine.split(",")) == set(other.split(","))
+        if name == "measured_levels" and "levels" in self:
+            return measured(mine, self.levels) == measured(other, self.levels)
+        if name == "image_size" and "dataset" in self:
+            native = {catalog.info(dataset).size for dataset in self.dataset.split(",")}
+            return len(native) == 1 and {mine, other} == {0, *native}
+        return False
+
+    def differences(self, scale: str) -> dict[str, Any]:
+        """Give the parameters that differ in effect from a preset's, where they run aside."""
+        base = self.bases[scale]
+        return {n: v for n, v in self.items() if n not in UNCOUNTED and not self.same(n, base[n])}
+
+    @functools.cached_property
+    def nearest(self) -> str:
+        """The preset with the fewest differences, the smaller of equals."""
+        return min(self.bases, key=lambda scale: len(self.differences(scale)))
+
+    @functools.cached_property
+    def scale(self) -> str:
+        """The stamp: a scale's name if every effective parameter is a preset's, else ``"custom: live, ipc 2"``."""
+        changed = self.differences(self.nearest)
+        if not changed:
+            return self.nearest.partition("/")[0]
+        return f"custom: {', '.join([self.nearest, *(f'{n} {shown(v)}' for n, v in changed.items())])}"
+
+    @property
+    def changes(self) -> list[str]:
+        """The options that change the nearest preset's values to these, whether or not that has an effect."""
+        base = self.bases[self.nearest]
+        return [w for n, v in self.items() if n not in UNCOUNTED and v != base[n] for w in ("-p", n, str(v))]
+
+    @property
+    def arguments(self) -> list[str]:
+        """What to add to a command, typed in the book's folder, to get these parameters."""
+        folder = [] if self.nearest == LIVE else ["-f", f"notebooks/presets/{self.nearest}/{self.notebook}.yaml"]
+        return folder + self.changes
+
+    @property
+    def anywhere(self) -> list[str]:
+        """What to add to a ``distilled-pruning`` command, given in any folder, to get these parameters."""
+        return ([] if self.nearest == LIVE else ["-f", self.nearest]) + self.changes
+
+    def command(self, action: str = "run") -> str:
+        """Write the shell command that runs the notebook's jobs with these parameters."""
+        return shlex.join(["distilled-pruning", action, self.notebook, *self.arguments])
+
+    @property
+    def papermill(self) -> str:
+        """The shell command that executes the notebook with these parameters."""
+        return shlex.join(["papermill", f"notebooks/{self.notebook}.ipynb", "out.ipynb", *self.arguments])
+
+
+def shown(value: Any) -> str:
+    """Write a value for a stamp: paths by their last part, empty text as quotes."""
+    if isinstance(value, str):
+        return ",".join(dataset_name(part) if "/" in part else part for part in value.split(",")) or "''"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def given(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the parameters that are off."""
+    return {name: value for name, value in values.items() if value not in (0, "")}
+
+
+def listed(values: Mapping[str, Any]) -> str:
+    """Write parameters for the foot of a figure; what is off is left out."""
+    return ", ".join(f"{name} {shown(value)}" for name, value in given(values).items())
+
+
+def stamped(scale: str, values: Mapping[str, Any]) -> str:
+    """Write scale and parameters for the foot of a figure."""
+    return f"{scale} · {listed(values)}"
+
+
+@functools.lru_cache(maxsize=64)
+def _bases(path: Path, _stamp: tuple[object, ...]) -> dict[str, dict[str, Any]]:
+    """Read the presets of a notebook; the second argument makes an edited file count as another."""
+    live = {name: line.value for name, line in read(path).items()}
+    fit(live)
+    found = {LIVE: live}
+    for name in presets(path):
+        found[name] = apply(live, file_pairs(preset(path, name)).items(), path.stem)
+    return found
+
+
+def bases(notebook: str | Path) -> dict[str, dict[str, Any]]:
+    """Give the values of every preset of a notebook: ``live`` from its cell, the others from their files."""
+    path = source(notebook)
+    stamps = ((name, preset(path, name).stat().st_mtime_ns) for name in presets(path))
+    return _bases(path, (path.stat().st_mtime_ns, *stamps))
+
+
+def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: str | Path | None = None) -> Parameters:
+    """Give a notebook's parameters after a file's and the user's changes.
+
+    Args:
+        notebook: Name or path of the notebook.
+        pairs: Names and values, values as text or of the declared type; the last of a name counts.
+        file: YAML file applied before the pairs, or the name of a preset.
+
+    Raises:
+        InputError: Something is unknown, ill-typed, out of range or does not fit together.
+    """
+    name = source(notebook).stem
+    known = bases(notebook)
+    values: Mapping[str, Any] = known[LIVE]
+    if str(file) in known:
+        values = known[str(file)]
+    elif file is not None:
+        if str(file).partition("/")[0] in PRESETS and not disk.exists(places.named(file)):
+            raise unknown(f"preset of {name}", str(file), [scale for scale in known if scale != LIVE])
+        values = apply(values, file_pairs(Path(file)).items(), name)
+    return Parameters(name, apply(values, pairs, name), known, source(notebook))
+
+
+def resolve_all(
+    names: Iterable[str | Path],
+    pairs: Iterable[tuple[str, Any]] = (),
+    file: str | Path | None = None,
+    only: Collection[str | Path] | None = None,
+) -> list[Parameters]:
+    """Give the parameters of several notebooks; each takes the changes it declares.
+
+    Args:
+        names: The notebooks.
+        pairs: Names and values, as for :func:`resolve`.
+        file: A file of parameters, or the name of a preset.
+        only: Those of them to give parameters of, in their order; all by default.
+
+    Raises:
+        InputError: As :func:`resolve`; a name that none of the notebooks declares is unknown.
+    """
+    wanted, given = list(dict.fromkeys(names)), list(pairs)
+    asked = [name for name in wanted if only is None or name in only]
+    if len(wanted) == 1:
+        return [resolve(name, given, file) for name in asked]
+    declared = {name: bases(name)[LIVE].keys() for name in wanted}
+    known = sorted(set().union(*declared.values()))
+    named = str(file) if any(str(file) in bases(name) for name in wanted) else None
+    content = list(file_pairs(Path(file)).items()) if file is not None and named is None else []
+    for name, _ in (*content, *given):
+        if name not in known:
+            raise unknown("parameter", name, known)
+    changes = {name: [pair for pair in (*content, *given) if pair[0] in declared[name]] for name in wanted}
+    return [resolve(name, changes[name], named) for name in asked]

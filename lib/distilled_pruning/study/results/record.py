@@ -1,0 +1,291 @@
+"""Recording: promote the small results behind a figure from a store to ``results/``, where git keeps them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InputError
+from ..engine.entry import ARRAYS, PROVENANCE, Damaged, dump, lines, pack_arrays, read_json, sha256, unpack_arrays
+from ..jobs import graph
+from .recorded import EVER, FRAMES, INDEX, KEPT, SCALES, Record, Recorded, Shown, index
+
+if TYPE_CHECKING:
+    from ..engine.store import Store
+    from ..jobs import Job
+
+ARRAY_BYTES = 64 * 1024
+TOTAL_BYTES = 40_000_000
+ALWAYS = ("distill", "prune")
+
+
+def record(
+    figure: str,
+    scale: str,
+    parameters: Mapping[str, Any],
+    jobs: Sequence[Job],
+    store: Store,
+    root: str | Path,
+    *,
+    stated: str | None = None,
+    partial: bool = False,
+    frame: Mapping[str, Sequence[Any]] | None = None,
+    array_bytes: int = ARRAY_BYTES,
+    always: Sequence[str] = ALWAYS,
+    total_bytes: int = TOTAL_BYTES,
+) -> Record:
+    """Promote the results behind a figure.
+
+    A recording of the same figure, scale and parameters, or of all the results of another and more, takes its place
+    in the index. A single result that is recorded stays what it is: another run of it is not written. No result that
+    was ever recorded is dropped, unless it was one of these very parameters and as many of another version take its
+    place.
+
+    Metrics of everything the figure was made from go along, arrays only where they are small and a figure shows them or
+    a job that is still missing needs them.
+
+    Args:
+        figure: Name of the experiment.
+        scale: The stamp that follows from the parameters.
+        parameters: Those that decide results.
+        jobs: The jobs whose results the figure shows, in the experiment's order.
+        store: Where they are.
+        root: The folder of recorded results.
+        stated: The scale the user said it is.
+        partial: Record what there is, and how many results are missing; finished work behind missing results is kept
+            too, so that another machine can go on from it.
+        frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
+        array_bytes: Largest arrays to keep, in bytes of one result.
+        always: Kinds whose arrays are kept whatever their size: masks and distilled images; images that were chosen
+            from a dataset or published by others are never kept, nor are those that distillation began with.
+        total_bytes: Largest size of the whole folder.
+
+    Returns:
+        The entry of the index.
+
+    Raises:
+        InputError: The scale is live or not the stated one, results are missing, were made by code that is not
+            committed, the folder would grow too large, or a recorded result would go; nothing is written.
+    """
+    if stated is not None and stated != scale:
+        raise InputError(f"these parameters are {scale!r}, not {stated!r}: give those of the preset, unchanged")
+    if scale not in SCALES:
+        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
+    recorded = Recorded(root)
+    missing = [job for job in jobs if not store.sound(job.key) and not recorded.path(job.key).exists()]
+    if len(missing) == len(jobs) or (missing and not partial):
+        raise InputError(
+            f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first"
+            + ("" if partial else ", or record --partial")
+        )
+    files: dict[Path, bytes] = {}
+    code: dict[str, str] = {}
+    data: dict[str, str] = {}
+    needed: set[str] = set()
+    seconds = 0.0
+    everything = graph(list(jobs))
+    reader = RecordedFirst(recorded, store)
+    found = {job.key: reader.read(job.key) for job in everything}
+    awaited = below(missing, found)
+    for job in everything:
+        whole = found[job.key]
+        if whole is None:
+            continue  # nobody needed it any more
+        provenance = whole["provenance"]
+        if provenance.get("commit") is None or provenance.get("dirty"):
+            raise InputError(
+                f"the result {job.key} ({job.title}) was made by code that is not committed: commit, "
+                "and run it from a clean checkout, as in a git worktree"
+            )
+        code[provenance["commit"]] = provenance["tree"]
+        data.update(digests(whole["spec"]))
+        seconds += provenance["seconds"]
+        needed.update((job.key, *provenance["parents"]))
+        size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
+        small = size <= array_bytes or job.kind in always
+        serves = not job.passing or job.key in awaited
+        if recorded.path(job.key).exists() and stored(job.key, store) != whole:
+            continue  # recorded before, of another run or not here any more
+        if size and small and serves and not job.borrowed and (store.folder(job.key) / ARRAYS).exists():
+            content, kept = own(job, store.entry(job.key).sealed(ARRAYS, provenance))
+            files[recorded.path(job.key, ".safetensors")] = content
+            whole |= {KEPT: kept} if kept else {}
+        files[recorded.path(job.key)] = lines(whole)
+    framed: tuple[str, str] | tuple[()] = ()
+    if frame is not None:
+        content = lines({name: list(values) for name, values in frame.items()})
+        name = f"{figure}-{scale}-{sha256(dump(dict(parameters)))[:8]}.json"
+        framed, files[recorded.root / FRAMES / name] = (name, sha256(content)), content
+    absent = {job.key for job in missing}
+    new = Record(
+        figure,
+        scale,
+        dict(parameters),
+        keys=tuple(job.key for job in jobs if job.key not in absent),
+        data=dict(sorted(data.items())),
+        frame=framed,
+        code=code,
+        seconds=round(seconds, 1),
+        missing=len(absent),
+        behind=tuple(sorted(awaited)),
+    )
+    records = [old for old in recorded.records() if not contains(new, old)] + [new]
+    files[recorded.root / INDEX] = index(records)
+    files[recorded.root / EVER] = "".join(f"{' '.join(row)}\n" for row in sorted(ever(recorded, new, records))).encode()
+    stale = orphans(recorded, records, needed)
+    size = sum(map(len, files.values())) + sum(
+        path.stat().st_size for path in recorded.root.rglob("*") if path.is_file() and path not in {*files, *stale}
+    )
+    if size > total_bytes:
+        raise InputError(
+            f"recorded results would take {size / 1e6:.1f} MB, more than {total_bytes / 1e6:.0f} MB: "
+            "record fewer seeds or arrays"
+        )
+    for path, content in files.items():
+        replace(path, content)
+    for path in stale:
+        path.unlink()
+    return new
+
+
+def below(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:
+    """Give the keys of the finished results from which missing ones are to be made."""
+    waited: set[str] = set()
+    seen: set[str] = set()
+    stack = list(missing)
+    while stack:
+        job = stack.pop()
+        if job.key not in seen:
+            seen.add(job.key)
+            for parent in job.parents:
+                if found[parent.key] is None:
+                    stack.append(parent)
+                else:
+                    waited.add(parent.key)
+    return waited
+
+
+def own(job: Job, content: bytes) -> tuple[bytes, dict[str, Any]]:
+    """Leave out the arrays that hold other people's images.
+
+    Returns:
+        What may be kept of a file of arrays, and names and checksum of that; both as they were if nothing is left out.
+    """
+    arrays = unpack_arrays(content)
+    mine = {name: array for name, array in arrays.items() if not job.lent(name)}
+    if len(mine) == len(arrays):
+        return content, {}
+    kept = pack_arrays(mine)
+    return kept, {"arrays": sorted(mine), "sha256": sha256(kept)}
+
+
+class RecordedFirst:
+    """Reads a result from what was recorded before, else from a store: what :func:`record` would keep."""
+
+    def __init__(self, recorded: Recorded, store: Store) -> None:
+        """Name both."""
+        self.recorded, self.store = recorded, store
+
+    def read(self, key: str) -> dict[str, Any] | None:
+        """Read spec, metrics and provenance with its seal; ``None`` where there is no result.
+
+        Raises:
+            InputError: The result is damaged.
+        """
+        try:
+            if self.recorded.path(key).exists():
+                return self.recorded.read(key)
+            return stored(key, self.store)
+        except Damaged as damage:
+            raise InputError(f"the result {key} is damaged ({damage}): run it again") from damage
+
+    def metrics(self, key: str) -> dict[str, Any] | None:
+        """Read the metrics alone."""
+        found = self.read(key)
+        return None if found is None else dict(found["metrics"])
+
+    def arrays(self, key: str) -> dict[str, Any] | None:
+        """Read the arrays alone; ``None`` where they were not kept."""
+        if not self.recorded.path(key).exists():
+            return self.store.arrays(key)
+        return self.recorded.load(key).arrays if self.recorded.has(key) else None
+
+    def provenance(self, key: str) -> dict[str, Any] | None:
+        """Read who made it, where and when."""
+        found = self.read(key)
+        return None if found is None else dict(found["provenance"])
+
+
+def stored(key: str, store: Store) -> dict[str, Any] | None:
+    """Read spec, metrics and sealed provenance from a store; ``None`` where there is no result."""
+    if not store.folder(key).is_dir():
+        return None
+    _, spec, metrics = store.entry(key).head()
+    return {
+        "spec": spec,
+        "metrics": metrics,
+        "provenance": read_json(store.entry(key).content(PROVENANCE), PROVENANCE),
+    }
+
+
+def digests(spec: Any) -> Iterator[tuple[str, str]]:
+    """List the datasets a spec names, each with its digest; one that is only a file goes by its digest."""
+    if isinstance(spec, dict):
+        if isinstance(spec.get("digest"), str):
+            yield str(spec.get("name", spec["digest"][:8])), spec["digest"]
+        for value in spec.values():
+            yield from digests(value)
+    elif isinstance(spec, list):
+        for value in spec:
+            yield from digests(value)
+
+
+def contains(new: Record, old: Record) -> bool:
+    """Say whether a recording makes another one superfluous: it is the same, or has all its results and more."""
+    same = new.figure == old.figure and new.scale == old.scale
+    return new.name == old.name or (same and set(old.keys) < set(new.keys))
+
+
+def ever(recorded: Recorded, new: Record, records: Sequence[Record]) -> set[Shown]:
+    """List every result ever recorded, those about to be written included.
+
+    Raises:
+        InputError: One of them would no longer be shown by any record.
+    """
+    before = recorded.records()
+    known = recorded.ever().union(*(record.shown for record in before))
+    there = set[Shown]().union(*(record.shown for record in records))
+    same = [old for old in before if old.name == new.name and len(old.keys) <= len(new.keys)]
+    replaced = set[Shown]().union(*(old.shown for old in same)) - there
+    if gone := known - there - replaced:
+        figure, scale, _ = min(gone)
+        raise InputError(
+            f"{len(gone)} recorded results, first of {figure} at {scale} scale, would be shown no more: "
+            "record what contains them, so that no result is taken back"
+        )
+    return (known - replaced) | there
+
+
+def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
+    """List files in the folder that no record needs any more, nor any result about to be written."""
+    named = {key for record in records for key in (*record.keys, *record.behind)}
+    needed = needed | recorded.closure(needed | named)
+    frames = {record.frame[0] for record in records if record.frame}
+    found = [
+        path
+        for key in recorded
+        if key not in needed
+        for path in (recorded.path(key), recorded.path(key, ".safetensors"))
+    ]
+    found += [path for path in (recorded.root / FRAMES).glob("*.json") if path.name not in frames]
+    return [path for path in found if path.exists()]
+
+
+def replace(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    temporary.write_bytes(content)
+    temporary.replace(path)

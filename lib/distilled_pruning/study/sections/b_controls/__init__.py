@@ -1,0 +1,1 @@
+"""Controls: is it the distilled data, the short loop, or the images seen?"""

@@ -1,0 +1,72 @@
+"""What the claims about the dose of the inner loop measure: its best length, and what a part of IMP's achieves."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from ...judging.statistics import CONV, Frames, Measure, paired, select
+from ...judging.verdicts import Finding, positive
+from .claims import no_less_accurate, values
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SUGGESTED_ON, SUGGESTED_BY = "cifar10", 3  # the first three initialisations there suggested that a third suffices
+IMAGES = {"distilled": "distilled", "random-real": "random real", "real-short": "all real", "imp": "all real"}
+
+
+def control_dose(frames: Frames) -> list[Finding]:
+    """Both the smallest and the largest dose have a higher barrier than the best one.
+
+    The dose is inner steps times rate; IMP is a dose of all real images. The best dose is chosen on the other
+    initialisations, so that no choice is judged by the noise that made it.
+    """
+    frame = select(frames, "dose", model=CONV, collapsed=False)
+    if frame is None:
+        return []
+    findings = []
+    frame = frame.assign(dose=frame["steps"] * frame["rate"], images=frame["method"].map(IMAGES))
+    for images, part in frame.groupby("images", sort=False):
+        table = part.pivot_table(index="init", columns="dose", values="barrier")
+        ends = {"short": table.columns[0], "long": table.columns[-1]} if len(table.columns) > 1 else {}
+        findings += [positive(f"{images}, too {name}", excesses(table, end)) for name, end in ends.items()]
+    return findings
+
+
+def excesses(table: pd.DataFrame, dose: object) -> list[float]:
+    """What each initialisation's barrier at a dose has above that at its best dose, as chosen on the others."""
+    found = []
+    for init in table.index[table[dose].notna()]:
+        barriers = table.loc[init].dropna().to_dict()
+        others = table.drop(index=init) if len(table) > 1 else table
+        means = others[list(barriers)].mean().dropna().to_dict()
+        if means:
+            found.append(float(barriers[dose] - barriers[min(means, key=lambda name: means[name])]))
+    return found
+
+
+def control_third_loop(frames: Frames) -> list[Finding]:
+    """The longest loop on real images of at most a third of IMP's steps: a lower barrier, accuracy no worse.
+
+    The initialisations that suggested the claim are no test of it, so they are left out.
+    """
+    frame = select(frames, "dose", model=CONV)
+    if frame is None:
+        return []
+    frame = frame[(frame["dataset"] != SUGGESTED_ON) | (frame["init"] >= SUGGESTED_BY)]
+    imp = frame[frame["method"] == "imp"]
+    short = frame[(frame["method"] == "real-short") & (3 * frame["steps"] <= imp["steps"].min())]
+    findings = []
+    for setting, part in short.groupby("setting", sort=False):
+        steps = int(part["steps"].max())
+        longest = part[part["steps"] == steps]
+        about = f"{steps} steps, {setting}"
+        lower = paired(values(imp, "barrier"), values(longest, "barrier"))
+        gained = paired(values(longest, "accuracy"), values(imp, "accuracy"))
+        found = (positive(f"barrier, {about}", lower), no_less_accurate(f"accuracy, {about}", gained))
+        findings += [replace(item, rate=str(setting)) for item in found]
+    return findings
+
+
+MEASURES: dict[str, Measure] = {"control-third-loop": control_third_loop, "control-dose": control_dose}

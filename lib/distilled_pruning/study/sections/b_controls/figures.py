@@ -1,0 +1,144 @@
+"""How inner loops act: the dose of the loop, and barriers at equal training loss (beyond the papers)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from ...display import percent
+from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
+from ..common.trends import legend
+from .claims import NEAR
+from .ladders import GROUPS, with_rows
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+PANEL = 3.0
+JOINED = ("distilled", "real-short")
+AXES = (("steps", "travelled"), ("travelled", "barrier"), ("travelled", "accuracy"))
+MARKERS = ("o", "s", "^", "D", "v")
+
+
+def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw how far the first inner loop went for its steps, and barrier and accuracy over that distance.
+
+    Args:
+        frame: As :func:`..controls.dose_frame` gives it.
+        stamp: Scale and parameters, for the foot.
+    """
+    if frame.empty:
+        return empty(stamp)
+    frame = frame.assign(series=frame["method"])
+    places = settings(frame)
+    found = per_init(frame, ["travelled", "barrier", "accuracy", "collapsed"], ["steps", "rate"])
+    found = found.assign(accuracy=100 * found["accuracy"])
+    with canvas(1.0 + PANEL * 0.95 * len(places), f"{stamp} · {counted(frame, 'steps')}") as figure:
+        axes = figure.subplots(len(places), 3, squeeze=False, sharex="col")
+        for line, (dataset, model) in zip(axes, places, strict=True):
+            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
+            for ax, (x, y) in zip(line, AXES, strict=True):
+                curves(ax, here, x, y)
+            line[0].set(xscale="log", xlabel="steps of the inner loop", ylabel="distance / initial norm")
+            line[1].set(xlabel="distance / initial norm", ylabel="loss barrier (nats)")
+            line[2].set(xlabel="distance / initial norm", ylabel="test accuracy (%)")
+            steps = sorted(set(here["steps"]))
+            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=7)
+            line[0].minorticks_off()
+            line[1].axhline(0, color=FAINT, linewidth=0.8)
+            if len(places) > 1:
+                line[0].set_title(f"{model} on {dataset}", loc="left")
+        legend(figure, axes[:, 0], 3)
+    return figure
+
+
+def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
+    """Draw one line for each source and rate along the steps, which stand beside the marks; crosses collapsed."""
+    rates = sorted(set(frame.loc[frame["series"] != "imp", "rate"]), reverse=True)
+    for _, part in frame.groupby(["series", "rate"], sort=False):
+        method, rate = str(part["series"].iloc[0]), float(part["rate"].iloc[0])
+        step = rates.index(rate) if rate in rates else 0
+        colour = lighter(COLOURS[method], min(0.45 * step, 0.75)) if step else COLOURS[method]
+        label = NAMES[method] + (f", {rate:g}" if len(rates) > 1 else "")
+        kept = part[part["collapsed"] == 0].groupby("steps")[[n for n in (x, y) if n != "steps"]]
+        means = kept.mean().reset_index()
+        bars = [student(list(values)) for _, values in part[part["collapsed"] == 0].groupby("steps")[y]]
+        ax.plot(means[x], means[y], color=colour, marker=MARKERS[step % len(MARKERS)], markersize=5, label=label)
+        ax.vlines(means[x], [low for low, _ in bars], [high for _, high in bars], color=colour, linewidth=1.2)
+        if x != "steps":
+            for row in means.iloc[[0, -1]].to_dict("records") if step == 0 and len(means) else ():
+                place = (row[x], row[y])
+                ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=7, color=colour)
+        flat = part[part["collapsed"] > 0]
+        ax.plot(flat[x], flat[y], "x", color=INK, markersize=5)
+    ax.margins(x=0.2, y=0.1)
+
+
+def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw barrier against loss at the ends, a mark for each initialisation; lines join pairs trained alike.
+
+    The tickets of distilled and of all real images are joined to IMP's of the same initialisation and sparsity: solid
+    where their loss is at most a margin above IMP's, so that worse training cannot explain a lower barrier.
+
+    Args:
+        frame: As :func:`..controls.controls_frame` gives it.
+        stamp: Scale and parameters, for the foot.
+    """
+    if frame.empty:
+        return empty(stamp)
+    frame, palette = with_rows(frame[~frame["collapsed"].astype(bool)])
+    found = per_init(frame, ["barrier", "end_loss"], ["level", "sparsity", "method"])
+    panels = [(*place, level) for place in settings(found) for level in sorted(set(found["level"]) - {0}) or [0]]
+    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame).partition(';')[0]}") as figure:
+        across = min(2, len(panels))
+        axes = figure.subplots(-(-len(panels) // across), across, squeeze=False, sharey=True).flatten()
+        for ax in axes[len(panels) :]:
+            ax.set_axis_off()
+        for ax, (dataset, model, level) in zip(axes, panels, strict=False):
+            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
+            here = here[here["level"].isin([0, level])]
+            joined(ax, here, palette)
+            scatter(ax, here, palette)
+            share = percent(float(here[here["level"] == level]["sparsity"].iloc[0])) if level else ""
+            place = f"{model} on {dataset}, " if len(settings(found)) > 1 else ""
+            ax.set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
+            ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
+            ax.axhline(0, color=FAINT, linewidth=0.8)
+        legend(figure, axes, 3, fontsize=7.5)
+    return figure
+
+
+def scatter(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
+    """Mark every initialisation's ticket; the shape tells the group it belongs to."""
+    for name, colour in palette.items():
+        part = frame[frame["series"] == name]
+        if len(part):
+            group = next(i for i, methods in enumerate(GROUPS) if part["method"].iloc[0] in methods)
+            ax.plot(
+                part["end_loss"],
+                part["barrier"],
+                ("D", "o", "^")[group],
+                color=colour,
+                markeredgecolor="white",
+                markeredgewidth=0.5,
+                markersize=6.5,
+                label=name,
+            )
+
+
+def joined(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
+    """Join tickets of distilled and of all real images to IMP's of the same initialisation."""
+    imp = frame[frame["method"] == "imp"].set_index("init")
+    for row in frame[frame["method"].isin(JOINED)].to_dict("records"):
+        if row["init"] in imp.index:
+            other = imp.loc[row["init"]]
+            alike = row["end_loss"] <= (1 + NEAR) * float(other["end_loss"])
+            ax.plot(
+                [row["end_loss"], other["end_loss"]],
+                [row["barrier"], other["barrier"]],
+                color=palette[str(row["series"])],
+                alpha=0.55,
+                linestyle="-" if alike else ":",
+                linewidth=1,
+                zorder=1,
+            )

@@ -1,0 +1,1 @@
+"""What several pages share: tickets, frames, tables, and the look of figures."""

@@ -1,0 +1,202 @@
+"""How figures look: colours that a colour-blind reader can tell apart, one style, the stamp at the foot."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from ...judging.verdicts import interval
+from .tickets import EQUAL
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+INK, FAINT = "#2b2b2b", "#6e6e6e"
+STAMP_POINTS = 7.5
+WIDTH = 7.2  # inches: the width of a page of the book, so that nothing is scaled down
+NAMES = {
+    "dense": "Dense",
+    "imp": "IMP",
+    "distilled": "Distilled",
+    "published": "Distilled, published set",
+    "random-real": "Random real images",
+    "real-short": "All real images, few steps",
+    "easy-real": "Easy real images",
+    "magnitude": "Magnitude at initialisation",
+    "magnitude-layers": "Magnitude at init., matched layers",
+    "random": "Random",
+    "shuffled": "Shuffled in layers",
+    "mislabelled": "Distilled, labels permuted",
+    "snip": "SNIP",
+    "snip-layers": "SNIP, matched layers",
+    "synflow": "SynFlow",
+    "synflow-layers": "SynFlow, matched layers",
+}
+COLOURS = {
+    "dense": "#5f5f5f",
+    "imp": "#d55e00",
+    "distilled": "#0072b2",
+    "published": "#56b4e9",
+    "random-real": "#cc79a7",
+    "real-short": "#009e73",
+    "easy-real": "#a6761d",
+    "magnitude": "#e69f00",
+    "magnitude-layers": "#b8860b",
+    "random": "#999999",
+    "shuffled": "#7b3294",
+    "mislabelled": "#c51b7d",
+    "snip": "#1b7837",
+    "snip-layers": "#5aae61",
+    "synflow": "#35978f",
+    "synflow-layers": "#01665e",
+}
+LIGHTER = 0.45
+RC: dict[str, Any] = {
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+    "axes.edgecolor": FAINT,
+    "axes.labelcolor": INK,
+    "axes.titlesize": 9.5,
+    "axes.labelsize": 9.5,
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+    "xtick.labelsize": 8.5,
+    "ytick.labelsize": 8.5,
+    "legend.fontsize": 8.5,
+    "legend.frameon": False,
+    "grid.color": "#e3e3e3",
+    "font.family": "DejaVu Sans",
+    "svg.hashsalt": "distilled-pruning",
+}
+
+
+@contextmanager
+def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
+    """Open a figure in the house style, stamped at its foot, without touching Matplotlib's global state.
+
+    The reader's own ``matplotlibrc`` has no say: it may ask for TeX, or for colours that mean something else here.
+
+    Args:
+        height: In inches, the stamp included.
+        stamp: Scale, parameters and numbers of seeds.
+        width: In inches.
+    """
+    import matplotlib as mpl
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    rc: dict[Any, Any] = {**sns.axes_style("whitegrid"), **RC}
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams.update(rc)
+        figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
+        lines = textwrap.wrap(stamp, int(width * 72 / (STAMP_POINTS * 0.56)))
+        foot = (len(lines) * STAMP_POINTS * 1.35 + 6) / 72 / height
+        engine = figure.get_layout_engine()
+        if engine is not None:
+            engine.set(rect=(0, foot, 1, 1 - foot))  # type: ignore[call-arg]
+        figure.text(0.008, 0.006, "\n".join(lines), fontsize=STAMP_POINTS, color=FAINT, va="bottom", linespacing=1.3)
+        yield figure
+        draw_literally(figure)
+
+
+def draw_literally(figure: Figure) -> None:
+    """Draw names with a ``$`` as they are; only the powers of ten along a logarithmic axis are mathematics."""
+    from matplotlib.text import Text
+    from matplotlib.ticker import LogFormatter
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    for axis in (axis for ax in figure.axes for axis in (ax.xaxis, ax.yaxis)):
+        for minor, formatter in enumerate((axis.get_major_formatter(), axis.get_minor_formatter())):
+            for label in axis.get_ticklabels(minor=bool(minor)) if isinstance(formatter, LogFormatter) else ():
+                label.set_parse_math(True)
+
+
+def student(values: Sequence[float]) -> tuple[float, float]:
+    """Give the ends of an error bar: the ledger's interval, or the value itself where there is only one."""
+    numbers = [float(value) for value in values]
+    mean = sum(numbers) / len(numbers)
+    return interval(numbers) or (mean, mean)
+
+
+def lighter(colour: str, by: float = LIGHTER) -> str:
+    """Mix a colour with white."""
+    mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
+    return "#" + "".join(f"{part:02x}" for part in mixed)
+
+
+def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Add the column ``series``, method and setting as a legend says them.
+
+    Returns:
+        The frame, and series to colour in the order of :data:`NAMES`, whatever that of the rows: recordings are set
+        below each other as they were made. A method's rate equal to the retraining's comes first, others are lighter.
+    """
+    known = list(NAMES)
+    rows = list(zip(frame["method"], frame["setting"], frame["rate"], strict=True))
+    rates: dict[str, list[Any]] = {}
+    for method, _, rate in sorted(dict.fromkeys(rows), key=lambda row: row[1] not in (EQUAL, "")):
+        rates.setdefault(method, []).append(rate)
+    palette: dict[str, str] = {}
+    named: dict[tuple[Any, ...], str] = {}
+    ordered = sorted(dict.fromkeys(rows), key=lambda row: (known.index(row[0]), rates[row[0]].index(row[2])))
+    for method, setting, rate in ordered:
+        name = f"{NAMES[method]}, {setting} ({rate:g})" if len(rates[method]) > 1 else NAMES[method]
+        step = rates[method].index(rate)
+        named[method, setting, rate] = name
+        palette.setdefault(name, lighter(COLOURS[method], min(LIGHTER * step, 0.75)) if step else COLOURS[method])
+    return frame.assign(series=[named[row] for row in rows]), palette
+
+
+def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
+    """Average retrainings or lines of one initialisation: they share its mask, so they are no evidence of their own."""
+    keys = ["dataset", "model", "series", "init", *by]
+    return frame.groupby(keys, as_index=False, sort=False)[list(columns)].mean()
+
+
+def spread(frame: pd.DataFrame) -> pd.DataFrame:
+    """Move series that share a sparsity apart by a hair, so that their error bars can be told apart."""
+    names = list(dict.fromkeys(frame["series"]))
+    shift = {name: 0.9 * (i - (len(names) - 1) / 2) for i, name in enumerate(names)}
+    return frame.assign(sparsity=frame["sparsity"] + frame["series"].map(shift))
+
+
+def settings(frame: pd.DataFrame) -> list[tuple[str, str]]:
+    """List the datasets and models of a frame in their order."""
+    return list(dict.fromkeys(zip(frame["dataset"], frame["model"], strict=True)))
+
+
+def counted(frame: pd.DataFrame, *apart: str) -> str:
+    """Say how many initialisations stand behind a frame: from the fewest to the most of a network, method and rate.
+
+    Args:
+        frame: With ``init``.
+        apart: Further columns that tell apart what is drawn.
+    """
+    by = [name for name in ("dataset", "model", "method", "rate", *apart) if name in frame]
+    counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
+    least, most = int(min(counts)), int(max(counts))
+    n = str(most) if least == most else f"{least} to {most}"
+    bars = "; bars and bands: 95 % intervals over them" if most > 1 else "; no interval"
+    return f"n = {n} initialisation{'s' if most > 1 else ''}{bars}"
+
+
+def seeds(frame: pd.DataFrame) -> str:
+    """Say how many initialisations stand behind a figure whose series have more or fewer of them."""
+    counts = frame.groupby("series")["init"].nunique()
+    least, most = int(counts.min()), int(counts.max())
+    if least == most:
+        return counted(frame)
+    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
+
+
+def empty(stamp: str) -> Figure:
+    """Draw the figure that says there is nothing to draw yet."""
+    with canvas(1.6, stamp) as figure:
+        figure.text(0.5, 0.6, "Nothing has been computed yet for these parameters.", ha="center", fontsize=10)
+    return figure

@@ -1,0 +1,241 @@
+"""Tables: tidy frames of :mod:`.experiments` as means with intervals over initialisations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from ...display import Markup, Table, lines, percent
+from ...judging.preconditions import doubted
+from ...judging.verdicts import Finding, interval
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...judging.claims import Judgement
+
+MINUS = "−"
+
+
+def number(value: float, digits: int = 3) -> str:
+    """Write a number with a fixed number of decimals and a true minus sign."""
+    text = f"{value:.{digits}f}".replace("-", MINUS)
+    return text.removeprefix(MINUS) if not float(f"{value:.{digits}f}") else text
+
+
+def quote(values: Sequence[float], digits: int = 3) -> str:
+    """Write mean and 95 % interval of values over initialisations; a dash where there are none.
+
+    An interval too narrow to show is left out.
+    """
+    numbers = [float(value) for value in values]
+    if not numbers:
+        return "–"
+    mean = number(sum(numbers) / len(numbers), digits)
+    bounds = interval(numbers)
+    ends = [number(bound, digits) for bound in bounds or ()]
+    return f"{mean} [{', '.join(ends)}]" if len(set(ends)) > 1 else mean
+
+
+def finding(found: Finding) -> str:
+    """Write what one setting says about a claim, with its interval."""
+    digits = 3 if abs(found.value) < 10 else 1
+    bounds = found.interval
+    inside = f" [{number(bounds[0], digits)}, {number(bounds[1], digits)}]" if bounds and bounds[0] < bounds[1] else ""
+    return f"{found.setting}: {number(found.value, digits)}{inside}"
+
+
+def judgement(found: Judgement | None, scale: bool = False) -> Markup:
+    """Write the findings behind a judgement, one a line, and what is not as the table's note says it.
+
+    Args:
+        found: The judgement, ``None`` where nothing is recorded.
+        scale: Add its scale, number of initialisations and verdict.
+    """
+    if found is None:
+        return lines([])
+    about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
+    about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
+    measured = [item for item in found.primary if item.n]
+    texts = [finding(item) + f", n = {item.n}" * (item.n != found.n) for item in measured]
+    beside = [f"beside: {finding(item)}, n = {item.n}, {item.verdict}" for item in found.beside]
+    doubts = doubted(found.standing.failed, found.standing.unsure)
+    return lines([*texts, *([", ".join(about)] if about else []), *beside, *doubts])
+
+
+def first(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
+    """Rows of a frame's first dataset and model that match."""
+    if not frame.empty:
+        where = {**{name: frame[name].iloc[0] for name in ("dataset", "model")}, **where}
+        for name, wanted in where.items():
+            frame = frame[frame[name] == wanted]
+    return frame
+
+
+def by_init(frame: pd.DataFrame, column: str) -> list[float]:
+    """Average a column over what shares an initialisation; one value for each that has any."""
+    return [] if frame.empty else [float(value) for value in frame.groupby("init")[column].mean().dropna()]
+
+
+def standing(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
+    """Leave collapsed tickets out of a mean, unless there are no others, and say so."""
+    if "collapsed" not in part or not bool(part["collapsed"].any()):
+        return part, ""
+    there = part[~part["collapsed"].astype(bool)]
+    if there.empty:
+        return part, " (collapsed)"
+    gone = part["init"].nunique() - there["init"].nunique()
+    return there, f" ({gone} of {part['init'].nunique()} collapsed, left out)" if gone else " (one line collapsed)"
+
+
+def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) -> Table:
+    """Summarise a frame by dataset, model, series and level.
+
+    Args:
+        frame: A tidy frame with the columns that name a ticket; a column ``series`` is taken as it is.
+        columns: Column to heading, factor and decimals.
+    """
+    from .style import with_series
+
+    if frame.empty:
+        return Table(["ticket"], [], "Nothing has been computed yet for these parameters.")
+    if "series" not in frame:
+        frame, _ = with_series(frame)
+    several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
+    rows = []
+    for (dataset, model, series, level), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
+        setting = [f"{model}, {dataset}"] if several else []
+        sparsity = percent(float(part["sparsity"].iloc[0]))
+        part, flag = standing(part)
+        values = [quote([factor * v for v in by_init(part, c)], n) for c, (_, factor, n) in columns.items()]
+        rows.append([*setting, f"{series}{flag}", str(level), sparsity, *values, str(part["init"].nunique())])
+    headings = [heading for heading, _, _ in columns.values()]
+    first = ["network, data"] if several else []
+    note = "Mean over initialisations [95 % interval]; n is their number."
+    return Table([*first, "mask from", "level", "sparsity", *headings, "n"], rows, note)
+
+
+def barriers(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.experiments.barriers_frame`."""
+    return summary(
+        frame,
+        {
+            "barrier": ("loss barrier", 1, 3),
+            "maximum": ("highest point", 1, 3),
+            "error_rise": ("error rise (points)", 100, 2),
+            "end_loss": ("loss at the ends", 1, 3),
+            "end_accuracy": ("accuracy at the ends (%)", 100, 2),
+        },
+    )
+
+
+def accuracy(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.experiments.fig2_frame` at the levels that every initialisation has."""
+    if not frame.empty:
+        counts = frame.groupby("level")["init"].transform("nunique")
+        frame = frame[counts == counts.max()]
+    return summary(
+        frame,
+        {
+            "accuracy": ("test accuracy (%)", 100, 2),
+            "train_loss": ("training loss", 1, 3),
+            "points": ("images seen for the mask", 1, 0),
+        },
+    )
+
+
+def overview(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.overview.overview_frame`, a row for each set and level."""
+    if not frame.empty:
+        from ..s5_overview.figures import with_sets
+
+        frame = with_sets(frame, placed=False)
+        times = [f" ({number(value, 0)}×)" if value > 1 else "" for value in frame["compression"]]
+        frame = frame.assign(series=frame["series"] + times)
+    return summary(
+        frame,
+        {
+            "own_accuracy": ("after the first inner loop (%)", 100, 1),
+            "accuracy": ("test accuracy (%)", 100, 2),
+            "barrier": ("loss barrier", 1, 3),
+            "accuracy_ratio": ("accuracy over IMP's", 1, 3),
+            "barrier_ratio": ("barrier over IMP's", 1, 2),
+        },
+    )
+
+
+def basins(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.basins_frame`."""
+    return summary(
+        frame,
+        {
+            "basins": ("basins", 1, 1),
+            "loss_range": ("loss range near the centre", 1, 3),
+            "unit": ("distance of two retrainings", 1, 2),
+        },
+    )
+
+
+def hessian(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.hessian_frame`: the diagonal with and without its zeros."""
+    return summary(
+        frame,
+        {
+            "std": ("deviation, all", 1, 4),
+            "std_kept": ("deviation, unmasked", 1, 4),
+            "std_nonzero": ("deviation, no zeros", 1, 4),
+            "mean_abs": ("magnitude, all", 1, 4),
+            "mean_abs_kept": ("magnitude, unmasked", 1, 4),
+            "mean_abs_nonzero": ("magnitude, no zeros", 1, 4),
+        },
+    )
+
+
+def sharpness(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.hessian_frame`: what stands beside the diagonal."""
+    return summary(
+        frame,
+        {
+            "min": ("smallest entry", 1, 3),
+            "max": ("largest entry", 1, 3),
+            "sum": ("trace, exact", 1, 2),
+            "trace": ("trace, estimated", 1, 2),
+            "top": ("largest eigenvalue", 1, 2),
+            "sharpness": ("scale-invariant sharpness", 1, 2),
+        },
+    )
+
+
+def layers(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.layer_frame`: a column for each layer."""
+    if frame.empty:
+        return summary(frame, {})
+    from ..s7_mask_structure.figures import layer_names
+    from .style import with_series
+
+    if "series" not in frame:
+        frame, _ = with_series(frame)
+    named = ["dataset", "model", "series", "level", "sparsity", "init"]
+    wide = frame.pivot_table(index=named, columns="layer", values="layer_sparsity", sort=False).reset_index()
+    columns = {name: (f"{name.removesuffix('.weight')} (%)", 100.0, 1) for name in layer_names(frame)}
+    return summary(wide, columns)
+
+
+def overlap(frame: pd.DataFrame) -> Table:
+    """Summarise :func:`.analyses.overlap_frame`, a row for each pair of masks."""
+    if not frame.empty:
+        from ..s7_mask_structure.figures import with_pairs
+
+        frame, _ = with_pairs(frame)
+    return summary(
+        frame,
+        {
+            "jaccard": ("shared of either", 1, 3),
+            "ratio": ("over chance", 1, 3),
+            "layered_ratio": ("over chance within layers", 1, 3),
+            "layer_gap": ("largest layer gap (points)", 100, 1),
+            "ks_pruned": ("distance, pruned", 1, 3),
+            "ks_kept": ("distance, kept", 1, 3),
+            "ks_pruned_kept": ("pruned from kept", 1, 3),
+        },
+    )

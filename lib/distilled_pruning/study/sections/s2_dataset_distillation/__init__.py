@@ -1,0 +1,1 @@
+"""Section 2: distilled sets, their pictures and their own accuracy."""

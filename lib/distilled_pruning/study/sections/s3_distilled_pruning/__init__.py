@@ -1,0 +1,1 @@
+"""Section 3: the algorithm, the accuracy of its tickets and its cost."""

@@ -1,0 +1,1 @@
+"""Section 5: accuracy, stability and compression over sets and networks."""

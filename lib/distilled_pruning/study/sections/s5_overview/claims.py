@@ -1,0 +1,99 @@
+"""What the claims of section 5 of 2503.17905 measure: stability and accuracy over the compression of the data."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from ...judging.statistics import LEVELS, Frames, Measure, by_init, paired, select, slope, sparse
+from ...judging.verdicts import Finding, negative, positive, within
+from ..common.tickets import EQUAL
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+FAIR, POOR = 4, 11
+HUNDRED = ("cifar100", "resnet18")
+
+
+def groups(frames: Frames, *columns: str) -> Iterator[tuple[str, pd.DataFrame]]:
+    """Distilled tickets at the paper's inner rate, none that collapsed, by dataset, network, columns and level.
+
+    Each group is named by its sparsity, and by its dataset and network where there are several.
+    """
+    frame = select(frames, "fig6", method="distilled", setting=EQUAL, collapsed=False)
+    if frame is None:
+        return
+    named = [c for c in ("dataset", "model", *columns) if frame[c].nunique() > 1]
+    for _, part in frame[frame["level"].isin(LEVELS)].groupby(["dataset", "model", *columns, "level"], sort=False):
+        words = [
+            f"{column} {part[column].iloc[0]}" if column == "ipc" else str(part[column].iloc[0]) for column in named
+        ]
+        yield ", ".join([*words, sparse(part, int(part["level"].iloc[0]))]), part
+
+
+def inclines(frame: pd.DataFrame, x: str, y: str) -> list[float]:
+    """Slope of a column over another for each initialisation with at least two different sets."""
+    found = []
+    for _, rows in frame.dropna(subset=[x, y]).groupby("init"):
+        means = rows.groupby(["made_for", "ipc"])[[x, y]].mean()
+        if means[x].nunique() > 1:
+            found.append(slope(list(means[x]), list(means[y])))
+    return found
+
+
+def compression_stability(frames: Frames) -> list[Finding]:
+    """The barrier ratio falls with the logarithm of the compression, on each dataset, network and level."""
+    found = []
+    for name, part in groups(frames, "made_for"):
+        if part["ipc"].nunique() > 1:
+            logs = part.assign(log=[math.log10(value) for value in part["compression"]])
+            found.append(negative(name, inclines(logs, "log", "barrier_ratio")))
+    return found
+
+
+def performance_needs_quality(frames: Frames) -> list[Finding]:
+    """The accuracy ratio rises with what training on the set alone reaches, on each dataset, network and level."""
+    return [
+        positive(name, inclines(part, "own_accuracy", "accuracy_ratio"))
+        for name, part in groups(frames)
+        if part.groupby(["made_for", "ipc"]).ngroups > 1
+    ]
+
+
+def architecture_match(frames: Frames) -> list[Finding]:
+    """A set made for the pruned network beats one made for another: higher accuracy ratio, lower barrier ratio."""
+    found = []
+    for name, part in groups(frames, "ipc"):
+        model = part["model"].iloc[0]
+        own = part[part["made_for"] == model]
+        for other, foreign in part[part["made_for"] != model].groupby("made_for"):
+            for column, sign in (("accuracy_ratio", 1), ("barrier_ratio", -1)):
+                left, right = by_init(own, column), by_init(foreign, column)
+                differences = [sign * value for value in paired(left, right)]
+                found.append(positive(f"{name}, {column.replace('_', ' ')} against {other}", differences))
+    return found
+
+
+def weak_on_a_hundred(frames: Frames) -> list[Finding]:
+    """On CIFAR-100 with ResNet-18 the accuracy ratio is below 1 at 91 % sparsity, and lower than at 59 %."""
+    dataset, model = HUNDRED
+    found = []
+    frame = select(frames, "fig6", dataset=dataset, model=model, method="distilled", setting=EQUAL)
+    if frame is None:
+        return []
+    for (made_for, ipc), part in frame.groupby(["made_for", "ipc"], sort=False):
+        fair, poor = (by_init(part[part["level"] == level], "accuracy_ratio") for level in (FAIR, POOR))
+        name = f"ipc {ipc}, made for {made_for}"
+        found.append(within(f"{name}, {sparse(part, POOR)}", list(poor.values()), -math.inf, 1.0))
+        found.append(positive(f"{name}, {sparse(part, FAIR)} minus {sparse(part, POOR)}", paired(fair, poor)))
+    return found
+
+
+MEASURES: dict[str, Measure] = {
+    "compression-stability": compression_stability,
+    "architecture-match": architecture_match,
+    "performance-needs-quality": performance_needs_quality,
+    "cifar100-weak": weak_on_a_hundred,
+}

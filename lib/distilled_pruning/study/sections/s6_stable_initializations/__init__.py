@@ -1,0 +1,1 @@
+"""Section 6: distilled pruning in place of rewinding."""

@@ -1,0 +1,1 @@
+"""Section 7: what the masks of two ways share, and what lies in the weights they dispute."""

@@ -1,0 +1,49 @@
+"""How many times faster the library is than what it is set against."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from ..sections.common.style import INK, canvas, empty
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+COLOURS = {
+    "training": "#0072b2",
+    "hessian": "#d55e00",
+    "lines": "#009e73",
+    "planes": "#cc79a7",
+    "pooling": "#7b3294",
+}
+ROW, HEAD = 0.19, 1.0
+
+
+def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
+    """Draw a row for each comparison: the median ratio, and a bar from the least to the greatest of the rounds.
+
+    Args:
+        rows: With ``what``, ``theme``, ``median``, ``least`` and ``greatest``; above 1 ours is faster.
+        stamp: Machine, for the foot.
+    """
+    if not rows:
+        return empty(stamp)
+    from matplotlib.lines import Line2D
+
+    with canvas(HEAD + ROW * len(rows), stamp) as figure:
+        ax = figure.subplots()
+        for place, row in enumerate(rows):
+            colour = COLOURS[row["theme"]]
+            ax.plot([row["least"], row["greatest"]], [place, place], color=colour, linewidth=1.6)
+            ax.plot([row["median"]], [place], "o", color=colour, markersize=4.5)
+        ax.axvline(1, color=INK, linestyle=":", linewidth=1.2)
+        ax.set_xscale("log")
+        ax.set_xlabel("times faster (left of the line: slower)")
+        ax.set_yticks(range(len(rows)), [row["what"] for row in rows], fontsize=6.5)
+        ax.set_ylim(len(rows) - 0.5, -0.5)
+        ax.grid(visible=True, axis="x")
+        shown = [theme for theme in COLOURS if any(row["theme"] == theme for row in rows)]
+        handles = [Line2D([], [], color=COLOURS[t], marker="o", markersize=4.5, linewidth=1.6, label=t) for t in shown]
+        figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
+    return figure

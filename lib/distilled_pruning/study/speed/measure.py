@@ -1,0 +1,211 @@
+"""How fast this machine is: the live scale's training timed, and all that is timed beside peers, with its origin."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from importlib import metadata
+from typing import TYPE_CHECKING, Any
+
+from ...errors import InputError
+from .page import ALL_THEMES, COSTS
+
+if TYPE_CHECKING:
+    from ...bench.rounds import Comparison
+    from ..engine.store import Store
+
+STEPS, WARM_UP, REPEATS = 100, 20, 3
+ROUNDS = {"hessian": 3}
+USUAL_ROUNDS = 5
+PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
+
+
+def training(device: str = "auto") -> dict[str, Any]:
+    """Time training steps of ConvNet-3, width 16, on digits at 16 px in batches of 32, on one thread.
+
+    Returns:
+        Device, steps a second (best of three), multiply-accumulates a second, and minutes for one live training.
+    """
+    import torch
+
+    from ... import costs, data, models
+    from ...recipe import Recipe
+    from ...training import train
+    from ..engine import machine as hardware
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        ds = data.load("digits", size=16)
+        recipe = Recipe(learning_rate=0.3, batch_size=32, augmentation="shift2+cutmix")
+        seconds = []
+        for steps in (WARM_UP, *[STEPS] * REPEATS):
+            net = models.build("convnet3", ds, width=16, seed=0)
+            began = time.perf_counter()
+            train(net, ds.train, Recipe(**{**vars(recipe), "steps": steps}), device=device)
+            seconds.append(time.perf_counter() - began)
+    finally:
+        torch.set_num_threads(threads)
+    pace = STEPS / min(seconds[1:])
+    macs = 3 * 32 * costs.forward_macs("convnet3", 16, 16, 1, 10)
+    return {
+        "device": hardware.name(device),
+        "steps a second": round(pace, 1),
+        "multiply-accumulates a second": float(f"{pace * macs:.3g}"),
+        "minutes for a live training of 1350 steps": round(1350 / pace / 60, 3),
+    }
+
+
+def subjects() -> dict[str, Callable[..., Iterator[Comparison]]]:
+    """Give what is timed, by theme; imports PyTorch."""
+    from ...bench import curvature, distillation, pooling, surfaces, training
+
+    return {
+        "training": training.steps,
+        "hessian": curvature.diagonals,
+        "lines": surfaces.lines,
+        "planes": surfaces.planes,
+        "distillation": distillation.iterations,
+        "pooling": pooling.pools,
+    }
+
+
+def measure(
+    themes: Sequence[str] = ALL_THEMES,
+    device: str = "auto",
+    rounds: int | None = None,
+    store: Store | None = None,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Time what the themes name, on one thread of a CPU, and say where the numbers come from.
+
+    Args:
+        themes: Some of :data:`.speed.ALL_THEMES`.
+        device: ``"auto"``, ``"cpu"`` or a CUDA device.
+        rounds: Rounds of turns; as many as the theme needs by default.
+        store: Where the times of live figures are looked up; that of the surroundings by default.
+        progress: Told what has been timed.
+
+    Returns:
+        ``about`` (code, versions, device, cores, threads, when, seconds), ``comparisons`` and ``costs``, JSON-ready.
+
+    Raises:
+        InputError: There is no such device.
+    """
+    import torch
+
+    from ...training import resolve
+    from ..engine import machine as hardware
+    from ..engine import provenance
+
+    place, threads = resolve(device), torch.get_num_threads()
+    code, began, started = provenance.code(), datetime.now(UTC), time.monotonic()
+    comparisons = []
+    torch.set_num_threads(1)
+    try:
+        for theme, subject in subjects().items():
+            if theme in themes:
+                for found in subject(place, rounds or ROUNDS.get(theme, USUAL_ROUNDS)):
+                    comparisons.append(dataclasses.asdict(found))
+                    if progress is not None:
+                        progress(f"{time.monotonic() - started:.0f} s, {theme}: {found.title}")
+    finally:
+        torch.set_num_threads(threads)
+    costs = figure_costs(store) if COSTS in themes else []
+    about = {
+        **code,
+        "versions": {**provenance.versions(), **installed(PEERS)},
+        "device": hardware.name(place.type),
+        "cores": os.cpu_count(),
+        "threads": 1,
+        "began": began.isoformat(timespec="seconds"),
+        "seconds": round(time.monotonic() - started, 1),
+    }
+    return {"about": about, "comparisons": comparisons, "costs": costs}
+
+
+def installed(packages: Sequence[str]) -> dict[str, str]:
+    """Give the versions of those packages that are installed."""
+    found = {}
+    for name in packages:
+        try:
+            found[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            continue
+    return found
+
+
+def figure_costs(store: Store | None = None, figures: Sequence[str] | None = None) -> list[dict[str, Any]]:
+    """Count what figures take at every scale, and look up what they took where they were computed.
+
+    Args:
+        store: Where the times of the live scale are looked up.
+        figures: Names of experiments; all by default.
+
+    Returns:
+        Figure, page, scale, multiply-accumulates of all jobs behind it; seconds and devices where all of them were
+        measured (at live scale in the store, else as recorded), else ``None``. A figure whose data nobody may fetch has
+        no work either.
+    """
+    from ..engine import machine as hardware
+    from ..engine.store import Store
+    from ..parameters.cells import home
+    from ..parameters.presets import LIVE, bases
+    from ..results.recorded import SCALES, Recorded
+    from ..sections.registry import EXPERIMENTS
+
+    store, recorded, here = store or Store(), Recorded(home() / "results"), hardware.processor()
+    rows = []
+    for name in EXPERIMENTS if figures is None else figures:
+        page = EXPERIMENTS[name].notebook
+        for scale in (LIVE, *(scale for scale in SCALES if scale in bases(page))):
+            work, seconds, devices = _work(page, name, scale), None, set[str]()
+            if scale == LIVE and work is not None:
+                seconds, devices = _spent(page, name, store, here)
+            elif done := [record for record in recorded.records(name, scale) if not record.missing]:
+                work, seconds, devices = _recorded(page, name, done, recorded)
+            row = {"figure": name, "page": page, "scale": scale, "macs": work, "seconds": seconds}
+            rows.append({**row, "devices": sorted(devices)})
+    return rows
+
+
+def _work(page: str, name: str, scale: str | None, pairs: Sequence[tuple[str, Any]] = ()) -> float | None:
+    """Add up the work behind a figure; ``None`` where its data are missing."""
+    from ..jobs import graph
+    from ..parameters.presets import LIVE, resolve
+    from ..sections.section import Section
+
+    try:
+        section = Section(resolve(page, pairs, file=None if scale == LIVE else scale))
+        return float(f"{sum(job.cost for job in graph(section.jobs(name))):.3g}")
+    except InputError:
+        return None
+
+
+def _spent(page: str, name: str, store: Store, device: str) -> tuple[float | None, set[str]]:
+    """Give the seconds behind a live figure, where this device did all of it without a break."""
+    from ..jobs import graph
+    from ..parameters.presets import resolve
+    from ..sections.section import Section
+
+    found = [store.provenance(job.key) for job in graph(Section(resolve(page), store).jobs(name))]
+    if any(one is None or one.get("device") != device or one.get("continued") for one in found):
+        return None, set()
+    return round(sum(one["seconds"] for one in found if one), 1), {device}
+
+
+def _recorded(
+    page: str, name: str, records: Sequence[Any], recorded: Any
+) -> tuple[float | None, float | None, set[str]]:
+    """Give work, seconds and devices behind what was recorded of a figure."""
+    from ..book.exhibits import preset_of
+
+    works = [_work(page, name, preset_of(record), list(record.parameters.items())) for record in records]
+    known = [(record, work) for record, work in zip(records, works, strict=True) if work is not None]
+    if not known:
+        return None, None, set()
+    devices = {recorded.read(key)["provenance"]["device"] for record, _ in known for key in record.keys}
+    return sum(work for _, work in known), round(sum(record.seconds for record, _ in known), 1), devices
