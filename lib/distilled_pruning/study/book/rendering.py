@@ -14,14 +14,12 @@ from typing import Any
 
 from ...errors import InputError
 from ..engine import provenance
-from ..parameters.cells import markdown, text
 from ..parameters.contents import FOLDER, contents, notebooks_of, read_yaml, table, without
-from . import pages, whatif
+from . import editions, pages, whatif
 from .execution import BuildError, digest_of
 
 GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
-DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
 
 
 def upstream(root: Path) -> str:
@@ -104,23 +102,12 @@ def stage(
     for name in (*names, *(name + whatif.SUFFIX for name in beside)):
         page = json.loads((build / f"executed/{name}.ipynb").read_text(encoding="utf-8"))
         head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
-        page = linked(page if head is None else whatif.adapt(page, head))
+        page = editions.arranged(page if head is None else whatif.adapt(page, head))
+        page = editions.unpacked(page, target / "_static/pages", "../_static/pages")
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
     rows = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
     (target / "book/ledger.json").write_text(rows + "\n", encoding="utf-8")
     return target
-
-
-def linked(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an executed notebook with a link below every figure to the code that drew it."""
-    cells: list[Any] = []
-    for cell in notebook["cells"]:
-        cells.append(cell)
-        drawn = DRAWN.findall(text(cell)) if cell["cell_type"] == "code" else []
-        if drawn and cell.get("outputs"):
-            links = ", ".join(f"{{ref}}`figures.{name} <code-{name}>`" for name in dict.fromkeys(drawn))
-            cells.append(markdown(f"{cell['id']}-code", f"```{{div}} drawn\nDrawn by {links}\n```"))
-    return {**notebook, "cells": cells}
 
 
 def trim(mathjax: Path) -> None:

@@ -14,10 +14,11 @@ from ..common.style import (
     FAINT,
     INK,
     NAMES,
+    POINTS,
     canvas,
     counted,
+    darker,
     empty,
-    lighter,
     per_init,
     seeds,
     settings,
@@ -116,7 +117,7 @@ def keys(palette: dict[str, str]) -> list[Any]:
 def shade(place: int, of: int) -> str:
     """Colour of a size of set: the largest has distilled pruning's own."""
     step = of - 1 - place
-    return lighter(COLOURS["distilled"], min(0.45 * step, 0.75)) if step else COLOURS["distilled"]
+    return darker(COLOURS["distilled"], min(0.45 * step, 0.75)) if step else COLOURS["distilled"]
 
 
 def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str = "") -> Figure:
@@ -186,7 +187,7 @@ def threshold(ax: Any) -> None:
     """Draw the threshold of instability; the axis is linear up to it and logarithmic above, so that both sides show."""
     limit = 100 * INSTABILITY_THRESHOLD
     ax.axhline(limit, color=FAINT, linestyle=":", linewidth=1.2)
-    ax.annotate("unstable above", (8, limit), ha="left", va="bottom", fontsize=8, color=FAINT)
+    ax.annotate("unstable above", (8, limit), ha="left", va="bottom", fontsize=POINTS, color=FAINT)
     ax.set_yscale("symlog", linthresh=limit)
     ax.set_ylim(-limit, max(ax.get_ylim()[1], 5 * limit))
     ticks = [tick for tick in (-limit, 0, limit, 5, 10, 30, 100) if tick <= ax.get_ylim()[1]]

@@ -5,7 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
+from ..common.style import (
+    COLOURS,
+    FAINT,
+    INK,
+    NAMES,
+    POINTS,
+    canvas,
+    counted,
+    darker,
+    empty,
+    per_init,
+    settings,
+    student,
+)
 from ..common.trends import legend
 from .claims import NEAR
 from .ladders import GROUPS, with_rows
@@ -43,7 +56,7 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[1].set(xlabel="distance / initial norm", ylabel="loss barrier (nats)")
             line[2].set(xlabel="distance / initial norm", ylabel="test accuracy (%)")
             steps = sorted(set(here["steps"]))
-            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=7)
+            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=POINTS)
             line[0].minorticks_off()
             line[1].axhline(0, color=FAINT, linewidth=0.8)
             if len(places) > 1:
@@ -58,7 +71,7 @@ def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
     for _, part in frame.groupby(["series", "rate"], sort=False):
         method, rate = str(part["series"].iloc[0]), float(part["rate"].iloc[0])
         step = rates.index(rate) if rate in rates else 0
-        colour = lighter(COLOURS[method], min(0.45 * step, 0.75)) if step else COLOURS[method]
+        colour = darker(COLOURS[method], min(0.45 * step, 0.75)) if step else COLOURS[method]
         label = NAMES[method] + (f", {rate:g}" if len(rates) > 1 else "")
         kept = part[part["collapsed"] == 0].groupby("steps")[[n for n in (x, y) if n != "steps"]]
         means = kept.mean().reset_index()
@@ -68,7 +81,7 @@ def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
         if x != "steps":
             for row in means.iloc[[0, -1]].to_dict("records") if step == 0 and len(means) else ():
                 place = (row[x], row[y])
-                ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=7, color=colour)
+                ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=POINTS, color=colour)
         flat = part[part["collapsed"] > 0]
         ax.plot(flat[x], flat[y], "x", color=INK, markersize=5)
     ax.margins(x=0.2, y=0.1)
@@ -104,7 +117,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
             ax.set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
             ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
             ax.axhline(0, color=FAINT, linewidth=0.8)
-        legend(figure, axes, 3, fontsize=7.5)
+        legend(figure, axes, 3, fontsize=POINTS)
     return figure
 
 

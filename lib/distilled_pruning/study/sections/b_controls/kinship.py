@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...display import percent
-from ..common.style import canvas, empty, settings
+from ..common.style import POINTS, canvas, empty, settings
 from .ladders import with_rows
 
 if TYPE_CHECKING:
@@ -65,6 +65,6 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
             place = f"{model} on {dataset}, " if len(places) > 1 else ""
             ax.set(xlabel="", ylabel="")
             ax.set_title(f"{place}{share} sparse", loc="left")
-            ax.tick_params(labelsize=7.5, length=0)
+            ax.tick_params(labelsize=POINTS, length=0)
             ax.grid(visible=False)
     return figure

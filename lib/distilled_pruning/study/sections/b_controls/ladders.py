@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ...judging.verdicts import INSTABILITY_THRESHOLD
-from ..common.style import COLOURS, FAINT, INK, NAMES, lighter, student
+from ..common.style import COLOURS, FAINT, INK, NAMES, darker, student
 from ..common.tickets import LIKENESSES, ONE_SHOT, SHORT_LOOPS, UNTRAINED
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def with_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Add the column ``series``: the method, and its inner rate where a method has several.
 
     Returns:
-        The frame, and series to colour, group by group; later rates of a method are lighter.
+        The frame, and series to colour, group by group; later rates of a method are darker.
     """
     rates: dict[str, list[float]] = {}
     for method, rate in dict.fromkeys(zip(frame["method"], frame["rate"], strict=True)):
@@ -35,7 +35,7 @@ def with_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     palette = {}
     for method in (name for group in GROUPS for name in group if name in rates):
         for step, rate in enumerate(rates[method]):
-            palette[row_name(method, rate, len(rates[method]) > 1)] = lighter(COLOURS[method], min(0.45 * step, 0.75))
+            palette[row_name(method, rate, len(rates[method]) > 1)] = darker(COLOURS[method], min(0.45 * step, 0.75))
     names = [
         row_name(method, rate, len(rates[method]) > 1)
         for method, rate in zip(frame["method"], frame["rate"], strict=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import FAINT, canvas, empty, per_init, seeds, settings
+from ..common.style import FAINT, POINTS, canvas, empty, per_init, seeds, settings
 from ..s7_mask_structure.figures import layer_names
 from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold, with_rows
 
@@ -121,7 +121,7 @@ def measure(ax: Any, column: Column, frames: dict[str, pd.DataFrame], palette: d
     ax.set_xlabel(column.label)
     frame = frames.get(column.frame)
     if frame is None or frame.empty:
-        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=FAINT, fontsize=8)
+        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=FAINT, fontsize=POINTS)
         return
     if column.frame == "anatomy":
         layers(ax, frame, palette)

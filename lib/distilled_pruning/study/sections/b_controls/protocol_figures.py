@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import FAINT, canvas, empty, lighter, per_init, seeds, settings
+from ..common.style import FAINT, canvas, darker, empty, per_init, seeds, settings
 from .ladders import COLUMNS, ROW, ladder, threshold, with_rows
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def rungs(frame: pd.DataFrame, way: str, stamp: str) -> Figure:
     frame, tickets = with_rows(frame)
     ways = list(dict.fromkeys(frame[way]))
     found = [(name, value) for name in tickets for value in ways if len(pick(frame, name, way, value))]
-    palette = {f"{name}: {value}": lighter(tickets[name], 0.5 * bool(ways.index(value))) for name, value in found}
+    palette = {f"{name}: {value}": darker(tickets[name], 0.5 * bool(ways.index(value))) for name, value in found}
     frame = frame.assign(series=frame["series"] + ": " + frame[way])
     places = settings(frame)
     means = per_init(frame, [*COLUMNS, "collapsed"], ["level", "sparsity", "method"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import COLOURS, LIGHTER, NAMES, lighter, student
+from ..common.style import COLOURS, DARKER, NAMES, darker, student
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -24,7 +24,7 @@ def with_ways(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
         frame: Rows with ``method``, ``rate``, ``setting``, ``rewind`` and perhaps ``ipc``.
 
     Returns:
-        The frame, and series to colour in the order of the rows; smaller sets and later rates of a method are lighter.
+        The frame, and series to colour in the order of the rows; smaller sets and later rates of a method are darker.
     """
     frame = frame if "ipc" in frame else frame.assign(ipc=0)
     rates = frame.groupby("method")["rate"].nunique()
@@ -46,7 +46,7 @@ def with_ways(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
         named[method, epoch, ipc, rate] = name
         step = 0 if epoch else variants[method].index((ipc, rate))
         colour = COMBINED if method == "combined" else EARLY if epoch else COLOURS[method]
-        palette.setdefault(name, lighter(colour, min(LIGHTER * step, 0.75)) if step else colour)
+        palette.setdefault(name, darker(colour, min(DARKER * step, 0.75)) if step else colour)
     return frame.assign(series=[named[row] for row in rows]), palette
 
 

@@ -7,7 +7,20 @@ from typing import TYPE_CHECKING, Any
 from ...judging.statistics import by_init
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left, with_ways
-from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
+from ..common.style import (
+    COLOURS,
+    FAINT,
+    INK,
+    NAMES,
+    POINTS,
+    canvas,
+    counted,
+    empty,
+    per_init,
+    seeds,
+    settings,
+    student,
+)
 from ..common.trends import legend
 from ..s3_distilled_pruning import claims as lottery
 
@@ -112,10 +125,8 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(xlabel="epochs in common", ylabel=label, xticks=sorted(set(frame["rewind"])))
             limit = 100 * INSTABILITY_THRESHOLD
             line[1].axhline(limit, color=FAINT, linestyle=":", linewidth=1.2)
-            line[1].annotate(
-                "unstable above", (1, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8,
-                color=FAINT,
-            )  # fmt: skip
+            look = {"ha": "right", "va": "bottom", "fontsize": POINTS, "color": FAINT}
+            line[1].annotate("unstable above", (1, limit), xycoords=("axes fraction", "data"), **look)
             if len(places) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
     return figure
