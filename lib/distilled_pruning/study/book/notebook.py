@@ -396,14 +396,14 @@ def pictured(
         more: What else it is drawn from.
     """
     *frames, stamp, about = given
-    given = (*frames, *([stamp] if stamp else []))
-    figure = draw(*given, **more)
+    shown = (*frames, *([stamp] if stamp else []))
+    figure = draw(*shown, **more)
     narrow = b""
     if "width" in inspect.signature(draw).parameters:
-        narrow = display.svg(draw(*given, width=NARROW, **more), about)
+        narrow = display.svg(draw(*shown, width=NARROW, **more), about)
     head, stop, rest = caption.partition(". ")
     html = f"<strong>{escape(head + stop.strip())}</strong> {escape(rest)}" if rest else escape(caption)
-    seen = figure.get_label() or caption
+    seen = str(figure.get_label() or caption)
     width = round(figure.get_figwidth() * 96)
     return display.Picture(display.svg(figure, about), seen, width, display.Markup(html, caption), narrow, line, name)
 

@@ -20,7 +20,6 @@ from ..common.style import (
     darker,
     empty,
     per_init,
-    seeds,
     settings,
     student,
 )
@@ -61,8 +60,8 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     own = both[~both["logged"]]
-    note = "; authors' logs: their seeds, with the same bars"
-    with canvas(1.5 + PANEL * down, f"{stamp} · {seeds(own)}{note}") as figure:
+    note = "; authors' logs: their with the same bars"
+    with canvas(1.5 + PANEL * down, f"{stamp} · {counted(own)}{note}") as figure:
         axes = figure.subplots(down, across, squeeze=False)
         for ax in axes.flatten()[len(panels) :]:
             ax.set_axis_off()

@@ -102,7 +102,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
     frame, palette = with_rows(frame[~frame["collapsed"].astype(bool)])
     found = per_init(frame, ["barrier", "end_loss"], ["level", "sparsity", "method"])
     panels = [(*place, level) for place in settings(found) for level in sorted(set(found["level"]) - {0}) or [0]]
-    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame).partition(';')[0]}") as figure:
+    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame)}") as figure:
         across = min(2, len(panels))
         axes = figure.subplots(-(-len(panels) // across), across, squeeze=False, sharey=True).flatten()
         for ax in axes[len(panels) :]:

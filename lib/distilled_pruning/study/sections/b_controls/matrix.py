@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import FAINT, POINTS, canvas, empty, per_init, seeds, settings
+from ..common.style import FAINT, POINTS, canvas, counted, empty, per_init, settings
 from ..s7_mask_structure.figures import layer_names
 from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold, with_rows
 
@@ -92,7 +92,7 @@ def controls(
     banks = [BANKS[0], *(bank for bank in banks if bank is not BANKS[0])]
     places = settings(named)
     height = HEAD + ROW * len(palette)
-    with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {seeds(named)}") as figure:
+    with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {counted(named)}") as figure:
         axes = figure.subplots(len(places) * len(banks), len(BANKS[0]), squeeze=False, sharey=True)
         for index, (dataset, model) in enumerate(places):
             here = {

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import FAINT, canvas, darker, empty, per_init, seeds, settings
+from ..common.style import FAINT, canvas, counted, darker, empty, per_init, settings
 from .ladders import COLUMNS, ROW, ladder, threshold, with_rows
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def rungs(frame: pd.DataFrame, way: str, stamp: str) -> Figure:
     frame = frame.assign(series=frame["series"] + ": " + frame[way])
     places = settings(frame)
     means = per_init(frame, [*COLUMNS, "collapsed"], ["level", "sparsity", "method"])
-    with canvas(0.6 + (0.6 + ROW * len(palette)) * len(places), f"{stamp} · {seeds(frame)}") as figure:
+    with canvas(0.6 + (0.6 + ROW * len(palette)) * len(places), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(len(places), len(COLUMNS), squeeze=False, sharey=True)
         for line, (dataset, model) in zip(axes, places, strict=True):
             here = means[(means["dataset"] == dataset) & (means["model"] == model)]

@@ -164,7 +164,7 @@ def seen(figure: Any, frame: pd.DataFrame, measure: Measure, what: str) -> None:
     for (dataset, model), rows in frame.groupby(["dataset", "model"], sort=False):
         parts = []
         for (series, sparsity), part in rows.groupby(["series", "sparsity"], sort=False):
-            at = f" at {percent(float(sparsity))}" if sparsity else ""
+            at = f" at {percent(float(str(sparsity)))}" if sparsity else ""
             parts.append(f"{series}{at} {number(measure.factor * float(part[measure.column].mean()), measure.digits)}")
         said.append(f"{names.place((dataset, model))}, mean {measure.label}: {'; '.join(parts)}.")
     describe(figure, *said)

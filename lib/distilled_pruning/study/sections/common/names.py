@@ -37,9 +37,9 @@ def dataset(name: str) -> str:
     return DATASETS.get(name, name)
 
 
-def place(of: tuple[str, str]) -> str:
+def place(of: tuple[object, object]) -> str:
     """Name a dataset and a network, as the heading of a row of panels."""
-    return f"{network(of[1])}, {dataset(of[0])}"
+    return f"{network(str(of[1]))}, {dataset(str(of[0]))}"
 
 
 def regime(parameters: Mapping[str, Any], papers: Mapping[str, Any] | None = None) -> list[str]:

@@ -131,15 +131,6 @@ def describe(figure: Figure, *sentences: str) -> None:
     figure.set_label(" ".join(sentence for sentence in sentences if sentence))
 
 
-def means(frame: pd.DataFrame, column: str, unit: str = "", digits: int = 1) -> str:
-    """Write the mean of a column for every series and sparsity (in per cent), as a description says it."""
-    parts = []
-    for (series, sparsity), rows in frame.groupby(["series", "sparsity"], sort=False):
-        at = f" at {float(sparsity):.0f} %" if sparsity else ""
-        parts.append(f"{series}{at} {float(rows[column].mean()):.{digits}f}{unit}")
-    return f"Means: {', '.join(parts)}."
-
-
 def lighter(colour: str, by: float) -> str:
     """Mix a colour with white, for areas; a series in it would be lost on the page."""
     mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
@@ -206,17 +197,7 @@ def counted(frame: pd.DataFrame, *apart: str) -> str:
     counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
     least, most = int(min(counts)), int(max(counts))
     n = str(most) if least == most else f"{least} to {most}"
-    bars = "; bars and bands: 95 % intervals over them" if most > 1 else "; no interval"
-    return f"n = {n} initialisation{'s' if most > 1 else ''}{bars}"
-
-
-def seeds(frame: pd.DataFrame) -> str:
-    """Say how many initialisations stand behind a figure whose series have more or fewer of them."""
-    counts = frame.groupby("series")["init"].nunique()
-    least, most = int(counts.min()), int(counts.max())
-    if least == most:
-        return counted(frame)
-    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
+    return f"n = {n} initialisation{'s' if most > 1 else ''}"
 
 
 def empty(stamp: str) -> Figure:

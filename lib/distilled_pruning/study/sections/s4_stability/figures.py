@@ -139,7 +139,7 @@ def _seen(means: pd.DataFrame, rows: list[tuple[str, str]]) -> list[str]:
         for (series, sparsity), part in here.groupby(["series", "sparsity"], sort=False):
             mean = part.groupby("alpha")["loss"].mean()
             rise = float(mean.iloc[len(mean) // 2]) - (float(mean.iloc[0]) + float(mean.iloc[-1])) / 2
-            parts.append(f"{series}{f' at {percent(float(sparsity))}' if sparsity else ''} {rise:.2f}")
+            parts.append(f"{series}{f' at {percent(float(str(sparsity)))}' if sparsity else ''} {rise:.2f}")
         said.append(f"{names.place(place)}, rise of the loss in the middle in nats: {', '.join(parts)}.")
     return said
 

@@ -17,7 +17,6 @@ from ..common.style import (
     counted,
     empty,
     per_init,
-    seeds,
     settings,
     student,
 )
@@ -46,7 +45,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = settings(frame)
     strip = RUNG * len(ways) + 0.1
     height = 1.2 + (PANEL + strip) * len(places)
-    with canvas(height, f"{stamp} · {seeds(frame)}") as figure:
+    with canvas(height, f"{stamp} · {counted(frame)}") as figure:
         ratios = [part for _ in places for part in (PANEL, strip)]
         axes = figure.subplots(2 * len(places), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
         for upper, lower, (dataset, model) in zip(axes[::2], axes[1::2], places, strict=True):
