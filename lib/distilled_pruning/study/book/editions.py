@@ -23,7 +23,7 @@ EMBEDDED = re.compile(
     r'(?<=")data:(text/csv|image/svg\+xml|image/png)(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)(?=")'
 )
 ENDINGS = {"text/csv": "csv", "image/svg+xml": "svg", "image/png": "png"}
-DRAWING = re.compile(r'(<img class="drawing" src="([^"]+)"[^>]*>)')
+DRAWING = re.compile(r'(<picture>.*?<img class="drawing" src="([^"]+)"[^>]*></picture>)')
 
 
 def awaiting(notebook: Mapping[str, Any], name: str) -> dict[str, Any]:

@@ -305,8 +305,8 @@ class Page:
         out({f"{GLUED}text/plain": repr(value)}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": GLUED}})
 
     @said
-    def campaign(self) -> display.Stack:
-        """Show the steps of the campaign on real images that belong to this page: rules, results, what is to come."""
+    def campaign(self) -> display.Folded:
+        """Show, behind a click, the steps of the campaign that belong to this page: rules, results, what is to come."""
         from ..campaign import rules as campaign_rules
         from ..campaign import steps as campaign
         from ..parameters.cells import home
@@ -314,7 +314,8 @@ class Page:
 
         cells = campaign.Cells(Recorded(home() / "results"))
         steps = [step for step in campaign.read_steps() if step.page == self.parameters.notebook]
-        return display.Stack([campaign_rules.show(step, cells) for step in steps])
+        title = "Rules that were committed before the runs they judge"
+        return display.Folded(title, [campaign_rules.show(step, cells) for step in steps])
 
     @said
     def verdict(self, claim: str, figure: str = "") -> display.Markup:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from ...display import Markup, Table, lines, percent
@@ -89,6 +90,13 @@ def standing(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return there, f" ({gone} of {part['init'].nunique()} collapsed, left out)" if gone else " (one line collapsed)"
 
 
+def headed(name: str, place: str) -> Markup | str:
+    """Head a row by a name and, below it where there are several, a network and its data."""
+    if not place:
+        return name
+    return Markup(f'{escape(name)}<br><span class="scale">{escape(place)}</span>', f"{name} ({place})")
+
+
 def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) -> Table:
     """Summarise a frame by dataset, model, series and level.
 
@@ -105,15 +113,14 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
     several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
     rows = []
     for (dataset, model, series, _), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
-        setting = [names.place((dataset, model))] if several else []
+        at = names.place((dataset, model)) if several else ""
         sparsity = percent(float(part["sparsity"].iloc[0]))
         part, flag = standing(part)
         values = [quote([factor * v for v in by_init(part, c)], n) for c, (_, factor, n) in columns.items()]
-        rows.append([f"{series}{flag}", *setting, sparsity, *values, str(part["init"].nunique())])
+        rows.append([headed(f"{series}{flag}", at), sparsity, *values, str(part["init"].nunique())])
     headings = [heading for heading, _, _ in columns.values()]
-    first = ["network, data"] if several else []
     note = "Mean over initialisations ± half the width of its 95 % interval; n is their number."
-    return Table(["mask from", *first, "sparsity", *headings, "n"], rows, note)
+    return Table(["mask from", "sparsity", *headings, "n"], rows, note)
 
 
 def barriers(frame: pd.DataFrame) -> Table:
