@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...judging.verdicts import interval
-from .tickets import EQUAL
+from . import ways
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,43 +17,8 @@ if TYPE_CHECKING:
 INK, FAINT = "#2b2b2b", "#6e6e6e"
 POINTS = 9  # the smallest text: 12 pixels at the width of a page
 WIDTH, NARROW = 7.2, 3.7  # inches: the width of a page of the book and of a phone, so that nothing is scaled down
-NAMES = {
-    "dense": "Dense",
-    "imp": "IMP",
-    "distilled": "Distilled",
-    "published": "Distilled, published set",
-    "random-real": "Random real images",
-    "real-short": "All real images, few steps",
-    "easy-real": "Easy real images",
-    "magnitude": "Magnitude at initialisation",
-    "magnitude-layers": "Magnitude at init., matched layers",
-    "random": "Random",
-    "shuffled": "Shuffled in layers",
-    "mislabelled": "Distilled, labels permuted",
-    "snip": "SNIP",
-    "snip-layers": "SNIP, matched layers",
-    "synflow": "SynFlow",
-    "synflow-layers": "SynFlow, matched layers",
-}
-COLOURS = {
-    "dense": "#5f5f5f",
-    "imp": "#d55e00",
-    "distilled": "#0072b2",
-    "published": "#7a6ad8",
-    "random-real": "#c05f95",
-    "real-short": "#009e73",
-    "easy-real": "#a6761d",
-    "magnitude": "#a87400",
-    "magnitude-layers": "#7d5c07",
-    "random": "#7f7f7f",
-    "shuffled": "#7b3294",
-    "mislabelled": "#c51b7d",
-    "snip": "#1b7837",
-    "snip-layers": "#3f8f4a",
-    "synflow": "#2f8a82",
-    "synflow-layers": "#01665e",
-}
-DARKER = 0.4
+NAMES = {name: ways.label(name) for name in ways.names()}
+COLOURS = {name: ways.colour(name) for name in ways.names()}
 RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -135,37 +100,6 @@ def lighter(colour: str, by: float) -> str:
     """Mix a colour with white, for areas; a series in it would be lost on the page."""
     mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
     return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
-def darker(colour: str, by: float = DARKER) -> str:
-    """Mix a colour with black, so that it stands out from white no less than before."""
-    mixed = (round(int(colour[i : i + 2], 16) * (1 - by)) for i in (1, 3, 5))
-    return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
-def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Add the column ``series``, method and setting as a legend says them.
-
-    Returns:
-        The frame, and series to colour in the order of :data:`NAMES`, whatever that of the rows: recordings are set
-        below each other as they were made. A method's rate equal to the retraining's comes first, others are darker.
-    """
-    known = list(NAMES)
-    rows = list(zip(frame["method"], frame["setting"], frame["rate"], strict=True))
-    rates: dict[str, list[Any]] = {}
-    for method, _, rate in sorted(dict.fromkeys(rows), key=lambda row: row[1] not in (EQUAL, "")):
-        rates.setdefault(method, []).append(rate)
-    palette: dict[str, str] = {}
-    named: dict[tuple[Any, ...], str] = {}
-    ordered = sorted(dict.fromkeys(rows), key=lambda row: (known.index(row[0]), rates[row[0]].index(row[2])))
-    for method, setting, rate in ordered:
-        alike = sum(other[0] == method and other[1] == setting for other in ordered) > 1
-        name = f"{NAMES[method]}, {setting}" if len(rates[method]) > 1 else NAMES[method]
-        name += f" ({rate:g})" if alike else ""
-        step = rates[method].index(rate)
-        named[method, setting, rate] = name
-        palette.setdefault(name, darker(COLOURS[method], min(DARKER * step, 0.8)) if step else COLOURS[method])
-    return frame.assign(series=[named[row] for row in rows]), palette
 
 
 def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:

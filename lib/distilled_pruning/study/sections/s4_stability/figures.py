@@ -8,6 +8,7 @@ from ...display import percent
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..common import names
 from ..common.dots import Measure, height, keys, panel, seen
+from ..common.series import with_series
 from ..common.style import (
     COLOURS,
     NAMES,
@@ -21,7 +22,6 @@ from ..common.style import (
     per_init,
     settings,
     student,
-    with_series,
 )
 from ..common.tickets import EQUAL
 from ..common.trends import above
