@@ -202,6 +202,7 @@ def book(options: Namespace) -> int:
             budget=options.budget,
             device=options.device,
             what_if=(options.what_if, options.pairs) if options.what_if else None,
+            folder=places.usual("_build"),
         )
     except BuildError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
@@ -354,6 +355,8 @@ def record(options: Namespace) -> int:
     from .results.record import record as keep
     from .results.recorded import Recorded
 
+    if places.checkout() is None:
+        raise InputError("results are recorded with the sources: run this from a copy of the book")
     recorded = Recorded(home() / "results")
     sections = sections_of(chosen(options))
     for section in sections:
