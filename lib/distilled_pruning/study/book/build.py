@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ...errors import unknown
 from ..campaign import rules as campaign_rules
@@ -113,12 +113,13 @@ class Book:
         jobs: int,
         recorded: Mapping[str, Judgement] | None,
         folder: Path | None = None,
+        stream: TextIO | None = None,
     ) -> None:
         """Name what it is made of; nothing is read yet. Everything made goes to ``folder``, ``_build`` by default."""
         self.root, self.build, self.jobs, self.recorded = root, folder or root / "_build", jobs, recorded
         self.sections, self.others = sections, others
         self.sources = {section.name: root / FOLDER / f"{section.name}.ipynb" for section in sections}
-        self.phases = Phases(self.build)
+        self.phases, self.stream = Phases(self.build, stream), stream
 
     @property
     def waiting(self) -> list[str]:
@@ -173,7 +174,9 @@ class Book:
             left = f"about {duration(self.seconds(queue[place - 1 :]))} left for all"
             self.phases.note(f"page {place} of {len(queue)} to compute: {section.name}, {left}")
             more = None if budget is None else max(budget - spent, 0.0)
-            outcome = run(section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device)
+            outcome = run(
+                section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device, stream=self.stream
+            )
             section.forget()
             spent += outcome.seconds
             failed |= outcome.failed
@@ -208,6 +211,7 @@ def build(
     recorded: Mapping[str, Judgement] | None = None,
     what_if: tuple[str, Sequence[tuple[str, str]]] | None = None,
     folder: Path | None = None,
+    stream: TextIO | None = None,
 ) -> Path:
     """Render the book with what there is, then compute what its pages lack and render it again as they fill.
 
@@ -221,6 +225,7 @@ def build(
         recorded: Judgements on recorded results, for the ledger; by default those of ``results/``.
         what_if: A notebook to show once more under changed parameters, and their names and values.
         folder: Where everything made goes; by default ``_build`` in ``root``.
+        stream: Where to say how far it is; by default standard error.
 
     Returns:
         The book's first page, ``_build/html/index.html``; the what-if page if there is one.
@@ -243,7 +248,7 @@ def build(
             store.sound(job.key)  # a damaged result is missing from here on
     os.environ[ENVIRONMENT] = str(store.root)
     buildfolder.check(folder or root / "_build")
-    book = Book(root, list(sections.values()), others, jobs, recorded, folder)
+    book = Book(root, list(sections.values()), others, jobs, recorded, folder, stream)
     began = time.monotonic()
     index = book.render()
     queue = [sections[name] for name in computed] + [other.section for other in others]
