@@ -144,7 +144,8 @@ def house_style(more: dict[str, Any]) -> Iterator[None]:
 
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update({**RC, **more})
+        settings: dict[Any, Any] = {**RC, **more}
+        mpl.rcParams.update(settings)
         yield
 
 
