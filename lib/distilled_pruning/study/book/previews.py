@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -11,6 +12,9 @@ from typing import Any
 from ..parameters.cells import text
 
 SVG, PNG = "image/svg+xml", "image/png"
+DRAWN = re.compile(
+    rf'<figure class="evidence"(?: id="([^"]*)")?>.*?<img [^>]*src="data:{re.escape(SVG)};base64,([^"]+)"'
+)
 WIDTH = 640  # pixels: twice the width of a card, for fine screens
 
 
@@ -44,6 +48,9 @@ def of_page(name: str, notebook: Mapping[str, Any]) -> Preview:
         for output in cell.get("outputs", ()):
             data = output.get("data", {})
             label = str(cell["metadata"].get("mystnb", {}).get("figure", {}).get("name", ""))
+            drawn = DRAWN.search("".join(data.get("text/html", "")))
+            if drawn is not None:
+                return Preview(title, drawn[1] or "", f"{name}.svg", base64.b64decode(drawn[2]))
             if SVG in data:
                 return Preview(title, label, f"{name}.svg", "".join(data[SVG]).encode())
             if PNG in data:
