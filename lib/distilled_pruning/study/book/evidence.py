@@ -11,7 +11,7 @@ from ..judging import ledger
 from ..judging.claims import claims
 from ..judging.preconditions import doubted
 from ..judging.verdicts import CONTRADICTED, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
-from .pages import measured
+from .pages import measured, show
 
 OURS = "this companion"
 TITLES = {"arXiv:2503.17905": "2025 paper", "arXiv:2307.03364": "2023 paper"}
@@ -41,6 +41,7 @@ class Found:
         scale: Stamp of the results.
         data: The data they are about.
         doubts: Preconditions that do not hold or may not.
+        beside: Settings that were judged and turn no verdict.
     """
 
     verdict: str
@@ -49,6 +50,7 @@ class Found:
     scale: str = ""
     data: str = ""
     doubts: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -138,7 +140,13 @@ def _found(entry: Mapping[str, Any], value: str, ours: bool) -> Found:
         str(entry.get("scale") or ""),
         str(entry.get("data") or ""),
         tuple(doubts),
+        tuple(map(_beside, entry.get("beside") or ())),
     )
+
+
+def _beside(item: Mapping[str, Any]) -> str:
+    bounds = f" {show(item['interval'])}" if item["interval"] else ""
+    return f"{item['setting']}: {show(item['value'])}{bounds}, n = {item['n']}, {item['verdict']}"
 
 
 def _ruled(row: Mapping[str, Any]) -> str:

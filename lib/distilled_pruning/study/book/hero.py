@@ -142,9 +142,10 @@ def house_style(more: dict[str, Any]) -> Iterator[None]:
     """Draw in the house style, whatever the reader's own ``matplotlibrc`` asks for."""
     import matplotlib as mpl
 
+    rc: dict[Any, Any] = {**RC, **more}
     with mpl.rc_context():
         mpl.rcdefaults()
-        mpl.rcParams.update({**RC, **more})
+        mpl.rcParams.update(rc)
         yield
 
 
