@@ -14,7 +14,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ...errors import unknown
 from ..engine.progress import Phases, duration
@@ -67,7 +67,7 @@ def assemble(
     stale = {key: page for key, page in identities.items() if not is_fresh(build / f"executed/{page.name}.ipynb", key)}
     with phases.phase(EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
         if stale:
-            execute_all(stale, build, root, jobs, phases.note)
+            execute_all(stale, build, build.parent, jobs, phases.note)
     with phases.phase(RENDER, f"{len(contents(root))} pages"):
         known = notebooks_of(root)
         names = [page.name for page in wanted if page.name in known]
@@ -108,12 +108,14 @@ class Book:
         others: Sequence[WhatIf],
         jobs: int,
         recorded: Mapping[str, Judgement] | None,
+        folder: Path | None = None,
+        stream: TextIO | None = None,
     ) -> None:
-        """Name what it is made of; nothing is read yet."""
-        self.root, self.build, self.jobs, self.recorded = root, root / "_build", jobs, recorded
+        """Name what it is made of; nothing is read yet. Everything made goes to ``folder``, ``_build`` by default."""
+        self.root, self.build, self.jobs, self.recorded = root, folder or root / "_build", jobs, recorded
         self.sections, self.others = sections, others
         self.sources = {section.name: root / FOLDER / f"{section.name}.ipynb" for section in sections}
-        self.phases = Phases(self.build)
+        self.phases, self.stream = Phases(self.build, stream), stream
 
     @property
     def waiting(self) -> list[str]:
@@ -168,7 +170,9 @@ class Book:
             left = f"about {duration(self.seconds(queue[place - 1 :]))} left for all"
             self.phases.note(f"page {place} of {len(queue)} to compute: {section.name}, {left}")
             more = None if budget is None else max(budget - spent, 0.0)
-            outcome = run(section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device)
+            outcome = run(
+                section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device, stream=self.stream
+            )
             section.forget()
             spent += outcome.seconds
             failed |= outcome.failed
@@ -202,11 +206,13 @@ def build(
     device: str = "auto",
     recorded: Mapping[str, Judgement] | None = None,
     what_if: tuple[str, Sequence[tuple[str, str]]] | None = None,
+    folder: Path | None = None,
+    stream: TextIO | None = None,
 ) -> Path:
     """Render the book with what there is, then compute what its pages lack and render it again as they fill.
 
     Args:
-        root: Folder with ``_toc.yml``; everything made goes to ``_build`` in it.
+        root: Folder with ``_toc.yml``.
         notebooks: Notebooks to compute and show, see :func:`chosen`.
         preset: Name of a scale, or a file of parameters that all of them declare; ``live`` by default.
         jobs: Trainings, then notebooks, side by side.
@@ -214,6 +220,8 @@ def build(
         device: Where to train.
         recorded: Judgements on recorded results, for the ledger; by default those of ``results/``.
         what_if: A notebook to show once more under changed parameters, and their names and values.
+        folder: Where everything made goes; by default ``_build`` in ``root``.
+        stream: Where to say how far it is; by default standard error.
 
     Returns:
         The book's first page, ``_build/html/index.html``; the what-if page if there is one.
@@ -235,8 +243,8 @@ def build(
         for job in section.jobs():
             store.sound(job.key)  # a damaged result is missing from here on
     os.environ[ENVIRONMENT] = str(store.root)
-    buildfolder.check(root / "_build")
-    book = Book(root, list(sections.values()), others, jobs, recorded)
+    buildfolder.check(folder or root / "_build")
+    book = Book(root, list(sections.values()), others, jobs, recorded, folder, stream)
     began = time.monotonic()
     index = book.render()
     queue = [sections[name] for name in computed] + [other.section for other in others]

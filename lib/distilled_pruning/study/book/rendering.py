@@ -14,15 +14,13 @@ from typing import Any
 
 from ...errors import InputError
 from ..engine import provenance
-from ..parameters.cells import markdown, text
 from ..parameters.contents import FOLDER, contents, notebooks_of, read_yaml, table, without
-from . import hero, templates, whatif
+from . import editions, hero, templates, whatif
 from .execution import BuildError, digest_of
 from .previews import Preview, of_page
 
 GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
-DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
 
 
 def upstream(root: Path) -> str:
@@ -105,7 +103,8 @@ def stage(
         page = json.loads((build / f"executed/{name}.ipynb").read_text(encoding="utf-8"))
         previews[name] = of_page(name, page)
         head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
-        page = linked(page if head is None else whatif.adapt(page, head))
+        page = editions.arranged(page if head is None else whatif.adapt(page, head))
+        page = editions.unpacked(page, target / "_static/pages", "../_static/pages")
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
     draw(target / "_static", values.get("hero"), previews)
     for path in (target / f"{name}.md" for name in contents(root)):
@@ -123,18 +122,6 @@ def draw(folder: Path, found: hero.Hero | None, previews: Mapping[str, Preview])
     folder.mkdir(exist_ok=True)
     for name, content in {**pictures, **(hero.files(found) if found is not None else {})}.items():
         (folder / name).write_bytes(content)
-
-
-def linked(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an executed notebook with a link below every figure to the code that drew it."""
-    cells: list[Any] = []
-    for cell in notebook["cells"]:
-        cells.append(cell)
-        drawn = DRAWN.findall(text(cell)) if cell["cell_type"] == "code" else []
-        if drawn and cell.get("outputs"):
-            links = ", ".join(f"{{ref}}`figures.{name} <code-{name}>`" for name in dict.fromkeys(drawn))
-            cells.append(markdown(f"{cell['id']}-code", f"```{{div}} drawn\nDrawn by {links}\n```"))
-    return {**notebook, "cells": cells}
 
 
 def trim(mathjax: Path) -> None:
