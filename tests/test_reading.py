@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import evidence, hero, pages, previews, regime, templates, values
+from distilled_pruning.study.display import Picture
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.presets import resolve
@@ -185,17 +186,19 @@ def test_a_card_has_the_first_picture_and_its_label() -> None:
     buffer = io.BytesIO()
     Image.new("RGB", (1400, 700), "red").save(buffer, "png")
     png = {"data": {"image/png": base64.b64encode(buffer.getvalue()).decode()}}
-    named = {"mystnb": {"figure": {"name": "fig-x"}}}
+    html = {
+        "data": {"text/html": ["<div>", Picture(b"<svg/>", "seen", 10, name="fig-x", narrow=b"<g/>")._repr_html_()]}
+    }
     cells = [
         {"cell_type": "markdown", "source": ["# A title\n", "text"], "metadata": {}},
         {"cell_type": "code", "source": "", "metadata": {}, "outputs": [{"name": "stdout", "text": "x"}]},
-        {"cell_type": "code", "source": "", "metadata": named, "outputs": [png]},
+        {"cell_type": "code", "source": "", "metadata": {}, "outputs": [png]},
     ]
     found = previews.of_page("one", {"cells": cells})
-    assert (found.title, found.label, found.file) == ("A title", "fig-x", "one.png")
+    assert (found.title, found.label, found.file) == ("A title", "", "one.png")
     assert Image.open(io.BytesIO(found.picture)).size == (640, 320)
-    svg = {**cells[2], "outputs": [{"data": {"image/svg+xml": ["<svg", "/>"]}}]}
-    assert previews.of_page("one", {"cells": [*cells[:2], svg]}).picture == b"<svg/>"
+    drawn = previews.of_page("one", {"cells": [*cells[:2], {**cells[2], "outputs": [html]}]})
+    assert drawn == previews.Preview("A title", "fig-x", "one.svg", b"<svg/>")
     assert previews.of_page("one", {"cells": cells[:2]}) == previews.Preview("A title")
 
 
