@@ -46,6 +46,12 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
+SETTINGS = [
+    {"setting": "59 %", "value": -0.01, "interval": [-0.02, 0.001], "n": 5, "verdict": "reproduced", "primary": True},
+    {"setting": "87 %", "value": 0.02, "interval": None, "n": 5, "verdict": "undecided", "primary": True},
+]
+SAYS = {"findings": [{**item, "unit": "points"} for item in SETTINGS], "failed": [], "unsure": [], "data": ""}
+SAYS |= {"n": 5, "scale": "live", "verdict": "reproduced"}
 ROW = {
     "id": "syn-stable",
     "paper": "arXiv:2503.17905",
@@ -54,8 +60,7 @@ ROW = {
     "paper_value": "about 0",
     "rule": "error rise below 2 points",
     "recorded": None,
-    "this_run": "59 %: -0.01; 87 %: 0.02",
-    "interval": {"59 %": [-0.02, 0.001]},
+    "this_run": SAYS,
     "n": 5,
     "scale": "live",
     "verdict": "reproduced",
@@ -179,16 +184,23 @@ def test_values_are_written_for_reading() -> None:
 def test_ledger_shows_every_column() -> None:
     """Value, interval, seeds, scale, rule and anchor of a claim reach its row."""
     text = pages.ledger([ROW])
-    for part in ("59 %: −0.01 [−0.02, 0.001]", "87 %: 0.02", "n = 5, live", "#claim-syn-stable", "error rise below"):
+    for part in (
+        r"59 %: −1.0 points \[−2.0, 0.1\]",
+        "87 %: +2.0 points",
+        "n = 5, live",
+        "#claim-syn-stable",
+        "error rise below",
+    ):
         assert part in text
     assert "No claim" in pages.ledger([])
-    text = pages.ledger([{**ROW, "counts": {"59 %": 5, "87 %": 1}}])
-    assert "0.001]<br>87 %: 0.02, n = 1<br>n = 5, live" in text, "a setting with an n of its own says so"
+    first, second = SAYS["findings"]
+    text = pages.ledger([{**ROW, "this_run": {**SAYS, "findings": [first, {**second, "n": 1}]}}])
+    assert r"0.1\]<br>87 %: +2.0 points, n = 1<br>n = 5, live" in text, "a setting with an n of its own says so"
 
 
 def test_tally_counts_every_verdict() -> None:
     """A verdict nobody got is shown as 0, never left out."""
-    larger = {**ROW, "recorded": {"verdict": "partly", "value": "", "n": 3}}
+    larger = {**ROW, "recorded": {**SAYS, "verdict": "partly"}}
     recorded, ours = pages.tally([ROW, ROW, larger]).split("This run:")
     assert "**3** [reproduced]" in ours and "**1** [partly]" in recorded and "**2** [not run]" in recorded
     assert all(f"[{verdict}]" in text for verdict in VERDICTS for text in (ours, recorded))

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study.book import deviations
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import claims, judgement
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.section import Section
@@ -35,12 +35,12 @@ def frame(**columns: Any) -> pd.DataFrame:
 
 def test_effects_of_claims_carry_verdict_interval_seeds_scale_and_data() -> None:
     barriers = lines().assign(dataset="cifar100")
-    judged = claims.judge({"barriers": barriers}, "reduced")
-    rows = [claims.row(found, found if found.claim.id == "imp-unstable" else None) for found in judged]
+    judged = judgement.judge({"barriers": barriers}, "reduced")
+    rows = [judgement.row(found, found if found.claim.id == "imp-unstable" else None) for found in judged]
     parts = deviations.parts(rows, {})
     text = parts["effect-dense-unstable-conv"]
     assert text.startswith(":Effect: ") and "\n" not in text
-    assert re.search(r"\{\.verdict \.reproduced\} dense: 0\.2 \[0\.2, 0\.2\]", text)
+    assert re.search(r"\{\.verdict \.reproduced\} dense: \+20\.0 points", text)
     assert "(n = 5, reduced, cifar100 in place of cifar10)" in text and "`dense-unstable-conv`" in text
     assert parts["effect-imp-unstable"].count("n = 5") == 2, "recorded and this run"
     assert parts["effect-dense-unstable-r18"] == NONE

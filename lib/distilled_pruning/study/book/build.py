@@ -20,7 +20,7 @@ from ...errors import unknown
 from ..campaign import rules as campaign_rules
 from ..engine.progress import Phases, duration
 from ..engine.store import ENVIRONMENT, Store
-from ..judging.claims import Judgement
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge, stamp
 from ..parameters.cells import home, read
 from ..parameters.contents import FOLDER, contents, notebooks_of

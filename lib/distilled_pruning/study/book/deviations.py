@@ -10,11 +10,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..judging import wording
 from ..judging.claims import claims
 from ..judging.verdicts import NOT_RUN
 from ..sections.common import tables
 from ..sections.common.tickets import EQUAL, Row, Tickets
-from .pages import badge, measured, plain
+from .pages import badge, plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,9 +51,9 @@ def nothing() -> str:
 def claimed(row: Mapping[str, Any] | None) -> str:
     """Write the verdict on the claim that states an effect, recorded and of this run, with its numbers."""
     sides = []
-    for found, value in ((row or {}).get("recorded"), "value"), (row, "this_run"):
-        if found and found.get(value) and found["verdict"] != NOT_RUN:
-            numbers = "; ".join(measured(found, value))
+    for found in ((row or {}).get("recorded"), (row or {}).get("this_run")):
+        if found and found["verdict"] != NOT_RUN:
+            numbers = "; ".join(wording.findings(found, markdown=True))
             about = ", ".join(plain(found[name]) for name in ("scale", "data") if found.get(name))
             sides.append(f"{badge(found['verdict'])} {numbers} (n = {found['n']}, {about})")
     if row is None or not sides:
@@ -83,8 +84,8 @@ def spread(frames: Frames) -> str:
         between = 100 * groups.mean().std()
         if math.isfinite(within) and math.isfinite(between):
             texts.append(
-                f"{named(method)}: {tables.number(between, 2)} points over {groups.ngroups} initialisations, "
-                f"{tables.number(within, 2)} over the retrainings of one"
+                f"{named(method)}: {wording.number(between, 2)} points over {groups.ngroups} initialisations, "
+                f"{wording.number(within, 2)} over the retrainings of one"
             )
     return f"Standard deviation of the test accuracy at the last level, {'; '.join(texts)}" if texts else ""
 
@@ -95,7 +96,7 @@ def maximum(frames: Frames) -> str:
     if frame is None or frame.empty:
         return ""
     above = frame["maximum"] - frame["barrier"]
-    mean, most, halfway = (tables.number(value) for value in (above.mean(), above.max(), frame["barrier"].mean()))
+    mean, most, halfway = (wording.number(value) for value in (above.mean(), above.max(), frame["barrier"].mean()))
     return (
         f"On {len(frame)} lines the highest point lies above the rise halfway by {mean} nats on average and {most} at "
         f"most; the rises themselves average {halfway}"

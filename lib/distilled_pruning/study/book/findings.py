@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..judging import wording
 from ..judging.claims import claims
 from ..judging.verdicts import CONTRADICTED, ENOUGH, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
 from ..results.recorded import Recorded
 from . import conclusions
 from .conclusions import place
-from .pages import badge, beside, measured, plain, show
+from .pages import badge, plain, show
 
 Row = Mapping[str, Any]
 
@@ -32,7 +33,7 @@ def why(row: Row, found: Row) -> str:
     n, scale = found["n"], found["scale"]
     if found["verdict"] == NOT_TESTABLE:
         return f"it needs that {'; that '.join(found['failed'])}"
-    if found.get("unsure"):
+    if found["unsure"]:
         return f"it is not sure that {'; that '.join(found['unsure'])}"
     if any(claim.id == row["id"] and claim.sizes for claim in claims()) and scale != "paper":
         return "it states a size, which only the papers' own scale can judge"
@@ -41,22 +42,22 @@ def why(row: Row, found: Row) -> str:
     return "the interval allows both answers; more initialisations would tell"
 
 
-def listed(entries: Sequence[tuple[Row, Row, str]]) -> str:
+def listed(entries: Sequence[tuple[Row, Row]]) -> str:
     """List claims by verdict.
 
     Args:
-        entries: Ledger row, the judgement on it, and where that has its value; one for each claim that ran.
+        entries: Ledger row and a judgement on it, one for each claim that ran.
     """
     parts = []
     for verdict, title in GROUPS.items():
         lines = []
-        for row, found, value in entries:
+        for row, found in entries:
             if found["verdict"] == verdict:
                 reason = f". Why: {plain(why(row, found))}" if verdict in (UNDECIDED, NOT_TESTABLE) else ""
                 about = ", ".join(plain(part) for part in place(found) if part)
-                means = "; ".join(measured(found, value))
+                means = "; ".join(wording.findings(found, markdown=True))
                 asked = f"{plain(row['statement'])} *{plain(row['rule'])}*"
-                aside = f"; {beside(found)}" if found.get("beside") else ""
+                aside = "".join(f"; {text}" for text in wording.beside(found, markdown=True))
                 lines.append(f"- {asked}: {means} (n = {show(found['n'])}, {about}){aside}{reason}")
         if lines:
             parts.append("\n".join([f"**{title}** ({len(lines)})", "", *lines]))
@@ -70,12 +71,12 @@ def run(rows: Sequence[Row]) -> str:
         return NOTHING_RUN
     left = len(rows) - len(ran)
     rest = f"\n\n{left} of {len(rows)} claims were not run." if left else ""
-    return listed([(row, row, "this_run") for row in ran]) + rest
+    return listed([(row, row["this_run"]) for row in ran]) + rest
 
 
 def recorded(rows: Sequence[Row]) -> str:
     """List the claims that recorded results judge, or say that there are none."""
-    found = [(row, row["recorded"], "value") for row in rows if row.get("recorded")]
+    found = [(row, row["recorded"]) for row in rows if row.get("recorded")]
     return listed(found) if found else NOTHING_RECORDED
 
 
@@ -96,28 +97,25 @@ def trainings(folder: Recorded) -> str:
     return "\n".join(f"- *{scale}*: {'; '.join(map(plain, texts))}." for scale, texts in found.items())
 
 
-def numbers(entry: Row, value: str) -> str:
-    """Write a verdict's numbers with their intervals, as Markdown; each with its n where these differ."""
-    if len(set((entry.get("counts") or {}).values())) < 2:
-        return f"{'; '.join(measured(entry, value))}; n = {entry['n']}"
-    return "; ".join(measured({**entry, "n": None}, value))
-
-
-def concluded(found: Mapping[str, Row], value: str, where: str) -> str:
+def concluded(found: Mapping[str, Row], where: str) -> str:
     """Write what the verdicts of one run say.
 
     Args:
         found: Claim to its verdict, numbers, scale and data.
-        value: Where the numbers are.
         where: What the run was.
     """
-    answer = conclusions.sentences({name: (entry["verdict"], numbers(entry, value)) for name, entry in found.items()})
+    answer = conclusions.sentences(
+        {
+            name: (entry["verdict"], "; ".join([*wording.findings(entry, markdown=True), f"n = {entry['n']}"]))
+            for name, entry in found.items()
+        }
+    )
     lines = [f"- {plain(text)}" + (f" ({behind})" if behind else "") for text, behind in answer.texts]
     return "\n".join([f"{where}:", "", *lines])
 
 
-def runs(rows: Sequence[Row]) -> list[tuple[str, str, dict[str, Row]]]:
-    """Give the runs that say something about the controls: what each was, where its numbers are, claim to verdict.
+def runs(rows: Sequence[Row]) -> list[tuple[str, dict[str, Row]]]:
+    """Give the runs that say something about the controls: what each was, and claim to judgement.
 
     Recorded results come first, where what decides has any; then this run. Verdicts of different runs or data are never
     mixed.
@@ -129,18 +127,18 @@ def runs(rows: Sequence[Row]) -> list[tuple[str, str, dict[str, Row]]]:
     if there is not None:
         about = ", ".join(plain(part) for part in there if part)
         own = {name: entry for name, entry in kept.items() if place(entry) == there}
-        found.append((f"**Recorded** ({about})", "value", own))
-    ran = {name: row for name, row in needed.items() if row["verdict"] != NOT_RUN}
+        found.append((f"**Recorded** ({about})", own))
+    ran = {name: row["this_run"] for name, row in needed.items() if row["verdict"] != NOT_RUN}
     if ran or not found:
         scale, data = place(next(iter(ran.values()))) if ran else ("", "")
         about = ", ".join(plain(part) for part in (scale, data) if part)
-        found.append((f"**This run** ({about})" if about else "**This run**", "this_run", ran))
+        found.append((f"**This run** ({about})" if about else "**This run**", ran))
     return found
 
 
 def controls(rows: Sequence[Row]) -> str:
     """Write the conclusion about the controls, of each run by itself."""
-    return "\n\n".join(concluded(found, value, where) for where, value, found in runs(rows))
+    return "\n\n".join(concluded(found, where) for where, found in runs(rows))
 
 
 def answer(rows: Sequence[Row]) -> str:

@@ -14,8 +14,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from ...errors import InputError
-from ..judging.preconditions import doubted
+from ..judging import wording
 from ..judging.verdicts import NOT_RUN, VERDICTS
+from ..judging.wording import plain as plain
 
 UNRUN = (
     "Pages marked so wait for results of their own and show what larger runs have recorded, where there is such a run. "
@@ -54,11 +55,6 @@ def show(value: Any) -> str:
     if isinstance(value, Sequence) and not isinstance(value, str):
         return "[" + ", ".join(show(item) for item in value) + "]"
     return plain(value)
-
-
-def plain(value: Any) -> str:
-    """Escape what Markdown would read as markup, and keep the text on one line."""
-    return re.sub(r"([\\`*_{}\[\]<>|$~])", r"\\\1", " ".join(str(value).split()))
 
 
 def badge(verdict: str) -> str:
@@ -118,27 +114,20 @@ def _claim(row: Mapping[str, Any]) -> str:
     cells = (
         f"{plain(row['statement'])} [{about}]{{#claim-{row['id']} .where}}",
         show(row.get("paper_value")),
-        _recorded(row.get("recorded")),
-        _measured(row),
+        _judged(row["recorded"], verdict=True),
+        _judged(row["this_run"], verdict=False),
         badge(str(row["verdict"])),
     )
     return "* - " + "\n  - ".join(cells)
 
 
-def _recorded(found: Any) -> str:
-    """Write the recorded cell: every setting's value with its interval, then verdict, seeds, scale and data."""
-    if not isinstance(found, Mapping):
-        return show(found)
-    about = [f"n = {show(found.get('n'))}", *(plain(found[name]) for name in ("scale", "data") if found.get(name))]
-    return "<br>".join([*measured(found, "value"), ", ".join(about), plain(found["verdict"]), *aside(found)])
-
-
-def _measured(row: Mapping[str, Any]) -> str:
-    """Write this run's cell: every setting's value with its interval, then seeds, scale and data."""
-    if not row.get("this_run"):
+def _judged(found: Mapping[str, Any] | None, verdict: bool) -> str:
+    """Write a cell: every setting's value with its interval, then n, scale and data, then what was judged beside."""
+    if found is None:
         return "–"
-    about = [f"n = {show(row.get('n'))}", *(plain(row[name]) for name in ("scale", "data") if row.get(name))]
-    return "<br>".join([*measured(row, "this_run"), ", ".join(about), *aside(row)])
+    about = [f"n = {show(found['n'])}", *(plain(found[name]) for name in ("scale", "data") if found[name])]
+    named = [plain(found["verdict"])] if verdict else []
+    return "<br>".join([*wording.findings(found, markdown=True), ", ".join(about), *named, *aside(found)])
 
 
 def ruled(row: Mapping[str, Any]) -> str:
@@ -150,38 +139,7 @@ def ruled(row: Mapping[str, Any]) -> str:
 
 def aside(found: Mapping[str, Any]) -> list[str]:
     """Write the lines below a verdict: what was judged beside, and which preconditions do not hold."""
-    doubts = doubted(found.get("failed") or (), found.get("unsure") or ())
-    return [*([beside(found)] if found.get("beside") else []), *map(plain, doubts)]
-
-
-def beside(found: Mapping[str, Any]) -> str:
-    """Write the settings that were judged and turn no verdict, each with its interval, n and verdict."""
-    parts = []
-    for item in found["beside"]:
-        bounds = f" {show(item['interval'])}" if item["interval"] else ""
-        what = f"{plain(item['setting'])}: {show(item['value'])}{bounds}, n = {item['n']}"
-        parts.append(f"{what}, {item['verdict']}".replace("-", "−"))
-    return f"beside: {'; '.join(parts)}"
-
-
-def measured(found: Mapping[str, Any], value: str) -> list[str]:
-    """Write each setting's value with its interval, as Markdown, and its n where that is not the judgement's.
-
-    Args:
-        found: A judgement as the ledger has it, with ``interval``, ``counts`` and ``n``.
-        value: Which of its items holds the values.
-    """
-    settings = []
-    for part in str(found.get(value) or "").split("; "):
-        setting = part.rsplit(": ", 1)[0]
-        bounds = (found.get("interval") or {}).get(setting)
-        n = (found.get("counts") or {}).get(setting)
-        settings.append(
-            plain(part).replace("-", "−")
-            + (f" {show(bounds)}" if bounds and bounds[0] < bounds[1] else "")
-            + (f", n = {n}" if n not in (None, found.get("n")) else "")
-        )
-    return settings
+    return [*wording.beside(found, markdown=True), *wording.doubts(found, markdown=True)]
 
 
 def pages(names: Iterable[str], figures: Mapping[str, Sequence[str]], waiting: Sequence[str] = ()) -> str:

@@ -10,14 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..judging.claims import Judgement, row
+from ..judging import wording
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..judging.verdicts import NOT_RUN
 from ..parameters.cells import markdown, text
 from ..parameters.fields import FIELDS
 from ..parameters.presets import UNCOUNTED, resolve, shown
 from ..sections.section import Section
-from .pages import badge, measured, plain, show
+from .pages import badge, plain, show
 
 SUFFIX = "-what-if"
 UNLAUNCHED = "<style>.dropdown-launch-buttons { display: none !important; }</style>"  # no repository holds this page
@@ -96,7 +97,7 @@ def said(found: Judgement) -> str:
     if found.verdict == NOT_RUN:
         return badge(NOT_RUN)
     about = f"n = {show(found.n)}, {plain(found.on)}" if found.data else f"n = {show(found.n)}"
-    return "<br>".join([badge(found.verdict), *measured(row(found), "this_run"), about])
+    return "<br>".join([badge(found.verdict), *wording.findings(found.as_json(), markdown=True), about])
 
 
 def choose(source: Path, original: Section, pairs: Iterable[tuple[str, str]], file: str | Path | None) -> WhatIf:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from ...display import percent
 from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
 from ..common.trends import legend
-from .claims import NEAR
 from .ladders import GROUPS, with_rows
+from .mask_claims import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -9,7 +9,7 @@ from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left, with_ways
 from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
 from ..common.trends import legend
-from ..s3_distilled_pruning import claims as lottery
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from ...display import percent
 from ..common.style import FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
 from ..common.trends import legend, trend
-from ..s4_2_hessian.claims import CHANCE, MAGNITUDE_MARGIN
+from .claims import CHANCE, MAGNITUDE_MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
