@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study.book import deviations, evidence, templates
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import registry as experiments
@@ -32,14 +32,14 @@ def frame(**columns: Any) -> pd.DataFrame:
 
 def test_effects_of_claims_carry_verdict_interval_seeds_scale_and_data() -> None:
     barriers = lines().assign(dataset="cifar100")
-    judged = claims.judge({"barriers": barriers}, "reduced")
-    rows = [claims.row(found, found if found.claim.id == "mask-bug" else None) for found in judged]
+    judged = judgement.judge({"barriers": barriers}, "reduced")
+    rows = [judgement.row(found, found if found.claim.id == "mask-bug" else None) for found in judged]
     found = evidence.gather(rows)
     page = '{% from "parts/evidence.md" import effect with context %}{{ effect(item) }}'
     write = templates.environment(home()).from_string(page)
     text = write.render(item=found["dense-unstable-conv"])
     assert text.startswith(":Effect: ") and "\n" not in text
-    assert "[reproduced]{.verdict .reproduced} dense: 0.2" in text
+    assert "[reproduced]{.verdict .reproduced} dense: +20.0 points" in text
     assert "(reduced, n = 5, cifar100 in place of cifar10)" in text and "#claim-dense-unstable-conv" in text
     assert write.render(item=found["dense-unstable-r18"]) == ":Effect: Not measured yet."
 

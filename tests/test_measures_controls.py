@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from distilled_pruning.study.book import conclusions, evidence, findings, templates, values
-from distilled_pruning.study.judging import claims, measures
+from distilled_pruning.study.judging import claims
 from distilled_pruning.study.judging.statistics import LEVELS
 from distilled_pruning.study.judging.verdicts import (
     CONTRADICTED,
@@ -22,8 +22,6 @@ from distilled_pruning.study.judging.verdicts import (
     combine,
 )
 from distilled_pruning.study.parameters.cells import home
-from distilled_pruning.study.sections.b_controls import claims as control_measures
-from distilled_pruning.study.sections.b_controls import dose_claims as dose_measures
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
 BARRIERS |= {"shuffled": 0.9, "published": 0.12}
@@ -93,6 +91,9 @@ def kinship(shared: int, survivors: int = 1000, expected: float = 200) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+KNOWN = {claim.id for claim in claims.claims()}
+
+
 def judged(name: str, **frames: pd.DataFrame) -> tuple[str, list[Finding]]:
     """Verdict and findings of a claim on some frames."""
     (claim,) = (item for item in claims.claims() if item.id == name)
@@ -105,7 +106,9 @@ def verdict(name: str, **frames: pd.DataFrame) -> str:
     return judged(name, **frames)[0]
 
 
-@pytest.mark.parametrize("name", [*control_measures.MEASURES, *dose_measures.MEASURES])
+@pytest.mark.parametrize(
+    "name", [claim.id for claim in claims.claims() if {"controls", "dose", "protocols"} & set(claim.frames)]
+)
 def test_nothing_computed_is_not_run(name: str) -> None:
     assert verdict(name) == NOT_RUN
 
@@ -321,11 +324,11 @@ def test_another_way_of_measuring_matters_when_it_moves_the_error_by_more_than_t
 
 
 def test_every_verdict_of_a_control_has_its_sentence() -> None:
-    assert conclusions.SENTENCES.keys() <= measures.MEASURES.keys()
+    assert conclusions.SENTENCES.keys() <= KNOWN
     assert all(set(by) == set(VERDICTS) - {NOT_RUN, NOT_TESTABLE} for by in conclusions.SENTENCES.values())
-    assert {*conclusions.DECISIVE, *conclusions.BESIDE, *conclusions.SOURCES} <= measures.MEASURES.keys()
+    assert {*conclusions.DECISIVE, *conclusions.BESIDE, *conclusions.SOURCES} <= KNOWN
     assert set(conclusions.SOURCES) <= {*conclusions.DECISIVE, *conclusions.BESIDE}
-    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= measures.MEASURES.keys()
+    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= KNOWN
 
 
 SEEN = {
@@ -381,25 +384,35 @@ NOT_ALONE = "a short loop alone does not bring it"
 )
 def test_the_headline_follows_from_the_verdicts(changed: dict[str, str], says: str, never: str) -> None:
     said = conclusions.overall(SEEN | changed)
-    assert says in said and never not in said
+    assert says in said and never not in found
     assert conclusions.overall({}) == conclusions.OPEN
 
 
 def test_a_conclusion_says_what_ran_and_nothing_else() -> None:
     said = repr(conclusions.sentences({"control-subset": (CONTRADICTED, "87 %: −0.1; n = 3"), "mask-bug": ("", "")}))
-    assert conclusions.SENTENCES["control-subset"][CONTRADICTED] in said and "(87 %: −0.1; n = 3)" in said
+    assert conclusions.SENTENCES["control-subset"][CONTRADICTED] in said and "(87 %: −0.1; n = 3)" in found
     assert len(said.splitlines()) == 1
     assert "Nothing has been computed" in repr(conclusions.sentences({"control-subset": (NOT_RUN, "")}))
 
 
+def said(found: str, *settings: tuple[str, float, Any, int], **more: Any) -> dict[str, Any]:
+    """A judgement as ``check --json`` prints it; at 87 % unless settings are given."""
+    items = [
+        {"setting": name, "value": value, "interval": bounds, "n": n, "verdict": found, "primary": True, "unit": ""}
+        for name, value, bounds, n in settings or [("87 %", 0.1, None, 3)]
+    ]
+    base = {"verdict": found, "n": 3, "scale": "live", "data": "", "findings": items, "failed": [], "unsure": []}
+    return {**base, **more}
+
+
 def row(name: str, found: str, **more: Any) -> dict[str, Any]:
-    """A row of the ledger."""
-    base = {"id": name, "statement": f"About {name}.", "rule": f"{name} above 0", "this_run": "87 %: 0.1", "n": 3}
-    return {**base, "scale": "live", "verdict": found, "recorded": None, **more}
+    """A row of the ledger; what it says of this run follows from the verdict."""
+    own = {name: more[name] for name in ("n", "scale", "data", "failed", "unsure", "findings") if name in more}
+    base = {"id": name, "statement": f"About {name}.", "rule": f"{name} above 0", "recorded": None}
+    return {**base, **said(found, **own), "this_run": None if found == NOT_RUN else said(found, **own), **more}
 
 
-KEPT = {"verdict": REPRODUCED, "value": "87 %: 0.2", "interval": {"87 %": [0.1, 0.3]}, "n": 5, "scale": "reduced"}
-KEPT |= {"data": "cifar10"}
+KEPT = said(REPRODUCED, ("87 %", 0.2, [0.1, 0.3], 5), n=5, scale="reduced", data="cifar10")
 
 
 def kept(verdicts: dict[str, str], **changed: Any) -> list[dict[str, Any]]:
@@ -412,25 +425,25 @@ def texts(rows: list[dict[str, Any]]) -> list[str]:
 
 
 def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
-    rows = [{**item, "verdict": CONTRADICTED} for item in kept(SEEN)]
+    rows = [{**item, "verdict": CONTRADICTED, "this_run": said(CONTRADICTED)} for item in kept(SEEN)]
     rows.append(row("control-layers", REPRODUCED))
-    said = texts(rows)
-    assert conclusions.SENTENCES["control-short-loop"][REPRODUCED] in said
-    assert conclusions.SENTENCES["control-layers"][REPRODUCED] not in said
+    found = texts(rows)
+    assert conclusions.SENTENCES["control-short-loop"][REPRODUCED] in found
+    assert conclusions.SENTENCES["control-layers"][REPRODUCED] not in found
     rows[0]["recorded"] = None  # one of those that decide
-    said = texts(rows)
-    assert conclusions.SENTENCES["control-layers"][REPRODUCED] in said
-    assert conclusions.SENTENCES["control-short-loop"][CONTRADICTED] in said
+    found = texts(rows)
+    assert conclusions.SENTENCES["control-layers"][REPRODUCED] in found
+    assert conclusions.SENTENCES["control-short-loop"][CONTRADICTED] in found
 
 
 def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
     rows = kept(SEEN)
-    said = f"Recorded (reduced, cifar10): {conclusions.overall(SEEN)}"
-    assert conclusions.headline(rows) == said
-    ran = [{**item, "verdict": REPRODUCED} for item in rows]
+    answer = f"Recorded (reduced, cifar10): {conclusions.overall(SEEN)}"
+    assert conclusions.headline(rows) == answer
+    ran = [{**item, "verdict": REPRODUCED, "this_run": said(REPRODUCED)} for item in rows]
     every = conclusions.overall(dict.fromkeys(SEEN, REPRODUCED))
-    assert conclusions.headline(ran) == said, "live, on digits, is no better evidence"
-    assert conclusions.headline([{**item, "scale": "reduced"} for item in ran]) == said
+    assert conclusions.headline(ran) == answer, "live, on digits, is no better evidence"
+    assert conclusions.headline([{**item, "scale": "reduced"} for item in ran]) == answer
     assert conclusions.headline([{**item, "scale": "paper"} for item in ran]) == f"This run (paper): {every}"
     alone = [{**item, "recorded": None} for item in ran]
     assert conclusions.headline(alone) == f"This run (live): {every}"
@@ -451,12 +464,13 @@ def test_a_conclusion_rests_on_one_scale_and_one_dataset() -> None:
 def test_every_sentence_of_a_conclusion_has_its_interval_and_n() -> None:
     found = findings.reasons(kept(SEEN))
     assert len(found) == len(conclusions.SENTENCES.keys() & SEEN.keys())
-    assert all(reason.numbers == "87 %: 0.2 \\[0.1, 0.3\\]; n = 5".replace("\\", "") for reason in found)
+    assert all(reason.numbers == r"87 %: 0.200 \[0.100, 0.300\]; n = 5" for reason in found)
 
 
 def test_settings_of_unequal_n_each_say_theirs() -> None:
-    found = findings.reasons(kept(SEEN, value="59 %: 0.1; 87 %: 0.2", counts={"59 %": 1, "87 %": 5}, n=1))
-    assert all(reason.numbers == "59 %: 0.1, n = 1; 87 %: 0.2 [0.1, 0.3], n = 5" for reason in found)
+    unequal = said(REPRODUCED, ("59 %", 0.1, None, 1), ("87 %", 0.2, [0.1, 0.3], 5))["findings"]
+    found = findings.reasons(kept(SEEN, findings=unequal, n=1))
+    assert all(r.numbers == r"59 %: 0.100; 87 %: 0.200 \[0.100, 0.300\], n = 5; n = 1" for r in found)
 
 
 def test_three_earlier_papers_stand_beside_what_was_found() -> None:

@@ -19,7 +19,20 @@ from distilled_pruning.study.results.recorded import Recorded
 from PIL import Image
 from test_figures import written
 
-ROW = {
+
+def said(verdict: str, *settings: tuple[str, float, Any, str], **more: Any) -> dict[str, Any]:
+    """A judgement as ``check --json`` prints it."""
+    items = [
+        {"setting": name, "value": value, "interval": bounds, "n": 5, "verdict": found, "primary": True}
+        for name, value, bounds, found in settings
+    ]
+    found = {"findings": [{**item, "unit": "points"} for item in items], "verdict": verdict, "n": 5, "scale": "live"}
+    return {**found, "data": "digits", "failed": [], "unsure": [], **more}
+
+
+RUN = said("reproduced", ("59 %", -0.01, [-0.02, 0.001], "reproduced"), ("87 %", 0.02, None, "undecided"))
+KEPT = said("contradicted", ("59 %", 0.06, None, "contradicted"), n=3, scale="reduced", data="cifar10")
+ROW: dict[str, Any] = {
     "id": "syn-stable-conv",
     "paper": "arXiv:2503.17905",
     "where": "section 4, Fig. 3",
@@ -27,15 +40,15 @@ ROW = {
     "paper_value": "about 0",
     "rule": "error rise below 2 points",
     "recorded": None,
-    "this_run": "59 %: -0.01; 87 %: 0.02",
-    "interval": {"59 %": [-0.02, 0.001]},
-    "n": 5,
-    "scale": "live",
-    "data": "digits",
-    "verdict": "reproduced",
+    "this_run": RUN,
+    **RUN,
 }
-KEPT = {"verdict": "contradicted", "value": "59 %: 0.06", "n": 3, "scale": "reduced", "data": "cifar10"}
 OURS = {**ROW, "id": "control-short-loop", "paper": "this companion", "where": "controls"}
+
+
+def turned(row: dict[str, Any], verdict: str) -> dict[str, Any]:
+    """The same row with another verdict of this run."""
+    return {**row, "verdict": verdict, "this_run": None if verdict == "not run" else {**RUN, "verdict": verdict}}
 
 
 @pytest.fixture(scope="module")
@@ -88,15 +101,15 @@ def test_the_best_evidence_decides_and_this_run_stands_beside() -> None:
     assert found.live is not None and found.live.verdict == "reproduced" and found.differs
     (alone,) = evidence.gather([ROW]).values()
     assert alone.best.verdict == "reproduced" and alone.live is None and not alone.differs
-    assert alone.best.settings == ("59 %: −0.01 [−0.02, 0.001]", "87 %: 0.02")
-    (waiting,) = evidence.gather([{**ROW, "recorded": KEPT, "verdict": "not run"}]).values()
+    assert alone.best.settings == ("✓ 59 %: −1.0 points [−2.0, 0.1]", "? 87 %: +2.0 points")
+    (waiting,) = evidence.gather([{**turned(ROW, "not run"), "recorded": KEPT}]).values()
     assert waiting.best.verdict == "contradicted" and waiting.live is None
 
 
 def test_our_questions_have_words_of_their_own() -> None:
     words = {}
     for verdict in ("reproduced", "partly", "contradicted", "undecided", "not run"):
-        papers, ours = evidence.gather([{**ROW, "verdict": verdict}, {**OURS, "verdict": verdict}]).values()
+        papers, ours = evidence.gather([turned(ROW, verdict), turned(OURS, verdict)]).values()
         words[papers.best.verdict] = ours.best.verdict
         assert papers.best.kind == ours.best.kind or verdict == "partly"
     assert words["reproduced"] == "supported" and words["contradicted"] == "refuted" and words["undecided"] == "open"
@@ -118,7 +131,7 @@ def test_a_row_has_verdict_evidence_scale_rule_and_place(base: dict[str, Any]) -
     text = scorecard(base, {**ROW, "recorded": KEPT}, OURS)
     row = text[text.index('id="claim-syn-stable-conv"') - 200 : text.index('id="claim-control-short-loop"')]
     assert "*distilled* data | &lt;are&gt; stable" in row and "2025 paper, section 4, Fig. 3" in row
-    assert "59 %: 0.06" in row and "reduced, n = 3" in row and "error rise below 2 points" in row
+    assert "✗ 59 %: +6.0 points" in row and "reduced, n = 3" in row and "error rise below 2 points" in row
     assert row.index("contradicted</span>") < row.index("this run ≠") < row.index("reproduced</span>")
     assert 'class="claim is-no is-differing"' in row
     assert text.index("The papers’ 1 claims") < text.index("Our 1 questions")
@@ -126,7 +139,7 @@ def test_a_row_has_verdict_evidence_scale_rule_and_place(base: dict[str, Any]) -
 
 def test_rows_keep_their_order_whatever_ran(base: dict[str, Any]) -> None:
     rows = [{**ROW, "id": name} for name in ("hess-std", "match-imp", "one-basin")]
-    ran = [{**row, "verdict": verdict} for row, verdict in zip(rows, ("not run", "reproduced", "partly"), strict=True)]
+    ran = [turned(row, verdict) for row, verdict in zip(rows, ("not run", "reproduced", "partly"), strict=True)]
     order = [re.findall(r'id="claim-([a-z-]+)"', scorecard(base, *some)) for some in (rows, ran)]
     assert order[0] == order[1] == ["hess-std", "match-imp", "one-basin"]
 

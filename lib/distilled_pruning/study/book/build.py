@@ -19,7 +19,7 @@ from typing import Any, TextIO
 from ...errors import unknown
 from ..engine.progress import Phases, duration
 from ..engine.store import ENVIRONMENT, Store
-from ..judging.claims import Judgement
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..parameters.contents import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..engine.runner import Outcome
-    from ..judging.claims import Claim, Judgement
+    from ..judging.claims import Claim
+    from ..judging.judgement import Judgement
     from .exhibits import Exhibit
 
 GLUED = "application/papermill.record/"
@@ -337,7 +338,7 @@ class Page:
         from ..judging.ledger import claims_of
         from .answers import OWN
 
-        found = claims_of(self.parameters.notebook)
+        found = claims_of(self.section.experiments)
         return [claim for claim in found if claim.paper != OWN] or found
 
     @functools.cached_property

@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..judging.claims import Judgement, row
+from ..judging import wording
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..judging.verdicts import NOT_RUN
 from ..parameters.cells import markdown, text
@@ -18,7 +19,7 @@ from ..parameters.fields import FIELDS
 from ..parameters.presets import UNCOUNTED, resolve, shown
 from ..sections.section import Section
 from . import templates
-from .pages import badge, measured, plain, show
+from .pages import badge, plain, show
 
 SUFFIX = "-what-if"
 LABEL = r"(?:fig|eq)-[a-z0-9-]+"
@@ -71,7 +72,7 @@ def said(found: Judgement) -> str:
     if found.verdict == NOT_RUN:
         return badge(NOT_RUN)
     about = f"n = {show(found.n)}, {plain(found.on)}" if found.data else f"n = {show(found.n)}"
-    return "<br>".join([badge(found.verdict), *measured(row(found), "this_run"), about])
+    return "<br>".join([badge(found.verdict), *wording.findings(found.as_json(), markdown=True), about])
 
 
 def choose(source: Path, original: Section, pairs: Iterable[tuple[str, str]], file: str | Path | None) -> WhatIf:

@@ -9,7 +9,7 @@ from ..common.series import shades, with_series
 from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
 from ..common.ways import Kind, kind
-from .claims import NEAR
+from .mask_claims import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,7 @@ from ..b_controls.ways import MARKERS, course, weights_left
 from ..common.series import with_series
 from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
-from ..s3_distilled_pruning import claims as lottery
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd

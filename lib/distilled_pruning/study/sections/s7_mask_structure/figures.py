@@ -8,7 +8,7 @@ from ...display import percent
 from ..common.series import with_series
 from ..common.style import FAINT, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend, trend
-from ..s4_2_hessian.claims import CHANCE, MAGNITUDE_MARGIN
+from .claims import CHANCE, MAGNITUDE_MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
