@@ -9,8 +9,8 @@ from ...judging.statistics import CONV, Frames, Measure, paired, select
 from ...judging.verdicts import Finding, negative, positive
 from ..s5_overview.claims import groups, inclines
 from .claims import ACCURACY_MARGIN, at, cases, differs, spoken, values
+from .experiment import DEFAULT
 from .shifts import FAMILIES, by_family
-from .starts import DEFAULT
 
 if TYPE_CHECKING:
     import pandas as pd
