@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ...signals import tell
+
 if TYPE_CHECKING:
     from ..jobs import Job
 
@@ -52,9 +54,10 @@ class Progress:
         """Write a line, above the bar where there is one."""
         self.spoke = time.monotonic()
         if self.bar is not None:
-            self.bar.write(text, file=self.stream)
+            with self.bar.external_write_mode(file=self.stream):
+                tell(text, self.stream)
         else:
-            print(text, file=self.stream, flush=True)
+            tell(text, self.stream)
 
     def heartbeat(self, job: Job, done: int, total: int, values: dict[str, float], left: float) -> None:
         """Say how far a running job is: at once on a terminal, at most every 15 seconds elsewhere."""
@@ -90,8 +93,9 @@ class Progress:
 class Phases:
     """Says which phase of a build is on, how long it took last time, and what happens within it."""
 
-    def __init__(self, build: Path) -> None:
-        """Remember the folder that keeps the times of the last build."""
+    def __init__(self, build: Path, stream: TextIO | None = None) -> None:
+        """Remember the folder that keeps the times of the last build; by default, report on standard error."""
+        self._stream = stream
         self._file = build / "seconds.json"
         try:
             self._last: dict[str, float] = json.loads(self._file.read_text(encoding="utf-8"))
@@ -112,4 +116,4 @@ class Phases:
 
     def note(self, line: str) -> None:
         """Print a line of progress."""
-        print(f"book: {line}", file=sys.stderr, flush=True)
+        print(f"book: {line}", file=self._stream or sys.stderr, flush=True)
