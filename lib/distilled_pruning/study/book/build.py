@@ -18,8 +18,9 @@ from typing import Any
 
 from ...errors import unknown
 from ..campaign import rules as campaign_rules
+from ..engine.entries import ENVIRONMENT
 from ..engine.progress import Phases, duration
-from ..engine.store import ENVIRONMENT, Store
+from ..engine.store import Store
 from ..judging.claims import Judgement
 from ..judging.ledger import judge, stamp
 from ..parameters.cells import home, read

@@ -17,7 +17,7 @@ from typing import Any
 from ...errors import InputError
 from ...exits import FAILED, STOPPED
 from ..campaign.steps import FILE as CAMPAIGN
-from ..engine.store import ENVIRONMENT
+from ..engine.entries import ENVIRONMENT
 from . import kernel
 
 PARTIAL = ".partial.ipynb"
