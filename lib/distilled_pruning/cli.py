@@ -16,7 +16,8 @@ from typing import NoReturn
 
 from . import __version__
 from .errors import InputError, quoted
-from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, WRONG
+from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, STOPPED, WRONG
+from .signals import ENDING, Terminated, handling, tell, terminate
 from .usage import epilog
 
 ASKED = "_ARGCOMPLETE"  # a shell that completes a word sets it
@@ -213,11 +214,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = BROKEN_PIPE
     try:
         here()
-        code = handlers()[parsed.command](parsed)
-        sys.stdout.flush()
+        with handling(ENDING, terminate):
+            code = handlers()[parsed.command](parsed)
+            sys.stdout.flush()
     except InputError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
         return WRONG
+    except Terminated:
+        tell("distilled-pruning: stopped by a signal; the same command continues")
+        return STOPPED
     except KeyboardInterrupt:
         print("distilled-pruning: stopped; the same command continues", file=sys.stderr)
         return INTERRUPTED

@@ -69,12 +69,20 @@ def changes(parsed_args: argparse.Namespace, **asked: Any) -> Iterable[str]:
 
     before = typed()
     if before[-1:] != ["-p"]:
-        return VALUES.get(before[-1], ()) if before else ()
+        return choices(before[-1]) if before else ()
     named = [name for name in getattr(parsed_args, "targets", None) or [] if name in pages()]
     try:
         return dict.fromkeys(name for page in named or pages() for name in bases(page)[LIVE])
     except InputError:
         return ()
+
+
+def choices(parameter: str) -> Iterable[str]:
+    """Offer the values of a parameter that have names."""
+    from .study.sections.common import ways
+
+    named = {"dataset": catalog.DATASETS, "model": catalog.MODELS, "methods": ways.names()}
+    return named.get(parameter, ())
 
 
 def typed() -> list[str]:
@@ -96,7 +104,6 @@ def themes(**asked: Any) -> list[str]:
     return list(ALL_THEMES)
 
 
-VALUES = {"dataset": catalog.DATASETS, "model": catalog.MODELS, "methods": catalog.METHODS}
 OFFERS = {
     "targets": targets,
     "notebooks": pages,

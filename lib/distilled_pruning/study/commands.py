@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from .. import places
 from ..errors import InputError, unknown
 from ..exits import DONE, FAILED
+from ..signals import tell
 from .engine import machine as hardware
 from .jobs import graph
 from .sections.targets import Target, command, find, jobs_of, sections_of
@@ -118,7 +119,7 @@ def report(outcome: Outcome, jobs: Sequence[Job], stream: TextIO) -> None:
         text = f"nothing to do: none of {len(graph(list(jobs)))} jobs is missing"
     else:
         text = "nothing to do: this part of the work is empty, since there are more parts than jobs"
-    print(text, file=sys.stderr if outcome.failed else stream)
+    tell(text, sys.stderr if outcome.failed else stream)
 
 
 def repeat(options: Namespace) -> int:

@@ -17,22 +17,18 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...errors import unknown
-from ..campaign import rules as campaign_rules
 from ..engine.progress import Phases, duration
 from ..engine.store import ENVIRONMENT, Store
 from ..judging.claims import Judgement
-from ..judging.ledger import judge, stamp
-from ..parameters.cells import home, read
+from ..judging.ledger import judge
 from ..parameters.contents import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve
-from ..results.recorded import Recorded
-from ..sections import figures as drawn
 from ..sections.section import Section
-from ..speed import page as speed
-from . import buildfolder, deviations, editions, effort, findings, pages
+from . import buildfolder, editions
 from .conclusions import PAGE as CONTROLS
 from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
 from .rendering import render, repository, stage
+from .values import gather
 from .whatif import WhatIf, choose
 
 EXECUTE, RENDER = "execute the notebooks", "render the pages"
@@ -44,7 +40,7 @@ def assemble(
     root: Path,
     build: Path,
     wanted: Sequence[Page],
-    parts: Mapping[str, str],
+    values: Mapping[str, Any],
     ledger: Sequence[Mapping[str, Any]],
     jobs: int = 1,
     phases: Phases | None = None,
@@ -56,7 +52,7 @@ def assemble(
         root: Folder with ``_toc.yml``, ``_config.yml``, ``book/`` and ``notebooks/``.
         build: Folder for everything made.
         wanted: The notebooks of the book, and the pages beside them.
-        parts: Generated parts of the prose by name.
+        values: What the prose may name.
         ledger: Rows of the ledger, published as a file.
         jobs: Notebooks to execute side by side.
         phases: Progress.
@@ -75,7 +71,7 @@ def assemble(
     with phases.phase(RENDER, f"{len(contents(root))} pages"):
         known = notebooks_of(root)
         names = [page.name for page in wanted if page.name in known]
-        staged = stage(root, build, names, parts, ledger, beside)
+        staged = stage(root, build, names, values, ledger, beside)
         return render(staged, build, strict=set(names) == set(known), around=around)
 
 
@@ -147,7 +143,7 @@ class Book:
         ]
         others = [other for other in self.others if other.section.complete]
         wanted += [page_of(other.section, other.source, other.name) for other in others]
-        prose = parts(self.sections, self.sources, rows, asked, repository(self.root), waiting)
+        prose = gather(self.sections, self.sources, rows, asked, repository(self.root), waiting)
         beside = {other.original.name: other.head() for other in others}
         return assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside)
 
@@ -280,47 +276,3 @@ def awaiting(section: Section, source: Path, nothing: Store) -> Page:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook), encoding="utf-8")
     return replace(page_of(section, path), keys=(), store=str(nothing.root))
-
-
-def parts(
-    sections: Sequence[Section],
-    sources: Mapping[str, Path],
-    rows: Sequence[Mapping[str, Any]],
-    asked: Sequence[Mapping[str, Any]],
-    repository: str = "",
-    waiting: Sequence[str] = (),
-) -> dict[str, str]:
-    """Write the generated parts of the prose.
-
-    Args:
-        sections: The notebooks under their parameters.
-        sources: Name to notebook.
-        rows: The ledger.
-        asked: The ledger of the page of controls alone, so that every page gives the same answer to its question.
-        repository: Address of the sources on the web; empty where there is none.
-        waiting: Notebooks whose results are not there yet.
-    """
-    tables = {
-        name: [(field, str(line.value), line.field.help) for field, line in read(path).items()]
-        for name, path in sources.items()
-    }
-    filled = [section for section in sections if section.name not in waiting]
-    frames = {name: frame for section in filled for name, frame in section.frames().items()}
-    figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
-    return {
-        "tally": pages.tally(rows),
-        "answer": findings.answer(asked),
-        "ledger": pages.ledger(rows),
-        "findings": findings.run(rows),
-        "findings-recorded": findings.recorded(rows),
-        "trainings": findings.trainings(Recorded(home() / "results")),
-        "controls": findings.controls(rows),
-        "campaign": campaign_rules.list_answers(home()),
-        "relatives": findings.relatives(rows),
-        "pages": pages.pages(list(sources), figures, waiting),
-        "parameters": pages.parameters(tables),
-        "efforts": pages.efforts(effort.table(sections, sections[0].store) if sections else []),
-        "drawing": pages.drawing({name: getattr(drawn, name) for name in drawn.__all__}, repository),
-        **deviations.parts(rows, frames, stamp(sections)),
-        **speed.parts(home()),
-    }

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import FAINT, canvas, empty, per_init, seeds, settings
+from ..common.series import with_series
+from ..common.style import FAINT, POINTS, canvas, counted, empty, per_init, settings
 from ..s7_mask_structure.figures import layer_names
-from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold, with_rows
+from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,18 +82,18 @@ def controls(
     """
     if frame.empty:
         return empty(stamp)
-    named, palette = with_rows(frame)
+    named, palette = with_series(frame, brief=True)
     frames = {"controls": named}
     for name, other in (("curvatures", curvatures), ("anatomy", anatomy)):
         if other is not None and not other.empty:
-            frames[name] = with_series(other.assign(collapsed=other.get("collapsed", False)), named)
+            frames[name] = named_as(other.assign(collapsed=other.get("collapsed", False)), named)
     if kinship is not None and not kinship.empty:
-        frames["kinship"] = with_series(likeness(kinship), named)
+        frames["kinship"] = named_as(likeness(kinship), named)
     banks = [bank for bank in BANKS if any(column.frame in frames and column.frame != "controls" for column in bank)]
     banks = [BANKS[0], *(bank for bank in banks if bank is not BANKS[0])]
     places = settings(named)
     height = HEAD + ROW * len(palette)
-    with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {seeds(named)}") as figure:
+    with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {counted(named)}") as figure:
         axes = figure.subplots(len(places) * len(banks), len(BANKS[0]), squeeze=False, sharey=True)
         for index, (dataset, model) in enumerate(places):
             here = {
@@ -110,7 +111,7 @@ def controls(
     return figure
 
 
-def with_series(frame: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
+def named_as(frame: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
     """Name the rows of another frame as those of the tickets are named; what is not shown there is left out."""
     known = named.drop_duplicates(["method", "rate"]).set_index(["method", "rate"])["series"]
     return frame.drop(columns="series", errors="ignore").join(known, on=["method", "rate"], how="inner")
@@ -121,7 +122,7 @@ def measure(ax: Any, column: Column, frames: dict[str, pd.DataFrame], palette: d
     ax.set_xlabel(column.label)
     frame = frames.get(column.frame)
     if frame is None or frame.empty:
-        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=FAINT, fontsize=8)
+        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=FAINT, fontsize=POINTS)
         return
     if column.frame == "anatomy":
         layers(ax, frame, palette)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...jobs import CORRUPTIONS
-from ..common.style import canvas, empty, per_init, seeds, settings, student
+from ..common.series import with_series
+from ..common.style import canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
-from .ladders import with_rows
 from .shifts import CLEAN
 
 if TYPE_CHECKING:
@@ -32,12 +32,12 @@ def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
     if frame.empty:
         return empty(stamp)
     frame = frame[frame["level"].isin((0, frame["level"].max())) & ~frame["collapsed"].astype(bool)]
-    frame, palette = with_rows(frame)
+    frame, palette = with_series(frame, brief=True)
     names = [*TITLES, *CORRUPTIONS]
     places = settings(frame)
     down = -(-len(names) // ACROSS)
     found = per_init(frame, ["accuracy"], ["shift", "strength"])
-    with canvas(0.9 + PANEL * down * len(places), f"{stamp} · {seeds(frame)}") as figure:
+    with canvas(0.9 + PANEL * down * len(places), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(down * len(places), ACROSS, squeeze=False)
         for index, (dataset, model) in enumerate(places):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import INK, canvas, empty, settings, with_series
+from ..common.series import with_series
+from ..common.style import INK, POINTS, canvas, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,7 +92,7 @@ def networks(ax: Any, coordinates: Any) -> None:
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=8.5,
+            fontsize=POINTS,
             color=INK,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             zorder=6,
