@@ -98,7 +98,7 @@ def claims(evidence: str = BEST, *, preset: str | None = None, **parameters: Any
         **parameters: As for :func:`frame`; those that a notebook does not declare leave it as it is.
 
     Returns:
-        A row for each claim, with ``id``, ``paper`` (the text that makes it), ``where``, ``statement``, ``paper_value``,
+        A row for each claim, with ``id``, ``paper`` (the text making it), ``where``, ``statement``, ``paper_value``,
         ``value`` and ``interval`` (95 %, of the mean over initialisations) by setting, ``n`` initialisations,
         ``scale``, ``data``, ``verdict`` and ``evidence``, which is empty for a claim that nothing was run for.
 
