@@ -114,9 +114,7 @@ def parser() -> Parser:
     record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
     record.add_argument("--json", action="store_true", help="print JSON")
 
-    describe = add(
-        "describe", "write RO-Crate, CODECHECK manifest and the README's picture from what is recorded"
-    )
+    describe = add("describe", "write RO-Crate, CODECHECK manifest and the README's picture from what is recorded")
     describe.add_argument("--json", action="store_true", help="print JSON")
 
     repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
