@@ -38,7 +38,7 @@ def load(wanted: Data) -> data.Dataset:
     return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca, wanted.digest)
 
 
-def build(network: Network, ds: data.Dataset) -> nn.Module:
+def build(network: Network, ds: Any) -> nn.Module:
     """Build a network at initialisation."""
     return models.build(
         network.model,
