@@ -29,6 +29,8 @@ from ..jobs import (
 
 __all__ = ["examine"]
 
+OR_ALL = ("subset", "line_images", "plane_images", "shift_images")
+
 
 def examine(jobs: Iterable[Job]) -> tuple[str, ...]:
     """Hold missing jobs against their data; one's own data are read, and kept for the jobs where they are decoded.
@@ -69,8 +71,9 @@ def stratified(name: str, wanted: int, available: int, data: Data) -> None:
     """Raise :class:`InputError` unless so many images can be drawn by class."""
     classes = len(data.info.classes)
     if not classes <= wanted <= available:
+        or_all = ", or 0 for all" if name in OR_ALL else ""
         raise InputError(
-            f"{name} must be from {classes} (one a class) to the {available} images there are, not {wanted}"
+            f"{name} must be from {classes} (one a class) to the {available} images there are{or_all}, not {wanted}"
         )
 
 

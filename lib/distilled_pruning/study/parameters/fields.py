@@ -239,15 +239,19 @@ class Field:
         type: ``int``, ``float``, ``bool`` or ``str``.
         help: A few words.
         check: Gives the canonical value, or raises :class:`InputError`.
+        joint: What stands between the items of a list that is written as text.
     """
 
     name: str
     type: type
     help: str
     check: Check = keep
+    joint: str = ","
 
     def value(self, given: Any) -> Any:
-        """Convert and check a value."""
+        """Convert and check a value; a list, as YAML has them, is joined where text is wanted."""
+        if isinstance(given, list | tuple) and self.type is str:
+            given = self.joint.join(convert(self.name, str, item) for item in given)
         return self.check(self.name, convert(self.name, self.type, given))
 
 
@@ -332,8 +336,14 @@ FIELDS: dict[str, Field] = table(
     Field("init_methods", str, "tickets that start from each of them", several("method", catalog.METHODS)),
     Field("init_seeds", int, "initialisations of each kind", between(1, 100)),
     Field("protocol_seeds", int, "initialisations on which training itself is varied", between(1, 100)),
-    Field("augmentation", str, "operations joined by '+'", augmentation),
-    Field("inner_augmentation", str, "operations on the images of a short inner loop, joined by '+'", augmentation),
+    Field("augmentation", str, "operations joined by '+'", augmentation, joint="+"),
+    Field(
+        "inner_augmentation",
+        str,
+        "operations on the images of a short inner loop, joined by '+'",
+        augmentation,
+        joint="+",
+    ),
     Field("alphas", int, "points along a line", between(3, 1001)),
     Field("line_images", int, "training images behind each point of a line; 0 for all", SOME),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),
