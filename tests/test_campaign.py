@@ -9,9 +9,11 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.campaign import rules as campaign_rules
+from distilled_pruning.study.campaign import scale
 from distilled_pruning.study.campaign import steps as campaign
 from distilled_pruning.study.engine.entry import lines, sha256
 from distilled_pruning.study.parameters.cells import home
@@ -131,3 +133,23 @@ def test_a_damaged_campaign_is_one_sentence() -> None:
 
 def test_the_index_is_json() -> None:
     assert json.loads((home() / "results" / INDEX).read_text())["records"]
+
+
+def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
+    recorded = Recorded(home() / "results")
+    found = scale.read_regimes(recorded)
+    frames = [pd.DataFrame(recorded.frame(record)) for record in recorded.records("barriers")]
+    kept = [frame[~frame["collapsed"].astype(bool)] for frame in frames]
+    assert len(found) == sum(len(frame.groupby(["method", "level", "init", "rate"], dropna=False)) for frame in kept)
+    dense = found[(found["method"] == "dense") & found["regime"].str.contains("ConvNet-3, width 16\n15 epochs at 0.03")]
+    assert dense["error_rise"].mean() == pytest.approx(26.0, abs=0.1), "in points, as the ledger says"
+    figure = scale.draw_scale(found, "stamp")
+    assert [ax.get_title(loc="left") for ax in figure.axes] == list(
+        found.groupby("regime")["way"].nunique().sort_values(ascending=False, kind="stable").index
+    )
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["Dense", "IMP"]
+
+
+def test_without_recorded_lines_the_figure_says_so(tmp_path: Path) -> None:
+    assert scale.read_regimes(Recorded(tmp_path)).empty
+    assert not scale.draw_scale(scale.read_regimes(Recorded(tmp_path)), "stamp").axes

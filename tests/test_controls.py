@@ -29,7 +29,8 @@ from distilled_pruning.study.sections.b_controls.protocols import (
     SLOWER,
     UNMASKED,
 )
-from distilled_pruning.study.sections.common.tickets import LIKENESSES, Tickets
+from distilled_pruning.study.sections.common.tickets import Tickets
+from distilled_pruning.study.sections.common.ways import Kind, kind
 
 TINY = {"width": 4, "ipc": 1, "distiller": "random", "levels": 2, "measured_levels": "2", "epochs": 1, "inner_steps": 2}
 
@@ -114,7 +115,7 @@ def test_a_first_rate_alone_on_every_initialisation_is_that_of_the_papers() -> N
 
 def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
     tickets = Tickets(page())
-    for row in (row for row in tickets.rows if row.method in LIKENESSES):
+    for row in (row for row in tickets.rows if kind(row.method) is Kind.MATCHED):
         mask = tickets.chain(row, 0, 9)
         assert mask is not None and mask.like is not None and mask.like.recipe is not None
         assert mask.like.recipe.learning_rate == 0.1

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study.display import percent, png
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.common import style
+from distilled_pruning.study.sections.common import series, style, ways
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import LineCollection
 from matplotlib.figure import Figure
@@ -125,8 +125,8 @@ def test_many_long_names_stay_inside_the_figure_and_off_each_other(name: str) ->
 
 
 def test_the_equal_rate_comes_first_and_in_full_colour_whatever_was_recorded_first() -> None:
-    _, palette = style.with_series(crowded()["barriers"])
-    assert palette["Distilled, equal rate (0.3)"] == style.COLOURS["distilled"]
+    _, palette = series.with_series(crowded()["barriers"])
+    assert palette["Distilled, equal rate (0.3)"] == ways.colour("distilled")
     assert list(palette)[:4] == ["Dense", "IMP", "Distilled, equal rate (0.3)", "Distilled, gentle rate (0.1)"]
 
 
@@ -160,7 +160,7 @@ def test_a_collapsed_ticket_is_not_drawn() -> None:
 
 
 def test_retrainings_of_one_initialisation_are_no_evidence_of_their_own() -> None:
-    frame, _ = style.with_series(frames(seeds=3)["fig2"])
+    frame, _ = series.with_series(frames(seeds=3)["fig2"])
     found = style.per_init(frame[frame["level"] == 9], ["accuracy"], ["level"])
     assert (found.groupby("series").size() == 3).all()
 
@@ -195,11 +195,44 @@ def test_the_same_frame_gives_the_same_bytes() -> None:
     assert png(figures.barriers(frames()["barriers"], STAMP)) == png(figures.barriers(frames()["barriers"], STAMP))
 
 
-def test_every_method_has_a_name_and_a_colour_of_its_own() -> None:
-    from distilled_pruning import catalog
+def test_every_way_has_a_label_and_a_colour_of_its_own_that_show_on_white() -> None:
+    every = list(ways.WAYS.values())
+    assert len({way.colour for way in every}) == len({way.label for way in every}) == len(every)
+    for way in every:
+        for several in range(1, 8):
+            shades = series.shades(way.colour, several)
+            assert shades[0] == way.colour and len(set(shades)) == len(shades) == several
+            assert min(map(series.contrast, shades)) >= series.CONTRAST, f"{way.name}: {shades}"
 
-    assert set(style.NAMES) == set(style.COLOURS) == set(catalog.METHODS)
-    assert len(set(style.COLOURS.values())) == len(set(style.NAMES.values())) == len(catalog.METHODS)
+
+@pytest.mark.parametrize(
+    ("colour", "ratio"), [("#ffffff", 1.0), ("#000000", 21.0), ("#767676", 4.54), ("#ff0000", 4.0)]
+)
+def test_contrast_is_that_of_the_accessibility_guidelines(colour: str, ratio: float) -> None:
+    """WCAG 2.2; #767676 is known as the lightest grey for text."""
+    assert series.contrast(colour) == pytest.approx(ratio, abs=0.005)
+
+
+def test_one_rule_names_whatever_tells_series_of_one_way_apart() -> None:
+    common = {"sparsity": 0.36, "setting": "equal rate", "rate": 0.3}
+    rows = [
+        {**common, "method": "random", "setting": "", "rate": 0.0, "ipc": 0, "rewind": 0},
+        {**common, "method": "distilled", "ipc": 1, "rewind": 0},
+        {**common, "method": "distilled", "ipc": 10, "rewind": 0},
+        {**common, "method": "combined", "ipc": 0, "rewind": 0},
+        {**common, "method": "imp", "ipc": 0, "rewind": 3},
+        {**common, "method": "imp", "ipc": 0, "rewind": 0},
+    ]
+    named, palette = series.with_series(pd.DataFrame(rows))
+    assert list(palette) == [
+        "IMP", "IMP from epoch 3", "Distilled to 36 %, then IMP", "Distilled, 10 images per class",
+        "Distilled, 1 image per class", "Random",
+    ]  # fmt: skip
+    assert list(named["series"])[:2] == ["Random", "Distilled, 1 image per class"]
+    assert palette["IMP"] == ways.colour("imp") != palette["IMP from epoch 3"]
+    gentle = pd.DataFrame([rows[1], {**rows[1], "setting": "gentle rate", "rate": 0.1}]).drop(columns="ipc")
+    assert list(series.with_series(gentle)[1]) == ["Distilled, equal rate (0.3)", "Distilled, gentle rate (0.1)"]
+    assert list(series.with_series(gentle, brief=True)[1]) == ["Distilled, 0.3", "Distilled, 0.1"]
 
 
 def test_the_algorithm_names_its_numbers() -> None:

@@ -14,7 +14,7 @@ from distilled_pruning.study.display import png
 from distilled_pruning.study.jobs import CORRUPTIONS
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.b_controls import tables as control_tables
-from distilled_pruning.study.sections.b_controls.ladders import with_rows
+from distilled_pruning.study.sections.common.series import with_series
 from distilled_pruning.study.sections.common.trends import legend
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -218,7 +218,7 @@ def test_a_rung_shows_the_mean_of_what_did_not_collapse() -> None:
     frame = controls()
     frame.loc[(frame["method"] == "imp") & (frame["init"] == 2), "collapsed"] = True
     ax = figures.controls(frame, STAMP).axes[0]
-    rung = list(with_rows(frame)[1]).index("IMP")
+    rung = list(with_series(frame, brief=True)[1]).index("IMP")
     big = [
         line
         for line in ax.lines
@@ -250,7 +250,7 @@ def test_each_layer_stands_at_the_share_of_weights_it_keeps() -> None:
 def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
     figure = figures.controls(controls(), STAMP, **matrix())
     (ax,) = (ax for ax in figure.axes if "shared" in ax.get_xlabel())
-    rungs = list(with_rows(controls())[1])
+    rungs = list(with_series(controls(), brief=True)[1])
     drawn = {
         rungs[round(float(np.asarray(line.get_ydata())[0]))]: round(float(np.asarray(line.get_xdata())[0]), 3)
         for line in ax.lines

@@ -225,7 +225,8 @@ def test_the_figure_shows_sizes_and_imp(page: notebook.Page) -> None:
     figure = figures.fig6(page.frame("fig6"), STAMP)
     said = written(figure)
     assert all(
-        part in said for part in (STAMP, "n = 3", "IMP (1×)", "1 a class, equal rate (0.3) (144×)", "59 % sparse")
+        part in said
+        for part in (STAMP, "n = 3", "IMP (1×)", "Distilled, 1 image per class, equal rate (0.3) (144×)", "59 % sparse")
     )
     assert fits(figure)
     picture = np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))
@@ -245,7 +246,7 @@ def test_a_size_of_fewer_initialisations_is_told(page: notebook.Page) -> None:
 def test_several_places_fit_and_nothing_is_said_so(page: notebook.Page) -> None:
     frame = page.frame("fig6")
     figure = figures.fig6(pd.concat([frame, frame.assign(model="resnet10", dataset="mnist")]), STAMP)
-    assert any("resnet10 on mnist: 10 a class" in text.get_text() for text in texts(figure))
+    assert any("resnet10 on mnist: Distilled, 10 images per class" in text.get_text() for text in texts(figure))
     assert fits(figure)
     for nothing in (pd.DataFrame(), frame[frame["method"] == "imp"]):
         assert any("Nothing has been computed" in text.get_text() for text in texts(figures.fig6(nothing, STAMP)))

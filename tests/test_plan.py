@@ -1,17 +1,21 @@
 from __future__ import annotations
 
+import io
 import json
 import os
 import time
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
+from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
 from distilled_pruning.study.engine import entry, plan
 from distilled_pruning.study.engine import machine as hardware
 from distilled_pruning.study.engine.estimate import (
+    CALL_SECONDS,
     DEFAULT_BYTES,
     DEFAULT_MEMORY_MB,
     DEFAULT_SECONDS,
@@ -19,9 +23,10 @@ from distilled_pruning.study.engine.estimate import (
     START_SECONDS,
     Estimate,
 )
+from distilled_pruning.study.engine.remaining import Remaining
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.jobs import Result
+from distilled_pruning.study.jobs import Data, Distill, Evaluate, Network, Result, Train
 from toyjobs import Toy, chain, perform
 
 
@@ -104,9 +109,95 @@ def test_a_job_of_quite_another_size_says_nothing(store: Store) -> None:
     estimate = Estimate.of(store, "cpu")
     estimate.measured = {}
     estimate.observe({"kind": "toy", "cost": 1e6, "seconds": 1.0, "files": {}})
-    near, far = (estimate.needs(SimpleNamespace(kind="toy", cost=cost)) for cost in (2e6, 2e10))
+    near, far = (estimate.needs(SimpleNamespace(kind="toy", cost=cost, calls=0)) for cost in (2e6, 2e10))
     assert near.measured and near.seconds == 2.0
     assert not far.measured and far.seconds < 60
+
+
+def own(folder: Path) -> Data:
+    """Some images of a user's own, too small to be any work."""
+    images = np.random.default_rng(0).integers(0, 256, (60, 1, 8, 8), dtype=np.uint8)
+    labels = np.arange(60) % 3
+    np.savez(folder / "own.npz", images=images, labels=labels, test_images=images, test_labels=labels)
+    return Data(str(folder / "own.npz"))
+
+
+@pytest.mark.parametrize(("method", "calls"), [("dm", 3), ("dsa", 9), ("mtt", 4 * 20)])
+def test_distilling_few_small_images_takes_its_calls(tmp_path: Path, method: str, calls: int) -> None:
+    """20,000 iterations are no less than 20,000 starts of the network for each class, though the images are nothing."""
+    job = Distill(own(tmp_path), method, 1, iterations=20_000, width=4)
+    assert job.calls >= 20_000 * calls
+    assert Estimate(device="cpu").seconds(job) >= 20_000 * calls * CALL_SECONDS
+
+
+def test_batches_of_one_image_take_as_many_steps(tmp_path: Path) -> None:
+    network, data = Network("convnet3", 4), own(tmp_path)
+    one, whole = (Train(network, data, Recipe(epochs=10, batch_size=size)) for size in (1, 60))
+    assert one.cost == whole.cost and (one.calls, whole.calls) == (10 * data.images, 10)
+    evaluated = Evaluate(Distill(data, "random", 16), one.recipe, (whole, whole))
+    assert evaluated.calls == 2 * one.calls
+    estimate = Estimate(device="cpu")
+    assert estimate.seconds(one) - estimate.seconds(whole) == pytest.approx(10 * (data.images - 1) * CALL_SECONDS)
+
+
+def test_what_was_measured_counts_calls_too(store: Store, tmp_path: Path) -> None:
+    """So that many steps on few images teach what few steps on many take, and the other way round."""
+    network, data = Network("convnet3", 4), own(tmp_path)
+    one, whole = (Train(network, data, Recipe(epochs=10, batch_size=size)) for size in (1, 60))
+    plain = Estimate()
+    size = plain.size(one.cost, one.calls)
+    store.save(one, Result({}), measured(3 * size, one, calls=one.calls))
+    assert Estimate.of(store).seconds(whole) == pytest.approx(3 * plain.size(whole.cost, whole.calls))
+
+
+def test_attempts_note_the_calls(store: Store) -> None:
+    run([Toy("a")], store, perform=perform, stream=io.StringIO())
+    assert store.entry(Toy("a").key).provenance()["calls"] == 0
+
+
+class Clock:
+    """A clock that is set by hand."""
+
+    time = 0.0
+
+    def __call__(self) -> float:
+        return self.time
+
+
+def test_the_time_left_follows_the_progress_seen() -> None:
+    """A first job, foreseen to take a second and a hundred times slower, and another of its kind behind it."""
+    clock = Clock()
+    remaining = Remaining(clock=clock)
+    remaining.foresee({"a": ("distill", 1.0), "b": ("distill", 1.0), "c": ("train", 1.0)})
+    assert remaining.seconds("abc") == pytest.approx(3)
+    remaining.see("a", 0, 100)
+    clock.time = 10.0
+    remaining.see("a", 10, 100)
+    assert remaining.seconds("a") == pytest.approx(90)
+    assert remaining.seconds("ab") == pytest.approx(190)
+    assert remaining.seconds("abc") == pytest.approx(290)  # of another kind nothing else is known
+    remaining.end("a", 100.0)
+    remaining.end("c", 2.0)
+    assert remaining.seconds("b") == pytest.approx(100)
+
+
+def test_a_job_that_goes_on_is_as_fast_as_it_is_now() -> None:
+    """Nine tenths were done in an earlier run; and a look of a moment says nothing yet."""
+    clock = Clock()
+    remaining = Remaining(2, clock=clock)
+    remaining.foresee({"a": ("train", 50.0), "b": ("train", 50.0)})
+    remaining.see("a", 90, 100)
+    clock.time = 0.5
+    remaining.see("a", 91, 100)
+    assert remaining.seconds("a") == pytest.approx(4.5)
+    clock.time = 5.0
+    remaining.see("a", 95, 100)
+    assert remaining.seconds("a") == pytest.approx(5)
+    assert remaining.seconds("ab") == pytest.approx((5 + 100) / 2)
+    remaining.see("b", 0, 10)
+    clock.time = 15.0
+    remaining.see("b", 1, 10)
+    assert remaining.seconds("ab") == pytest.approx(90)  # what runs already is not shared out
 
 
 def test_several_jobs_at_a_time_are_never_faster_than_the_longest_chain(store: Store) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -280,6 +281,17 @@ def test_levels_are_those_that_pruning_itself_would_take() -> None:
     assert chain is not None and readiness.examine([chain]) == ()
     with pytest.raises(InputError, match=f"at most {levels} levels"):
         readiness.examine([Prune(NETWORK, DIGITS, "random", fraction=0.5, parent=chain)])
+
+
+@pytest.mark.parametrize("fraction", [1e-9, 0.999999, 0.5 / 360, 1 - 0.4 / 360])
+def test_a_fraction_that_no_level_can_remove_is_answered_with_one_that_can(fraction: float) -> None:
+    """And not with zero levels; what the sentence prints works as it is printed."""
+    with pytest.raises(
+        InputError, match=r"^level 1 cannot remove .*% of the 360 weights .* (all|none) of them"
+    ) as said:
+        sparsity.survivors(360, 1, fraction)
+    lowest, highest = re.findall(r"fraction from (\S+) to (\S+)$", str(said.value))[0]
+    assert [sparsity.survivors(360, 1, float(value)) for value in (lowest, highest)] == [359, 1]
 
 
 def survives(total: int, levels: int) -> bool:

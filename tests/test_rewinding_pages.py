@@ -15,8 +15,8 @@ from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.b_controls import ways
 from distilled_pruning.study.sections.common import comparison
+from distilled_pruning.study.sections.common.series import with_series
 from distilled_pruning.study.sections.s6_stable_initializations import tables as rewinding_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -165,14 +165,14 @@ def test_collapsed_tickets_are_not_drawn(pages: Pages) -> None:
 
 
 def test_names_say_what_tells_ways_apart(pages: Pages) -> None:
-    named, palette = ways.with_ways(frame_of(pages, "first_accuracy"))
+    named, palette = with_series(frame_of(pages, "first_accuracy"))
     assert list(palette) == [
-        "Dense", "IMP", "IMP from epoch 1", "Distilled, 1 image per class", "Distilled, 10 images per class", "Random",
+        "Dense", "IMP", "IMP from epoch 1", "Distilled, 10 images per class", "Distilled, 1 image per class", "Random",
     ]  # fmt: skip
     assert len(set(palette.values())) == len(palette) and not named["series"].isna().any()
     twice = frame_of(pages, "fig7")
     gentle = twice[twice["method"] == "distilled"].assign(rate=0.1, setting="gentle rate")
-    _, palette = ways.with_ways(pd.concat([twice, gentle]))
+    _, palette = with_series(pd.concat([twice, gentle]))
     assert {"Distilled, equal rate (0.3)", "Distilled, gentle rate (0.1)"} <= set(palette)
 
 

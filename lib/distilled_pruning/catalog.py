@@ -12,25 +12,6 @@ from .errors import InputError, quoted, unknown
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
 DISTILLERS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
-METHODS = (
-    "dense",
-    "imp",
-    "distilled",
-    "random-real",
-    "real-short",
-    "magnitude",
-    "magnitude-layers",
-    "random",
-    "shuffled",
-    "easy-real",
-    "snip",
-    "snip-layers",
-    "synflow",
-    "synflow-layers",
-    "mislabelled",
-    "published",
-)
-
 
 ENVIRONMENT = "DISTILLED_PRUNING_DATA"
 WHITENED = 4096  # values of an image whose covariance can be had

@@ -16,7 +16,8 @@ from typing import NoReturn
 
 from . import __version__
 from .errors import InputError, quoted
-from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, MEANING, WRONG
+from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, MEANING, STOPPED, WRONG
+from .signals import ENDING, Terminated, handling, tell, terminate
 
 EXAMPLES = """examples:
   distilled-pruning plan s4-stability
@@ -207,11 +208,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = BROKEN_PIPE
     try:
         here()
-        code = handler(parsed.command)(parsed)
-        sys.stdout.flush()
+        with handling(ENDING, terminate):
+            code = handler(parsed.command)(parsed)
+            sys.stdout.flush()
     except InputError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
         return WRONG
+    except Terminated:
+        tell("distilled-pruning: stopped by a signal; the same command continues")
+        return STOPPED
     except KeyboardInterrupt:
         print("distilled-pruning: stopped; the same command continues", file=sys.stderr)
         return INTERRUPTED

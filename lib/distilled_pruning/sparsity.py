@@ -13,6 +13,16 @@ def check(fraction: float) -> None:
         raise InputError(f"fraction must lie between 0 and 1, both excluded, not {fraction}")
 
 
+def _advice(total: int, level: int) -> str:
+    """Say what would be right where a level cannot be pruned."""
+    if level > 1:
+        return f"ask for at most {level - 1} levels"
+    if total < 2:
+        return "choose a larger network"
+    digits = len(str(total)) + 1  # so that what is printed is allowed itself
+    return f"choose a fraction from {1 / total:.{digits}f} to {1 - 1 / total:.{digits}f}"
+
+
 def survivors(total: int, levels: int, fraction: float = 0.2) -> int:
     """Count the weights that survive a number of levels, each removing ``round(fraction * survivors)``.
 
@@ -22,7 +32,7 @@ def survivors(total: int, levels: int, fraction: float = 0.2) -> int:
         fraction: Share of the survivors that a level removes.
 
     Raises:
-        InputError: A fraction outside (0, 1), or more levels than weights.
+        InputError: A fraction outside (0, 1) or that removes none or all of the weights, or more levels than weights.
     """
     check(fraction)
     left = total
@@ -30,8 +40,8 @@ def survivors(total: int, levels: int, fraction: float = 0.2) -> int:
         removed = round(fraction * left)
         if not 0 < removed < left:
             raise InputError(
-                f"level {level} cannot remove {fraction:.0%} of the {left} weights that are left of {total}: "
-                f"ask for at most {level - 1} levels"
+                f"level {level} cannot remove {100 * fraction:g}% of the {left} weights that are left of {total}, "
+                f"since it would remove {'all' if removed else 'none'} of them: {_advice(total, level)}"
             )
         left -= removed
     return left

@@ -10,10 +10,12 @@ from __future__ import annotations
 
 from .settings import CORESETS, Settings
 
-__all__ = ["before", "per_loop"]
+__all__ = ["before", "calls_before", "calls_per_loop", "per_loop"]
 
 TRAIN = 3
 FEATURES, GRADIENTS, UNROLLED = (1, 2), (3, 8), 9
+# The same in calls, each of which costs a fixed time however few its images are: a step of training counts 1.
+MATCHED_FEATURES, MATCHED_GRADIENTS, UNROLLED_STEP = 1, 3, 4
 
 
 def per_loop(settings: Settings, classes: int, images: int) -> int:
@@ -53,3 +55,20 @@ def before(settings: Settings, images: int) -> int:
     if settings.method in CORESETS and settings.method != "random":
         return (TRAIN * settings.pretrain + 1) * images
     return 0
+
+
+def calls_per_loop(settings: Settings, classes: int, images: int) -> int:
+    """Count the calls of one outer iteration, one after the other, in training steps; arguments as :func:`per_loop`."""
+    s = settings
+    if s.method == "mtt":
+        return UNROLLED_STEP * s.student_steps
+    matching = classes * (MATCHED_FEATURES if s.method == "dm" else MATCHED_GRADIENTS)
+    return s.inner * matching + (s.inner - 1) * s.train_steps + s.pretrain * -(-images // s.train_batch)
+
+
+def calls_before(settings: Settings, images: int) -> int:
+    """Count the calls before the first iteration, in training steps; arguments as :func:`before`."""
+    s = settings
+    if s.method == "mtt":
+        return s.expert_count * s.expert_epochs * -(-images // s.expert_batch)
+    return s.pretrain * -(-images // s.train_batch) if s.method in CORESETS else 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import disk, places
 from ..errors import InputError, quoted, unknown
 from ..exits import DONE, FAILED, STOPPED
+from ..signals import tell
 from .engine import machine as hardware
 from .jobs import graph
 from .sections.targets import Target, command, find, jobs_of, sections_of
@@ -108,7 +109,7 @@ def report(outcome: Outcome, jobs: Sequence[Job]) -> None:
         text = f"nothing to do: none of {len(graph(list(jobs)))} jobs is missing"
     else:
         text = "nothing to do: this part of the work is empty, since there are more parts than jobs"
-    print(text, file=sys.stderr)
+    tell(text)
 
 
 def repeat(options: Namespace) -> int:

@@ -37,6 +37,13 @@ def _stable(preset: str, method: str, *levels: int, rate: float | None = None, l
     ]
 
 
+def _unstable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> Rule:
+    return lambda cells: [
+        unstable(f"{label}{LEVELS.get(level, method)}", list(cells.values(preset, method, level, rate=rate).values()))
+        for level in levels
+    ]
+
+
 def _less(
     left: tuple[str, str],
     right: tuple[str, str],
@@ -143,12 +150,8 @@ RULES: dict[int, tuple[Rule, ...]] = {
     2: (
         _all(
             *(
-                lambda cells, preset=preset: [
-                    unstable(
-                        f"{preset.removeprefix('reduced/')}, 87 %", list(cells.values(preset, "real-short", 9).values())
-                    )
-                ]
-                for preset in ("reduced/whitened-width32", "reduced/width32")
+                _unstable(f"reduced/{preset}", "real-short", 9, label=f"{preset}, ")
+                for preset in ("whitened-width32", "width32")
             )
         ),
         _all(
@@ -181,6 +184,15 @@ RULES: dict[int, tuple[Rule, ...]] = {
         _stable("reduced/permuted", "mislabelled", *_BOTH),
     ),
     7: (_claim("sharp-weights"), _claim("order-dependence")),
+    9: (
+        _all(
+            _unstable("reduced/imagenette", "dense", 0),
+            _unstable("reduced/imagenette", "imp", *_BOTH, label="IMP, "),
+        ),
+        _stable("reduced/imagenette", "distilled", *_BOTH),
+        _less(("reduced/imagenette", "distilled"), ("reduced/imagenette", "imp"), negative, *_BOTH),
+        _less(("reduced/imagenette", "distilled"), ("reduced/imagenette", "real-short"), positive, *_BOTH),
+    ),
 }
 
 

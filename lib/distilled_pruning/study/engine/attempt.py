@@ -96,7 +96,7 @@ def attempt(
             surroundings = Context(lambda parent: store.load(parent.key), settings.device, checkpoint, progress, stop)
             result = settings.perform(job, surroundings)
             provenance: dict[str, Any] = meter.provenance(settings.device, settings.threads)
-            timing = {"cost": job.cost, "cold": cold, "continued": continued}
+            timing = {"cost": job.cost, "calls": job.calls, "cold": cold, "continued": continued}
             store.save(job, result, {**provenance, **timing})
             return Report(job.key, "done", provenance["seconds"], typical=not (cold or continued))
     except Busy:

@@ -1,4 +1,8 @@
-"""What a job will take: time, memory and disk of the jobs of its kind and size that were measured on this device."""
+"""What a job will take: time, memory and disk of the jobs of its kind and size that were measured on this device.
+
+A job's size is the time it would take by the defaults below, and where jobs of its kind were measured, that time is
+corrected by how much longer or shorter than their sizes those took.
+"""
 
 from __future__ import annotations
 
@@ -16,20 +20,22 @@ if TYPE_CHECKING:
     from .store import Store
 
 NEIGHBOURS = 8
-ALIKE = math.log(1000)  # jobs of a kind whose costs differ by more say nothing of each other's speed
+ALIKE = math.log(1000)  # jobs of a kind whose sizes differ by more say nothing of each other's speed
 # Before anything of a kind was measured here: multiply-accumulates a second of small convolutional networks in float32,
 # on one CPU thread and on a data-centre GPU, a fixed time for every job, a process with PyTorch, a small network.
 DEFAULT_CPU, DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
+# A training step of a ConvNet on next to no images: Python and the start of some 150 operations, on a CPU as on a GPU.
+CALL_SECONDS = 0.003
 DEFAULT_MEMORY_MB, DEFAULT_BYTES = 2000, 1_000_000
 # Before a process's first job: Python and PyTorch start. Within it: what a first training loads, and the data.
 START_SECONDS, FIRST_SECONDS = 8.0, 8.0
 
 
 class Measured(NamedTuple):
-    """What one finished job took; ordered by size."""
+    """What one finished job took; ordered by the logarithm of its size."""
 
+    place: float
     size: float
-    cost: float
     seconds: float
     memory_mb: int
     bytes: int
@@ -84,7 +90,7 @@ class Estimate:
                 estimate.observe(provenance)
         warm = set(estimate.measured)
         first = [
-            provenance["seconds"] - estimate.expected(provenance["kind"], provenance["cost"]).seconds
+            provenance["seconds"] - estimate.expected(provenance["kind"], estimate.size_of(provenance)).seconds
             for provenance in cold
             if provenance["kind"] in warm
         ]
@@ -97,25 +103,32 @@ class Estimate:
 
     def observe(self, provenance: Mapping[str, Any]) -> None:
         """Add a measurement."""
-        cost = max(float(provenance["cost"]), 1.0)
-        size = sum(file["bytes"] for file in provenance["files"].values())
-        measured = Measured(math.log(cost), cost, provenance["seconds"], provenance.get("memory_mb", 0), size)
+        size = self.size_of(provenance)
+        stored = sum(file["bytes"] for file in provenance["files"].values())
+        measured = Measured(math.log(size), size, provenance["seconds"], provenance.get("memory_mb", 0), stored)
         bisect.insort(self.measured.setdefault(provenance["kind"], []), measured)
 
-    def needs(self, job: Job) -> Needs:
-        """Estimate a job by the measured jobs of its kind nearest in cost, all that are equally near included."""
-        return self.expected(job.kind, job.cost)
+    def size(self, cost: float, calls: float) -> float:
+        """Give the seconds that so many multiply-accumulates in so many calls take by the defaults."""
+        return max(cost, 1.0) / self.default + calls * CALL_SECONDS
 
-    def expected(self, kind: str, work: float) -> Needs:
-        """Estimate a job by its kind and its work in multiply-accumulates."""
-        cost = max(work, 1.0)
-        size = math.log(cost)
-        measured = [other for other in self.measured.get(kind, ()) if abs(other.size - size) < ALIKE]
+    def size_of(self, provenance: Mapping[str, Any]) -> float:
+        """Give the size of a job that was done; results from before calls were noted count their work alone."""
+        return self.size(float(provenance["cost"]), float(provenance.get("calls", 0)))
+
+    def needs(self, job: Job) -> Needs:
+        """Estimate a job by the measured jobs of its kind nearest in size, all that are equally near included."""
+        return self.expected(job.kind, self.size(job.cost, job.calls))
+
+    def expected(self, kind: str, size: float) -> Needs:
+        """Estimate a job by its kind and its size, see :meth:`size`."""
+        place = math.log(size)
+        measured = [other for other in self.measured.get(kind, ()) if abs(other.place - place) < ALIKE]
         if not measured:
-            return Needs(DEFAULT_SECONDS + work / self.default, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
-        distances = sorted(abs(other.size - size) for other in measured)
-        near = [other for other in measured if abs(other.size - size) <= distances[:NEIGHBOURS][-1]]
-        seconds = cost * sum(other.seconds for other in near) / sum(other.cost for other in near)
+            return Needs(DEFAULT_SECONDS + size, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
+        distances = sorted(abs(other.place - place) for other in measured)
+        near = [other for other in measured if abs(other.place - place) <= distances[:NEIGHBOURS][-1]]
+        seconds = size * sum(other.seconds for other in near) / sum(other.size for other in near)
         return Needs(seconds, max(other.memory_mb for other in near), max(other.bytes for other in near), True)
 
     def seconds(self, job: Job) -> float:

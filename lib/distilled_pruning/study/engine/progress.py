@@ -10,6 +10,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
+from ...signals import tell
+
 if TYPE_CHECKING:
     from ..jobs import Job
 
@@ -52,9 +54,10 @@ class Progress:
         """Write a line, above the bar where there is one."""
         self.spoke = time.monotonic()
         if self.bar is not None:
-            self.bar.write(text, file=self.stream)
+            with self.bar.external_write_mode(file=self.stream):
+                tell(text, self.stream)
         else:
-            print(text, file=self.stream, flush=True)
+            tell(text, self.stream)
 
     def heartbeat(self, job: Job, done: int, total: int, values: dict[str, float], left: float) -> None:
         """Say how far a running job is: at once on a terminal, at most every 15 seconds elsewhere."""

@@ -7,9 +7,7 @@ goes on from its last checkpoint.
 from __future__ import annotations
 
 import signal
-import threading
 import time
-from collections import defaultdict
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -18,11 +16,13 @@ from typing import TYPE_CHECKING, TextIO
 
 from ...errors import InputError, Interrupted
 from ...exits import DONE, FAILED, STOPPED
+from ...signals import ENDING, handling
 from . import machine as hardware
 from .attempt import Perform, Report, Settings, perform_job
 from .estimate import Estimate
 from .progress import Progress, duration
 from .readiness import examine
+from .remaining import Remaining
 from .schedule import Schedule
 from .workers import Local, Pool
 
@@ -76,23 +76,18 @@ class Stop:
 
     @contextmanager
     def signals(self, say: Callable[[str], None]) -> Iterator[None]:
-        """Turn the first SIGINT or SIGTERM into the wish to stop; a second one stops at once."""
-        if threading.current_thread() is not threading.main_thread():
-            yield
-            return
+        """Turn the first SIGINT, SIGTERM or SIGHUP into the wish to stop; a second one stops at once."""
 
         def handle(number: int, frame: FrameType | None) -> None:
             if self.reason == "signal":
+                if number == signal.SIGHUP:
+                    return  # a terminal's end comes from the kernel and once more from the shell
                 raise KeyboardInterrupt
             self.reason = "signal"
             say("stopping at the next checkpoint (once more to stop at once)")
 
-        before = {number: signal.signal(number, handle) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
+        with handling((signal.SIGINT, *ENDING), handle):
             yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
 
 
 def run(
@@ -149,20 +144,19 @@ class Run:
         self.estimate = Estimate.of(settings.store, settings.device)
         self.settings = settings
         self.progress = Progress(len(schedule.pending), stream)
-        self.expected = {key: self.estimate.seconds(schedule.jobs[key]) for key in schedule.pending}
-        self.spent: defaultdict[str, float] = defaultdict(float)
-        self.foreseen: defaultdict[str, float] = defaultdict(float)
+        self.remaining = Remaining(jobs_n)
+        self.foresee()
         self.busy: dict[str, float] = {}
         self.outcome = Outcome()
 
+    def foresee(self) -> None:
+        """Estimate what is pending."""
+        jobs = [self.schedule.jobs[key] for key in self.schedule.pending]
+        self.remaining.foresee({job.key: (job.kind, self.estimate.seconds(job)) for job in jobs})
+
     def left(self) -> float:
-        """Estimate the seconds left: what is pending, as much faster or slower than foreseen as its kind was so far."""
-        pending: defaultdict[str, float] = defaultdict(float)
-        for key in self.schedule.pending:
-            pending[self.schedule.jobs[key].kind] += self.expected.get(key, 0.0)
-        overall = sum(self.spent.values()) / sum(self.foreseen.values()) if self.foreseen else 1.0
-        pace = {kind: self.spent[kind] / self.foreseen[kind] for kind in self.foreseen}
-        return sum(seconds * pace.get(kind, overall) for kind, seconds in pending.items()) / self.jobs_n
+        """Estimate the seconds left."""
+        return self.remaining.seconds(self.schedule.pending - self.schedule.failed.keys())
 
     def go(self, began: float, notes: Sequence[str] = ()) -> Outcome:
         """Work until nothing is left, or until told to stop; ``notes`` are said before."""
@@ -217,19 +211,17 @@ class Run:
 
     def heartbeat(self, key: str, done: int, total: int, figures: dict[str, float]) -> None:
         """Pass a running job's progress on."""
-        left = self.left() - self.expected.get(key, 0.0) * min(1.0, done / max(total, 1)) / self.jobs_n
-        self.progress.heartbeat(self.schedule.jobs[key], done, total, figures, max(left, 0.0))
+        self.remaining.see(key, done, total)
+        self.progress.heartbeat(self.schedule.jobs[key], done, total, figures, self.left())
 
     def note(self, report: Report) -> None:
         """Note how an attempt ended."""
         key, schedule = report.key, self.schedule
         job = schedule.jobs[key]
+        self.remaining.end(key, report.seconds if report.status == "done" and report.typical else None)
         if report.status == "done":
             schedule.done(key)
             self.outcome.done.append(key)
-            if report.typical and key in self.expected:
-                self.spent[job.kind] += report.seconds
-                self.foreseen[job.kind] += self.expected[key]
             self.progress.done(job, report.seconds, self.left())
         elif report.status == "busy":
             schedule.running.discard(key)
@@ -240,7 +232,7 @@ class Run:
             before = len(schedule.pending)
             schedule.require(key, report.message)
             self.progress.grow(len(schedule.pending) - before)
-            self.expected = {k: self.estimate.seconds(schedule.jobs[k]) for k in schedule.pending}
+            self.foresee()
         elif report.status in ("died", "stopped"):
             self.progress.say(f"{job.title}: {report.message}")
             schedule.retry(key, report.message)

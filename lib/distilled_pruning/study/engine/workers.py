@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ...signals import ENDING
 from . import machine as hardware
 from .attempt import Report, Settings, attempt, pin, rate_limited
 
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from ..jobs import Job
 
 Progress = Callable[[str, int, int, dict[str, float]], None]
-HANDLED = (signal.SIGINT, signal.SIGTERM)
+HANDLED = (signal.SIGINT, *ENDING)
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
@@ -177,7 +178,8 @@ def die_with_parent() -> None:
 def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
     """Do jobs as they come through the pipe, until it or the parent process ends.
 
-    An interrupt from the keyboard is the parent's to handle; a termination stops at the job's next checkpoint.
+    An interrupt from the keyboard and the end of the terminal are the parent's to handle; a termination stops at the
+    job's next checkpoint.
     """
     threading.Thread(target=die_with_parent, daemon=True).start()
     for variable in THREAD_VARIABLES:
@@ -193,7 +195,8 @@ def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
         if not working:
             os._exit(0)
 
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, terminate)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
 

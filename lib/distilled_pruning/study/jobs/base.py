@@ -213,6 +213,14 @@ class Job:
         return 1e6
 
     @property
+    def calls(self) -> float:
+        """Calls of a network one after the other, in training steps, for estimates only.
+
+        Each takes a while however few and small its images are, which is all there is to small networks and batches.
+        """
+        return 0
+
+    @property
     def title(self) -> str:
         """A few words for a progress line."""
         return self.kind

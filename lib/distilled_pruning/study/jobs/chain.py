@@ -123,6 +123,15 @@ class Distill(Job):
         return max(1e6, before + s.iterations * self.loop_cost)
 
     @property
+    def calls(self) -> float:
+        """Calls of a network, in training steps: all iterations, and the trainings before them."""
+        s = self.settings
+        if s is None or self.shuffle_labels:
+            return 0
+        loop = passes.calls_per_loop(s, len(self.data.info.classes), self.data.images)
+        return passes.calls_before(s, self.data.images) + s.iterations * loop
+
+    @property
     def loop_cost(self) -> float:
         """Work of one outer iteration in multiply-accumulates; 0 where there is none."""
         s = self.settings
@@ -206,6 +215,11 @@ class Train(Job):
     def cost(self) -> float:
         """Work in multiply-accumulates: forward and twice that backward, and the closing test."""
         return (3.0 * self.seen + self.data.info.test) * macs(self.network, self.data)
+
+    @property
+    def calls(self) -> float:
+        """Calls of the network, in training steps: one a step."""
+        return self.steps
 
     def perform(self, context: Context) -> Result:
         """Do it: see :func:`.making.train`."""

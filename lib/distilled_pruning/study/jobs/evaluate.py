@@ -30,9 +30,17 @@ class Evaluate(Job):
     @property
     def cost(self) -> float:
         """Work in multiply-accumulates: the trainings, and a test of both networks of each pair."""
-        own = (Train(r.network, self.source, self.recipe, r.order_seed) for r in self.references)
         test = self.source.data.info.test
-        return sum(job.cost + 2.0 * test * macs(job.network, job.data) for job in own)
+        return sum(job.cost + 2.0 * test * macs(job.network, job.data) for job in self._trainings)
+
+    @property
+    def calls(self) -> float:
+        """Calls of the networks, in training steps."""
+        return sum(job.calls for job in self._trainings)
+
+    @property
+    def _trainings(self) -> list[Train]:
+        return [Train(r.network, self.source, self.recipe, r.order_seed) for r in self.references]
 
     def perform(self, context: Context) -> Result:
         """Train networks on a set or a snapshot of it and test them beside their references trained on real data."""

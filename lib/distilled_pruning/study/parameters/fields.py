@@ -13,6 +13,7 @@ from ... import augmentations, catalog, disk, places
 from ...errors import InputError, quoted, shown, unknown
 from ...recipe import PRECISIONS
 from ..engine.machine import DEVICE
+from ..sections.common import ways
 
 Check = Callable[[str, Any], Any]
 MOST_EPOCHS, MOST_STEPS, WIDEST = 10_000, 1_000_000, 1024  # more than any study has: a slip of the pen
@@ -60,11 +61,11 @@ def words(name: str, value: str) -> list[str]:
     return found
 
 
-def several(what: str, known: Iterable[str]) -> Check:
-    """Take a comma-separated list of known names."""
-    names = tuple(known)
+def several(what: str, known: Callable[[], Iterable[str]]) -> Check:
+    """Take a comma-separated list of names that are known when it is read, those of plugins among them."""
 
     def check(name: str, value: Any) -> Any:
+        names = tuple(known())
         for item in words(name, value):
             if item not in names:
                 raise unknown(what, item, names)
@@ -139,7 +140,7 @@ def maker(name: str, value: Any) -> Any:
 
 def matched(name: str, value: Any) -> Any:
     """Take a way to find masks with an inner loop, or nothing."""
-    return value and one("method", ("imp", "distilled", "published", "random-real", "real-short"))(name, value)
+    return value and one("method", ways.names(ways.LOOPS))(name, value)
 
 
 def boxes(name: str, value: Any) -> Any:
@@ -268,17 +269,15 @@ FIELDS: dict[str, Field] = table(
     Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
     Field("subset", int, "training images to use, stratified; 0 for all", SOME),
     Field("whitened", bool, "ZCA-whiten the images, as published sets of trajectory matching are"),
-    Field("model", str, "networks, comma-separated, one row each", several("model", catalog.MODELS)),
+    Field("model", str, "networks, comma-separated, one row each", several("model", lambda: catalog.MODELS)),
     Field("width", int, "channels of the first layer; 0 for the papers'", between(1, WIDEST, also=0)),
-    Field("methods", str, "ways to find masks, comma-separated", several("method", catalog.METHODS)),
-    Field(
-        "main_methods", str, "those run on every initialisation, the rest on one", several("method", catalog.METHODS)
-    ),
+    Field("methods", str, "ways to find masks, comma-separated", several("method", ways.names)),
+    Field("main_methods", str, "those run on every initialisation, the rest on one", several("method", ways.names)),
     Field(
         "rated_methods",
         str,
         "those of them run at every inner rate on every initialisation, the rest at the first",
-        several("method", catalog.METHODS),
+        several("method", ways.names),
     ),
     Field("like", str, "way whose layer counts are taken over by layer-matched masks; empty for distilled", matched),
     Field("ipc", int, "stored images per class of a distilled set", between(1, 10**4)),
@@ -290,7 +289,7 @@ FIELDS: dict[str, Field] = table(
         "distill_models",
         str,
         "networks the sets are made for, comma-separated; 'own' is the one that is pruned",
-        several("model", ("own", *catalog.MODELS)),
+        several("model", lambda: ("own", *catalog.MODELS)),
     ),
     Field("published", str, "file of a published set, under distilled/ in the data folder", plain_name),
     Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", maker),
@@ -332,8 +331,8 @@ FIELDS: dict[str, Field] = table(
     Field("epsilons", str, "budgets of adversarial examples, in 255ths of a pixel's range, comma-separated", BUDGETS),
     Field("severities", str, "severities of corruptions, 1 to 5, comma-separated", counts(5)),
     Field("shift_images", int, "test images to shift, stratified; 0 for all", SOME),
-    Field("inits", str, "ways to draw initial weights, comma-separated", several("initialisation", INITS)),
-    Field("init_methods", str, "tickets that start from each of them", several("method", catalog.METHODS)),
+    Field("inits", str, "ways to draw initial weights, comma-separated", several("initialisation", lambda: INITS)),
+    Field("init_methods", str, "tickets that start from each of them", several("method", ways.names)),
     Field("init_seeds", int, "initialisations of each kind", between(1, 100)),
     Field("protocol_seeds", int, "initialisations on which training itself is varied", between(1, 100)),
     Field("augmentation", str, "operations joined by '+'", augmentation, joint="+"),

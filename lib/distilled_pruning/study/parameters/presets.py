@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import re
 import shlex
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ from ... import catalog, disk, places
 from ...errors import InputError, quoted, unknown
 from .cells import read, source
 from .fields import FIELDS, as_path, between, convert
+from .values import Values
 
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
@@ -160,7 +161,7 @@ def measured(text: str, levels: int) -> tuple[int, ...]:
     return tuple(sorted({level for level in named if level <= levels} | {0, levels}))
 
 
-class Parameters(Mapping[str, Any]):
+class Parameters(Values):
     """Values of a notebook's parameters; read only, by item or by attribute.
 
     Attributes:
@@ -173,25 +174,10 @@ class Parameters(Mapping[str, Any]):
         self, notebook: str, values: Mapping[str, Any], bases: Mapping[str, Mapping[str, Any]], path: Path
     ) -> None:
         """Keep checked values; :func:`resolve` makes them."""
+        super().__init__(values)
         self.notebook = notebook
         self.path = path.absolute()
         self.bases = dict(bases)
-        self._values = dict(values)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
-
-    def __getattr__(self, name: str) -> Any:
-        try:
-            return self.__dict__["_values"][name]
-        except KeyError:
-            raise AttributeError(f"{self.__dict__.get('notebook')} has no parameter {name!r}") from None
 
     def __repr__(self) -> str:
         return f"Parameters({self.notebook!r}, {self.scale!r})"

@@ -12,7 +12,8 @@ from ....errors import InputError
 from ....recipe import Recipe
 from ...jobs import Connect, Job, Train
 from ..common.frames import LINE_FIGURES, Reader, collapsed, frame_of, labels
-from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers, words
+from ..common.setup import numbers, words
+from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd

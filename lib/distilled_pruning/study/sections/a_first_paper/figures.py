@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...judging.verdicts import INSTABILITY_THRESHOLD
-from ..b_controls.ways import MARKERS, course, weights_left, with_ways
+from ..b_controls.ways import MARKERS, course, weights_left
+from ..common.series import shades, with_series
 from ..common.style import (
     COLOURS,
     FAINT,
@@ -17,7 +18,6 @@ from ..common.style import (
     canvas,
     counted,
     empty,
-    lighter,
     per_init,
     seeds,
     settings,
@@ -54,8 +54,7 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
     shown = [place in SHOWN for place in zip(authors["dataset"], authors["model"], strict=True)]
     logged = authors[shown].assign(rate=lambda rows: rows["method"].map(rates).fillna(0.0), setting="logged")
     both = pd.concat([frame.assign(logged=False), logged.assign(logged=True)])
-    both, palette = with_ways(both.sort_values("logged", kind="stable"))
-    palette = {name: palette[name] for name in sorted(palette, key=lambda name: name == NAMES["random"])}
+    both, palette = with_series(both.sort_values("logged", kind="stable"))
     panels = [(part, place) for _, part in both.groupby("logged", sort=False) for place in settings(part)]
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
@@ -115,8 +114,7 @@ def keys(palette: dict[str, str]) -> list[Any]:
 
 def shade(place: int, of: int) -> str:
     """Colour of a size of set: the largest has distilled pruning's own."""
-    step = of - 1 - place
-    return lighter(COLOURS["distilled"], min(0.45 * step, 0.75)) if step else COLOURS["distilled"]
+    return shades(COLOURS["distilled"], of)[of - 1 - place]
 
 
 def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str = "") -> Figure:
@@ -203,7 +201,7 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """
     if frame.empty:
         return empty(stamp)
-    frame, palette = with_ways(frame)
+    frame, palette = with_series(frame)
     kept = frame[~frame["collapsed"].astype(bool)]
     palette = {name: colour for name, colour in palette.items() if name in set(kept["series"])}
     columns = [name for name, _, _ in STABILITY]

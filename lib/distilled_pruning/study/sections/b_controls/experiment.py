@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import Connect, HessianDiagonal, Job, Prune
 from ..common import analyses
 from ..common.frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, measured, settings
-from ..common.tickets import SHORT_LOOPS, Row, Tickets, numbers, words
+from ..common.setup import numbers, words
+from ..common.tickets import Row, Tickets
+from ..common.ways import Kind, kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,9 +53,9 @@ def shown(tickets: Tickets, row: Row, init: int) -> bool:
     p = tickets.parameters
     rates = [rate for rate, _ in tickets.distilled_settings()]
     if row.method in words(p.get("main_methods", p.methods)):
-        everywhere = row.method not in SHORT_LOOPS or row.method in words(p.get("rated_methods", p.methods))
+        everywhere = kind(row.method) is not Kind.SHORT_LOOP or row.method in words(p.get("rated_methods", p.methods))
         return init == 0 or everywhere or row.rate == rates[0]
-    return init == 0 and (row.method not in SHORT_LOOPS or row.rate == min(rates))
+    return init == 0 and (kind(row.method) is not Kind.SHORT_LOOP or row.rate == min(rates))
 
 
 def lines(parameters: Parameters) -> list[Line]:

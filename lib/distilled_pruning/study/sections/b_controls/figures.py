@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, lighter, per_init, settings, student
+from ..common.series import shades, with_series
+from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
+from ..common.ways import Kind, kind
 from .claims import NEAR
-from .ladders import GROUPS, with_rows
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,6 +19,7 @@ PANEL = 3.0
 JOINED = ("distilled", "real-short")
 AXES = (("steps", "travelled"), ("travelled", "barrier"), ("travelled", "accuracy"))
 MARKERS = ("o", "s", "^", "D", "v")
+GROUPS = {Kind.DENSE: "D", Kind.FULL_LOOP: "D", Kind.SHORT_LOOP: "o"}  # all others: a triangle
 
 
 def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -58,7 +60,7 @@ def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
     for _, part in frame.groupby(["series", "rate"], sort=False):
         method, rate = str(part["series"].iloc[0]), float(part["rate"].iloc[0])
         step = rates.index(rate) if rate in rates else 0
-        colour = lighter(COLOURS[method], min(0.45 * step, 0.75)) if step else COLOURS[method]
+        colour = shades(COLOURS[method], max(1, len(rates)))[step]
         label = NAMES[method] + (f", {rate:g}" if len(rates) > 1 else "")
         kept = part[part["collapsed"] == 0].groupby("steps")[[n for n in (x, y) if n != "steps"]]
         means = kept.mean().reset_index()
@@ -86,7 +88,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """
     if frame.empty:
         return empty(stamp)
-    frame, palette = with_rows(frame[~frame["collapsed"].astype(bool)])
+    frame, palette = with_series(frame[~frame["collapsed"].astype(bool)], brief=True)
     found = per_init(frame, ["barrier", "end_loss"], ["level", "sparsity", "method"])
     panels = [(*place, level) for place in settings(found) for level in sorted(set(found["level"]) - {0}) or [0]]
     with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame).partition(';')[0]}") as figure:
@@ -113,11 +115,10 @@ def scatter(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
     for name, colour in palette.items():
         part = frame[frame["series"] == name]
         if len(part):
-            group = next(i for i, methods in enumerate(GROUPS) if part["method"].iloc[0] in methods)
             ax.plot(
                 part["end_loss"],
                 part["barrier"],
-                ("D", "o", "^")[group],
+                GROUPS.get(kind(str(part["method"].iloc[0])), "^"),
                 color=colour,
                 markeredgecolor="white",
                 markeredgewidth=0.5,

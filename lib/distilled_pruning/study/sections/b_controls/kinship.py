@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...display import percent
+from ..common.series import with_series
 from ..common.style import canvas, empty, settings
-from .ladders import with_rows
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 
+SIDES = {"other": "method", "other_rate": "rate", "other_setting": "setting"}
+SIDES |= {own: other for other, own in SIDES.items()}
 MOST = 2.0  # where the colour ends; two masks by the same score share far more than any others
 
 
@@ -29,14 +31,11 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame = frame[frame["level"] == frame["level"].max()]
     places = settings(frame)
-    sides = frame.rename(columns={"other": "method", "other_rate": "rate", "method": "other", "rate": "other_rate"})
     import pandas as pd
 
-    both = pd.concat([frame, sides])
-    both, palette = with_rows(both)
-    named, _ = with_rows(
-        both.drop(columns=["method", "rate"]).rename(columns={"other": "method", "other_rate": "rate"})
-    )
+    both = pd.concat([frame, frame.rename(columns=SIDES)])
+    both, palette = with_series(both, brief=True)
+    named, _ = with_series(both.rename(columns=SIDES), brief=True)
     both = both.assign(partner=named["series"].to_numpy())
     side = 0.27 * len(palette) + 2.4
     share = percent(float(frame["sparsity"].iloc[0]))

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ...judging.verdicts import INSTABILITY_THRESHOLD
-from ..common.style import COLOURS, FAINT, INK, NAMES, lighter, student
-from ..common.tickets import LIKENESSES, ONE_SHOT, SHORT_LOOPS, UNTRAINED
+from ..common.style import FAINT, INK, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -19,33 +18,6 @@ COLUMNS = {
     "accuracy": (100, "test accuracy\n(%)"),
     "end_loss": (1, "loss at the ends\n(nats)"),
 }
-GROUPS = (("dense", "imp"), SHORT_LOOPS, (*UNTRAINED, *LIKENESSES, *ONE_SHOT))
-SHORTER = {"magnitude-layers": "Magnitude, matched layers", "real-short": "All real images, few steps"}
-
-
-def with_rows(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Add the column ``series``: the method, and its inner rate where a method has several.
-
-    Returns:
-        The frame, and series to colour, group by group; later rates of a method are lighter.
-    """
-    rates: dict[str, list[float]] = {}
-    for method, rate in dict.fromkeys(zip(frame["method"], frame["rate"], strict=True)):
-        rates.setdefault(method, []).append(rate)
-    palette = {}
-    for method in (name for group in GROUPS for name in group if name in rates):
-        for step, rate in enumerate(rates[method]):
-            palette[row_name(method, rate, len(rates[method]) > 1)] = lighter(COLOURS[method], min(0.45 * step, 0.75))
-    names = [
-        row_name(method, rate, len(rates[method]) > 1)
-        for method, rate in zip(frame["method"], frame["rate"], strict=True)
-    ]
-    return frame.assign(series=names), palette
-
-
-def row_name(method: str, rate: float, several: bool) -> str:
-    """Name a row as briefly as it can be told from the others."""
-    return SHORTER.get(method, NAMES.get(method, method)) + (f", {rate:g}" if several else "")
 
 
 def ladder(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:

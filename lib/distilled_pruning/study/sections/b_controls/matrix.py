@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..common.series import with_series
 from ..common.style import FAINT, canvas, empty, per_init, seeds, settings
 from ..s7_mask_structure.figures import layer_names
-from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold, with_rows
+from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,13 +82,13 @@ def controls(
     """
     if frame.empty:
         return empty(stamp)
-    named, palette = with_rows(frame)
+    named, palette = with_series(frame, brief=True)
     frames = {"controls": named}
     for name, other in (("curvatures", curvatures), ("anatomy", anatomy)):
         if other is not None and not other.empty:
-            frames[name] = with_series(other.assign(collapsed=other.get("collapsed", False)), named)
+            frames[name] = named_as(other.assign(collapsed=other.get("collapsed", False)), named)
     if kinship is not None and not kinship.empty:
-        frames["kinship"] = with_series(likeness(kinship), named)
+        frames["kinship"] = named_as(likeness(kinship), named)
     banks = [bank for bank in BANKS if any(column.frame in frames and column.frame != "controls" for column in bank)]
     banks = [BANKS[0], *(bank for bank in banks if bank is not BANKS[0])]
     places = settings(named)
@@ -110,7 +111,7 @@ def controls(
     return figure
 
 
-def with_series(frame: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
+def named_as(frame: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
     """Name the rows of another frame as those of the tickets are named; what is not shown there is left out."""
     known = named.drop_duplicates(["method", "rate"]).set_index(["method", "rate"])["series"]
     return frame.drop(columns="series", errors="ignore").join(known, on=["method", "rate"], how="inner")

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..common.series import with_series
 from ..common.style import FAINT, canvas, empty, lighter, per_init, seeds, settings
-from .ladders import COLUMNS, ROW, ladder, threshold, with_rows
+from .ladders import COLUMNS, ROW, ladder, threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +43,7 @@ def rungs(frame: pd.DataFrame, way: str, stamp: str) -> Figure:
     """Draw a rung for each ticket and value of a column, a dot for each initialisation, and all four measures."""
     if frame.empty:
         return empty(stamp)
-    frame, tickets = with_rows(frame)
+    frame, tickets = with_series(frame, brief=True)
     ways = list(dict.fromkeys(frame[way]))
     found = [(name, value) for name in tickets for value in ways if len(pick(frame, name, way, value))]
     palette = {f"{name}: {value}": lighter(tickets[name], 0.5 * bool(ways.index(value))) for name, value in found}

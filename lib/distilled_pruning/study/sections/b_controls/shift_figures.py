@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...jobs import CORRUPTIONS
+from ..common.series import with_series
 from ..common.style import canvas, empty, per_init, seeds, settings, student
 from ..common.trends import legend
-from .ladders import with_rows
 from .shifts import CLEAN
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
     if frame.empty:
         return empty(stamp)
     frame = frame[frame["level"].isin((0, frame["level"].max())) & ~frame["collapsed"].astype(bool)]
-    frame, palette = with_rows(frame)
+    frame, palette = with_series(frame, brief=True)
     names = [*TITLES, *CORRUPTIONS]
     places = settings(frame)
     down = -(-len(names) // ACROSS)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from ...jobs import CORRUPTIONS, Job, Robustness
 from ..common.frames import Reader, collapsed, frame_of, labels, settings
-from ..common.tickets import Row, Tickets, numbers
+from ..common.setup import numbers
+from ..common.tickets import Row, Tickets
 from .experiment import shown
 
 if TYPE_CHECKING:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from ...jobs import Connect, Job
 from ..common.frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, measured, settings
-from ..common.tickets import SHORT_LOOPS, Row, Tickets, words
+from ..common.setup import words
+from ..common.tickets import Row, Tickets
+from ..common.ways import Kind, kind
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +30,7 @@ def started(parameters: Parameters) -> Iterator[Started]:
         for row, seed in itertools.product(drawn.rows, range(parameters.init_seeds)):
             if row.method not in words(parameters.init_methods):
                 continue
-            if row.method in SHORT_LOOPS and row.rate != gentlest:
+            if kind(row.method) is Kind.SHORT_LOOP and row.rate != gentlest:
                 continue
             level = 0 if row.method == "dense" else parameters.levels
             for a, b in itertools.combinations(range(parameters.replicates), 2):

@@ -70,10 +70,10 @@ def loops(frame: pd.DataFrame) -> Table:
 def dose(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.dose_frame`, a row for each source, rate and number of steps."""
     if not frame.empty:
-        from .ladders import row_name
+        from ..common.ways import label
 
         names = [
-            f"{row_name(str(row['method']), float(row['rate']), True)}, {row['steps']} steps"
+            f"{label(str(row['method']))}, {row['rate']:g}, {row['steps']} steps"
             for row in frame[["method", "rate", "steps"]].to_dict("records")
         ]
         frame = frame.assign(series=names)
@@ -82,9 +82,9 @@ def dose(frame: pd.DataFrame) -> Table:
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Name tickets as the figures of this page do."""
-    from .ladders import with_rows
+    from ..common.series import with_series
 
-    return frame if frame.empty else with_rows(frame)[0]
+    return frame if frame.empty else with_series(frame, brief=True)[0]
 
 
 def equal(frame: pd.DataFrame) -> Note:
@@ -120,7 +120,7 @@ def layers(frame: pd.DataFrame) -> Table:
 def kinship(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.kinship_frame`: every mask with IMP's and with the gentlest distilled one."""
     if not frame.empty:
-        from .ladders import row_name
+        from ..common.ways import label
 
         gentlest = frame[frame["method"] == "distilled"]["rate"].min()
         frame = frame[
@@ -130,8 +130,10 @@ def kinship(frame: pd.DataFrame) -> Table:
             | ((frame["other"] == "distilled") & (frame["other_rate"] == gentlest))
         ]
         names = [
-            f"{row_name(str(row['method']), float(row['rate']), bool(row['rate']))} and "
-            f"{row_name(str(row['other']), float(row['other_rate']), bool(row['other_rate']))}"
+            " and ".join(
+                label(str(method)) + (f", {rate:g}" if rate else "")
+                for method, rate in ((row["method"], row["rate"]), (row["other"], row["other_rate"]))
+            )
             for row in frame[["method", "rate", "other", "other_rate"]].to_dict("records")
         ]
         frame = frame.assign(series=names)
@@ -168,9 +170,9 @@ def starts(frame: pd.DataFrame) -> Table:
 def protocols(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.protocols.protocol_frame`, a row for each ticket and way of measuring."""
     if not frame.empty:
-        from .ladders import with_rows
+        from ..common.series import with_series
 
-        frame, _ = with_rows(frame)
+        frame, _ = with_series(frame, brief=True)
         frame = frame.assign(series=frame["series"] + ": " + frame["protocol"])
     return summary(frame, {name: STABILITY[name] for name in ("barrier", "error_rise", "end_loss", "accuracy")})
 

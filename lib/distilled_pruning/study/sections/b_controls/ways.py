@@ -1,53 +1,18 @@
-"""Names and colours of ways to find masks that differ in more than method: in where they start, in the size of set."""
+"""A measure over the weights left, a line for each way to find masks."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ...display import percent
-from ..common.style import COLOURS, LIGHTER, NAMES, lighter, student
+from ..common.style import student
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     import pandas as pd
 
-EARLY, COMBINED = "#cc79a7", "#009e73"
 MARKERS = ("o", "s", "^", "D", "v", "P")
 NUDGE = 0.012
-
-
-def with_ways(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Add the column ``series``: how a mask was found, and whatever tells it from others found by the same method.
-
-    Args:
-        frame: Rows with ``method``, ``rate``, ``setting``, ``rewind`` and perhaps ``ipc``.
-
-    Returns:
-        The frame, and series to colour in the order of the rows; smaller sets and later rates of a method are lighter.
-    """
-    frame = frame if "ipc" in frame else frame.assign(ipc=0)
-    rates = frame.groupby("method")["rate"].nunique()
-    combined = frame.loc[frame["method"] == "combined", "sparsity"]
-    share = percent(float(combined.min())) if len(combined) else ""
-    rows = list(zip(*(frame[name] for name in ("method", "rewind", "ipc", "rate")), strict=True))
-    settings = dict(zip(rows, frame["setting"], strict=True))
-    variants: dict[str, list[Any]] = {}
-    for method, epoch, ipc, rate in sorted(dict.fromkeys(rows), key=lambda row: -row[2]):
-        if not epoch:
-            variants.setdefault(method, []).append((ipc, rate))
-    palette: dict[str, str] = {}
-    named: dict[tuple[Any, ...], str] = {}
-    for method, epoch, ipc, rate in dict.fromkeys(rows):
-        name = f"Distilled to {share}, then IMP" if method == "combined" else NAMES[method]
-        name += f" from epoch {epoch}" if epoch else ""
-        name += f", {ipc} image{'s' if ipc > 1 else ''} per class" if ipc else ""
-        name += f", {settings[method, epoch, ipc, rate] or 'rate'} ({rate:g})" if rates[method] > 1 else ""
-        named[method, epoch, ipc, rate] = name
-        step = 0 if epoch else variants[method].index((ipc, rate))
-        colour = COMBINED if method == "combined" else EARLY if epoch else COLOURS[method]
-        palette.setdefault(name, lighter(colour, min(LIGHTER * step, 0.75)) if step else colour)
-    return frame.assign(series=[named[row] for row in rows]), palette
 
 
 def course(

@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...jobs import Connect, Distill, Prune
-from .tickets import Row, Tickets, words
+from .setup import words
+from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
 
     from ...parameters.presets import Parameters
+    from ...parameters.values import Values
 
 
 LINE_FIGURES = ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")
@@ -45,7 +47,7 @@ def settings(parameters: Parameters) -> list[Tickets]:
     ]
 
 
-def sparsity(parameters: Parameters, level: int) -> float:
+def sparsity(parameters: Values, level: int) -> float:
     """Share of prunable weights removed at a level."""
     return 1 - (1 - float(parameters.fraction)) ** level
 

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from ...judging.verdicts import interval
-from .tickets import EQUAL
+from . import ways
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,42 +17,8 @@ if TYPE_CHECKING:
 INK, FAINT = "#2b2b2b", "#6e6e6e"
 STAMP_POINTS = 7.5
 WIDTH = 7.2  # inches: the width of a page of the book, so that nothing is scaled down
-NAMES = {
-    "dense": "Dense",
-    "imp": "IMP",
-    "distilled": "Distilled",
-    "published": "Distilled, published set",
-    "random-real": "Random real images",
-    "real-short": "All real images, few steps",
-    "easy-real": "Easy real images",
-    "magnitude": "Magnitude at initialisation",
-    "magnitude-layers": "Magnitude at init., matched layers",
-    "random": "Random",
-    "shuffled": "Shuffled in layers",
-    "mislabelled": "Distilled, labels permuted",
-    "snip": "SNIP",
-    "snip-layers": "SNIP, matched layers",
-    "synflow": "SynFlow",
-    "synflow-layers": "SynFlow, matched layers",
-}
-COLOURS = {
-    "dense": "#5f5f5f",
-    "imp": "#d55e00",
-    "distilled": "#0072b2",
-    "published": "#56b4e9",
-    "random-real": "#cc79a7",
-    "real-short": "#009e73",
-    "easy-real": "#a6761d",
-    "magnitude": "#e69f00",
-    "magnitude-layers": "#b8860b",
-    "random": "#999999",
-    "shuffled": "#7b3294",
-    "mislabelled": "#c51b7d",
-    "snip": "#1b7837",
-    "snip-layers": "#5aae61",
-    "synflow": "#35978f",
-    "synflow-layers": "#01665e",
-}
+NAMES = {name: ways.label(name) for name in ways.names()}
+COLOURS = {name: ways.colour(name) for name in ways.names()}
 LIGHTER = 0.45
 RC: dict[str, Any] = {
     "figure.facecolor": "white",
@@ -128,29 +94,6 @@ def lighter(colour: str, by: float = LIGHTER) -> str:
     """Mix a colour with white."""
     mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
     return "#" + "".join(f"{part:02x}" for part in mixed)
-
-
-def with_series(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
-    """Add the column ``series``, method and setting as a legend says them.
-
-    Returns:
-        The frame, and series to colour in the order of :data:`NAMES`, whatever that of the rows: recordings are set
-        below each other as they were made. A method's rate equal to the retraining's comes first, others are lighter.
-    """
-    known = list(NAMES)
-    rows = list(zip(frame["method"], frame["setting"], frame["rate"], strict=True))
-    rates: dict[str, list[Any]] = {}
-    for method, _, rate in sorted(dict.fromkeys(rows), key=lambda row: row[1] not in (EQUAL, "")):
-        rates.setdefault(method, []).append(rate)
-    palette: dict[str, str] = {}
-    named: dict[tuple[Any, ...], str] = {}
-    ordered = sorted(dict.fromkeys(rows), key=lambda row: (known.index(row[0]), rates[row[0]].index(row[2])))
-    for method, setting, rate in ordered:
-        name = f"{NAMES[method]}, {setting} ({rate:g})" if len(rates[method]) > 1 else NAMES[method]
-        step = rates[method].index(rate)
-        named[method, setting, rate] = name
-        palette.setdefault(name, lighter(COLOURS[method], min(LIGHTER * step, 0.75)) if step else COLOURS[method])
-    return frame.assign(series=[named[row] for row in rows]), palette
 
 
 def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:

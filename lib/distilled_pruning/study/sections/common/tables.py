@@ -95,7 +95,7 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
         frame: A tidy frame with the columns that name a ticket; a column ``series`` is taken as it is.
         columns: Column to heading, factor and decimals.
     """
-    from .style import with_series
+    from .series import with_series
 
     if frame.empty:
         return Table(["ticket"], [], "Nothing has been computed yet for these parameters.")
@@ -147,9 +147,9 @@ def accuracy(frame: pd.DataFrame) -> Table:
 def overview(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.overview.overview_frame`, a row for each set and level."""
     if not frame.empty:
-        from ..s5_overview.figures import with_sets
+        from .series import with_series
 
-        frame = with_sets(frame, placed=False)
+        frame, _ = with_series(frame)
         times = [f" ({number(value, 0)}×)" if value > 1 else "" for value in frame["compression"]]
         frame = frame.assign(series=frame["series"] + times)
     return summary(
@@ -211,7 +211,7 @@ def layers(frame: pd.DataFrame) -> Table:
     if frame.empty:
         return summary(frame, {})
     from ..s7_mask_structure.figures import layer_names
-    from .style import with_series
+    from .series import with_series
 
     if "series" not in frame:
         frame, _ = with_series(frame)

@@ -11,7 +11,8 @@ from ....catalog import DISTILLERS
 from ....distillation.defaults import evaluation_recipe
 from ...jobs import Data, Distill, Evaluate, Job, Train
 from ..common.frames import Reader, frame_of, settings
-from ..common.tickets import Tickets, numbers, words
+from ..common.setup import numbers, words
+from ..common.tickets import Tickets
 
 if TYPE_CHECKING:
     import numpy as np

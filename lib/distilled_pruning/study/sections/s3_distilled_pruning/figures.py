@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...judging.verdicts import ENOUGH
+from ..common.series import with_series
 from ..common.style import (
     COLOURS,
     FAINT,
@@ -16,7 +17,6 @@ from ..common.style import (
     settings,
     spread,
     student,
-    with_series,
 )
 
 if TYPE_CHECKING:

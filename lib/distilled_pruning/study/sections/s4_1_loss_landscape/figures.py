@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import INK, canvas, empty, settings, with_series
+from ..common.series import with_series
+from ..common.style import INK, canvas, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from ...display import percent
 from ...judging.verdicts import INSTABILITY_THRESHOLD
-from ..common.style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
+from ..common.series import with_series
+from ..common.style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, student
 from ..common.trends import above, legend, trend
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import NAMES, canvas, counted, empty, per_init, settings, with_series
+from ..common.series import with_series
+from ..common.style import NAMES, canvas, counted, empty, per_init, settings
 from ..common.trends import above
 from .figures import curve
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ..common.style import COLOURS, INK, canvas, empty, per_init, settings, with_series
+from ..common.series import with_series
+from ..common.style import COLOURS, INK, canvas, empty, per_init, settings
 from .figures import panels, with_dense
 
 if TYPE_CHECKING:

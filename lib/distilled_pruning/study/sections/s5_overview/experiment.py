@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 
 from ...jobs import Connect, Job
 from ..common.frames import Reader, collapsed, frame_of, labels, measured, settings
-from ..common.tickets import EQUAL, Row, Tickets, numbers, words
+from ..common.setup import numbers, words
+from ..common.tickets import EQUAL, Row, Tickets
 from ..s2_dataset_distillation.experiment import names
 
 if TYPE_CHECKING:

@@ -7,6 +7,7 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ..common.series import DISTINCT, with_series
 from ..common.style import COLOURS, FAINT, INK, canvas, counted, empty, student
 
 if TYPE_CHECKING:
@@ -19,25 +20,19 @@ ENTRY = 0.2  # inches
 SMALLEST, TENFOLD = 28.0, 62.0  # points squared: the area at no compression, and what every factor of ten adds
 
 
-def with_sets(frame: pd.DataFrame, placed: bool = True) -> pd.DataFrame:
-    """Add the column ``series``: IMP or the size of the set, and what else distinguishes it.
+def _placed(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Name the series, each with its network and dataset where there are several, and give each a colour.
 
-    Args:
-        frame: As :func:`..overview.overview_frame` gives it.
-        placed: Name network and dataset too, where there are several.
+    Series of several places are as many as there are sets and places, too many for one rule of colours.
     """
-    distilled = frame[frame["method"] == "distilled"]
-    several = {name: distilled[name].nunique() > 1 for name in ("dataset", "model", "made_for", "setting")}
-    names = []
-    for row in frame.to_dict("records"):
-        place = [str(row["model"])] * several["model"] + [f"on {row['dataset']}"] * several["dataset"]
-        place = place if placed else []
-        name = "IMP" if row["method"] == "imp" else f"{row['ipc']} a class"
-        if row["method"] != "imp":
-            name += f", made for {row['made_for']}" * several["made_for"]
-            name += f", {row['setting']} ({row['rate']:g})" * several["setting"]
-        names.append(f"{' '.join(place)}: {name}" if place else name)
-    return frame.assign(series=names)
+    frame, palette = with_series(frame)
+    several = [column for column in ("model", "dataset") if frame[column].nunique() > 1]
+    if not several:
+        return frame, palette
+    places = [" on ".join(str(row[name]) for name in several) for row in frame[several].to_dict("records")]
+    frame = frame.assign(series=[f"{place}: {name}" for place, name in zip(places, frame["series"], strict=True)])
+    names = dict.fromkeys(frame.loc[frame["method"] == "distilled", "series"])
+    return frame, dict(zip(names, itertools.cycle((COLOURS["distilled"], *DISTINCT)), strict=False))
 
 
 def area(compression: float) -> float:
@@ -55,17 +50,15 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
         frame: As :func:`..overview.overview_frame` gives it.
         stamp: Scale and parameters, for the foot.
     """
-    import seaborn as sns
-
     if frame.empty:
         return empty(stamp)
-    kept = with_sets(frame[~frame["collapsed"].astype(bool)]).dropna(subset=["accuracy_ratio", "barrier_ratio"])
+    kept, palette = _placed(frame[~frame["collapsed"].astype(bool)])
+    kept = kept.dropna(subset=["accuracy_ratio", "barrier_ratio"])
     distilled = kept[kept["method"] == "distilled"]
     names = list(dict.fromkeys(distilled["series"]))
     if not names:
         return empty(stamp)
-    colours = [colour for colour in sns.color_palette("colorblind").as_hex() if colour != COLOURS["imp"]]
-    palette = dict(zip(names, itertools.cycle(colours), strict=False))
+    palette = {name: palette[name] for name in names}
     levels = dict(sorted(dict(zip(kept["level"], kept["sparsity"], strict=True)).items()))
     columns = next(count for most, count in COLUMNS.items() if max(map(len, names)) <= most)
     rows = -(-(1 + len(names) + len(levels)) // columns)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 from ....errors import InputError
 from ...jobs import Connect, Job, Train
 from ..common.frames import LINE_FIGURES, Reader, collapsed, cost_of, frame_of, labels, settings
-from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets, numbers
+from ..common.setup import numbers
+from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from ...judging.statistics import by_init
 from ...judging.verdicts import INSTABILITY_THRESHOLD
-from ..b_controls.ways import MARKERS, course, weights_left, with_ways
+from ..b_controls.ways import MARKERS, course, weights_left
+from ..common.series import with_series
 from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
 from ..common.trends import legend
 from ..s3_distilled_pruning import claims as lottery
@@ -28,7 +29,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """
     if frame.empty:
         return empty(stamp)
-    frame, palette = with_ways(frame)
+    frame, palette = with_series(frame)
     ways = {name: colour for name, colour in palette.items() if name != NAMES["dense"]}
     places = settings(frame)
     strip = RUNG * len(ways) + 0.1

@@ -25,9 +25,9 @@ NOTHING = "Nothing has been computed yet for these parameters."
 
 def named(frame: pd.DataFrame) -> pd.DataFrame:
     """Add the column ``series``: how a mask was found, in a legend's words."""
-    from ..b_controls.ways import with_ways
+    from ..common.series import with_series
 
-    return with_ways(frame)[0] if len(frame) else frame
+    return with_series(frame)[0] if len(frame) else frame
 
 
 def tickets(frame: pd.DataFrame) -> Table:

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.style import FAINT, NAMES, canvas, counted, empty, per_init, settings, student, with_series
+from ..common.series import with_series
+from ..common.style import FAINT, NAMES, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend, trend
 from ..s4_2_hessian.claims import CHANCE, MAGNITUDE_MARGIN
 

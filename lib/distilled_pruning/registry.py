@@ -1,0 +1,43 @@
+"""Things that are known by name, the house's own and those that a plugin adds."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import TypeVar
+
+from .errors import InputError
+
+T = TypeVar("T")
+
+
+class Registry(Mapping[str, T]):
+    """Name to thing, in the order in which they were added."""
+
+    def __init__(self, what: str) -> None:
+        """Start empty.
+
+        Args:
+            what: What the things are, as an error message calls one.
+        """
+        self.what = what
+        self._things: dict[str, T] = {}
+
+    def add(self, name: str, thing: T) -> T:
+        """Add a thing under a name of its own, and give it back.
+
+        Raises:
+            InputError: The name is taken.
+        """
+        if name in self._things:
+            raise InputError(f"there is already a {self.what} called {name!r}: give the other one another name")
+        self._things[name] = thing
+        return thing
+
+    def __getitem__(self, name: str) -> T:
+        return self._things[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._things)
+
+    def __len__(self) -> int:
+        return len(self._things)

@@ -1,0 +1,112 @@
+"""One rule for the name and the colour of a series: its way to find masks, and what tells it from others of it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from ...display import percent
+from .tickets import EQUAL
+from .ways import WAYS, label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CONTRAST = 3.0  # of marks and lines to the white page (WCAG 2.2, 1.4.11)
+DARKER, DARKEST, PALE = 0.45, 0.75, 0.02
+DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#35978f", "#5f5f5f", "#8c8c8c")  # where shades are too many
+
+
+class _Variant(NamedTuple):
+    """What tells one series of a way from another; a frame that lacks a column has its default."""
+
+    method: str
+    rewind: int = 0
+    ipc: int = 0
+    made_for: str = ""
+    setting: str = ""
+    rate: float = 0.0
+
+
+def with_series(frame: pd.DataFrame, brief: bool = False) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Add the column ``series``: the way, and what tells it from the frame's other series of the same way.
+
+    Args:
+        frame: Rows with ``method``, and whatever else tells them apart: ``rewind``, ``ipc``, ``made_for``, ``setting``
+            and ``rate``.
+        brief: Name a rate by its number alone, where there is little room.
+
+    Returns:
+        The frame, and series to colour in the order of :data:`.ways.WAYS`, whatever that of the rows. Among the series
+        of one way, weights that are never rewound, larger sets and a rate equal to the retraining's come first, and
+        the first has the way's own colour.
+    """
+    defaults = _Variant._field_defaults
+    columns = [frame[name] if name in frame else [defaults[name]] * len(frame) for name in _Variant._fields]
+    rows = [_Variant(*row) for row in zip(*columns, strict=True)]
+    share = {method: percent(float(part["sparsity"].min())) for method, part in _continued(frame)}
+    variants: dict[str, list[_Variant]] = {}
+    for row in sorted(dict.fromkeys(rows), key=_place):
+        variants.setdefault(row.method, []).append(row)
+    palette: dict[str, str] = {}
+    named: dict[_Variant, str] = {}
+    for method, members in variants.items():
+        titles = {row: _name(row, members, brief, share.get(method, "")) for row in members}
+        named |= titles
+        distinct = list(dict.fromkeys(titles.values()))
+        palette |= dict(zip(distinct, shades(WAYS[method].colour, len(distinct)), strict=True))
+    return frame.assign(series=[named[row] for row in rows]), palette
+
+
+def _continued(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """List the ways of a frame that go on where another stops, each with its rows."""
+    methods = dict.fromkeys(name for name in frame["method"] if WAYS[name].after)
+    return [(name, frame[frame["method"] == name]) for name in methods]
+
+
+def _place(row: _Variant) -> tuple[Any, ...]:
+    """Give the place of a series; equal ones stay in the order of the rows."""
+    return list(WAYS).index(row.method), row.rewind, -row.ipc, row.setting not in (EQUAL, "")
+
+
+def _name(row: _Variant, members: list[_Variant], brief: bool, share: str) -> str:
+    """Name a series by its way and by whatever differs among the members of that way."""
+    way = WAYS[row.method]
+    name = f"{label(way.after)} to {share}, then IMP" if way.after and share else way.label
+    if row.rewind:
+        name += f" from epoch {row.rewind}"
+    if row.ipc:
+        name += f", {row.ipc} image{'s' if row.ipc > 1 else ''} per class"
+    if len({member.made_for for member in members}) > 1:
+        name += f", made for {row.made_for}"
+    if len({member.rate for member in members}) > 1:
+        name += f", {row.rate:g}" if brief else f", {row.setting or 'rate'} ({row.rate:g})"
+    return name
+
+
+def shades(colour: str, several: int) -> list[str]:
+    """List colours for the series of one way: its own, a darker and a lighter one; distinct ones if there are more."""
+    own = [colour, mixed(colour, "#000000", DARKER), _palest(colour)]
+    if several <= len(own):
+        return own[:several]
+    others = [other for other in DISTINCT if other != colour]
+    return [colour, *(others[n % len(others)] for n in range(several - 1))]
+
+
+def _palest(colour: str) -> str:
+    """Lighten a colour as far as its contrast to white allows; darken one that is too pale for that."""
+    steps = (mixed(colour, "#ffffff", PALE * n) for n in range(int(1 / PALE)))
+    allowed = [shade for shade in steps if contrast(shade) >= CONTRAST]
+    return allowed[-1] if len(allowed) > 1 / PALE / 10 else mixed(colour, "#000000", DARKEST)
+
+
+def mixed(colour: str, other: str, by: float) -> str:
+    """Mix a colour with a share of another."""
+    parts = ((int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
+    return "#" + "".join(f"{round(own * (1 - by) + added * by):02x}" for own, added in parts)
+
+
+def contrast(colour: str) -> float:
+    """Give a colour's contrast ratio to white, from 1 to 21 (WCAG 2.2)."""
+    channels = (int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5))
+    linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in channels]
+    return 1.05 / (0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2] + 0.05)

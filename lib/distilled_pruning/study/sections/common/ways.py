@@ -1,0 +1,129 @@
+"""Every way to find masks: what it is called, how it is drawn, and how it goes about it.
+
+Whatever asks which ways there are, or of which kind one is, asks here; a plugin adds one by :func:`add`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+
+from ....registry import Registry
+from ...jobs import Distill, Prune, Source, Train
+from .setup import Setup
+
+SCORERS, SCORER, EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
+
+
+class Kind(Enum):
+    """How a way goes about finding a mask."""
+
+    DENSE = auto()
+    """Not at all: everything is kept."""
+    FULL_LOOP = auto()
+    """By rounds of training as long as a retraining, on real data."""
+    SHORT_LOOP = auto()
+    """By rounds of a short inner loop."""
+    UNTRAINED = auto()
+    """By rounds without training."""
+    ONE_SHOT = auto()
+    """In one step from the dense network."""
+    MATCHED = auto()
+    """In one step, with as many weights in each layer as another way keeps there."""
+
+
+LOOPS = (Kind.FULL_LOOP, Kind.SHORT_LOOP)
+
+
+@dataclass(frozen=True)
+class Way:
+    """A way to find masks.
+
+    Attributes:
+        name: What parameters, frames and recorded results call it.
+        label: What figures and tables call it.
+        colour: ``#rrggbb``, with a contrast of at least 3 to white.
+        kind: How it goes about it.
+        trains_on: What the loop of an initialisation trains on, given the setup and the seed; of loops only.
+        score: What the weights are ranked by, a ``method`` of the job.
+        job: Kind of job that prunes; a subclass may rank them its own way.
+        after: Way that finds the first ``distilled_levels`` levels, if another does.
+        offered: Whether the parameter ``methods`` may name it.
+    """
+
+    name: str
+    label: str
+    colour: str
+    kind: Kind
+    trains_on: Callable[[Setup, int], Source] | None = None
+    score: str = "magnitude"
+    job: type[Prune] = Prune
+    after: str = ""
+    offered: bool = True
+
+
+WAYS: Registry[Way] = Registry("way to find masks")
+
+
+def add(way: Way) -> Way:
+    """Add a way to find masks."""
+    return WAYS.add(way.name, way)
+
+
+def names(kinds: Iterable[Kind] = Kind) -> tuple[str, ...]:
+    """List the ways that a user may choose, of some kinds."""
+    wanted = set(kinds)
+    return tuple(way.name for way in WAYS.values() if way.offered and way.kind in wanted)
+
+
+def kind(method: str) -> Kind:
+    """Give the kind of a way."""
+    return WAYS[method].kind
+
+
+def label(method: str) -> str:
+    """Give what figures and tables call a way; one that is not known here goes by its own name."""
+    return WAYS[method].label if method in WAYS else method
+
+
+def colour(method: str) -> str:
+    """Give the colour of a way."""
+    return WAYS[method].colour
+
+
+def _mislabelled(setup: Setup, seed: int) -> Source:
+    return replace(setup.distilled(seed), shuffle_labels=True)
+
+
+def _random_real(setup: Setup, seed: int) -> Source:
+    return Distill(setup.data, "random", setup.ipc, seed=seed)
+
+
+def _easy_real(setup: Setup, _seed: int) -> Source:
+    early = max(1, setup.outer.epochs // EARLY)
+    scorers = tuple(Train(setup.network(SCORER + n), setup.data, setup.outer, until=early) for n in range(SCORERS))
+    return Distill(setup.data, "easy", setup.ipc, scorers=scorers)
+
+
+def _real(setup: Setup, _seed: int) -> Source:
+    return setup.data
+
+
+add(Way("dense", "Dense", "#5f5f5f", Kind.DENSE))
+add(Way("imp", "IMP", "#d55e00", Kind.FULL_LOOP, _real))
+add(Way("combined", "Distilled, then IMP", "#6a51a3", Kind.FULL_LOOP, _real, after="distilled", offered=False))
+add(Way("distilled", "Distilled", "#0072b2", Kind.SHORT_LOOP, lambda setup, seed: setup.distilled(seed)))
+add(Way("published", "Distilled, published set", "#2f8fca", Kind.SHORT_LOOP, lambda setup, _seed: setup.published()))
+add(Way("mislabelled", "Distilled, labels permuted", "#c51b7d", Kind.SHORT_LOOP, _mislabelled))
+add(Way("random-real", "Random real images", "#cc79a7", Kind.SHORT_LOOP, _random_real))
+add(Way("easy-real", "Easy real images", "#a6761d", Kind.SHORT_LOOP, _easy_real))
+add(Way("real-short", "All real images, few steps", "#009e73", Kind.SHORT_LOOP, _real))
+add(Way("magnitude", "Magnitude at initialisation", "#c98200", Kind.UNTRAINED))
+add(Way("magnitude-layers", "Magnitude, matched layers", "#8f6a08", Kind.MATCHED, score="magnitude-layers"))
+add(Way("random", "Random", "#8c8c8c", Kind.UNTRAINED, score="random"))
+add(Way("shuffled", "Shuffled in layers", "#7b3294", Kind.MATCHED, score="shuffled"))
+add(Way("snip", "SNIP", "#1b7837", Kind.ONE_SHOT, score="snip"))
+add(Way("snip-layers", "SNIP, matched layers", "#4d9c54", Kind.MATCHED, score="snip"))
+add(Way("synflow", "SynFlow", "#35978f", Kind.ONE_SHOT, score="synflow"))
+add(Way("synflow-layers", "SynFlow, matched layers", "#01665e", Kind.MATCHED, score="synflow"))
