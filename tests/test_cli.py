@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import os
 import re
 import shlex
 import shutil
@@ -14,8 +16,9 @@ from typing import Any
 
 import pretend
 import pytest
-from distilled_pruning import cli
+from distilled_pruning import cli, exits, usage
 from distilled_pruning.errors import InputError
+from distilled_pruning.study import terminal
 from distilled_pruning.study.judging import claims
 from distilled_pruning.study.judging.ledger import stamp
 from distilled_pruning.study.parameters import cells
@@ -69,7 +72,8 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
     code = (
         "import sys; from distilled_pruning import cli\n"
         "try: cli.main(['--help'])\nexcept SystemExit: pass\n"
-        "print([n for n in ('torch', 'numpy', 'pandas', 'matplotlib', 'papermill', 'yaml') if n in sys.modules])"
+        "heavy = ('torch', 'numpy', 'pandas', 'matplotlib', 'papermill', 'yaml', 'argcomplete')\n"
+        "print([name for name in heavy if name in sys.modules])"
     )
     began = time.perf_counter()
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -279,3 +283,112 @@ def test_data_are_listed_without_being_read(capsys: pytest.CaptureFixture[str]) 
     assert {"name": "digits", "classes": 10, "shape": "1x8x8", "train": 1437, "test": 360} in rows
     code, out, _ = ask(capsys, "data", "verify", "digits")
     assert (code, out.split()[-1]) == (0, "whole")
+
+
+def examples(command: str) -> list[str]:
+    """List the examples that a command's help shows."""
+    (text,) = re.findall(r"^examples:\n(.*?)\n\n", usage.epilog(command), re.M | re.S)
+    return [line.split("#")[0].strip() for line in text.splitlines()]
+
+
+@pytest.mark.parametrize("command", usage.EXAMPLES)
+def test_every_help_has_examples_that_work(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Parsed as they stand, with pages, figures, parameters and presets that there are."""
+    assert {*usage.EXAMPLES} == {"", *cli.handlers()}
+    code, out, _ = ask(capsys, *command.split(), "--help")
+    assert code == 0 and len(examples(command)) >= 1
+    for line in examples(command):
+        assert line in out
+        options = cli.parser().parse_args(shlex.split(line)[1:])
+        assert not command or options.command == command
+        changes = [pair for pair in getattr(options, "pairs", []) if "path/to" not in pair[1]]
+        names = getattr(options, "targets", None) or getattr(options, "notebooks", None) or []
+        names = [options.what_if] if getattr(options, "what_if", None) else names
+        assert find(names, changes, getattr(options, "file", None))
+    assert all(f"\n  {code:<4} " in out for code in (0, 1, 2, 3, 130)), "exit codes are part of every help"
+
+
+def test_quiet_says_only_what_is_wrong(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ["run", "barriers", *SMALL, "--store", str(tmp_path), "--jobs", "1", "--quiet"]
+    pretend.do_instead(monkeypatch, pretend.perform)
+    assert ask(capsys, *words) == (0, "", "")
+    assert ask(capsys, *words) == (0, "", ""), "nothing to do"
+    code, out, err = ask(capsys, *words, "-p", "levls", "3")
+    assert (code, out) == (2, "") and "did you mean" in err
+
+    def fail(job: Any, context: Any) -> Any:
+        raise ValueError("broken")
+
+    pretend.do_instead(monkeypatch, fail)
+    code, _, err = ask(capsys, *words, "-p", "ipc", "2")
+    assert code == 1 and "jobs failed" in err
+
+
+def test_what_machines_read_is_json(capsys: pytest.CaptureFixture[str], tmp_path: Path, pretended: None) -> None:
+    words = ["barriers", *SMALL, "--store", str(tmp_path)]
+    code, out, _ = ask(capsys, "run", *words, "--jobs", "1", "--json")
+    done = json.loads(out)
+    assert code == 0 and len(done["done"]) > 50 and not done["failed"] and not done["left"]
+    found = json.loads(ask(capsys, "verify", "--store", str(tmp_path), "--json")[1])
+    assert found["results"] == len(done["done"]) and found["wrong"] == {}
+    broken = tmp_path / done["done"][0][:2] / done["done"][0] / "metrics.json"
+    broken.write_text("{}")
+    code, out, _ = ask(capsys, "verify", "--store", str(tmp_path), "--json")
+    assert code == 1 and list(json.loads(out)["wrong"]) == [done["done"][0]]
+    code, out, _ = ask(capsys, "gc", "fig2", "--dry-run", "--json", "--store", str(tmp_path))
+    assert code == 0 and json.loads(out)["did"] == "would remove" and json.loads(out)["results"]
+
+
+class Terminal(io.StringIO):
+    """A stream that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_a_terminal_and_who_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert terminal.paint("yes", terminal.GREEN, Terminal()) == "\x1b[32myes\x1b[0m"
+    assert terminal.paint("yes", None, Terminal()) == terminal.paint("yes", terminal.RED, io.StringIO()) == "yes"
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    cli.main(["check", "--recorded", S4])
+    coloured = sys.stdout.getvalue()  # type: ignore[attr-defined]
+    for name, value in (("NO_COLOR", "1"), ("TERM", "dumb")):
+        with monkeypatch.context() as changed:
+            changed.setenv(name, value)
+            changed.setattr(sys, "stdout", Terminal())
+            cli.main(["check", "--recorded", S4])
+            assert "\x1b" not in sys.stdout.getvalue()  # type: ignore[attr-defined]
+    assert "\x1b[3" in coloured
+
+
+@pytest.mark.parametrize(
+    ("line", "offered", "hidden"),
+    [
+        ("ch", {"check"}, "run"),
+        ("run s4", {"s4-stability", "s4-2-hessian"}, "fig2"),
+        ("run fig", {"fig2", "fig3", "fig6", "fig7"}, "s4-stability"),
+        ("run s4-stability -p ", {"levels", "dataset"}, "resolution"),
+        ("run s4-stability -p model res", {"resnet10", "resnet18"}, "alexnet"),
+        ("plan s4-stability -f reduced/r", {"reduced/resnet18"}, "reduced/gentle"),
+        ("data fetch ci", {"cifar10", "cifar100"}, "mnist"),
+        ("bench h", {"hessian"}, "lines"),
+    ],
+)
+def test_a_shell_completes_what_this_copy_has(line: str, offered: set[str], hidden: str, tmp_path: Path) -> None:
+    typed = f"distilled-pruning {line}"
+    asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_SHELL": "bash", "_ARGCOMPLETE_IFS": "\n"}
+    asked |= {"COMP_LINE": typed, "COMP_POINT": str(len(typed)), "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out")}
+    command = [sys.executable, "-m", "distilled_pruning"]
+    subprocess.run(command, env={**os.environ, **asked}, check=True, cwd=cells.home())
+    found = {word.strip() for word in (tmp_path / "out").read_text().splitlines()}
+    assert offered <= found and hidden not in found
+
+
+def test_the_readme_says_what_exit_codes_mean() -> None:
+    text = (cells.home() / "README.md").read_text(encoding="utf-8")
+    for code in (exits.DONE, exits.FAILED, exits.WRONG, exits.STOPPED, exits.INTERRUPTED):
+        assert re.search(rf"\b{code}\b", text.split("exit code", 1)[1]), code

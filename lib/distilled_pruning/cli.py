@@ -16,16 +16,11 @@ from typing import NoReturn
 
 from . import __version__
 from .errors import InputError, quoted
-from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, MEANING, STOPPED, WRONG
+from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, STOPPED, WRONG
 from .signals import ENDING, Terminated, handling, tell, terminate
+from .usage import epilog
 
-EXAMPLES = """examples:
-  distilled-pruning plan s4-stability
-  distilled-pruning run s4-stability -p levels 3 -p ipc 2
-  distilled-pruning run all --budget 9m --jobs 2
-  distilled-pruning check --json
-
-"""
+ASKED = "_ARGCOMPLETE"  # a shell that completes a word sets it
 PRESET = "a scale (reduced, paper), a variant of one (reduced/resnet18), or a YAML file of parameters"
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
@@ -67,7 +62,7 @@ def part(text: str) -> tuple[int, int]:
 
 def parser() -> Parser:
     """Build the command line."""
-    root = Parser("distilled-pruning", epilog=EXAMPLES + MEANING, formatter_class=argparse.RawDescriptionHelpFormatter)
+    root = Parser("distilled-pruning", epilog=epilog(), formatter_class=argparse.RawDescriptionHelpFormatter)
     root.description = (
         "Reproduce two papers on distilled pruning: train what is missing, judge the claims, build the book."
     )
@@ -76,7 +71,8 @@ def parser() -> Parser:
 
     def add(name: str, text: str) -> Parser:
         made: Parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
-        made.epilog, made.formatter_class = MEANING, argparse.RawDescriptionHelpFormatter
+        made.epilog, made.formatter_class = epilog(name), argparse.RawDescriptionHelpFormatter
+        made.add_argument("-q", "--quiet", action="store_true", help="say nothing of progress, only what is wrong")
         return made
 
     data = add("data", "list datasets, fetch them, or verify what is on this machine")
@@ -93,6 +89,7 @@ def parser() -> Parser:
     targets(run)
     work(run)
     run.add_argument("--shard", type=part, metavar="i/n", help="do only one of n equal parts of the work")
+    run.add_argument("--json", action="store_true", help="print JSON: what was done, failed and is left")
 
     book = add("book", "render the book at once, compute what its pages lack, render it again as they fill")
     book.add_argument(
@@ -115,6 +112,7 @@ def parser() -> Parser:
     record = add("record", "keep results of reduced or paper scale with the sources")
     targets(record)
     record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
+    record.add_argument("--json", action="store_true", help="print JSON")
 
     repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
     targets(repeat, ".again")
@@ -127,6 +125,7 @@ def parser() -> Parser:
 
     verify = add("verify", "compare every result with its checksums; damaged ones are moved aside")
     place(verify)
+    verify.add_argument("--json", action="store_true", help="print JSON")
 
     gc = add(
         "gc", "remove what dead processes left; with targets, also all results that these do not need, if you agree"
@@ -137,6 +136,7 @@ def parser() -> Parser:
         "--quarantine", action="store_true", help="remove what was damaged and moved aside too, if you agree"
     )
     gc.add_argument("--dry-run", action="store_true", help="only say what would go")
+    gc.add_argument("--json", action="store_true", help="print JSON")
 
     bench = add("bench", "measure how fast this machine trains, or everything that the page on speed shows")
     bench.add_argument(
@@ -188,12 +188,13 @@ def work(command: Parser) -> None:
     command.add_argument("--budget", type=seconds, metavar="TIME", help="stop cleanly after so long, as 90s, 9m or 2h")
 
 
-def handler(name: str) -> Callable[[argparse.Namespace], int]:
-    """Find the function that does a command."""
-    from .study import commands
+def handlers() -> dict[str, Callable[[argparse.Namespace], int]]:
+    """Give the functions that do the commands."""
+    from .study import commands, keeping
 
-    found: Callable[[argparse.Namespace], int] = getattr(commands, name)
-    return found
+    work = (commands.data, commands.plan, commands.run, commands.book, commands.check, commands.repeat, commands.bench)
+    keep = (keeping.record, keeping.status, keeping.verify, keeping.gc)
+    return {function.__name__: function for function in (*work, *keep)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -204,12 +205,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal need not know every letter
-    parsed = parser().parse_args(arguments)
+    words = parser()
+    if ASKED in os.environ:
+        from .completion import complete
+
+        complete(words)
+    parsed = words.parse_args(arguments)
     code = BROKEN_PIPE
     try:
         here()
         with handling(ENDING, terminate):
-            code = handler(parsed.command)(parsed)
+            code = handlers()[parsed.command](parsed)
             sys.stdout.flush()
     except InputError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)

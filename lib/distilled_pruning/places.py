@@ -8,6 +8,7 @@ from pathlib import Path
 from . import disk
 
 NAME = "distilled-pruning"
+PACKED = Path(__file__).parent / "copy"  # pages, presets and recorded results, in an installed wheel alone
 
 
 def is_checkout(folder: Path) -> bool:
@@ -36,6 +37,14 @@ def checkout() -> Path | None:
     return next(filter(is_checkout, (*above, *Path(__file__).resolve().parents)), None)
 
 
+def sources() -> Path | None:
+    """Give the folder of pages, presets and recorded results: the copy of the book, else what an installed wheel holds.
+
+    What a wheel holds is read only: whatever is made goes to the folders that :func:`usual` gives.
+    """
+    return checkout() or (PACKED if (PACKED / "_toc.yml").is_file() else None)
+
+
 def usual(name: str) -> Path:
     """Give a folder that nobody named: in the copy of the book, without one in the working directory."""
     return (checkout() or Path.cwd()) / name
@@ -49,5 +58,5 @@ def named(text: str | Path) -> Path:
     path = disk.expanded(str(text))
     if path.is_absolute():
         return path
-    found = [folder / path for folder in (working(), checkout()) if folder is not None]
+    found = [folder / path for folder in (working(), sources()) if folder is not None]
     return next((place for place in found if disk.exists(place)), found[0] if found else path)

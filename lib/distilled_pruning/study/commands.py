@@ -4,23 +4,25 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import sys
 from argparse import Namespace
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TextIO
 
-from .. import disk, places
-from ..errors import InputError, quoted, unknown
-from ..exits import DONE, FAILED, STOPPED
+from .. import places
+from ..errors import InputError, unknown
+from ..exits import DONE, FAILED
 from ..signals import tell
 from .engine import machine as hardware
 from .jobs import graph
 from .sections.targets import Target, command, find, jobs_of, sections_of
+from .terminal import GREEN, RED, YELLOW, paint
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from .engine.runner import Outcome
-    from .engine.store import Store
     from .jobs import Job
     from .judging.ledger import Ledger
 
@@ -44,6 +46,11 @@ def write(value: Any) -> None:
     """Print JSON, with the letters themselves where the terminal knows them all."""
     known = str(getattr(sys.stdout, "encoding", "")).lower().replace("-", "") == "utf8"
     print(json.dumps(value, indent=2, ensure_ascii=not known))
+
+
+def notes(options: Namespace) -> TextIO:
+    """Give where to say what is going on: standard error, or nowhere with ``--quiet``; what is wrong is always said."""
+    return Path(os.devnull).open("w", encoding="utf-8") if options.quiet else sys.stderr
 
 
 def plan(options: Namespace) -> int:
@@ -92,13 +99,16 @@ def run(options: Namespace) -> int:
         jobs_n=options_jobs(options.jobs, device),
         budget=options.budget,
         device=device,
+        stream=notes(options),
     )
-    report(outcome, jobs)
+    if options.json:
+        write(dataclasses.asdict(outcome))
+    report(outcome, jobs, notes(options))
     return outcome.code
 
 
-def report(outcome: Outcome, jobs: Sequence[Job]) -> None:
-    """Say how a run of some jobs ended."""
+def report(outcome: Outcome, jobs: Sequence[Job], stream: TextIO) -> None:
+    """Say how a run of some jobs ended; that some failed also where nobody wants to hear of progress."""
     if outcome.failed:
         text = f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left"
     elif outcome.left:
@@ -109,7 +119,7 @@ def report(outcome: Outcome, jobs: Sequence[Job]) -> None:
         text = f"nothing to do: none of {len(graph(list(jobs)))} jobs is missing"
     else:
         text = "nothing to do: this part of the work is empty, since there are more parts than jobs"
-    tell(text)
+    tell(text, sys.stderr if outcome.failed else stream)
 
 
 def repeat(options: Namespace) -> int:
@@ -122,8 +132,9 @@ def repeat(options: Namespace) -> int:
     targets = chosen(options)
     store, device = Store(options.store), one(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)
-    outcome = start(jobs, store, jobs_n=options_jobs(options.jobs, device), budget=options.budget, device=device)
-    report(outcome, jobs)
+    side, stream = options_jobs(options.jobs, device), notes(options)
+    outcome = start(jobs, store, jobs_n=side, budget=options.budget, device=device, stream=stream)
+    report(outcome, jobs, stream)
     if outcome.code != DONE:
         return outcome.code
     found = landings(sections, {job.key for job in jobs})
@@ -136,7 +147,7 @@ def repeat(options: Namespace) -> int:
     print(
         f"{sum(known)} of {len(known)} numbers land where they were recorded; "
         f"{len(found) - len(known)} were recorded without an interval",
-        file=sys.stderr,
+        file=stream,
     )
     return DONE if all(known) else FAILED
 
@@ -155,10 +166,11 @@ def ledger(options: Namespace) -> Ledger:
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
     from .judging.ledger import frames_of
-    from .judging.verdicts import NOT_RUN
+    from .judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED
     from .parameters.cells import home
     from .results.recorded import Recorded
 
+    colours = {REPRODUCED: GREEN, PARTLY: YELLOW, CONTRADICTED: RED}
     found = ledger(options)
     rows = found.rows()
     figures = None if not options.targets else {name for item in found.judgements for name in frames_of(item.claim)}
@@ -177,7 +189,8 @@ def check(options: Namespace) -> int:
         for row in rows:
             value = f"  {row['this_run']}  (n = {row['n']})" if row["this_run"] else ""
             doubts = "".join(f"; {text}" for text in doubted(row["failed"], row["unsure"]))
-            print(f"{row['verdict']:<{words}} {row['id']:<{width}}{value}{doubts}")
+            verdict = paint(f"{row['verdict']:<{words}}", colours.get(row["verdict"]))
+            print(f"{verdict} {row['id']:<{width}}{value}{doubts}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")
     for problem in problems:
         print(f"distilled-pruning: {problem}", file=sys.stderr)
@@ -203,93 +216,14 @@ def book(options: Namespace) -> int:
             budget=options.budget,
             device=options.device,
             what_if=(options.what_if, options.pairs) if options.what_if else None,
+            folder=places.usual("_build"),
+            stream=notes(options),
         )
     except BuildError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
         return error.code
     print(page)
     return DONE
-
-
-def status(options: Namespace) -> int:
-    """Say what the store holds."""
-    from .engine.upkeep import status as look
-
-    targets = chosen(options)
-    store = sections_of(targets)[0].store
-    wanted = {s.name: [job.key for job in s.graph] for s in sections_of(targets)}
-    found = look(store, wanted)
-    if options.json:
-        write({"store": str(store.root), **dataclasses.asdict(found)})
-        return DONE
-    print(f"store {store.root}")
-    for kind, number in found.entries.items():
-        size, minutes = found.bytes[kind] / 1e6, found.seconds[kind] / 60
-        print(f"  {kind:<10} {number:>6} results  {size:>9.1f} MB  {minutes:>8.1f} min")
-    for name, (there, total) in found.figures.items():
-        print(f"  {name}: {there} of {total} results are there")
-    print(
-        f"  {found.unclaimed} belong to none of these; {found.checkpoints} jobs stopped half-way; "
-        f"{found.quarantined + len(found.damaged)} damaged"
-    )
-    return DONE
-
-
-def needed(options: Namespace, store: Store) -> None:
-    """Raise :class:`InputError` where a store was named that is not there, for a command that only reads it."""
-    if options.store and not disk.exists(store.root):
-        raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
-
-
-def verify(options: Namespace) -> int:
-    """Compare every result with its checksums."""
-    from .engine.store import Store
-    from .engine.upkeep import verify as look
-    from .parameters.cells import home
-    from .results.recorded import Recorded
-
-    store, recorded = Store(options.store), Recorded(home() / "results")
-    needed(options, store)
-    there, kept = sum(1 for _ in store), sum(1 for _ in recorded)
-    wrong = {**look(store), **recorded.verify()}
-    for key, reason in wrong.items():
-        print(f"{key}: {reason}")
-    counts = f"{there} results in {store.root} and {kept} recorded ones"
-    print(f"{len(wrong)} damaged or missing, of {counts}" if wrong else f"all are whole: {counts}")
-    return FAILED if wrong else DONE
-
-
-def gc(options: Namespace) -> int:
-    """Remove what nobody needs; what was computed goes only when the user says so."""
-    from .engine.upkeep import gc as clean
-    from .engine.upkeep import waste
-
-    targets = chosen(options)
-    store = sections_of(targets)[0].store
-    keep = [job.key for job in graph(jobs_of(targets))] if options.targets else None
-    found = waste(store, keep, quarantine=options.quarantine)
-    if options.dry_run:
-        print(f"would remove {found} from {store.root}")
-        return DONE
-    if found.precious and not options.yes and not agreed(f"remove {found} from {store.root}"):
-        print("nothing was removed", file=sys.stderr)
-        return STOPPED
-    if found.bytes or found.precious or found.leftovers:
-        store.prepare()
-    print(f"removed {clean(store, found)} from {store.root}")
-    return DONE
-
-
-def agreed(what: str) -> bool:
-    """Ask on a terminal whether something may be done.
-
-    Raises:
-        InputError: There is nobody to ask.
-    """
-    if not sys.stdin.isatty():
-        raise InputError(f"this would {what}: add --yes if it may, or --dry-run to look")
-    print(f"{what[:1].upper()}{what[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip().lower() in ("y", "yes")
 
 
 def data(options: Namespace) -> int:
@@ -319,8 +253,6 @@ def bench(options: Namespace) -> int:
 
 def bench_themes(options: Namespace) -> int:
     """Time themes beside their peers, and hold the ratios against a kept run where one is named."""
-    from pathlib import Path
-
     from .engine.store import Store
     from .speed import page as speed
     from .speed.measure import measure
@@ -334,7 +266,7 @@ def bench_themes(options: Namespace) -> int:
         options.device,
         options.rounds,
         Store(options.store),
-        lambda line: print(f"bench: {line}", file=sys.stderr, flush=True),
+        lambda line: print(f"bench: {line}", file=notes(options), flush=True),
     )
     if options.json:
         write(found)
@@ -344,35 +276,5 @@ def bench_themes(options: Namespace) -> int:
         return DONE
     lines = speed.agreement(found, kept)
     for line in lines:
-        print(line, file=sys.stderr)
+        print(line, file=sys.stderr if line.startswith(speed.OUTSIDE) else notes(options))
     return FAILED if any(line.startswith(speed.OUTSIDE) for line in lines) else DONE
-
-
-def record(options: Namespace) -> int:
-    """Keep results with the sources."""
-    from .parameters.cells import home
-    from .results.record import RecordedFirst
-    from .results.record import record as keep
-    from .results.recorded import Recorded
-
-    recorded = Recorded(home() / "results")
-    sections = sections_of(chosen(options))
-    for section in sections:
-        needed(options, section.store)
-    for section in sections:
-        for name in section.experiments:
-            frame = section.experiment(name).frame(section.parameters, RecordedFirst(recorded, section.store))
-            scale, jobs = section.parameters.scale, section.jobs(name)
-            kept = keep(
-                name,
-                scale,
-                section.deciding,
-                jobs,
-                section.store,
-                recorded.root,
-                partial=options.partial,
-                frame={str(column): values for column, values in frame.to_dict("list").items()},
-            )
-            left = f", {kept.missing} missing" if kept.missing else ""
-            print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
-    return DONE

@@ -23,6 +23,12 @@ class Markup:
     def __str__(self) -> str:
         return self.text
 
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_html_(self) -> str:
+        return self.html
+
 
 def markup(value: Any) -> str:
     """Give a value as HTML."""
@@ -31,26 +37,47 @@ def markup(value: Any) -> str:
 
 @dataclass(frozen=True)
 class Table:
-    """A small table.
+    """A small table; the first cell of a row is its heading.
 
     Attributes:
         columns: Headings.
         rows: Cells; text, or :class:`Markup`.
         note: A line below.
         after: What stands below that.
+        caption: What it tabulates.
+        kind: CSS classes; a ``ledger`` becomes cards on a phone, anything else scrolls in its own frame.
+        folded: Show the caption alone, and the table behind a click.
     """
 
     columns: Sequence[str]
     rows: Sequence[Sequence[Any]]
     note: str = ""
     after: Note | None = None
+    caption: str = ""
+    kind: str = "table"
+    folded: bool = False
 
     def _repr_html_(self) -> str:
         head = "".join(f'<th scope="col">{escape(column)}</th>' for column in self.columns)
-        body = "".join(f"<tr>{''.join(f'<td>{markup(cell)}</td>' for cell in row)}</tr>" for row in self.rows)
+        body = "".join(f"<tr>{self._cells(row)}</tr>" for row in self.rows)
+        caption = f"<caption>{escape(self.caption)}</caption>" if self.caption and not self.folded else ""
+        found = f'<table class="{self.kind}">{caption}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+        if self.kind == "table":
+            named = escape(self.caption or f"Table of {', '.join(self.columns)}")
+            found = f'<div class="wide" tabindex="0" role="region" aria-label="{named}">{found}</div>'
         note = f'<p class="note">{escape(self.note)}</p>' if self.note else ""
         after = self.after._repr_html_() if self.after is not None else ""
-        return f'<table class="table"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{note}{after}'
+        if self.folded:
+            many = f"{len(self.rows)} row{'s' if len(self.rows) != 1 else ''}"
+            return fold(f"{self.caption or 'All numbers'} ({many})", found + note) + after
+        return found + note + after
+
+    def _cells(self, row: Sequence[Any]) -> str:
+        """Write a row; cells say their column, for a phone that sets them below each other."""
+        first, *others = row
+        rest = zip(self.columns[1:], others, strict=True)
+        cells = "".join(f'<td data-label="{escape(name)}">{markup(cell)}</td>' for name, cell in rest)
+        return f'<th scope="row">{markup(first)}</th>{cells}'
 
     def __repr__(self) -> str:
         cells = [[str(cell) for cell in row] for row in (self.columns, *self.rows)]
@@ -85,10 +112,63 @@ class Note:
 
 
 @dataclass(frozen=True)
-class Stack:
-    """Tables and notes, one below the other."""
+class Picture:
+    """A figure with its caption, as the book shows it: a drawing for screens, another for phones where there is one.
 
+    Attributes:
+        wide: The drawing, as SVG.
+        alt: What is seen in it.
+        width: In pixels.
+        caption: What it is and how it is read; its first words may be set off by :class:`Markup`.
+        narrow: The drawing for phones; empty for the same.
+        about: One line below the caption.
+        name: Anchor to link to.
+    """
+
+    wide: bytes
+    alt: str
+    width: int
+    caption: Markup | str = ""
+    narrow: bytes = b""
+    about: Markup | str = ""
+    name: str = ""
+
+    def _repr_html_(self) -> str:
+        phone = f'<source media="(max-width: 700px)" srcset="{link(self.narrow)}">' if self.narrow else ""
+        image = f'<img class="drawing" src="{link(self.wide)}" alt="{escape(self.alt)}" width="{self.width}">'
+        caption = f"<figcaption>{markup(self.caption)}</figcaption>" if str(self.caption) else ""
+        about = f'<p class="about">{markup(self.about)}</p>' if str(self.about) else ""
+        anchor = f' id="{escape(self.name)}"' if self.name else ""
+        return f'<figure class="evidence"{anchor}><picture>{phone}{image}</picture>{caption}{about}</figure>'
+
+    def __repr__(self) -> str:
+        return "\n".join(text for text in (self.alt, str(self.caption), str(self.about)) if text)
+
+
+@dataclass(frozen=True)
+class Folded:
+    """Tables and notes behind a click.
+
+    Attributes:
+        title: What to click on.
+        parts: What opens.
+    """
+
+    title: str
     parts: Sequence[Table | Note]
+
+    def _repr_html_(self) -> str:
+        return fold(self.title, "".join(part._repr_html_() for part in self.parts))
+
+    def __repr__(self) -> str:
+        return "\n\n".join([self.title, *map(repr, self.parts)])
+
+
+@dataclass(frozen=True)
+class Stack:
+    """What a cell shows, one below the other."""
+
+    parts: Sequence[Table | Note | Picture | Answer]
 
     def _repr_html_(self) -> str:
         return "".join(part._repr_html_() for part in self.parts)
@@ -98,30 +178,54 @@ class Stack:
 
 
 @dataclass(frozen=True)
+class Answer:
+    """A question whose answer lies behind a click.
+
+    Attributes:
+        question: The question.
+        answer: The answer.
+    """
+
+    question: str
+    answer: Markup | str
+
+    def _repr_html_(self) -> str:
+        return fold(self.question, f"<p>{markup(self.answer)}</p>")
+
+    def __repr__(self) -> str:
+        return f"{self.question}\n{self.answer}"
+
+
+@dataclass(frozen=True)
 class Slides:
     """Pictures of one kind behind a slider, which works in any browser without a kernel or another file.
 
     Attributes:
         title: What the slider changes.
-        pictures: What each shows, to its PNG; all of one size.
+        pictures: What each shows, to its SVG; all of one size.
         width: In pixels.
+        seen: What is seen in each, by its name.
+        caption: How they are read.
     """
 
     title: str
     pictures: Mapping[str, bytes]
     width: int
+    seen: Mapping[str, str] = field(default_factory=dict)
+    caption: str = ""
 
     def _repr_html_(self) -> str:
         shown = [
-            f'<img src="data:image/png;base64,{base64.b64encode(content).decode()}" '
-            f'alt="{escape(f"{self.title}: {name}")}" data-name="{escape(name)}" width="{self.width}">'
+            f'<img src="{link(content)}" alt="{escape(self.seen.get(name, f"{self.title}: {name}"))}" '
+            f'data-name="{escape(name)}" width="{self.width}">'
             for name, content in self.pictures.items()
         ]
         first = escape(next(iter(self.pictures)))
         return (
             f'<div class="slides"><label>{escape(self.title)} '
             f'<input type="range" min="0" max="{len(shown) - 1}" value="0" aria-valuetext="{first}" oninput="{SLIDE}">'
-            f' <output>{first}</output></label><div class="frame">{shown[0]}</div>'
+            f' <output>{first}</output></label><figure><div class="frame" aria-live="polite">{shown[0]}</div>'
+            f"<figcaption>{escape(self.caption or self.title)}</figcaption></figure>"
             f"<template>{''.join(shown)}</template></div>"
         )
 
@@ -147,12 +251,18 @@ def code(text: str) -> Markup:
     return Markup(f'<div class="highlight command"><pre>{words}</pre></div>', text)
 
 
-def download(name: str, content: str, kind: str = "text/csv") -> Markup:
-    """Offer text as a file that needs no server."""
+def download(name: str, content: str, kind: str = "text/csv", title: str = "") -> Markup:
+    """Offer text as a file that needs no server.
+
+    Args:
+        name: Of the file.
+        content: The text.
+        kind: What it is.
+        title: What to click on; by default the name.
+    """
     data = base64.b64encode(content.encode()).decode()
-    return Markup(
-        f'<a download="{escape(name)}" href="data:{kind};charset=utf-8;base64,{data}">{escape(name)}</a>', name
-    )
+    href = f"data:{kind};charset=utf-8;base64,{data}"
+    return Markup(f'<a download="{escape(name)}" href="{href}">{escape(title or name)}</a>', name)
 
 
 def percent(share: float) -> str:
@@ -168,8 +278,36 @@ def verdict(name: str) -> Markup:
     return Markup(f'<span class="verdict {name.replace(" ", "-")}">{escape(name)}</span>', name)
 
 
+def fold(title: str, content: str) -> str:
+    """Put HTML behind a click."""
+    return f'<details class="fold"><summary>{escape(title)}</summary>{content}</details>'
+
+
+def link(drawing: bytes) -> str:
+    """Give the address of a drawing that needs no file."""
+    kind = "png" if drawing.startswith(b"\x89PNG") else "svg+xml"
+    return f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"
+
+
+def svg(figure: Figure, about: str = "") -> bytes:
+    """Render a figure; the same figure always gives the same bytes, whatever the reader's ``matplotlibrc`` asks for.
+
+    Args:
+        figure: The figure.
+        about: Parameters and origin, kept in the file's metadata.
+    """
+    import matplotlib as mpl
+
+    buffer = io.BytesIO()
+    with mpl.rc_context():
+        mpl.rcdefaults()
+        mpl.rcParams["svg.hashsalt"] = "distilled-pruning"
+        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Description": about or None})
+    return buffer.getvalue()
+
+
 def png(figure: Figure) -> bytes:
-    """Render a figure; the same figure always gives the same bytes, whatever the reader's ``matplotlibrc`` asks for."""
+    """Render a figure in pixels, as :func:`svg` does in lines."""
     import matplotlib as mpl
 
     buffer = io.BytesIO()

@@ -14,25 +14,21 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 
 from ...errors import unknown
-from ..campaign import rules as campaign_rules
 from ..engine.progress import Phases, duration
 from ..engine.store import ENVIRONMENT, Store
 from ..judging.claims import Judgement
-from ..judging.ledger import judge, stamp
-from ..parameters.cells import home, read
+from ..judging.ledger import judge
 from ..parameters.contents import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve
-from ..results.recorded import Recorded
-from ..sections import figures as drawn
 from ..sections.section import Section
-from ..speed import page as speed
-from . import buildfolder, deviations, editions, effort, findings, pages
+from . import buildfolder, editions
 from .conclusions import PAGE as CONTROLS
 from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
 from .rendering import render, repository, stage
+from .values import gather
 from .whatif import WhatIf, choose
 
 EXECUTE, RENDER = "execute the notebooks", "render the pages"
@@ -44,7 +40,7 @@ def assemble(
     root: Path,
     build: Path,
     wanted: Sequence[Page],
-    parts: Mapping[str, str],
+    values: Mapping[str, Any],
     ledger: Sequence[Mapping[str, Any]],
     jobs: int = 1,
     phases: Phases | None = None,
@@ -56,7 +52,7 @@ def assemble(
         root: Folder with ``_toc.yml``, ``_config.yml``, ``book/`` and ``notebooks/``.
         build: Folder for everything made.
         wanted: The notebooks of the book, and the pages beside them.
-        parts: Generated parts of the prose by name.
+        values: What the prose may name.
         ledger: Rows of the ledger, published as a file.
         jobs: Notebooks to execute side by side.
         phases: Progress.
@@ -71,11 +67,11 @@ def assemble(
     stale = {key: page for key, page in identities.items() if not is_fresh(build / f"executed/{page.name}.ipynb", key)}
     with phases.phase(EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
         if stale:
-            execute_all(stale, build, root, jobs, phases.note)
+            execute_all(stale, build, build.parent, jobs, phases.note)
     with phases.phase(RENDER, f"{len(contents(root))} pages"):
         known = notebooks_of(root)
         names = [page.name for page in wanted if page.name in known]
-        staged = stage(root, build, names, parts, ledger, beside)
+        staged = stage(root, build, names, values, ledger, beside)
         return render(staged, build, strict=set(names) == set(known), around=around)
 
 
@@ -112,12 +108,14 @@ class Book:
         others: Sequence[WhatIf],
         jobs: int,
         recorded: Mapping[str, Judgement] | None,
+        folder: Path | None = None,
+        stream: TextIO | None = None,
     ) -> None:
-        """Name what it is made of; nothing is read yet."""
-        self.root, self.build, self.jobs, self.recorded = root, root / "_build", jobs, recorded
+        """Name what it is made of; nothing is read yet. Everything made goes to ``folder``, ``_build`` by default."""
+        self.root, self.build, self.jobs, self.recorded = root, folder or root / "_build", jobs, recorded
         self.sections, self.others = sections, others
         self.sources = {section.name: root / FOLDER / f"{section.name}.ipynb" for section in sections}
-        self.phases = Phases(self.build)
+        self.phases, self.stream = Phases(self.build, stream), stream
 
     @property
     def waiting(self) -> list[str]:
@@ -145,7 +143,7 @@ class Book:
         ]
         others = [other for other in self.others if other.section.complete]
         wanted += [page_of(other.section, other.source, other.name) for other in others]
-        prose = parts(self.sections, self.sources, rows, asked, repository(self.root), waiting)
+        prose = gather(self.sections, self.sources, rows, asked, repository(self.root), waiting)
         beside = {other.original.name: other.head() for other in others}
         return assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside)
 
@@ -172,7 +170,9 @@ class Book:
             left = f"about {duration(self.seconds(queue[place - 1 :]))} left for all"
             self.phases.note(f"page {place} of {len(queue)} to compute: {section.name}, {left}")
             more = None if budget is None else max(budget - spent, 0.0)
-            outcome = run(section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device)
+            outcome = run(
+                section.jobs(), section.store, jobs_n=self.jobs, budget=more, device=device, stream=self.stream
+            )
             section.forget()
             spent += outcome.seconds
             failed |= outcome.failed
@@ -206,11 +206,13 @@ def build(
     device: str = "auto",
     recorded: Mapping[str, Judgement] | None = None,
     what_if: tuple[str, Sequence[tuple[str, str]]] | None = None,
+    folder: Path | None = None,
+    stream: TextIO | None = None,
 ) -> Path:
     """Render the book with what there is, then compute what its pages lack and render it again as they fill.
 
     Args:
-        root: Folder with ``_toc.yml``; everything made goes to ``_build`` in it.
+        root: Folder with ``_toc.yml``.
         notebooks: Notebooks to compute and show, see :func:`chosen`.
         preset: Name of a scale, or a file of parameters that all of them declare; ``live`` by default.
         jobs: Trainings, then notebooks, side by side.
@@ -218,6 +220,8 @@ def build(
         device: Where to train.
         recorded: Judgements on recorded results, for the ledger; by default those of ``results/``.
         what_if: A notebook to show once more under changed parameters, and their names and values.
+        folder: Where everything made goes; by default ``_build`` in ``root``.
+        stream: Where to say how far it is; by default standard error.
 
     Returns:
         The book's first page, ``_build/html/index.html``; the what-if page if there is one.
@@ -239,8 +243,8 @@ def build(
         for job in section.jobs():
             store.sound(job.key)  # a damaged result is missing from here on
     os.environ[ENVIRONMENT] = str(store.root)
-    buildfolder.check(root / "_build")
-    book = Book(root, list(sections.values()), others, jobs, recorded)
+    buildfolder.check(folder or root / "_build")
+    book = Book(root, list(sections.values()), others, jobs, recorded, folder, stream)
     began = time.monotonic()
     index = book.render()
     queue = [sections[name] for name in computed] + [other.section for other in others]
@@ -272,47 +276,3 @@ def awaiting(section: Section, source: Path, nothing: Store) -> Page:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook), encoding="utf-8")
     return replace(page_of(section, path), keys=(), store=str(nothing.root))
-
-
-def parts(
-    sections: Sequence[Section],
-    sources: Mapping[str, Path],
-    rows: Sequence[Mapping[str, Any]],
-    asked: Sequence[Mapping[str, Any]],
-    repository: str = "",
-    waiting: Sequence[str] = (),
-) -> dict[str, str]:
-    """Write the generated parts of the prose.
-
-    Args:
-        sections: The notebooks under their parameters.
-        sources: Name to notebook.
-        rows: The ledger.
-        asked: The ledger of the page of controls alone, so that every page gives the same answer to its question.
-        repository: Address of the sources on the web; empty where there is none.
-        waiting: Notebooks whose results are not there yet.
-    """
-    tables = {
-        name: [(field, str(line.value), line.field.help) for field, line in read(path).items()]
-        for name, path in sources.items()
-    }
-    filled = [section for section in sections if section.name not in waiting]
-    frames = {name: frame for section in filled for name, frame in section.frames().items()}
-    figures = {section.name: [item.title for item in section.experiments.values()] for section in sections}
-    return {
-        "tally": pages.tally(rows),
-        "answer": findings.answer(asked),
-        "ledger": pages.ledger(rows),
-        "findings": findings.run(rows),
-        "findings-recorded": findings.recorded(rows),
-        "trainings": findings.trainings(Recorded(home() / "results")),
-        "controls": findings.controls(rows),
-        "campaign": campaign_rules.list_answers(home()),
-        "relatives": findings.relatives(rows),
-        "pages": pages.pages(list(sources), figures, waiting),
-        "parameters": pages.parameters(tables),
-        "efforts": pages.efforts(effort.table(sections, sections[0].store) if sections else []),
-        "drawing": pages.drawing({name: getattr(drawn, name) for name in drawn.__all__}, repository),
-        **deviations.parts(rows, frames, stamp(sections)),
-        **speed.parts(home()),
-    }

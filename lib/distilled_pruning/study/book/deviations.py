@@ -1,20 +1,15 @@
-"""What the deviations from papers and code amount to: effects, written by code from the ledger and from frames.
-
-Each part is one line of the page of deviations, a field ``:Effect:``.
-"""
+"""What the deviations from papers and code amount to, where no claim states it: effects measured on frames."""
 
 from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
-from ..judging.claims import claims
-from ..judging.verdicts import NOT_RUN
 from ..sections.common import tables
 from ..sections.common.tickets import EQUAL, Row, Tickets
-from .pages import badge, measured, plain
+from .pages import plain
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,43 +17,18 @@ if TYPE_CHECKING:
 Frames = Mapping[str, "pd.DataFrame"]
 
 
-def parts(rows: Sequence[Mapping[str, Any]], frames: Frames, scale: str = "") -> dict[str, str]:
-    """Write every effect.
+def effects(frames: Frames, scale: str = "") -> dict[str, str]:
+    """Write the effects that no claim states, name to sentence; empty where nothing was measured.
 
     Args:
-        rows: The ledger, as ``distilled-pruning check --json`` prints it.
         frames: Tidy frames of this run by experiment name.
         scale: Their stamp.
-
-    Returns:
-        Name of the part, ``effect-NAME``, to its line.
     """
-    by_id = {str(row["id"]): row for row in rows}
-    found = {f"effect-{claim.id}": claimed(by_id.get(claim.id)) for claim in claims()}
     written: dict[str, Callable[[Frames], str]] = {"spread": spread, "maximum": maximum, "zeros": zeros}
-    for name, write in written.items():
-        text = write(frames)
-        found[f"effect-{name}"] = f":Effect: {text} ({plain(scale)})." if text else nothing()
-    return {**found, "effect-counting": f":Effect: {counting()}"}
-
-
-def nothing() -> str:
-    """Say that there is no number."""
-    return ":Effect: Not measured in the runs behind this book."
-
-
-def claimed(row: Mapping[str, Any] | None) -> str:
-    """Write the verdict on the claim that states an effect, recorded and of this run, with its numbers."""
-    sides = []
-    for found, value in ((row or {}).get("recorded"), "value"), (row, "this_run"):
-        if found and found.get(value) and found["verdict"] != NOT_RUN:
-            numbers = "; ".join(measured(found, value))
-            about = ", ".join(plain(found[name]) for name in ("scale", "data") if found.get(name))
-            sides.append(f"{badge(found['verdict'])} {numbers} (n = {found['n']}, {about})")
-    if row is None or not sides:
-        return nothing()
-    statement = f"Put to the test as *{plain(row['statement'])}*"
-    return f":Effect: {statement} {'; '.join(sides)}. Row `{row['id']}` of the scorecard."
+    found = {name: write(frames) for name, write in written.items()}
+    return {name: f"{text} ({plain(scale)})." if text else "" for name, text in found.items()} | {
+        "counting": counting()
+    }
 
 
 def last(frames: Frames, name: str) -> pd.DataFrame | None:

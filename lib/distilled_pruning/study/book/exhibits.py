@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from .. import display
-from ..display import Note, Table
+from ..display import Markup, Note
 from ..parameters.cells import home
 from ..parameters.presets import Parameters, bases, dataset_name, listed, resolve, stamped
 from ..results.recorded import Record, Recorded
-from ..sections.common import comparison
+from ..sections.common import comparison, names
 from ..sections.registry import EXPERIMENTS
 from ..sections.section import Section
 
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
     from ..engine.store import Store
 
-Tabulate = Callable[["pd.DataFrame"], Table]
+CODE = "../book/code.html#code-"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,7 +44,12 @@ class Exhibit:
 
     @property
     def stamp(self) -> str:
-        """Scale and parameters, for the foot of the figure; of further recordings what differs."""
+        """Scale, for the foot of the figure."""
+        return f"recorded, {self.scale} scale"
+
+    @property
+    def about(self) -> str:
+        """Scale and parameters, for the metadata of the figure; of further recordings what differs."""
         first, *others = map(self._shown, self.records)
         aside = ({n: v for n, v in other.items() if v != first.get(n)} for other in others)
         return "; ".join([stamped(f"recorded, {self.scale}", first), *(listed(changed) for changed in aside)])
@@ -56,21 +62,37 @@ class Exhibit:
         there = [name for name in given["dataset"].split(",") if dataset_name(name) in set(frame["dataset"])]
         return {**given, "dataset": ",".join(there) or given["dataset"]}
 
+    @property
+    def regime(self) -> list[str]:
+        """What was trained on what, in a few words each, beside the papers' own; then scale and initialisations."""
+        record, notebook = self.records[0], EXPERIMENTS[self.records[0].figure].notebook
+        papers = bases(notebook).get("paper", {})
+        return [*names.regime(self._shown(record), papers), least(self.frames[0]), f"{self.scale} scale"]
+
+    def line(self, code: str) -> Markup:
+        """Offer data, code and command in one line, with the scale and the number of initialisations.
+
+        Args:
+            code: The function that draws.
+        """
+        frame, figure = self.frames[0], self.records[0].figure
+        csv = display.download(f"{figure}-{self.scale}.csv", frame.to_csv(index=False), title="Data")
+        return one_line(csv, code, told(figure, preset_of(self.records[0])), f"{self.scale} scale", least(frame))
+
     def note(self) -> Note:
-        """Say how complete it is and where it comes from, and offer its data."""
+        """Say how complete it is and where it comes from."""
         frame, figure = self.frames[0], self.records[0].figure
         done, missing = sum(len(r.keys) for r in self.records), sum(r.missing for r in self.records)
         took = f"{sum(r.seconds for r in self.records) / 3600:.1f} hours of computing on {', '.join(self.devices)}"
         complete = f"{done} of {done + missing} results"
-        entries: list[tuple[str, Any]] = [("recorded", f"{self.scale} scale, {complete}, {took}")]
+        entries: list[tuple[str, Any]] = [(f"recorded {figure}", f"{self.scale} scale, {complete}, {took}")]
         if {"dataset", "model", "method", "init"} <= set(frame):
             networks = list(frame.groupby(["dataset", "model"], sort=False))
             for (dataset, model), rows in networks:
-                of = f", {model} on {dataset}" if len(networks) > 1 else ""
+                of = f", {names.place((dataset, model))}" if len(networks) > 1 else ""
                 entries.append((f"initialisations{of}", counted(rows)))
-        csv = display.download(f"{figure}-{self.scale}.csv", frame.to_csv(index=False))
         commits = ", ".join(dict.fromkeys(commit[:10] for record in self.records for commit in record.code))
-        entries += [("code", commits), ("data behind this figure", csv)]
+        entries += [("code", commits), ("parameters", self.about)]
         return Note(entries + [("run it", command(figure, preset_of(record))) for record in self.records])
 
 
@@ -93,51 +115,70 @@ def preset_of(record: Record) -> str:
     What was no parameter yet when it was recorded has the preset's value.
     """
     notebook = EXPERIMENTS[record.figure].notebook
-    names = [name for name in bases(notebook) if name.partition("/")[0] == record.scale]
-    return min(names, key=lambda name: len(resolve(notebook, record.parameters.items(), name).differences(name)))
+    fitting = [name for name in bases(notebook) if name.partition("/")[0] == record.scale]
+    return min(fitting, key=lambda name: len(resolve(notebook, record.parameters.items(), name).differences(name)))
+
+
+def least(frame: pd.DataFrame) -> str:
+    """Say how many initialisations there are, from the fewest to the most of a network and method."""
+    if "init" not in frame:
+        return ""
+    by = [name for name in ("dataset", "model", "method", "rate") if name in frame]
+    counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
+    few, most = int(min(counts)), int(max(counts))
+    return f"n = {most}" if few == most else f"n = {few} to {most}"
+
+
+def one_line(data: Markup, code: str, command: str, *facts: str) -> Markup:
+    """Set below a figure in one line where its data and its code are, how it is computed, and what it rests on."""
+    link = f'<a href="{CODE}{code.replace("_", "-")}">Code</a>'
+    said = " · ".join(escape(fact) for fact in facts if fact)
+    html = f"{data.html} · {link} · <code>{escape(command)}</code> · {said}"
+    return Markup(html, " · ".join([str(data), command, *(fact for fact in facts if fact)]))
+
+
+def told(figure: str, preset: str) -> str:
+    """Write the command that computes a figure at a scale or a variant of it."""
+    return f"distilled-pruning run {figure} -f {preset}"
 
 
 def command(figure: str, preset: str) -> display.Markup:
-    """The command that computes a figure at a scale or a variant of it."""
-    return display.code(f"distilled-pruning run {figure} -f {preset}")
+    """Show that command."""
+    return display.code(told(figure, preset))
 
 
-def find(names: Sequence[str], root: Path | None = None) -> Exhibit | None:
+def find(figures: Sequence[str], root: Path | None = None) -> Exhibit | None:
     """Find the recording of a figure at the largest scale that has one, ``None`` where there is none.
 
     Args:
-        names: Experiments the figure takes, the one it cannot do without first.
+        figures: Experiments the figure takes, the one it cannot do without first.
         root: Folder of recorded results; by default the book's.
 
     Raises:
         InputError: What is recorded cannot be read.
     """
-    largest = comparison.recorded(names[0], root)
+    largest = comparison.recorded(figures[0], root)
     if largest is None:
         return None
     scale, frame = largest
     folder = Recorded(root or home() / "results")
-    others = (folder.table(name, scale) for name in names[1:])
-    records = tuple(record for record, _ in folder.parts(names[0], scale))
+    others = (folder.table(name, scale) for name in figures[1:])
+    records = tuple(record for record, _ in folder.parts(figures[0], scale))
     devices = {str(folder.read(key)["provenance"]["device"]) for record in records for key in record.keys}
     return Exhibit(scale, (frame, *others), records, tuple(sorted(devices)))
 
 
 def absent(figure: str, parameters: Parameters, store: Store) -> Note:
     """Say that nothing is recorded of a figure, how it is computed at the next larger scale, and what that takes."""
-    from .effort import UNKNOWN, scales, told
+    from .effort import UNKNOWN, scales
+    from .effort import told as lasts
 
-    entries: list[tuple[str, Any]] = [("recorded", f"nothing yet of {figure}")]
+    entries: list[tuple[str, Any]] = [("recorded", f"no larger run of {EXPERIMENTS[figure].title.lower()} yet")]
     if scale := next(iter(scales(parameters)), ""):
         entries.append(("run it", command(figure, scale)))
         try:
-            takes = told(Section(resolve(parameters.notebook, file=scale), store))
+            takes = lasts(Section(resolve(parameters.notebook, file=scale), store))
         except InputError:
             takes = UNKNOWN
-        entries.append(("the page takes", takes))
+        entries.append(("time", takes))
     return Note(entries)
-
-
-def tabled(table: Tabulate | None, found: Exhibit) -> Table | Note:
-    """Set a table of the first frame above the note, where there is a table."""
-    return found.note() if table is None else dataclasses.replace(table(found.frames[0]), after=found.note())

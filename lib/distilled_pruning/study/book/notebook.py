@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import ast
 import functools
+import inspect
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import replace
+from html import escape
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from ...errors import InputError, unknown
@@ -16,6 +19,7 @@ from ..engine import provenance
 from ..parameters.cells import read, source
 from ..parameters.presets import Parameters, resolve, stamped
 from ..sections.common import tables
+from ..sections.common.style import NARROW
 from ..sections.section import Section
 
 if TYPE_CHECKING:
@@ -23,6 +27,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from ..engine.runner import Outcome
+    from ..judging.claims import Claim, Judgement
+    from .exhibits import Exhibit
 
 GLUED = "application/papermill.record/"
 INTERACTIVE = ("In", "Out", "exit", "quit", "get_ipython", "open")
@@ -105,6 +111,7 @@ class Page:
         """Open the page of checked parameters."""
         self.parameters = parameters
         self.section = Section(parameters)
+        self._exhibits: dict[str, Exhibit] = {}
 
     def __repr__(self) -> str:
         return f"{self.parameters.notebook}: {self.parameters.scale}"
@@ -119,8 +126,8 @@ class Page:
 
     @property
     def stamp(self) -> str:
-        """Scale and parameters, for the foot of a figure."""
-        return stamped(self.parameters.scale, self.section.deciding)
+        """Scale, for the foot of a figure; all parameters are in its metadata."""
+        return f"this run, {self.parameters.scale}"
 
     @said
     def plan(self) -> Table:
@@ -165,26 +172,121 @@ class Page:
         """Give the tidy frame behind a figure."""
         return self.section.frame(name)
 
-    def show(self, figure: Figure) -> None:
-        """Show a figure."""
-        from IPython.display import display as out
+    @said
+    def show(
+        self,
+        draw: Callable[..., Figure],
+        *names: str,
+        caption: str = "",
+        name: str = "",
+        table: Callable[[pd.DataFrame], Table] | None = None,
+        **more: Any,
+    ) -> display.Stack:
+        """Show a figure of this run's own results.
 
-        width = round(figure.get_figwidth() * 96)
-        out(
-            {"image/png": display.png(figure), "text/plain": repr(figure)},
-            raw=True,
-            metadata={"image/png": {"width": width}},
-        )
+        Args:
+            draw: Draws it from the first frame, a ``stamp``, and the other frames under their names.
+            names: Experiments whose frames it takes.
+            caption: What it is and how it is read.
+            name: Anchor to link to.
+            table: Tabulates the first frame, behind a click.
+            more: What else it is drawn from.
+        """
+        from . import exhibits
 
-    def slide(self, title: str, pictures: Mapping[str, Figure]) -> display.Slides:
+        first, *others = (self.frame(figure) for figure in names)
+        more |= dict(zip(names[1:], others, strict=True))
+        csv = display.download(f"{self.parameters.notebook}-{names[0]}.csv", first.to_csv(index=False), title="Data")
+        command = self.parameters.command().replace(self.parameters.notebook, names[0], 1)
+        facts = (self.parameters.scale, exhibits.least(first))
+        line = exhibits.one_line(csv, draw.__name__, command, *facts)
+        about = stamped(self.parameters.scale, self.section.deciding)
+        picture = pictured(draw, first, self.stamp, about, caption=caption, line=line, name=name, **more)
+        return display.Stack([picture, *tabled(table, first)])
+
+    @said
+    def evidence(
+        self,
+        draw: Callable[..., Figure],
+        *names: str,
+        caption: str = "",
+        name: str = "",
+        table: Callable[[pd.DataFrame], Table] | None = None,
+        **more: Any,
+    ) -> display.Stack | Note:
+        """Show a figure of recorded results, the best there are; without any, say what they would take.
+
+        Args:
+            draw: As for :meth:`show`.
+            names: Experiments whose frames it takes; it is shown when the first is recorded.
+            caption: What it is and how it is read.
+            name: Anchor to link to.
+            table: Tabulates the first frame, behind a click.
+            more: What else it is drawn from.
+        """
+        from . import exhibits
+
+        found = exhibits.find(names)
+        if found is None:
+            return exhibits.absent(names[0], self.parameters, self.section.store)
+        self._exhibits[names[0]] = found
+        first, *others = found.frames
+        more |= dict(zip(names[1:], others, strict=True))
+        line = found.line(draw.__name__)
+        picture = pictured(draw, first, found.stamp, found.about, caption=caption, line=line, name=name, **more)
+        return display.Stack([picture, *tabled(table, first)])
+
+    def draw(self, draw: Callable[..., Figure], *given: Any, caption: str = "", name: str = "") -> display.Picture:
+        """Show a figure that needs no results: a diagram, or what the papers published.
+
+        Args:
+            draw: Draws it.
+            given: What from.
+            caption: What it is and how it is read.
+            name: Anchor to link to.
+        """
+        return pictured(draw, *given, "", "", caption=caption, name=name)
+
+    def slide(self, title: str, pictures: Mapping[str, Figure], caption: str = "") -> display.Slides:
         """Show one of several figures of equal size, chosen by a slider.
 
         Args:
             title: What the slider changes.
             pictures: What each figure shows, to the figure.
+            caption: How they are read.
         """
         width = round(next(iter(pictures.values())).get_figwidth() * 96)
-        return display.Slides(title, {name: display.png(figure) for name, figure in pictures.items()}, width)
+        seen = {name: f"{title}: {name}. {figure.get_label()}" for name, figure in pictures.items()}
+        drawn = {name: display.svg(figure, self.stamp) for name, figure in pictures.items()}
+        return display.Slides(title, drawn, width, seen, caption)
+
+    @said
+    def recorded(self, name: str) -> pd.DataFrame:
+        """Give the recorded frame of a figure at the largest scale that has one, this run's own where none has."""
+        from . import exhibits
+
+        found = exhibits.find([name])
+        return self.frame(name) if found is None else found.frames[0]
+
+    def tell(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
+        """Write mean and half-width of a column in the matching recorded rows, as :meth:`quote` does of this run."""
+        values = tables.by_init(tables.first(self.recorded(name), **where), column)
+        return tables.quote([factor * value for value in values], digits)
+
+    def answer(self, question: str, answer: str, **changes: Any) -> display.Answer:
+        """Ask a question, with its answer behind a click.
+
+        Args:
+            question: The question.
+            answer: The answer.
+            changes: Parameters to change; the command of the page beside this one that has them stands below.
+        """
+        if not changes:
+            return display.Answer(question, answer)
+        pairs = " ".join(f"-p {name} {value}" for name, value in changes.items())
+        command = f"distilled-pruning book --what-if {self.parameters.notebook} {pairs}"
+        html = f"{escape(answer)}</p><p>Try it: {display.code(command).html}"
+        return display.Answer(question, display.Markup(html, f"{answer} Try it: {command}"))
 
     def quote(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
         """Write mean and interval over initialisations of a column, in the matching rows of the first network."""
@@ -203,33 +305,8 @@ class Page:
         out({f"{GLUED}text/plain": repr(value)}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": GLUED}})
 
     @said
-    def recorded(
-        self,
-        draw: Callable[..., Figure],
-        *names: str,
-        table: Callable[[pd.DataFrame], Table] | None = None,
-        **more: Any,
-    ) -> Table | Note:
-        """Show a figure once more from recorded results of a larger scale; without any, say what they would take.
-
-        Args:
-            draw: Draws it from the first frame, a ``stamp``, and the other frames under their names.
-            names: Experiments whose frames it takes; it is shown when the first is recorded.
-            table: Tabulates the first frame.
-            more: What else it is drawn from.
-        """
-        from . import exhibits
-
-        found = exhibits.find(names)
-        if found is None:
-            return exhibits.absent(names[0], self.parameters, self.section.store)
-        first, *others = found.frames
-        self.show(draw(first, stamp=found.stamp, **dict(zip(names[1:], others, strict=True)), **more))
-        return exhibits.tabled(table, found)
-
-    @said
-    def campaign(self) -> display.Stack:
-        """Show the steps of the campaign on real images that belong to this page: rules, results, what is to come."""
+    def campaign(self) -> display.Folded:
+        """Show, behind a click, the steps of the campaign that belong to this page: rules, results, what is to come."""
         from ..campaign import rules as campaign_rules
         from ..campaign import steps as campaign
         from ..parameters.cells import home
@@ -237,64 +314,104 @@ class Page:
 
         cells = campaign.Cells(Recorded(home() / "results"))
         steps = [step for step in campaign.read_steps() if step.page == self.parameters.notebook]
-        return display.Stack([campaign_rules.show(step, cells) for step in steps])
+        title = "Rules that were committed before the runs they judge"
+        return display.Folded(title, [campaign_rules.show(step, cells) for step in steps])
+
+    @said
+    def verdict(self, claim: str, figure: str = "") -> display.Markup:
+        """Answer the page's first question in three lines: what the paper says, what we find, what follows.
+
+        Args:
+            claim: The page's main claim.
+            figure: The figure whose recording says what was trained.
+        """
+        from . import answers, exhibits
+
+        (found,) = (item for item in self._claims if item.id == claim)
+        shown = exhibits.find([figure]) if figure else None
+        return answers.lines(found, self._recorded.get(claim), shown.regime if shown else ())
+
+    @functools.cached_property
+    def _claims(self) -> list[Claim]:
+        """The claims that this page judges: the papers', or ours where it judges none of theirs."""
+        from ..judging.ledger import claims_of
+        from .answers import OWN
+
+        found = claims_of(self.parameters.notebook)
+        return [claim for claim in found if claim.paper != OWN] or found
+
+    @functools.cached_property
+    def _recorded(self) -> dict[str, Judgement]:
+        """Claim to its judgement on the best recorded results."""
+        from ..judging.ledger import best_of, by_scale
+
+        return best_of(by_scale(only={claim.id for claim in self._claims}))
 
     @said
     def claims(self) -> Table:
-        """Show the claims that this page judges: Paper, Recorded, This run, verdict."""
+        """Show the claims that this page judges: what the paper gives, the best evidence, the verdict."""
         from ..judging.ledger import judge
+        from .answers import table
 
-        found = judge([self.section], everything=False)
-        rows = [
-            [
-                f"{row['statement']} ({row['where']})",
-                row["paper_value"] or "–",
-                tables.judgement(found.recorded.get(row["id"]), scale=True),
-                tables.judgement(judgement),
-                str(row["n"]),
-                display.verdict(row["verdict"]),
-            ]
-            for row, judgement in zip(found.rows(), found.judgements, strict=True)
-        ]
-        note = (
-            f"This run: {self.parameters.scale}; mean over initialisations [95 % interval]. "
-            "n is the smallest number of initialisations behind a value."
-        )
-        return Table(["claim", "Paper", "Recorded", "This run", "n", "verdict"], rows, note)
+        run = judge([self.section], everything=False, recorded={})
+        return table(self._claims, self._recorded, {found.claim.id: found for found in run.judgements})
 
     @said
-    def data(self, name: str) -> Note:
-        """Offer the data behind a figure: a CSV file, the command that makes it, the keys of its results."""
-        frame, keys = self.frame(name), [job.key for job in self.section.jobs(name)]
-        entries = [
-            (
-                "data behind this figure",
-                display.download(f"{self.parameters.notebook}-{name}.csv", frame.to_csv(index=False)),
-            ),
-            ("computed by", display.code(self.parameters.command().replace(self.parameters.notebook, name, 1))),
-        ]
-        listed = display.Markup(f"<pre>{chr(10).join(keys)}</pre>", " ".join(keys))
-        return Note(entries, [(f"Keys of the {len(keys)} results", listed)])
-
-    @said
-    def provenance(self) -> Note:
-        """Say where the numbers come from: code, versions, device, time."""
+    def provenance(self) -> display.Folded:
+        """Say where the numbers come from, behind a click: code, versions, device, time, keys."""
         store, jobs = self.section.store, self.section.graph
         found = [store.entry(job.key).provenance() for job in jobs if store.has(job.key)]
         seconds = sum(entry.get("seconds", 0.0) for entry in found)
-        commits = Counter(str(entry.get("commit"))[:10] + "+" * bool(entry.get("dirty")) for entry in found)
+        commits = Counter(str(entry.get("commit"))[:10] + ("+" if entry.get("dirty") else "") for entry in found)
         devices = Counter(str(entry.get("device")) for entry in found)
         versions = ", ".join(f"{package} {version}" for package, version in provenance.versions().items())
-        return Note(
-            [
-                ("scale", self.parameters.scale),
-                ("results", f"{len(found)} of {len(jobs)}, {seconds / 60:.1f} minutes of computing"),
-                ("code", ", ".join(commits) or "–"),
-                ("device", ", ".join(devices) or "–"),
-                ("versions", versions),
-                ("this page again", display.code(self.parameters.papermill)),
-            ]
-        )
+        entries: list[tuple[str, Any]] = [
+            ("this run", self.parameters.scale),
+            ("results", f"{len(found)} of {len(jobs)}, {seconds / 60:.1f} minutes of computing"),
+            ("code", ", ".join(commits) or "–"),
+            ("device", ", ".join(devices) or "–"),
+            ("versions", versions),
+            ("this page again", display.code(self.parameters.papermill)),
+        ]
+        keys = "\n".join(job.key for job in jobs)
+        listed = [(f"Keys of the {len(jobs)} results", display.Markup(f"<pre>{keys}</pre>", keys))]
+        return display.Folded("Provenance", [*(of.note() for of in self._exhibits.values()), Note(entries, listed)])
+
+
+def pictured(
+    draw: Callable[..., Figure],
+    *given: Any,
+    caption: str = "",
+    line: display.Markup | str = "",
+    name: str = "",
+    **more: Any,
+) -> display.Picture:
+    """Draw a figure for screens, and once more for phones where the function can.
+
+    Args:
+        draw: Draws it.
+        given: What from; then the stamp and, for the file's metadata, all parameters.
+        caption: What it is and how it is read; what stands before the first full stop is set off.
+        line: What stands below.
+        name: Anchor to link to.
+        more: What else it is drawn from.
+    """
+    *frames, stamp, about = given
+    shown = (*frames, *([stamp] if stamp else []))
+    figure = draw(*shown, **more)
+    narrow = b""
+    if "width" in inspect.signature(draw).parameters:
+        narrow = display.svg(draw(*shown, width=NARROW, **more), about)
+    head, stop, rest = caption.partition(". ")
+    html = f"<strong>{escape(head + stop.strip())}</strong> {escape(rest)}" if rest else escape(caption)
+    seen = str(figure.get_label() or caption)
+    width = round(figure.get_figwidth() * 96)
+    return display.Picture(display.svg(figure, about), seen, width, display.Markup(html, caption), narrow, line, name)
+
+
+def tabled(table: Callable[[pd.DataFrame], Table] | None, frame: pd.DataFrame) -> list[Table]:
+    """Tabulate a frame behind a click, where there is a table."""
+    return [] if table is None else [replace(table(frame), folded=True)]
 
 
 def summary(outcome: Outcome, total: int) -> str:

@@ -14,14 +14,13 @@ from typing import Any
 
 from ...errors import InputError
 from ..engine import provenance
-from ..parameters.cells import markdown, text
 from ..parameters.contents import FOLDER, contents, notebooks_of, read_yaml, table, without
-from . import pages, whatif
+from . import editions, hero, templates, whatif
 from .execution import BuildError, digest_of
+from .previews import Preview, of_page
 
 GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
 STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
-DRAWN = re.compile(r"\bfigures\.([a-z0-9_]+)\(")
 
 
 def upstream(root: Path) -> str:
@@ -63,17 +62,17 @@ def stage(
     root: Path,
     build: Path,
     names: Sequence[str],
-    parts: Mapping[str, str],
+    values: Mapping[str, Any],
     ledger: Sequence[Mapping[str, Any]],
     beside: Mapping[str, str] | None = None,
 ) -> Path:
-    """Lay out the book to render: prose with its generated parts, executed notebooks, styles, the ledger as a file.
+    """Lay out the book to render: prose with its values, executed notebooks, styles, pictures, the ledger as a file.
 
     Args:
         root: The folder of the sources.
         build: The folder ``_build``.
         names: Notebooks to show; the others are left out of the contents.
-        parts: Generated parts of the prose.
+        values: What the prose may name, see :func:`.values.gather`.
         ledger: Rows of the ledger.
         beside: Name of a notebook to the top of the what-if page beside it.
 
@@ -95,32 +94,34 @@ def stage(
     (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
     left = shutil.ignore_patterns(*STRAY)
     shutil.copytree(root / "book", target / "book", ignore=left, ignore_dangling_symlinks=True)
-    for path in (target / f"{name}.md" for name in contents(root)):
-        if path.is_file():
-            path.write_text(pages.fill(path.read_text(encoding="utf-8"), parts), encoding="utf-8")
+    shutil.rmtree(target / "book" / templates.PARTS, ignore_errors=True)
     if (target / "book/assets").is_dir():
         shutil.move(target / "book/assets", target / "_static")
     (target / FOLDER).mkdir()
+    previews = {}
     for name in (*names, *(name + whatif.SUFFIX for name in beside)):
         page = json.loads((build / f"executed/{name}.ipynb").read_text(encoding="utf-8"))
+        previews[name] = of_page(name, page)
         head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
-        page = linked(page if head is None else whatif.adapt(page, head))
+        page = editions.arranged(page if head is None else whatif.adapt(page, head))
+        page = editions.unpacked(page, target / "_static/pages", "../_static/pages")
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
+    draw(target / "_static", values.get("hero"), previews)
+    for path in (target / f"{name}.md" for name in contents(root)):
+        if path.is_file():
+            written = templates.write(root, path.name, {**values, "previews": previews})
+            path.write_text(written, encoding="utf-8")
     rows = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
     (target / "book/ledger.json").write_text(rows + "\n", encoding="utf-8")
     return target
 
 
-def linked(notebook: Mapping[str, Any]) -> dict[str, Any]:
-    """Give an executed notebook with a link below every figure to the code that drew it."""
-    cells: list[Any] = []
-    for cell in notebook["cells"]:
-        cells.append(cell)
-        drawn = DRAWN.findall(text(cell)) if cell["cell_type"] == "code" else []
-        if drawn and cell.get("outputs"):
-            links = ", ".join(f"{{ref}}`figures.{name} <code-{name}>`" for name in dict.fromkeys(drawn))
-            cells.append(markdown(f"{cell['id']}-code", f"```{{div}} drawn\nDrawn by {links}\n```"))
-    return {**notebook, "cells": cells}
+def draw(folder: Path, found: hero.Hero | None, previews: Mapping[str, Preview]) -> None:
+    """Write the pictures of the welcome page: the one of all results, and one for the card of each page."""
+    pictures = {preview.file: preview.picture for preview in previews.values() if preview.file}
+    folder.mkdir(exist_ok=True)
+    for name, content in {**pictures, **(hero.files(found) if found is not None else {})}.items():
+        (folder / name).write_bytes(content)
 
 
 def trim(mathjax: Path) -> None:

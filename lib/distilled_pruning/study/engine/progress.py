@@ -93,8 +93,9 @@ class Progress:
 class Phases:
     """Says which phase of a build is on, how long it took last time, and what happens within it."""
 
-    def __init__(self, build: Path) -> None:
-        """Remember the folder that keeps the times of the last build."""
+    def __init__(self, build: Path, stream: TextIO | None = None) -> None:
+        """Remember the folder that keeps the times of the last build; by default, report on standard error."""
+        self._stream = stream
         self._file = build / "seconds.json"
         try:
             self._last: dict[str, float] = json.loads(self._file.read_text(encoding="utf-8"))
@@ -115,4 +116,4 @@ class Phases:
 
     def note(self, line: str) -> None:
         """Print a line of progress."""
-        print(f"book: {line}", file=sys.stderr, flush=True)
+        print(f"book: {line}", file=self._stream or sys.stderr, flush=True)

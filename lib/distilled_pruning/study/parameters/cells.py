@@ -26,14 +26,17 @@ class Declared:
 
 
 def home() -> Path:
-    """Give the copy of the book that is at work.
+    """Give the folder with the pages and the recorded results at work, see :func:`.places.sources`.
 
     Raises:
         InputError: There is none.
     """
-    found = places.checkout()
+    found = places.sources()
     if found is None:
-        raise InputError("neither this folder nor one above is a copy of the book: run this from one")
+        raise InputError(
+            "neither this folder nor one above is a copy of the book, and this installation holds none: "
+            "run this from a copy, or install the wheel that `python -m build` makes of one"
+        )
     return found
 
 

@@ -236,14 +236,14 @@ def picture(measured: Mapping[str, Any]) -> str:
 
 
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "speed-origin": origin,
-    "speed-figure": picture,
-    "speed-training": training,
-    "speed-hessian": hessian,
-    "speed-surfaces": surfaces,
-    "speed-distillation": distillation,
-    "speed-losses": losses,
-    "speed-costs": costs,
+    "origin": origin,
+    "figure": picture,
+    "training": training,
+    "hessian": hessian,
+    "surfaces": surfaces,
+    "distillation": distillation,
+    "losses": losses,
+    "costs": costs,
 }
 
 

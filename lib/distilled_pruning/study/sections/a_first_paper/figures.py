@@ -15,11 +15,11 @@ from ..common.style import (
     FAINT,
     INK,
     NAMES,
+    POINTS,
     canvas,
     counted,
     empty,
     per_init,
-    seeds,
     settings,
     student,
 )
@@ -59,8 +59,8 @@ def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") 
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
     own = both[~both["logged"]]
-    note = "; authors' logs: their seeds, with the same bars"
-    with canvas(1.5 + PANEL * down, f"{stamp} · {seeds(own)}{note}") as figure:
+    note = "; authors' logs: their with the same bars"
+    with canvas(1.5 + PANEL * down, f"{stamp} · {counted(own)}{note}") as figure:
         axes = figure.subplots(down, across, squeeze=False)
         for ax in axes.flatten()[len(panels) :]:
             ax.set_axis_off()
@@ -184,7 +184,7 @@ def threshold(ax: Any) -> None:
     """Draw the threshold of instability; the axis is linear up to it and logarithmic above, so that both sides show."""
     limit = 100 * INSTABILITY_THRESHOLD
     ax.axhline(limit, color=FAINT, linestyle=":", linewidth=1.2)
-    ax.annotate("unstable above", (8, limit), ha="left", va="bottom", fontsize=8, color=FAINT)
+    ax.annotate("unstable above", (8, limit), ha="left", va="bottom", fontsize=POINTS, color=FAINT)
     ax.set_yscale("symlog", linthresh=limit)
     ax.set_ylim(-limit, max(ax.get_ylim()[1], 5 * limit))
     ticks = [tick for tick in (-limit, 0, limit, 5, 10, 30, 100) if tick <= ax.get_ylim()[1]]

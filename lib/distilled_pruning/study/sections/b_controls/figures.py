@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ..common.series import shades, with_series
-from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, settings, student
+from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
 from ..common.ways import Kind, kind
 from .claims import NEAR
@@ -45,7 +45,7 @@ def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[1].set(xlabel="distance / initial norm", ylabel="loss barrier (nats)")
             line[2].set(xlabel="distance / initial norm", ylabel="test accuracy (%)")
             steps = sorted(set(here["steps"]))
-            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=7)
+            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=POINTS)
             line[0].minorticks_off()
             line[1].axhline(0, color=FAINT, linewidth=0.8)
             if len(places) > 1:
@@ -70,7 +70,7 @@ def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
         if x != "steps":
             for row in means.iloc[[0, -1]].to_dict("records") if step == 0 and len(means) else ():
                 place = (row[x], row[y])
-                ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=7, color=colour)
+                ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=POINTS, color=colour)
         flat = part[part["collapsed"] > 0]
         ax.plot(flat[x], flat[y], "x", color=INK, markersize=5)
     ax.margins(x=0.2, y=0.1)
@@ -91,7 +91,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)], brief=True)
     found = per_init(frame, ["barrier", "end_loss"], ["level", "sparsity", "method"])
     panels = [(*place, level) for place in settings(found) for level in sorted(set(found["level"]) - {0}) or [0]]
-    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame).partition(';')[0]}") as figure:
+    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame)}") as figure:
         across = min(2, len(panels))
         axes = figure.subplots(-(-len(panels) // across), across, squeeze=False, sharey=True).flatten()
         for ax in axes[len(panels) :]:
@@ -106,7 +106,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
             ax.set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
             ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
             ax.axhline(0, color=FAINT, linewidth=0.8)
-        legend(figure, axes, 3, fontsize=7.5)
+        legend(figure, axes, 3, fontsize=POINTS)
     return figure
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ...display import percent
 from ..common.series import with_series
-from ..common.style import canvas, empty, settings
+from ..common.style import POINTS, canvas, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,6 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
             place = f"{model} on {dataset}, " if len(places) > 1 else ""
             ax.set(xlabel="", ylabel="")
             ax.set_title(f"{place}{share} sparse", loc="left")
-            ax.tick_params(labelsize=7.5, length=0)
+            ax.tick_params(labelsize=POINTS, length=0)
             ax.grid(visible=False)
     return figure

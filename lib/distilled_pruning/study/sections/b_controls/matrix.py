@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ..common.series import with_series
-from ..common.style import FAINT, canvas, empty, per_init, seeds, settings
+from ..common.style import FAINT, POINTS, canvas, counted, empty, per_init, settings
 from ..s7_mask_structure.figures import layer_names
 from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold
 
@@ -93,7 +93,7 @@ def controls(
     banks = [BANKS[0], *(bank for bank in banks if bank is not BANKS[0])]
     places = settings(named)
     height = HEAD + ROW * len(palette)
-    with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {seeds(named)}") as figure:
+    with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {counted(named)}") as figure:
         axes = figure.subplots(len(places) * len(banks), len(BANKS[0]), squeeze=False, sharey=True)
         for index, (dataset, model) in enumerate(places):
             here = {
@@ -122,7 +122,7 @@ def measure(ax: Any, column: Column, frames: dict[str, pd.DataFrame], palette: d
     ax.set_xlabel(column.label)
     frame = frames.get(column.frame)
     if frame is None or frame.empty:
-        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=FAINT, fontsize=8)
+        ax.text(0.5, 0.5, "not run", transform=ax.transAxes, ha="center", color=FAINT, fontsize=POINTS)
         return
     if column.frame == "anatomy":
         layers(ax, frame, palette)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..common.series import with_series
-from ..common.style import FAINT, canvas, empty, lighter, per_init, seeds, settings
+from ..common.series import shades, with_series
+from ..common.style import FAINT, canvas, counted, empty, per_init, settings
 from .ladders import COLUMNS, ROW, ladder, threshold
 
 if TYPE_CHECKING:
@@ -46,11 +46,11 @@ def rungs(frame: pd.DataFrame, way: str, stamp: str) -> Figure:
     frame, tickets = with_series(frame, brief=True)
     ways = list(dict.fromkeys(frame[way]))
     found = [(name, value) for name in tickets for value in ways if len(pick(frame, name, way, value))]
-    palette = {f"{name}: {value}": lighter(tickets[name], 0.5 * bool(ways.index(value))) for name, value in found}
+    palette = {f"{name}: {value}": shades(tickets[name], len(ways))[ways.index(value)] for name, value in found}
     frame = frame.assign(series=frame["series"] + ": " + frame[way])
     places = settings(frame)
     means = per_init(frame, [*COLUMNS, "collapsed"], ["level", "sparsity", "method"])
-    with canvas(0.6 + (0.6 + ROW * len(palette)) * len(places), f"{stamp} · {seeds(frame)}") as figure:
+    with canvas(0.6 + (0.6 + ROW * len(palette)) * len(places), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(len(places), len(COLUMNS), squeeze=False, sharey=True)
         for line, (dataset, model) in zip(axes, places, strict=True):
             here = means[(means["dataset"] == dataset) & (means["model"] == model)]

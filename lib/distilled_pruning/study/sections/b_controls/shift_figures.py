@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs import CORRUPTIONS
 from ..common.series import with_series
-from ..common.style import canvas, empty, per_init, seeds, settings, student
+from ..common.style import canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
 from .shifts import CLEAN
 
@@ -37,7 +37,7 @@ def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = settings(frame)
     down = -(-len(names) // ACROSS)
     found = per_init(frame, ["accuracy"], ["shift", "strength"])
-    with canvas(0.9 + PANEL * down * len(places), f"{stamp} · {seeds(frame)}") as figure:
+    with canvas(0.9 + PANEL * down * len(places), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(down * len(places), ACROSS, squeeze=False)
         for index, (dataset, model) in enumerate(places):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]

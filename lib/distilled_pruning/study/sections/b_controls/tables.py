@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 STABILITY = {
     "barrier": ("loss barrier", 1.0, 3),
-    "maximum": ("highest point", 1.0, 3),
     "error_rise": ("error rise (points)", 100.0, 2),
     "end_loss": ("loss at the ends", 1.0, 3),
     "accuracy": ("test accuracy (%)", 100.0, 2),
@@ -206,7 +205,7 @@ def effects(frame: pd.DataFrame) -> Table:
         rows.append(
             [f"{place}{series}: {protocol}{flag}", both[1], *cells, str(len(found["accuracy"])), sign(found["barrier"])]
         )
-    note = "Mean differences over initialisations [95 % interval]."
+    note = "Mean differences over initialisations ± half the width of the 95 % interval."
     return Table(headings, rows, f"{note} A collapsed ticket's accuracy counts, its barrier does not.")
 
 

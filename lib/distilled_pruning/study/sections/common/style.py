@@ -15,24 +15,23 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 INK, FAINT = "#2b2b2b", "#6e6e6e"
-STAMP_POINTS = 7.5
-WIDTH = 7.2  # inches: the width of a page of the book, so that nothing is scaled down
+POINTS = 9  # the smallest text: 12 pixels at the width of a page
+WIDTH, NARROW = 7.2, 3.7  # inches: the width of a page of the book and of a phone, so that nothing is scaled down
 NAMES = {name: ways.label(name) for name in ways.names()}
 COLOURS = {name: ways.colour(name) for name in ways.names()}
-LIGHTER = 0.45
 RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
     "axes.edgecolor": FAINT,
     "axes.labelcolor": INK,
-    "axes.titlesize": 9.5,
-    "axes.labelsize": 9.5,
+    "axes.titlesize": 10,
+    "axes.labelsize": 10,
     "text.color": INK,
     "xtick.color": INK,
     "ytick.color": INK,
-    "xtick.labelsize": 8.5,
-    "ytick.labelsize": 8.5,
-    "legend.fontsize": 8.5,
+    "xtick.labelsize": POINTS,
+    "ytick.labelsize": POINTS,
+    "legend.fontsize": POINTS,
     "legend.frameon": False,
     "grid.color": "#e3e3e3",
     "font.family": "DejaVu Sans",
@@ -42,13 +41,15 @@ RC: dict[str, Any] = {
 
 @contextmanager
 def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
-    """Open a figure in the house style, stamped at its foot, without touching Matplotlib's global state.
+    """Open a figure in the house style, without touching Matplotlib's global state.
+
+    At its foot stand scale and number of initialisations alone; all parameters go into the metadata of the file.
 
     The reader's own ``matplotlibrc`` has no say: it may ask for TeX, or for colours that mean something else here.
 
     Args:
         height: In inches, the stamp included.
-        stamp: Scale, parameters and numbers of seeds.
+        stamp: Scale and number of initialisations, for the foot.
         width: In inches.
     """
     import matplotlib as mpl
@@ -60,12 +61,12 @@ def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
         mpl.rcdefaults()
         mpl.rcParams.update(rc)
         figure = Figure(figsize=(width, height), dpi=144, layout="constrained")
-        lines = textwrap.wrap(stamp, int(width * 72 / (STAMP_POINTS * 0.56)))
-        foot = (len(lines) * STAMP_POINTS * 1.35 + 6) / 72 / height
+        lines = textwrap.wrap(stamp, int(width * 72 / (POINTS * 0.56)))
+        foot = (len(lines) * POINTS * 1.35 + 6) / 72 / height
         engine = figure.get_layout_engine()
         if engine is not None:
             engine.set(rect=(0, foot, 1, 1 - foot))  # type: ignore[call-arg]
-        figure.text(0.008, 0.006, "\n".join(lines), fontsize=STAMP_POINTS, color=FAINT, va="bottom", linespacing=1.3)
+        figure.text(0.008, 0.006, "\n".join(lines), fontsize=POINTS, color=FAINT, va="bottom", linespacing=1.3)
         yield figure
         draw_literally(figure)
 
@@ -90,8 +91,13 @@ def student(values: Sequence[float]) -> tuple[float, float]:
     return interval(numbers) or (mean, mean)
 
 
-def lighter(colour: str, by: float = LIGHTER) -> str:
-    """Mix a colour with white."""
+def describe(figure: Figure, *sentences: str) -> None:
+    """Say what is seen in a figure, for those who do not see it."""
+    figure.set_label(" ".join(sentence for sentence in sentences if sentence))
+
+
+def lighter(colour: str, by: float) -> str:
+    """Mix a colour with white, for areas; a series in it would be lost on the page."""
     mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
     return "#" + "".join(f"{part:02x}" for part in mixed)
 
@@ -104,8 +110,8 @@ def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> 
 
 def spread(frame: pd.DataFrame) -> pd.DataFrame:
     """Move series that share a sparsity apart by a hair, so that their error bars can be told apart."""
-    names = list(dict.fromkeys(frame["series"]))
-    shift = {name: 0.9 * (i - (len(names) - 1) / 2) for i, name in enumerate(names)}
+    names = [name for name in dict.fromkeys(frame["series"]) if name != NAMES["dense"]]
+    shift = {name: 0.9 * (i - (len(names) - 1) / 2) for i, name in enumerate(names)} | {NAMES["dense"]: 0.0}
     return frame.assign(sparsity=frame["sparsity"] + frame["series"].map(shift))
 
 
@@ -125,17 +131,7 @@ def counted(frame: pd.DataFrame, *apart: str) -> str:
     counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
     least, most = int(min(counts)), int(max(counts))
     n = str(most) if least == most else f"{least} to {most}"
-    bars = "; bars and bands: 95 % intervals over them" if most > 1 else "; no interval"
-    return f"n = {n} initialisation{'s' if most > 1 else ''}{bars}"
-
-
-def seeds(frame: pd.DataFrame) -> str:
-    """Say how many initialisations stand behind a figure whose series have more or fewer of them."""
-    counts = frame.groupby("series")["init"].nunique()
-    least, most = int(counts.min()), int(counts.max())
-    if least == most:
-        return counted(frame)
-    return f"n = {most} initialisations where there is a bar, else {least}; bars: 95 % intervals over them"
+    return f"n = {n} initialisation{'s' if most > 1 else ''}"
 
 
 def empty(stamp: str) -> Figure:

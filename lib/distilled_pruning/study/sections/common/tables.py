@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 from ...display import Markup, Table, lines, percent
 from ...judging.preconditions import doubted
 from ...judging.verdicts import Finding, interval
+from . import names
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -24,17 +26,17 @@ def number(value: float, digits: int = 3) -> str:
 
 
 def quote(values: Sequence[float], digits: int = 3) -> str:
-    """Write mean and 95 % interval of values over initialisations; a dash where there are none.
+    """Write the mean of values over initialisations and the half-width of its 95 % interval; a dash for no values.
 
-    An interval too narrow to show is left out.
+    A half-width too small to show is left out.
     """
     numbers = [float(value) for value in values]
     if not numbers:
         return "–"
     mean = number(sum(numbers) / len(numbers), digits)
-    bounds = interval(numbers)
-    ends = [number(bound, digits) for bound in bounds or ()]
-    return f"{mean} [{', '.join(ends)}]" if len(set(ends)) > 1 else mean
+    low, high = interval(numbers) or (0.0, 0.0)
+    half = number((high - low) / 2, digits)
+    return f"{mean} ± {half}" if float(half) else mean
 
 
 def finding(found: Finding) -> str:
@@ -88,6 +90,13 @@ def standing(part: pd.DataFrame) -> tuple[pd.DataFrame, str]:
     return there, f" ({gone} of {part['init'].nunique()} collapsed, left out)" if gone else " (one line collapsed)"
 
 
+def headed(name: str, place: str) -> Markup | str:
+    """Head a row by a name and, below it where there are several, a network and its data."""
+    if not place:
+        return name
+    return Markup(f'{escape(name)}<br><span class="scale">{escape(place)}</span>', f"{name} ({place})")
+
+
 def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) -> Table:
     """Summarise a frame by dataset, model, series and level.
 
@@ -98,21 +107,20 @@ def summary(frame: pd.DataFrame, columns: Mapping[str, tuple[str, float, int]]) 
     from .series import with_series
 
     if frame.empty:
-        return Table(["ticket"], [], "Nothing has been computed yet for these parameters.")
+        return Table(["subnetwork"], [], "Nothing has been computed yet for these parameters.")
     if "series" not in frame:
         frame, _ = with_series(frame)
     several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
     rows = []
-    for (dataset, model, series, level), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
-        setting = [f"{model}, {dataset}"] if several else []
+    for (dataset, model, series, _), part in frame.groupby(["dataset", "model", "series", "level"], sort=False):
+        at = names.place((dataset, model)) if several else ""
         sparsity = percent(float(part["sparsity"].iloc[0]))
         part, flag = standing(part)
         values = [quote([factor * v for v in by_init(part, c)], n) for c, (_, factor, n) in columns.items()]
-        rows.append([*setting, f"{series}{flag}", str(level), sparsity, *values, str(part["init"].nunique())])
+        rows.append([headed(f"{series}{flag}", at), sparsity, *values, str(part["init"].nunique())])
     headings = [heading for heading, _, _ in columns.values()]
-    first = ["network, data"] if several else []
-    note = "Mean over initialisations [95 % interval]; n is their number."
-    return Table([*first, "mask from", "level", "sparsity", *headings, "n"], rows, note)
+    note = "Mean over initialisations ± half the width of its 95 % interval; n is their number."
+    return Table(["mask from", "sparsity", *headings, "n"], rows, note)
 
 
 def barriers(frame: pd.DataFrame) -> Table:
@@ -121,7 +129,6 @@ def barriers(frame: pd.DataFrame) -> Table:
         frame,
         {
             "barrier": ("loss barrier", 1, 3),
-            "maximum": ("highest point", 1, 3),
             "error_rise": ("error rise (points)", 100, 2),
             "end_loss": ("loss at the ends", 1, 3),
             "end_accuracy": ("accuracy at the ends (%)", 100, 2),

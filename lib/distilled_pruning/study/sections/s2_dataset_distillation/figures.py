@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....distillation import picture
-from ..common.style import INK, canvas, counted, empty, lighter, settings, student
+from ..common import series
+from ..common.style import INK, POINTS, canvas, counted, empty, settings, student
 from ..common.trends import above, legend
 
 if TYPE_CHECKING:
@@ -28,12 +29,12 @@ NAMES = {
     "mtt": "MTT",
 }
 COLOURS = {
-    "random": "#cc79a7",
-    "herding": "#999999",
-    "kcenter": "#e69f00",
+    "random": "#c05f95",
+    "herding": "#7f7f7f",
+    "kcenter": "#a87400",
     "dm": "#0072b2",
     "dc": "#009e73",
-    "dsa": "#7fbf7b",
+    "dsa": "#3f8f4a",
     "idc": "#d55e00",
     "mtt": "#7b3294",
 }
@@ -57,7 +58,7 @@ def named(method: str) -> str:
 def shades(frame: pd.DataFrame) -> dict[int, str]:
     """Give each number of images per class its colour, the largest the darkest."""
     sizes = sorted(set(frame["ipc"]), reverse=True)
-    return {int(ipc): lighter(SIZES, min(0.55 * place, 0.8)) for place, ipc in enumerate(sizes)}
+    return dict(zip(map(int, sizes), series.shades(SIZES, len(sizes)), strict=True))
 
 
 def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str, int], float] | None = None) -> Figure:
@@ -231,7 +232,9 @@ def gallery(found: Sequence[Gallery], stamp: str = "") -> Figure:
                     ax.set_title(title)
             name = f"{named(of.of['method'])}\nipc {of.of['ipc']}"
             where = f"\n{of.of['model']}\n{of.of['dataset']}" if several else ""
-            line[0].text(-0.03, 0.5, name + where, transform=line[0].transAxes, ha="right", va="center", fontsize=8.5)
+            line[0].text(
+                -0.03, 0.5, name + where, transform=line[0].transAxes, ha="right", va="center", fontsize=POINTS
+            )
     return figure
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import COLOURS, FAINT, INK, canvas, lighter
+from ..common.style import COLOURS, FAINT, INK, POINTS, canvas, lighter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -65,7 +65,7 @@ def box(ax: Any, x: float, y: float, width: float, height: float, title: str, te
     """Draw a step: its name, and what it does in a few words."""
     ax.add_patch(_round(x, y, width, height, lighter(colour, 0.82), colour))
     ax.text(x + width / 2, y + 0.64 * height, title, ha="center", va="center", fontsize=9.5, weight="bold", color=INK)
-    ax.text(x + width / 2, y + 0.27 * height, text, ha="center", va="center", fontsize=6.6, color=INK)
+    ax.text(x + width / 2, y + 0.27 * height, text, ha="center", va="center", fontsize=POINTS, color=INK)
 
 
 def arrow(ax: Any, start: tuple[float, float], end: tuple[float, float], text: str = "") -> None:
@@ -74,4 +74,4 @@ def arrow(ax: Any, start: tuple[float, float], end: tuple[float, float], text: s
         "", end, start, arrowprops={"arrowstyle": "-|>", "color": INK, "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2}
     )
     if text:
-        ax.text((start[0] + end[0]) / 2 + 1, (start[1] + end[1]) / 2, text, va="center", fontsize=8.5, color=FAINT)
+        ax.text((start[0] + end[0]) / 2 + 1, (start[1] + end[1]) / 2, text, va="center", fontsize=POINTS, color=FAINT)

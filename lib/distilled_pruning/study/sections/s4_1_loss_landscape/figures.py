@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ..common.series import with_series
-from ..common.style import INK, canvas, empty, settings
+from ..common.style import INK, POINTS, canvas, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -92,7 +92,7 @@ def networks(ax: Any, coordinates: Any) -> None:
             textcoords="offset points",
             ha="center",
             va="bottom",
-            fontsize=8.5,
+            fontsize=POINTS,
             color=INK,
             bbox={"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8},
             zorder=6,

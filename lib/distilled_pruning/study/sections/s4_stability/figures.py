@@ -2,21 +2,38 @@
 
 from __future__ import annotations
 
-import textwrap
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ...judging.verdicts import INSTABILITY_THRESHOLD
+from ..common import names
+from ..common.dots import Measure, height, keys, panel, seen
 from ..common.series import with_series
-from ..common.style import COLOURS, FAINT, NAMES, canvas, counted, empty, per_init, settings, student
-from ..common.trends import above, legend, trend
+from ..common.style import (
+    COLOURS,
+    NAMES,
+    NARROW,
+    POINTS,
+    WIDTH,
+    canvas,
+    counted,
+    describe,
+    empty,
+    per_init,
+    settings,
+    student,
+)
+from ..common.tickets import EQUAL
+from ..common.trends import above
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL, ACROSS = 2.5, 3
-TITLE = 30  # letters of a title that a third of the page has room for
+PANEL = 2.3
+BOTH = "Both, {} sparse"
+PAPER = {"distilled": "paper: flat", "imp": "paper: a ridge"}
+RISE = Measure("error_rise", "rise of the error halfway (points)", 100, 1, 100 * INSTABILITY_THRESHOLD)
 
 
 def with_dense(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -30,45 +47,101 @@ def panels(frame: pd.DataFrame, palette: dict[str, str]) -> list[str]:
     return [name for name in drawn if name != NAMES["dense"]] or drawn
 
 
-def fig3(frame: pd.DataFrame, stamp: str = "", value: str = "loss") -> Figure:
-    """Draw loss along the line: a panel for each way to find masks, a line for each level, the dense network in grey.
+def papers_own(frame: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the paper's three networks at its rate; of all there are where either of its two methods is missing."""
+    own = frame[frame["method"].isin(("dense", "imp", "distilled")) & frame["setting"].isin(("", EQUAL))]
+    return own if {"imp", "distilled"} <= set(own["method"]) else frame
+
+
+def fig3(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
+    """Draw loss along the line as the paper orders it: distilled pruning, IMP, and both at the highest sparsity.
 
     Args:
         frame: As :func:`..experiments.fig3_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-        value: ``"loss"`` or ``"accuracy"``.
+        stamp: Scale, for the foot.
+        width: In inches; on a phone's, panels stand below each other.
     """
     if frame.empty:
         return empty(stamp)
-    frame, palette = with_series(frame)
-    rows = settings(frame)
+    frame, palette = with_series(papers_own(frame))
     split = "training" if frame["split"].iloc[0] == "train" else "test"
-    factor = 100 if value == "accuracy" else 1
-    label = f"{split} accuracy (%)" if value == "accuracy" else f"{split} loss (nats)"
-    means = per_init(frame.assign(**{value: factor * frame[value]}), [value], ["level", "sparsity", "alpha"])
-    wholes = [means[(means["dataset"] == dataset) & (means["model"] == model)] for dataset, model in rows]
-    names = [panels(whole, palette) for whole in wholes]
-    across = min(ACROSS, max(map(len, names)))
-    grid = [(index, part[i : i + across]) for index, part in enumerate(names) for i in range(0, len(part), across)]
-    with canvas(1.1 + PANEL * len(grid), f"{stamp} · {counted(frame)}") as figure:
-        shared: Literal["all", "row"] = "all" if len(rows) == 1 else "row"
-        axes = figure.subplots(len(grid), across, squeeze=False, sharex=True, sharey=shared)
-        shades = level_colours(frame)
-        for line, (index, shown) in zip(axes, grid, strict=True):
-            dataset, model = rows[index]
-            for ax in line[len(shown) :]:
-                ax.set_axis_off()
-            for ax, name in zip(line, shown, strict=False):
-                part = with_dense(wholes[index], name)
+    means = per_init(frame, ["loss"], ["level", "sparsity", "alpha"])
+    rows, shades = settings(frame), level_colours(frame)
+    order = ("distilled", "imp")
+    shown = sorted(panels(frame, palette), key=lambda name: _rank(frame, name, order))
+    both = len(shown) > 1
+    count = len(shown) + both
+    across = count if width > NARROW else 1
+    grid = [(place, index) for place in rows for index in range(count)]
+    down = -(-len(grid) // across)
+    with canvas(0.8 + PANEL * down, f"{stamp} · {counted(frame)}", width) as figure:
+        axes = figure.subplots(down, across, squeeze=False, sharex=True).flatten()
+        for ax, (place, index) in zip(axes, grid, strict=True):
+            here = means[(means["dataset"] == place[0]) & (means["model"] == place[1])]
+            if index < len(shown):
+                name = shown[index]
                 for level in shades:
-                    curve(ax, part[part["level"] == level], value, shades[level])
-                title = textwrap.fill(name, TITLE)
-                ax.set_title(title if len(rows) == 1 else f"{title}\n{model} on {dataset}")
-                ax.set(ylabel="" if ax is not line[0] else label, xlim=(0, 1), xticks=(0, 0.5, 1))
-                ax.set(xticklabels=("0", "0.5", "1"), xlabel="position α along the line")
-                ax.tick_params(labelbottom=True)
+                    part = with_dense(here, name)
+                    curve(ax, part[part["level"] == level], "loss", shades[level])
+                _title(ax, f"{name}{_paper(frame, name)}")
+            else:
+                _both(ax, here, shown, palette)
+            top = float(here.groupby(["series", "level", "alpha"])["loss"].mean().max())
+            ax.set(xlim=(0, 1), ylim=(0, 1.25 * top))
+            ax.set_xticks((0, 0.5, 1), ("0", "½", "1"))
+            if index == 0 or across == 1:
+                heading = f"{names.place(place)}\n" if len(rows) > 1 else ""
+                ax.set_ylabel(f"{heading}{split} loss (nats)")
+        for ax in axes[-across:]:
+            ax.set_xlabel("position α along the line")
         above(figure, handles(frame, shades), 6)
+        describe(figure, *_seen(means, rows))
     return figure
+
+
+def _rank(frame: pd.DataFrame, name: str, order: tuple[str, ...]) -> int:
+    """Place of a series in the paper's order; others keep theirs, behind."""
+    method = str(frame[frame["series"] == name]["method"].iloc[0])
+    return order.index(method) if method in order else len(order)
+
+
+def _paper(frame: pd.DataFrame, name: str) -> str:
+    """Say what the paper's panel shows, where it has one."""
+    method = str(frame[frame["series"] == name]["method"].iloc[0])
+    return f" ({PAPER[method]})" if method in PAPER else ""
+
+
+def _title(ax: Any, text: str) -> None:
+    ax.set_title(text, loc="left", fontsize=10)
+
+
+def _both(ax: Any, means: pd.DataFrame, shown: list[str], palette: dict[str, str]) -> None:
+    """Draw all ways to find masks at the highest sparsity in one panel, each named at its line."""
+    level = int(means["level"].max())
+    at = means[means["level"] == level]
+    starts = at[at["alpha"] == at["alpha"].min()].groupby("series")["loss"].mean()
+    for name in shown:
+        if name in starts.index:
+            upper = float(starts[name]) == float(starts.max())
+            curve(ax, at[at["series"] == name], "loss", palette[name])
+            look = {"va": "bottom" if upper else "top", "fontsize": POINTS, "color": palette[name]}
+            place = (0.02, float(starts[name]))
+            ax.annotate(name, place, (0, 9 if upper else -9), textcoords="offset points", **look)
+    _title(ax, BOTH.format(percent(float(at["sparsity"].iloc[0]))) if level else "Both")
+
+
+def _seen(means: pd.DataFrame, rows: list[tuple[str, str]]) -> list[str]:
+    """Say how high each line rises in its middle over its ends."""
+    said = ["Loss on the line between two trained networks, a panel for each way to find masks."]
+    for place in rows:
+        here = means[(means["dataset"] == place[0]) & (means["model"] == place[1])]
+        parts = []
+        for (series, sparsity), part in here.groupby(["series", "sparsity"], sort=False):
+            mean = part.groupby("alpha")["loss"].mean()
+            rise = float(mean.iloc[len(mean) // 2]) - (float(mean.iloc[0]) + float(mean.iloc[-1])) / 2
+            parts.append(f"{series}{f' at {percent(float(str(sparsity)))}' if sparsity else ''} {rise:.2f}")
+        said.append(f"{names.place(place)}, rise of the loss in the middle in nats: {', '.join(parts)}.")
+    return said
 
 
 def level_colours(frame: pd.DataFrame) -> dict[int, Any]:
@@ -109,33 +182,27 @@ def curve(ax: Any, means: pd.DataFrame, value: str, colour: Any) -> None:
     )
 
 
-def barriers(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw barrier and error rise over sparsity, with the instability threshold; collapsed tickets are left out.
+def barriers(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
+    """Draw the rise of the error halfway, a row for each way to find masks; collapsed ones are left out.
 
     Args:
         frame: As :func:`..experiments.barriers_frame` gives it.
-        stamp: Scale and parameters, for the foot.
+        stamp: Scale, for the foot.
+        width: In inches; on a phone's, names stand above their rows.
     """
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
-    found = per_init(frame, ["barrier", "error_rise"], ["level", "sparsity"]).assign(
-        sparsity=lambda f: 100 * f["sparsity"], error_rise=lambda f: 100 * f["error_rise"]
-    )
+    found = per_init(frame, ["error_rise"], ["level", "sparsity"])
     rows = settings(frame)
-    labels = {"barrier": "loss barrier (nats)", "error_rise": "error rise halfway (points)"}
-    with canvas(1.3 + 2.7 * len(rows), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(len(rows), 2, squeeze=False, sharex=True)
-        for line, (dataset, model) in zip(axes, rows, strict=True):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            for ax, (column, label) in zip(line, labels.items(), strict=True):
-                trend(ax, here, column, palette, label)
-                ax.axhline(0, color=FAINT, linewidth=0.8)
-            line[1].axhline(100 * INSTABILITY_THRESHOLD, color=FAINT, linestyle=":", linewidth=1.2)
-            line[1].annotate(
-                "unstable above", (4, 100 * INSTABILITY_THRESHOLD), ha="left", va="bottom", fontsize=8, color=FAINT
-            )
+    heights = [height(found[(found["dataset"] == d) & (found["model"] == m)]["series"].nunique()) for d, m in rows]
+    with canvas(0.6 + 0.2 * len(rows) + sum(heights), f"{stamp} · {counted(frame)}", width) as figure:
+        axes = figure.subplots(len(rows), 1, squeeze=False, height_ratios=heights)
+        for ax, place in zip(axes[:, 0], rows, strict=True):
+            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
+            panel(ax, here, palette, RISE)
             if len(rows) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
-        legend(figure, axes[:, 0])
+                ax.set_title(names.place(place), loc="left", pad=16, weight="bold")
+        above(figure, keys(found), 3)
+        seen(figure, found, RISE, "Dot plot with a row for each way to find masks; left of 2 points is stable.")
     return figure

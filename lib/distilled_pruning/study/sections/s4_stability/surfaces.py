@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ..common.series import with_series
-from ..common.style import COLOURS, INK, canvas, empty, per_init, settings
+from ..common.style import COLOURS, INK, POINTS, canvas, empty, per_init, settings
 from .figures import panels, with_dense
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(xlabel="position α", ylabel="sparsity (%)", zlim=(0, 1.05 * top))
                 ax.set_zlabel(f"{split} loss (nats)", labelpad=2)
                 ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}", y=1.0)
-                ax.tick_params(labelsize=7.5, pad=0)
+                ax.tick_params(labelsize=POINTS, pad=0)
                 ax.yaxis.set_major_locator(MaxNLocator(5))
                 ax.view_init(**ANGLE)
                 ax.set_box_aspect((1, 1, 0.8), zoom=0.8)

@@ -8,7 +8,7 @@ from ...judging.statistics import by_init
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left
 from ..common.series import with_series
-from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, empty, per_init, seeds, settings, student
+from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
 from ..s3_distilled_pruning import claims as lottery
 
@@ -34,7 +34,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = settings(frame)
     strip = RUNG * len(ways) + 0.1
     height = 1.2 + (PANEL + strip) * len(places)
-    with canvas(height, f"{stamp} · {seeds(frame)}") as figure:
+    with canvas(height, f"{stamp} · {counted(frame)}") as figure:
         ratios = [part for _ in places for part in (PANEL, strip)]
         axes = figure.subplots(2 * len(places), 1, squeeze=False, sharex=True, height_ratios=ratios)[:, 0]
         for upper, lower, (dataset, model) in zip(axes[::2], axes[1::2], places, strict=True):
@@ -113,10 +113,8 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(xlabel="epochs in common", ylabel=label, xticks=sorted(set(frame["rewind"])))
             limit = 100 * INSTABILITY_THRESHOLD
             line[1].axhline(limit, color=FAINT, linestyle=":", linewidth=1.2)
-            line[1].annotate(
-                "unstable above", (1, limit), xycoords=("axes fraction", "data"), ha="right", va="bottom", fontsize=8,
-                color=FAINT,
-            )  # fmt: skip
+            look = {"ha": "right", "va": "bottom", "fontsize": POINTS, "color": FAINT}
+            line[1].annotate("unstable above", (1, limit), xycoords=("axes fraction", "data"), **look)
             if len(places) > 1:
                 line[0].set_title(f"{model} on {dataset}", loc="left")
     return figure

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ..common.series import with_series
-from ..common.style import FAINT, NAMES, canvas, counted, empty, per_init, settings, student
+from ..common.style import FAINT, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend, trend
 from ..s4_2_hessian.claims import CHANCE, MAGNITUDE_MARGIN
 
@@ -75,7 +75,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(xlabel="", ylabel="" if place % across else "sparsity of the layer (%)")
                 ax.set_xticks(range(len(names)), [name.removesuffix(".weight") for name in names])
                 if len(names) > 6:
-                    ax.tick_params(axis="x", rotation=90, labelsize=7)
+                    ax.tick_params(axis="x", rotation=90, labelsize=POINTS)
                 head = f"network {percent(whole / 100)} sparse"
                 ax.set_title(head if len(places) == 1 else f"{model} on {dataset}, {head}")
         legend(figure, axes[:, 0])

@@ -1,0 +1,97 @@
+"""What a page says of its claims: the three lines at its top, and the table of the claims that it judges."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+
+from .. import display
+from ..display import Markup, Table
+from ..judging.claims import Claim, Judgement
+from ..judging.preconditions import doubted
+from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding
+from ..sections.common import tables
+
+OWN = "this companion"
+MARKS = {REPRODUCED: "✓", CONTRADICTED: "✗"}
+UNSURE, NOTHING = "?", "Nothing has been recorded yet."
+
+
+def mark(found: Finding) -> Markup:
+    """Show whether a setting bears a claim out, with its number."""
+    sign = MARKS.get(found.verdict, UNSURE)
+    said = {"✓": "holds", "✗": "does not hold"}.get(sign, "open")
+    text = tables.finding(found)
+    html = f'<span class="sign" role="img" aria-label="{said}:">{sign}</span> {escape(text)}'
+    return Markup(f'<span class="setting">{html}</span>', f"{sign} {text}")
+
+
+def here(found: Judgement | None, settings: bool = True) -> Markup:
+    """Show the best evidence on a claim, a mark for each setting.
+
+    Args:
+        found: The recorded judgement.
+        settings: Add what was judged beside and turns no verdict, behind a click.
+    """
+    if found is None or found.verdict == NOT_RUN:
+        return Markup(NOTHING, NOTHING)
+    marks = [mark(item) for item in found.primary if item.n]
+    doubts = doubted(found.standing.failed, found.standing.unsure)
+    html = "".join(item.html for item in marks) + "".join(f"<br>{escape(doubt)}" for doubt in doubts)
+    if settings and found.beside:
+        beside = "".join(mark(item).html for item in found.beside)
+        html += f"<details><summary>Other settings</summary>{beside}</details>"
+    return Markup(html, "; ".join([*map(str, marks), *doubts]))
+
+
+def verdict(found: Judgement | None) -> Markup:
+    """Show a verdict with the scale, the data and the number of initialisations that it rests on."""
+    if found is None or found.verdict == NOT_RUN:
+        return display.verdict(NOT_RUN)
+    word = display.verdict(found.verdict)
+    about = ", ".join([f"{found.scale} scale", f"n = {found.n}", *([f"on {found.on}"] if not found.own else [])])
+    return Markup(f'{word.html} <span class="scale">{escape(about)}</span>', f"{word} ({about})")
+
+
+def lines(claim: Claim, found: Judgement | None, regime: Sequence[str]) -> Markup:
+    """Answer a page's first question in three lines: what the paper says, what we find, what follows.
+
+    Args:
+        claim: The page's main claim.
+        found: Its recorded judgement.
+        regime: What was trained on what, in a few words each.
+    """
+    answers = [("Paper", Markup(escape(claim.statement), claim.statement)), ("Here", here(found, settings=False))]
+    answers.append(("Verdict", verdict(found)))
+    rows = "".join(f"<dt>{term}</dt><dd>{content.html}</dd>" for term, content in answers)
+    html = f'<p class="regime">{escape(" · ".join(regime))}</p>' if regime else ""
+    text = "\n".join([" · ".join(regime), *(f"{term}: {content}" for term, content in answers)])
+    return Markup(f'<div class="answer">{html}<dl>{rows}</dl></div>', text)
+
+
+def table(claims: Sequence[Claim], recorded: dict[str, Judgement], run: dict[str, Judgement]) -> Table:
+    """Set what is claimed beside the best evidence, a row for each claim, with its rule behind a click.
+
+    Args:
+        claims: The claims.
+        recorded: Claim to its judgement on recorded results.
+        run: Claim to its judgement on this run.
+    """
+    rows = []
+    for claim in claims:
+        found, own = recorded.get(claim.id), run.get(claim.id)
+        badge = verdict(found)
+        if own is not None and own.verdict != NOT_RUN:
+            differs = "" if found is not None and own.verdict == found.verdict else "≠ "
+            small = f'<br><span class="scale">{differs}this run: {escape(own.verdict)}</span>'
+            badge = Markup(badge.html + small, f"{badge}; this run: {own.verdict}")
+        rows.append([_stated(claim), Markup(escape(claim.paper_value or "–"), claim.paper_value), here(found), badge])
+    ours = bool(claims) and all(claim.paper == OWN for claim in claims)
+    return Table(["Claim", "Paper", "Here", "Verdict"], rows, kind="ledger", caption="Our claims" if ours else "")
+
+
+def _stated(claim: Claim) -> Markup:
+    """State a claim, with its place and its rule."""
+    place = f'<span class="where">{escape(claim.where)}</span>'
+    rule = display.fold("How it is judged", f"<p>{escape(claim.rule)}</p>") if claim.rule else ""
+    return Markup(escape(claim.statement) + place + rule, f"{claim.statement} ({claim.where})")

@@ -1,0 +1,167 @@
+"""What a page says of a claim: the best evidence there is, and this run beside it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..judging import ledger
+from ..judging.claims import claims
+from ..judging.preconditions import doubted
+from ..judging.verdicts import CONTRADICTED, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
+from .pages import measured
+
+OURS = "this companion"
+TITLES = {"arXiv:2503.17905": "2025 paper", "arXiv:2307.03364": "2023 paper"}
+QUESTIONS = {REPRODUCED: "supported", PARTLY: "mixed", CONTRADICTED: "refuted", UNDECIDED: "open"}
+KINDS = {
+    REPRODUCED: "yes",
+    "supported": "yes",
+    PARTLY: "mixed",
+    "mixed": "mixed",
+    CONTRADICTED: "no",
+    "refuted": "no",
+    NOT_RUN: "not-run",
+}
+OPEN = "open"
+_UNMARKED = re.compile(r"\\([\\`*_{}\[\]<>|$~])")
+SIGNS = {"yes": "✓", "mixed": "≈", "no": "✗", "open": "?", "not-run": "–"}
+
+
+@dataclass(frozen=True)
+class Found:
+    """What results of one scale say about a claim.
+
+    Attributes:
+        verdict: The word that is shown.
+        settings: Each setting's value with its interval.
+        n: Fewest initialisations behind a value.
+        scale: Stamp of the results.
+        data: The data they are about.
+        doubts: Preconditions that do not hold or may not.
+    """
+
+    verdict: str
+    settings: tuple[str, ...] = ()
+    n: int = 0
+    scale: str = ""
+    data: str = ""
+    doubts: tuple[str, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """Whether that speaks for the claim: yes, mixed, no, open or not-run."""
+        return KINDS.get(self.verdict, OPEN)
+
+    @property
+    def sign(self) -> str:
+        """The same as one character."""
+        return SIGNS[self.kind]
+
+    @property
+    def ran(self) -> bool:
+        """Whether there is any result."""
+        return self.verdict != NOT_RUN
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """One claim, or one question of this companion's own, with what is known.
+
+    Attributes:
+        id: The claim's name.
+        ours: Whether it is a question of this companion rather than a claim of a paper.
+        source: The text that makes it, and the place there.
+        statement: The statement, in our words.
+        rule: How the verdict follows.
+        paper_value: The paper's value.
+        best: What the best results say: recorded ones before those of this run.
+        live: What this run says, where ``best`` is recorded and this run judged it too.
+        notebooks: The pages that judge it.
+    """
+
+    id: str
+    ours: bool
+    source: str
+    statement: str
+    rule: str
+    paper_value: str
+    best: Found
+    live: Found | None
+    notebooks: tuple[str, ...]
+
+    @property
+    def differs(self) -> bool:
+        """Whether this run has another verdict than the best evidence."""
+        return self.live is not None and self.live.verdict != self.best.verdict
+
+
+def gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
+    """Give every claim with its evidence, by name, in the ledger's order.
+
+    Args:
+        rows: Rows as ``distilled-pruning check --json`` prints them.
+    """
+    known = {claim.id: claim for claim in claims()}
+    found = {}
+    for row in rows:
+        ours = row["paper"] == OURS
+        kept, ran = row.get("recorded"), row["verdict"] != NOT_RUN
+        live = _found(row, "this_run", ours)
+        best = _found(kept, "value", ours) if kept else live
+        text = TITLES.get(str(row["paper"]), "2023 submission")
+        found[str(row["id"])] = Evidence(
+            str(row["id"]),
+            ours,
+            str(row["where"]) if ours else f"{text}, {row['where']}",
+            str(row["statement"]),
+            _ruled(row),
+            str(row.get("paper_value") or ""),
+            best,
+            live if kept and ran else None,
+            ledger.notebooks_of(known[row["id"]]) if row["id"] in known else (),
+        )
+    return found
+
+
+def _found(entry: Mapping[str, Any], value: str, ours: bool) -> Found:
+    verdict = str(entry["verdict"])
+    if verdict == NOT_RUN:
+        return Found(verdict)
+    doubts = doubted(entry.get("failed") or (), entry.get("unsure") or ())
+    return Found(
+        QUESTIONS.get(verdict, verdict) if ours else verdict,
+        tuple(_UNMARKED.sub(r"\1", line) for line in measured(entry, value)),
+        int(entry["n"]),
+        str(entry.get("scale") or ""),
+        str(entry.get("data") or ""),
+        tuple(doubts),
+    )
+
+
+def _ruled(row: Mapping[str, Any]) -> str:
+    needs = "; ".join(row.get("preconditions") or ())
+    parts = (
+        row.get("rule"),
+        row.get("primary") and f"primary: {row['primary']}",
+        needs and f"tested only where {needs}",
+    )
+    return "; ".join(part for part in parts if part)
+
+
+def count(found: Iterable[Evidence]) -> list[tuple[str, str, int]]:
+    """Count verdicts, those that speak for a claim first: word, kind, number; verdicts nobody got are left out."""
+    by: dict[str, int] = {}
+    for item in found:
+        by[item.best.verdict] = by.get(item.best.verdict, 0) + 1
+    order = [REPRODUCED, "supported", PARTLY, "mixed", CONTRADICTED, "refuted", UNDECIDED, OPEN, NOT_TESTABLE]
+    words = sorted(by, key=lambda word: order.index(word) if word in order else len(order) + (word == NOT_RUN))
+    return [(word, KINDS.get(word, OPEN), by[word]) for word in words]
+
+
+def scales(found: Sequence[Evidence]) -> list[str]:
+    """List the scales that the best evidence has, without this run's."""
+    there = dict.fromkeys(item.best.scale for item in found if item.best.ran)
+    return [scale for scale in there if scale in ("reduced", "paper")]

@@ -1,0 +1,98 @@
+"""What the prose pages may name: claims with their evidence, the answer, scales, compute, parameters, code."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..campaign import rules as campaign_rules
+from ..judging.ledger import stamp
+from ..parameters.cells import home, read
+from ..sections import figures as drawn
+from ..sections.section import Section
+from ..speed import page as speed
+from . import conclusions, deviations, effort, evidence, findings, hero, regime
+
+
+@dataclass(frozen=True)
+class Code:
+    """A function that draws.
+
+    Attributes:
+        name: Its name.
+        path: Its file.
+        line: The line it begins on.
+        source: Its code.
+    """
+
+    name: str
+    path: str
+    line: int
+    source: str
+
+
+def gather(
+    sections: Sequence[Section],
+    sources: Mapping[str, Path],
+    rows: Sequence[Mapping[str, Any]],
+    asked: Sequence[Mapping[str, Any]],
+    repository: str = "",
+    waiting: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Give every value that a page may name.
+
+    Args:
+        sections: The notebooks under their parameters.
+        sources: Name to notebook.
+        rows: The ledger.
+        asked: The ledger of the page of controls alone, so that every page gives the same answer to its question.
+        repository: Address of the sources on the web; empty where there is none.
+        waiting: Notebooks whose results are not there yet.
+    """
+    filled = [section for section in sections if section.name not in waiting]
+    frames = {name: frame for section in filled for name, frame in section.frames().items()}
+    claims = evidence.gather(rows)
+    results = home() / "results"
+    picture = hero.find(results)
+    here = next((section.parameters for section in sections if section.name == regime.PAGE), None)
+    return {
+        "answer": conclusions.headline(asked),
+        "reasons": findings.reasons(asked),
+        "relatives": conclusions.RELATIVES,
+        "claims": claims,
+        "papers": [item for item in claims.values() if not item.ours],
+        "questions": [item for item in claims.values() if item.ours],
+        "count": evidence.count,
+        "scales": evidence.scales(list(claims.values())),
+        "hero": picture,
+        "regime": regime.table(results, picture.record.parameters if picture else None, here),
+        "compute": regime.spent(results),
+        "campaign": campaign_rules.list_answers(home()),
+        "notebooks": list(sources),
+        "waiting": list(waiting),
+        "parameters": {name: parameters(path) for name, path in sources.items()},
+        "efforts": effort.table(sections, sections[0].store) if sections else [],
+        "drawing": code({name: getattr(drawn, name) for name in drawn.__all__}),
+        "repository": repository,
+        "effects": deviations.effects(frames, stamp(sections)),
+        "speed": speed.parts(home()),
+        "previews": {},
+    }
+
+
+def parameters(path: Path) -> list[tuple[str, str, str]]:
+    """List a notebook's parameters: name, default, help."""
+    return [(name, str(line.value), line.field.help) for name, line in read(path).items()]
+
+
+def code(functions: Mapping[str, Callable[..., Any]]) -> list[Code]:
+    """Give the code of functions and where it stands."""
+    found = []
+    for name, function in functions.items():
+        lines, first = inspect.getsourcelines(function)
+        path = "lib/" + function.__module__.replace(".", "/") + ".py"
+        found.append(Code(name, path, first, "".join(lines)))
+    return found

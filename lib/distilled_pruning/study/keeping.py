@@ -1,0 +1,150 @@
+"""What the commands do that look after results: keep them with the sources, count, check and remove them."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from argparse import Namespace
+from typing import TYPE_CHECKING
+
+from .. import disk, places
+from ..errors import InputError, quoted
+from ..exits import DONE, FAILED, STOPPED
+from .commands import chosen, notes, write
+from .jobs import graph
+from .sections.targets import jobs_of, sections_of
+
+if TYPE_CHECKING:
+    from .engine.store import Store
+    from .engine.upkeep import Waste
+
+
+def record(options: Namespace) -> int:
+    """Keep results with the sources."""
+    from .parameters.cells import home
+    from .results.record import RecordedFirst
+    from .results.record import record as keep
+    from .results.recorded import Recorded
+
+    if places.checkout() is None:
+        raise InputError("results are recorded with the sources: run this from a copy of the book")
+    recorded = Recorded(home() / "results")
+    sections = sections_of(chosen(options))
+    for section in sections:
+        needed(options, section.store)
+    rows = []
+    for section in sections:
+        for name in section.experiments:
+            frame = section.experiment(name).frame(section.parameters, RecordedFirst(recorded, section.store))
+            scale, jobs = section.parameters.scale, section.jobs(name)
+            kept = keep(
+                name,
+                scale,
+                section.deciding,
+                jobs,
+                section.store,
+                recorded.root,
+                partial=options.partial,
+                frame={str(column): values for column, values in frame.to_dict("list").items()},
+            )
+            left = f", {kept.missing} missing" if kept.missing else ""
+            rows.append({"figure": kept.figure, "scale": kept.scale, "keys": kept.keys, "missing": kept.missing})
+            if not options.json:
+                print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
+    if options.json:
+        write({"records": rows})
+    return DONE
+
+
+def status(options: Namespace) -> int:
+    """Say what the store holds."""
+    from .engine.upkeep import status as look
+
+    targets = chosen(options)
+    store = sections_of(targets)[0].store
+    wanted = {s.name: [job.key for job in s.graph] for s in sections_of(targets)}
+    found = look(store, wanted)
+    if options.json:
+        write({"store": str(store.root), **dataclasses.asdict(found)})
+        return DONE
+    print(f"store {store.root}")
+    for kind, number in found.entries.items():
+        size, minutes = found.bytes[kind] / 1e6, found.seconds[kind] / 60
+        print(f"  {kind:<10} {number:>6} results  {size:>9.1f} MB  {minutes:>8.1f} min")
+    for name, (there, total) in found.figures.items():
+        print(f"  {name}: {there} of {total} results are there")
+    print(
+        f"  {found.unclaimed} belong to none of these; {found.checkpoints} jobs stopped half-way; "
+        f"{found.quarantined + len(found.damaged)} damaged"
+    )
+    return DONE
+
+
+def needed(options: Namespace, store: Store) -> None:
+    """Raise :class:`InputError` where a store was named that is not there, for a command that only reads it."""
+    if options.store and not disk.exists(store.root):
+        raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
+
+
+def verify(options: Namespace) -> int:
+    """Compare every result with its checksums."""
+    from .engine.store import Store
+    from .engine.upkeep import verify as look
+    from .parameters.cells import home
+    from .results.recorded import Recorded
+
+    store, recorded = Store(options.store), Recorded(home() / "results")
+    needed(options, store)
+    there, kept = sum(1 for _ in store), sum(1 for _ in recorded)
+    wrong = {**look(store), **recorded.verify()}
+    if options.json:
+        write({"store": str(store.root), "results": there, "recorded": kept, "wrong": wrong})
+        return FAILED if wrong else DONE
+    for key, reason in wrong.items():
+        print(f"{key}: {reason}")
+    counts = f"{there} results in {store.root} and {kept} recorded ones"
+    print(f"{len(wrong)} damaged or missing, of {counts}" if wrong else f"all are whole: {counts}")
+    return FAILED if wrong else DONE
+
+
+def gc(options: Namespace) -> int:
+    """Remove what nobody needs; what was computed goes only when the user says so."""
+    from .engine.upkeep import gc as clean
+    from .engine.upkeep import waste
+
+    targets = chosen(options)
+    store = sections_of(targets)[0].store
+    keep = [job.key for job in graph(jobs_of(targets))] if options.targets else None
+    found = waste(store, keep, quarantine=options.quarantine)
+    if options.dry_run:
+        tell_waste(options, store, found, "would remove")
+        return DONE
+    if found.precious and not options.yes and not agreed(f"remove {found} from {store.root}"):
+        print("nothing was removed", file=notes(options))
+        return STOPPED
+    if found.bytes or found.precious or found.leftovers:
+        store.prepare()
+    tell_waste(options, store, clean(store, found), "removed")
+    return DONE
+
+
+def tell_waste(options: Namespace, store: Store, found: Waste, did: str) -> None:
+    """Say what of a store went or would go."""
+    if options.json:
+        kept = {"leftovers": found.leftovers, "unfinished": found.unfinished, "quarantined": found.quarantined}
+        listed = {name: [str(path) for path in paths] for name, paths in kept.items()}
+        write({"store": str(store.root), "did": did, "results": list(found.results), **listed, "bytes": found.bytes})
+    else:
+        print(f"{did} {found} from {store.root}")
+
+
+def agreed(what: str) -> bool:
+    """Ask on a terminal whether something may be done.
+
+    Raises:
+        InputError: There is nobody to ask.
+    """
+    if not sys.stdin.isatty():
+        raise InputError(f"this would {what}: add --yes if it may, or --dry-run to look")
+    print(f"{what[:1].upper()}{what[1:]}? [y/N] ", end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip().lower() in ("y", "yes")
