@@ -18,6 +18,7 @@ from distilled_pruning.study.book import answers, notebook
 from distilled_pruning.study.book.notebook import Page
 from distilled_pruning.study.display import Picture, Table
 from distilled_pruning.study.judging import ledger
+from distilled_pruning.study.judging.claims import OURS
 from distilled_pruning.study.parameters.cells import notebooks, read, source
 from distilled_pruning.study.parameters.presets import Parameters, resolve
 from distilled_pruning.study.sections import figures
@@ -127,7 +128,7 @@ def test_a_failed_job_stops_the_notebook() -> None:
 
 def test_a_page_judges_the_papers_claims_on_the_best_evidence(page: Page) -> None:
     table = page.claims()
-    wanted = [claim for claim in ledger.claims_of(S4) if claim.paper != answers.OWN]
+    wanted = [claim for claim in ledger.claims_of(page.section.experiments) if claim.paper != OURS]
     assert [str(row[0]).split(" (")[0] for row in table.rows] == [claim.statement for claim in wanted]
     assert list(table.columns) == ["Claim", "Paper", "Here", "Verdict"] and table.kind == "ledger"
     best = ledger.recorded_judgements()

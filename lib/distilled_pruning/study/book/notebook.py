@@ -21,7 +21,8 @@ from .showing import Showing, said
 
 if TYPE_CHECKING:
     from ..engine.runner import Outcome
-    from ..judging.claims import Claim, Judgement
+    from ..judging.claims import Claim
+    from ..judging.judgement import Judgement
 
 GLUED = "application/papermill.record/"
 INTERACTIVE = ("In", "Out", "exit", "quit", "get_ipython", "open")
@@ -177,11 +178,11 @@ class Page(Showing):
     @functools.cached_property
     def _claims(self) -> list[Claim]:
         """The claims that this page judges: the papers', or ours where it judges none of theirs."""
+        from ..judging.claims import OURS
         from ..judging.ledger import claims_of
-        from .answers import OWN
 
-        found = claims_of(self.parameters.notebook)
-        return [claim for claim in found if claim.paper != OWN] or found
+        found = claims_of(self.section.experiments)
+        return [claim for claim in found if claim.paper != OURS] or found
 
     @functools.cached_property
     def _recorded(self) -> dict[str, Judgement]:

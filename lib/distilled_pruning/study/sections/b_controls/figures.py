@@ -13,7 +13,7 @@ from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, describe
 from ..common.trends import legend
 from ..common.ways import Kind, kind
 from ..s4_stability.figures import RISE
-from .claims import NEAR
+from .mask_claims import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd

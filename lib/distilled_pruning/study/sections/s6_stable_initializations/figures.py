@@ -24,7 +24,7 @@ from ..common.style import (
     student,
 )
 from ..common.trends import legend
-from ..s3_distilled_pruning import claims as lottery
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -24,7 +24,7 @@ from ..common.style import (
     student,
 )
 from ..common.trends import above, legend
-from ..s4_2_hessian.claims import CHANCE, MAGNITUDE_MARGIN
+from .claims import CHANCE, MAGNITUDE_MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
