@@ -384,13 +384,13 @@ NOT_ALONE = "a short loop alone does not bring it"
 )
 def test_the_headline_follows_from_the_verdicts(changed: dict[str, str], says: str, never: str) -> None:
     said = conclusions.overall(SEEN | changed)
-    assert says in said and never not in found
+    assert says in said and never not in said
     assert conclusions.overall({}) == conclusions.OPEN
 
 
 def test_a_conclusion_says_what_ran_and_nothing_else() -> None:
     said = repr(conclusions.sentences({"control-subset": (CONTRADICTED, "87 %: −0.1; n = 3"), "mask-bug": ("", "")}))
-    assert conclusions.SENTENCES["control-subset"][CONTRADICTED] in said and "(87 %: −0.1; n = 3)" in found
+    assert conclusions.SENTENCES["control-subset"][CONTRADICTED] in said and "(87 %: −0.1; n = 3)" in said
     assert len(said.splitlines()) == 1
     assert "Nothing has been computed" in repr(conclusions.sentences({"control-subset": (NOT_RUN, "")}))
 
