@@ -17,8 +17,9 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...errors import unknown
+from ..engine.entries import ENVIRONMENT
 from ..engine.progress import Phases, duration
-from ..engine.store import ENVIRONMENT, Store
+from ..engine.store import Store
 from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..parameters.contents import FOLDER, contents, notebooks_of
