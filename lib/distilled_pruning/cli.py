@@ -107,6 +107,7 @@ def parser() -> Parser:
     check = add("check", "judge the claims on what the store holds; trains nothing")
     targets(check)
     check.add_argument("--recorded", action="store_true", help="judge the recorded results instead")
+    check.add_argument("--accept", action="store_true", help="expect from now on what is found; the tests hold it")
     check.add_argument("--json", action="store_true", help="print the ledger as JSON")
 
     record = add("record", "keep results of reduced or paper scale with the sources")

@@ -13,9 +13,9 @@ from torch import Tensor, nn
 
 from . import training
 from .errors import InputError, unknown
-from .models import everywhere
 from .recipe import PRECISIONS, STATISTICS_BATCH
 from .suit import suit
+from .weights import everywhere
 
 if TYPE_CHECKING:
     from .data import Split

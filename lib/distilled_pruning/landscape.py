@@ -19,9 +19,9 @@ from torch import Tensor, nn
 from . import connectivity, pooling, training
 from .basins import Basins, basins, loss_range
 from .errors import InputError, unknown
-from .models import everywhere
 from .planes import Plane, masked, plane
 from .recipe import PRECISIONS
+from .weights import everywhere
 
 if TYPE_CHECKING:
     from .data import Split

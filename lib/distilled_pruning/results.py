@@ -208,7 +208,7 @@ class _Reader:
             InputError: It is nowhere.
         """
         if self.store is not None and self.store.sound(key):
-            return dict(self.store.entry(key).head()[1])
+            return dict(self.store.read(key)["spec"])
         if self.recorded is not None and self.recorded.path(key).exists():
             return dict(self.recorded.read(key)["spec"])
         places = [str(place.root) for place in (self.store, self.recorded) if place is not None]

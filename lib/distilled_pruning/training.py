@@ -171,6 +171,7 @@ def train(
     suit(net, split, recipe.smallest_batch(len(split)))
     dtype = next(net.parameters()).dtype
     if mask is not None:
+        mask = mask.on(net)
         mask.apply(net)
     step_of = Step(net, recipe, mask)
     curve: list[dict[str, float]] = []

@@ -46,7 +46,7 @@ def fitting(net: nn.Module, mask: Mask | None) -> Mask:
     """Give the mask, or a full one for ``None``; raise :class:`InputError` for one of another network."""
     if mask is None:
         return Mask.ones(net)
-    weights = prunable(net)
+    weights, mask = prunable(net), mask.on(net)
     if weights.keys() != mask.keys() or any(weights[name].shape != mask[name].shape for name in mask):
         raise InputError("the mask belongs to another network: its layers are not those of this one")
     return mask

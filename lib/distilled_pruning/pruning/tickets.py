@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .. import training
 from ..data import Dataset, Split
 from ..errors import InputError, unknown
-from ..models import everywhere
+from ..weights import everywhere
 from .criteria import fitting, magnitude, survivors
 from .mask import Mask
 

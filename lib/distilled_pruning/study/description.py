@@ -84,7 +84,7 @@ def crate(recorded: Recorded) -> dict[str, Any]:
     records = [record for record in recorded.records() if record.frame]
     files = [path for name in ("README.md", INDEX, EVER) if (path := recorded.root / name).is_file()]
     shards = sorted({path.parent for path in recorded.root.glob("??/*.json")})
-    frames = {record.frame[0]: record for record in records}
+    frames = {name: record for record in records for name in record.frame[:1]}
     entities = [
         *(_file(path, recorded.root, _ABOUT.get(path.name, "")) for path in files),
         *(_frame(recorded.root / FRAMES / name, recorded.root, record) for name, record in sorted(frames.items())),
