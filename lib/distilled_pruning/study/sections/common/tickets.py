@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -105,6 +106,11 @@ class Tickets(Setup):
         return range(max(self.parameters.seeds, more))
 
     @property
+    def orders(self) -> Sequence[int]:
+        """Data orders of retrainings."""
+        return range(self.parameters.replicates)
+
+    @property
     def measured(self) -> list[int]:
         """Levels at which tickets are trained: the measured ones within ``levels``, and ``levels`` itself."""
         levels = self.parameters.levels
@@ -184,18 +190,23 @@ class Tickets(Setup):
             for row in self.rows
             for seed in self.inits(row)
             for level in self.levels(row, seed, every)
-            for order in range(self.parameters.replicates)
+            for order in self.orders
         ]
 
     def connected(self, split: str = "train") -> list[tuple[Row, int, int, str, Connect]]:
         """All lines between retrainings of one ticket as ``(row, seed, level, pair, job)``."""
         return [
-            (row, seed, level, f"{a}-{b}", self.line(row, seed, level, a, b, split))
+            (row, seed, level, pair, job)
             for row in self.rows
             for seed in self.inits(row)
             for level in self.levels(row, seed)
-            for a, b in itertools.combinations(range(self.parameters.replicates), 2)
+            for pair, job in self.lines(row, seed, level, split)
         ]
+
+    def lines(self, row: Row, seed: int, level: int, split: str = "train") -> list[tuple[str, Connect]]:
+        """The lines between every two retrainings of one ticket, each by its pair of data orders."""
+        pairs = itertools.combinations(self.orders, 2)
+        return [(f"{a}-{b}", self.line(row, seed, level, a, b, split)) for a, b in pairs]
 
     def line(self, row: Row, seed: int, level: int, a: int, b: int, split: str = "train") -> Connect:
         """The line between two retrainings of one ticket."""
