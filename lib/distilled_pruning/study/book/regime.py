@@ -82,7 +82,7 @@ def _reduced(recorded: Mapping[str, Any]) -> Parameters:
 
 def _column(p: Parameters, accuracy: str) -> dict[str, str]:
     """Give the settings of one run, name to words."""
-    dataset, model = str(p["dataset"]).split(",")[0], str(p["model"]).split(",")[0]
+    dataset, model = p.dataset[0], p.model[0]
     method = METHODS.get(str(p["distiller"]), str(p["distiller"]))
     return {
         "Data": DATASETS.get(dataset, dataset),
