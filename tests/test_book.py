@@ -24,14 +24,11 @@ import nbformat
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import deviations, execution, findings, pages, rendering, whatif
-from distilled_pruning.study.campaign import rules as campaign_rules
+from distilled_pruning.study.book import execution, pages, rendering, templates, values, whatif
 from distilled_pruning.study.engine import runner
+from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.verdicts import VERDICTS
 from distilled_pruning.study.parameters import contents
-from distilled_pruning.study.results.recorded import Recorded
-from distilled_pruning.study.sections import figures
-from distilled_pruning.study.speed import page as speed
 from jupyter_client.connect import LocalPortCache
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -46,40 +43,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ROW = {
-    "id": "syn-stable",
-    "paper": "arXiv:2503.17905",
-    "where": "section 4, Fig. 3",
-    "statement": "Subnetworks found with *distilled* data | are stable.",
-    "paper_value": "about 0",
-    "rule": "error rise below 2 points",
-    "recorded": None,
-    "this_run": "59 %: -0.01; 87 %: 0.02",
-    "interval": {"59 %": [-0.02, 0.001]},
-    "n": 5,
-    "scale": "live",
-    "verdict": "reproduced",
-}
-PARTS = {
-    "tally": pages.tally([ROW]),
-    "ledger": pages.ledger([ROW, {**ROW, "id": "other", "this_run": None, "verdict": "not run"}]),
-    "findings": findings.run([ROW]),
-    "findings-recorded": findings.recorded([ROW]),
-    "trainings": findings.trainings(Recorded(ROOT / "results")),
-    "controls": findings.controls([ROW]),
-    "answer": findings.answer([ROW]),
-    "campaign": campaign_rules.list_answers(ROOT),
-    "relatives": findings.relatives([ROW]),
-    "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
-    "efforts": pages.efforts(
-        [("one", "about 2.0 minutes, 800 MB of memory", "reduced", "about 5 hours", "papermill x")]
-    ),
-    "drawing": pages.drawing(
-        {"fig6": figures.fig6, "speed": figures.speed}, "https://github.com/someone/somewhere/blob/main/"
-    ),
-    **deviations.parts([ROW], {}),
-    **speed.parts(ROOT),
-}
+REPOSITORY = "https://github.com/someone/somewhere"
+ROWS = ledger.judge([]).rows()
+VALUES = values.gather([], {}, ROWS, ROWS, f"{REPOSITORY}/blob/main/")
 FIGURE = """
 import matplotlib.pyplot as plt
 from IPython.display import HTML, display
@@ -98,9 +64,6 @@ display(Slides("Sparsity", {"59 % sparse": picture("red"), "87 % sparse": pictur
 display(Note([("run it", code("papermill notebooks/one.ipynb out.ipynb -p levels 3 -p " + "a-long-name 1 " * 20))]))
 # figures.fig6(
 """
-
-
-REPOSITORY = "https://github.com/someone/somewhere"
 
 
 def notebook(path: Path, code: str = FIGURE, kernel: str = "python3", language: str = "python") -> None:
@@ -147,11 +110,12 @@ def page_of(root: Path, name: str, **parameters: Any) -> execution.Page:
 
 def assemble(root: Path, wanted: list[execution.Page]) -> Path:
     """Build the small book, with a page beside the first."""
-    names = [page.name for page in wanted]
-    parts = {**PARTS, "pages": pages.pages(names, {"one": ["Loss along the line"]})}
+    named = {**VALUES, "notebooks": [page.name for page in wanted]}
     again = execution.Page("one" + whatif.SUFFIX, wanted[0].source, {"levels": 5}, wanted[0].keys)
-    head = f"# What if: levels 5\n\n{whatif.UNLAUNCHED}\n\nThe page {{doc}}`one` once more."
-    return book.assemble(root, root / "_build", [*wanted, again], parts, [ROW], jobs=2, beside={"one": head})
+    head = templates.write(
+        ROOT, "parts/what-if.md", {"named": "levels 5", "original": "one", "changes": [], "judged": []}
+    )
+    return book.assemble(root, root / "_build", [*wanted, again], named, ROWS, jobs=2, beside={"one": head})
 
 
 @pytest.fixture(scope="module")
@@ -174,38 +138,6 @@ def test_values_are_written_for_reading() -> None:
     assert pages.show(-0.012345) == "−0.0123"
     assert pages.show([-0.5, 2]) == "[−0.5, 2]"
     assert pages.show("a|b*c") == r"a\|b\*c"
-
-
-def test_ledger_shows_every_column() -> None:
-    """Value, interval, seeds, scale, rule and anchor of a claim reach its row."""
-    text = pages.ledger([ROW])
-    for part in ("59 %: −0.01 [−0.02, 0.001]", "87 %: 0.02", "n = 5, live", "#claim-syn-stable", "error rise below"):
-        assert part in text
-    assert "No claim" in pages.ledger([])
-    text = pages.ledger([{**ROW, "counts": {"59 %": 5, "87 %": 1}}])
-    assert "0.001]<br>87 %: 0.02, n = 1<br>n = 5, live" in text, "a setting with an n of its own says so"
-
-
-def test_tally_counts_every_verdict() -> None:
-    """A verdict nobody got is shown as 0, never left out."""
-    larger = {**ROW, "recorded": {"verdict": "partly", "value": "", "n": 3}}
-    recorded, ours = pages.tally([ROW, ROW, larger]).split("This run:")
-    assert "**3** [reproduced]" in ours and "**1** [partly]" in recorded and "**2** [not run]" in recorded
-    assert all(f"[{verdict}]" in text for verdict in VERDICTS for text in (ours, recorded))
-    assert (ours.count("**0**"), recorded.count("**0**")) == (len(VERDICTS) - 1, len(VERDICTS) - 2)
-
-
-def test_a_part_nobody_makes_is_an_error() -> None:
-    """A misspelt generated part would leave a hole in the page."""
-    with pytest.raises(InputError, match="choose one of tally"):
-        pages.fill("text\n\n<!-- generated: taly -->\n", {"tally": ""})
-    assert pages.fill("<!-- generated: tally -->\n", {"tally": "x"}) == "x\n"
-
-
-def test_every_generated_part_of_the_prose_is_made() -> None:
-    """The prose asks for nothing that the build does not make."""
-    asked = {name for path in (ROOT / "book").glob("*.md") for name in pages._MARK.findall(path.read_text("utf-8"))}
-    assert asked <= {*PARTS, "pages"}
 
 
 def test_contents_lists_pages_in_order() -> None:
@@ -526,7 +458,7 @@ def test_the_first_page_leads_into_the_book(index: Path, browser: Browser) -> No
     page, troubles = watched(browser, 1280, "light")
     page.goto(index.as_uri())
     page.wait_for_url("**/book/welcome.html", wait_until="load")
-    assert page.locator("article h1").inner_text().startswith("Distilled pruning")
+    assert page.locator("article h1").inner_text().startswith("Does pruning on distilled data")
     assert not troubles
 
 
@@ -650,6 +582,7 @@ def test_a_figure_leads_to_the_code_that_drew_it(built: Path, browser: Browser) 
     page.locator(".drawn a").click()
     page.wait_for_url("**/book/code.html#code-fig6")
     section = page.locator("section:has(> #code-fig6), section#code-fig6").last
+    section.locator("summary").click()
     assert "def fig6(" in section.inner_text()
     assert (section.locator("a[href^=https]").get_attribute("href") or "").startswith(f"{REPOSITORY}/blob/main/lib/")
     assert not troubles

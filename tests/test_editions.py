@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import editions, pages
+from distilled_pruning.study.book import editions
 from distilled_pruning.study.book.execution import identity
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters.cells import home, notebooks
@@ -57,13 +57,6 @@ def test_all_pages_are_shown_and_computed_the_most_wanted_first() -> None:
 def test_an_unknown_page_is_one_sentence(asked: list[str]) -> None:
     with pytest.raises(InputError, match="unknown notebook of the book"):
         book.chosen(KNOWN, asked)
-
-
-def test_the_list_of_pages_says_which_await_their_results() -> None:
-    text = pages.pages(KNOWN, {"s5-x": ["A figure"]}, ["s5-x"])
-    assert "s5-x`: a figure *(not computed yet)*" in text and "`make book` computes them" in text
-    assert text.count("not computed yet") == 1
-    assert "recorded" not in pages.pages(KNOWN, {})
 
 
 def test_an_awaiting_page_shows_none_of_its_results_rather_than_some(tmp_path: Path) -> None:

@@ -9,12 +9,12 @@ from typing import Any
 
 import nbformat
 import pytest
-from distilled_pruning.study.book import exhibits, findings, notebook
+from distilled_pruning.study.book import exhibits, notebook
 from distilled_pruning.study.display import png
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters.cells import home, notebooks, source
 from distilled_pruning.study.parameters.presets import resolve
-from distilled_pruning.study.results.recorded import Record, Recorded
+from distilled_pruning.study.results.recorded import Record
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import tables
 from distilled_pruning.study.sections.section import Section
@@ -123,14 +123,3 @@ def test_what_the_sources_hold_can_be_drawn(name: str, text: str, monkeypatch: p
     below = eval(text, scope)
     assert len(drawn) == 1 and drawn[0].axes and "recorded" in repr(below)
     assert png(drawn[0]) and fits(drawn[0])
-
-
-def test_the_findings_say_what_was_trained_for_them(root: Path, tmp_path: Path) -> None:
-    changes = [*SMALL, ("model", "resnet10"), ("width", "8"), ("epochs", "3"), ("subset", "500"), ("levels", "1")]
-    other = Section(resolve(S4, changes, "reduced"), Store(tmp_path / "other"))
-    keep(other, "barriers", other.jobs("barriers"), root)
-    said = findings.trainings(Recorded(root))
-    assert said.startswith("- *reduced*: ") and said.endswith(".") and said.count("epochs") == 2
-    assert "convnet3 of width 16 on digits, 15 epochs" in said
-    assert "resnet10 of width 8 on 500 images of digits, 3 epochs" in said
-    assert findings.trainings(Recorded(tmp_path / "nothing")) == ""

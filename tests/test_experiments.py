@@ -20,7 +20,7 @@ from distilled_pruning.study.jobs import (
     Spectrum,
     Train,
 )
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.parameters.fields import FIELDS
 from distilled_pruning.study.parameters.values import Values
 from distilled_pruning.study.sections import registry as experiments
@@ -236,6 +236,6 @@ def test_no_label_of_the_ledger_assumes_a_fifth_a_level() -> None:
     half = with_(fraction=0.5, measured_levels="4,9,11", methods=methods, main_methods=methods, levels=11)
     shown = {name: item for name, item in experiments.EXPERIMENTS.items() if item.notebook != S2}
     frames = {name: item.frame(half, Reader(item.jobs(half))) for name, item in shown.items()}
-    labels = {finding.setting for found in claims.judge(frames, "live") for finding in found.findings}
+    labels = {finding.setting for found in judgement.judge(frames, "live") for finding in found.findings}
     assert {"94 %", "99.8 %", "barrier, 94 %, equal rate", "94 %, inner loop"} <= labels
     assert not [label for label in labels if re.search(r"\b(59|87|91|100) %", label)]

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import Connect, Distill, Train
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
@@ -217,7 +217,7 @@ def sessions(inits: int = 4, **values: float) -> dict[str, pd.DataFrame]:
 
 
 def verdict(name: str, scale: str = "live", **frames: pd.DataFrame) -> str:
-    return next(found.verdict for found in claims.judge(frames, scale) if found.claim.id == name)
+    return next(found.verdict for found in judgement.judge(frames, scale) if found.claim.id == name)
 
 
 def test_near_imp_and_above_random() -> None:

@@ -124,7 +124,7 @@ def test_a_failed_job_stops_the_notebook() -> None:
 
 def test_a_page_judges_its_own_claims(page: Page) -> None:
     rows = {row[0].split(" (")[0]: (str(row[-1]), row[-2]) for row in page.claims().rows}
-    assert len(rows) == len(ledger.claims_of(S4))
+    assert len(rows) == len(ledger.claims_of(page.section.experiments))
     dense = next(claim for claim in claims.claims() if claim.id == "dense-unstable-conv")
     assert rows[dense.statement] == ("reproduced", "3")
 

@@ -16,7 +16,7 @@ from distilled_pruning.study.book import exhibits, notebook
 from distilled_pruning.study.display import png
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Distill, Train
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
@@ -59,7 +59,7 @@ def study(small: float, large: float, less: float = 0.8, more: float = 0.9, init
 
 
 def verdict(name: str, *frames: pd.DataFrame) -> str:
-    judged = claims.judge({"fig6": pd.concat(frames)}, "reduced")
+    judged = judgement.judge({"fig6": pd.concat(frames)}, "reduced")
     return next(found.verdict for found in judged if found.claim.id == name)
 
 
@@ -99,7 +99,7 @@ def test_compression_is_judged_by_its_slope(small: float, large: float, expected
 
 def test_a_slope_is_per_tenfold_compression() -> None:
     """From .2 to .1 over a factor of ten, divided by IMP's mean of .4 times 1.03: -.1 / .412, times mean 1.03."""
-    judged = claims.judge({"fig6": study(0.1, 0.2)}, "live")
+    judged = judgement.judge({"fig6": study(0.1, 0.2)}, "live")
     (found,) = next(item.findings for item in judged if item.claim.id == "compression-stability")
     assert found.setting == "59 %" and found.n == 4
     assert found.value == pytest.approx(-0.1 / 0.4)
@@ -136,7 +136,7 @@ def test_a_claim_about_cifar100_is_judged_by_nothing_else() -> None:
 
 
 def test_datasets_are_judged_apart_and_named() -> None:
-    judged = claims.judge({"fig6": pd.concat([study(0.1, 0.2), study(0.2, 0.1, dataset="mnist")])}, "live")
+    judged = judgement.judge({"fig6": pd.concat([study(0.1, 0.2), study(0.2, 0.1, dataset="mnist")])}, "live")
     found = next(item for item in judged if item.claim.id == "compression-stability")
     assert [(f.setting, f.verdict) for f in found.findings] == [
         ("digits, 59 %", REPRODUCED),

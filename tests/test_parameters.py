@@ -122,6 +122,11 @@ def test_the_datasets_own_size_is_the_native_size() -> None:
         ("augmentation", "", ""),
         ("augmentation", "flip + cutmix", "flip+cutmix"),
         ("fraction", ".5", 0.5),
+        ("methods", ["dense", "imp"], "dense,imp"),
+        ("inner_learning_rate", [0.1, "1e-2"], "0.1,0.01"),
+        ("measured_levels", [4, 0], "0,4"),
+        ("augmentation", ["flip", "shift2"], "flip+shift2"),
+        ("distiller", ["dm"], "dm"),
     ],
 )
 def test_values_are_taken_as_typed_and_as_yaml_reads_them(name: str, given: Any, value: Any) -> None:
@@ -158,7 +163,11 @@ def test_the_order_of_a_list_counts_where_it_means_something() -> None:
         ("compile", "perhaps", "true or false"),
         ("methods", "dense,impp", "did you mean 'imp'"),
         ("methods", "", "at least one"),
-        ("methods", ["imp"], "must be text"),
+        ("methods", ["imp", "impp"], "did you mean 'imp'"),
+        ("methods", [], "at least one"),
+        ("methods", ["imp", ["dense"]], "must be text"),
+        ("methods", {"imp": 1}, "must be text"),
+        ("levels", [3], "whole number"),
         ("methods", "imp,imp", "twice"),
         ("dataset", "digit", "did you mean 'digits'"),
         ("dataset", "./no/such.npz", "is not there"),
@@ -239,6 +248,29 @@ def test_a_bad_file_is_one_sentence(tmp_path: Path, content: str) -> None:
         resolve(S4, file=path)
     with pytest.raises(InputError, match="cannot be read"):
         resolve(S4, file=tmp_path / "gone.yaml")
+
+
+@pytest.mark.parametrize(
+    ("content", "part"),
+    [
+        ("epochs: 2\nlevels: 3\nepochs: 5", "gives 'epochs' twice: once is enough"),
+        ("epochs: 010", "gives epochs 010, which YAML reads as a number to the base of 8: write it in decimal digits"),
+        ("epochs: 1:30", "gives epochs 1:30, which YAML reads as a number to the base of 60"),
+        ("learning_rate: 1:30.5", "to the base of 60"),
+        ("measured_levels: [4, 010]", "gives measured_levels 010"),
+    ],
+)
+def test_what_yaml_would_misread_in_silence_is_refused(tmp_path: Path, content: str, part: str) -> None:
+    (tmp_path / "own.yaml").write_text(content)
+    with pytest.raises(InputError, match=re.escape(part)):
+        resolve(S4, file=tmp_path / "own.yaml")
+
+
+@pytest.mark.parametrize("content", ["methods: [dense, imp]", "methods:\n- dense\n- imp", "methods: dense, imp"])
+def test_lists_may_be_written_as_yaml_does(tmp_path: Path, content: str) -> None:
+    (tmp_path / "own.yaml").write_text(f"{content}\nepochs: 8\nlearning_rate: 0.5\naugmentation: ''\nseeds: 0x2\n")
+    found = resolve(S4, file=tmp_path / "own.yaml")
+    assert (found.methods, found.epochs, found.learning_rate, found.seeds) == ("dense,imp", 8, 0.5, 2)
 
 
 def test_several_notebooks_take_the_changes_they_declare() -> None:

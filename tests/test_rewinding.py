@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import Connect, Distill, Prune, Train, graph
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import registry as experiments
@@ -151,7 +151,7 @@ def study(inits: int = 4, levels: int = 12, **gaps: Any) -> pd.DataFrame:
 
 
 def verdict(name: str, frame: pd.DataFrame, scale: str = "paper", figure: str = "fig7") -> str:
-    return next(found.verdict for found in claims.judge({figure: frame}, scale) if found.claim.id == name)
+    return next(found.verdict for found in judgement.judge({figure: frame}, scale) if found.claim.id == name)
 
 
 def test_limits_are_judged_at_the_papers_scale_alone() -> None:

@@ -193,7 +193,7 @@ def test_a_recorded_set_is_pruned_on_and_evaluated_but_shows_no_real_image(tmp_p
 
     store = Store(tmp_path / "store", fallback=recorded)
     outcome = runner.run([*children, Evaluate(made, short, (reference,), at=0)], store, device="cpu")
-    assert made.key not in outcome.done and not store.folder(made.key).exists()
+    assert made.key not in outcome.done and not store.holds(made.key)
     assert all(store.load(job.key).metrics == whole.load(job.key).metrics for job in children)
     (reason,) = outcome.failed.values()
     assert "no snapshot of iteration 0 was kept: recorded sets come without" in reason

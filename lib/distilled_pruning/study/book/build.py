@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...errors import unknown
+from ..engine.entries import ENVIRONMENT
 from ..engine.progress import Phases, duration
-from ..engine.store import ENVIRONMENT, Store
-from ..judging.claims import Judgement
+from ..engine.store import Store
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..parameters.contents import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve

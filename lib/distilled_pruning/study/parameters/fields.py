@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import augmentations, catalog, disk, places
+from ... import augmentations, catalog, disk, networks, places
 from ...errors import InputError, quoted, shown, unknown
 from ...recipe import PRECISIONS
 from ..engine.machine import DEVICE
@@ -133,9 +133,25 @@ def plain_name(name: str, value: Any) -> Any:
     return value
 
 
+def models(*also: str) -> Check:
+    """Take a comma-separated list of networks: the papers', those of somebody's own functions, and more names."""
+
+    def check(name: str, value: Any) -> Any:
+        for item in words(name, value):
+            if networks.is_own(item):
+                networks.source(item)
+            elif item not in (*also, *catalog.MODELS):
+                raise unknown("model", item, (*also, *catalog.MODELS, "package.module:function"))
+        return ",".join(words(name, value))
+
+    return check
+
+
 def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
-    return value and one("model", catalog.MODELS)(name, value)
+    if "," in value:
+        raise unknown("model", value, catalog.MODELS)
+    return value and models()(name, value)
 
 
 def matched(name: str, value: Any) -> Any:
@@ -240,6 +256,7 @@ class Field:
         help: A few words.
         check: Gives the value that is worked with, a tuple for a list, or raises :class:`InputError`.
         ordered: Whether the order of a list matters.
+        joint: What stands between the items of a list that is written as text.
     """
 
     name: str
@@ -247,9 +264,12 @@ class Field:
     help: str
     check: Check = keep
     ordered: bool = False
+    joint: str = ","
 
     def value(self, given: Any) -> Any:
-        """Convert and check a value: as text, as YAML reads it, or one that was checked before."""
+        """Convert and check a value: text, what YAML reads, lists included, or one that was checked before."""
+        if isinstance(given, list) and self.type is str:
+            given = self.joint.join(convert(self.name, str, item) for item in given)
         return self.check(self.name, convert(self.name, self.type, written(given)))
 
 
@@ -278,7 +298,7 @@ FIELDS: dict[str, Field] = table(
     Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
     Field("subset", int, "training images to use, stratified; 0 for all", SOME),
     Field("whitened", bool, "ZCA-whiten the images, as published sets of trajectory matching are"),
-    Field("model", str, "networks, comma-separated, one row each", several("model", lambda: catalog.MODELS)),
+    Field("model", str, "networks, comma-separated, one row each", models()),
     Field("width", int, "channels of the first layer; 0 for the papers'", between(1, WIDEST, also=0)),
     Field("methods", str, "ways to find masks, comma-separated", several("method", ways.names)),
     Field("main_methods", str, "those run on every initialisation, the rest on one", several("method", ways.names)),
@@ -298,7 +318,7 @@ FIELDS: dict[str, Field] = table(
         "distill_models",
         str,
         "networks the sets are made for, comma-separated; 'own' is the one that is pruned",
-        several("model", lambda: ("own", *catalog.MODELS)),
+        models("own"),
     ),
     Field("published", str, "file of a published set, under distilled/ in the data folder", plain_name),
     Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", maker),
@@ -344,8 +364,14 @@ FIELDS: dict[str, Field] = table(
     Field("init_methods", str, "tickets that start from each of them", several("method", ways.names)),
     Field("init_seeds", int, "initialisations of each kind", between(1, 100)),
     Field("protocol_seeds", int, "initialisations on which training itself is varied", between(1, 100)),
-    Field("augmentation", str, "operations joined by '+'", augmentation),
-    Field("inner_augmentation", str, "operations on the images of a short inner loop, joined by '+'", augmentation),
+    Field("augmentation", str, "operations joined by '+'", augmentation, joint="+"),
+    Field(
+        "inner_augmentation",
+        str,
+        "operations on the images of a short inner loop, joined by '+'",
+        augmentation,
+        joint="+",
+    ),
     Field("alphas", int, "points along a line", between(3, 1001)),
     Field("line_images", int, "training images behind each point of a line; 0 for all", SOME),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),

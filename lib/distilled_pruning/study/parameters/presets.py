@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import re
 import shlex
 from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
@@ -17,6 +18,7 @@ from .values import Values
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
 PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
+MISREAD = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
 FIRST_PAPER = "a-first-paper"
 
 
@@ -32,8 +34,10 @@ def file_pairs(path: Path) -> dict[str, Any]:
     if disk.is_special(place):
         raise InputError(f"{quoted(path)} is a pipe, a device or a socket: give a regular file of 'name: value' lines")
     try:
-        content = yaml.safe_load(place.read_text(encoding="utf-8"))
+        text = place.read_text(encoding="utf-8")
+        content = yaml.safe_load(text)
         if isinstance(content, dict):
+            refuse_misread(path, yaml.compose(text, yaml.SafeLoader))
             return {str(name): value for name, value in content.items()}
     except OSError as error:
         raise InputError(f"parameters cannot be read from {quoted(path)}: {error.strerror or error}") from error
@@ -46,10 +50,33 @@ def file_pairs(path: Path) -> dict[str, Any]:
         TypeError,
         ValueError,
     ) as error:
+        if isinstance(error, InputError):
+            raise
         raise InputError(f"{quoted(path)} is not a YAML file of 'name: value' lines") from error
     if content is None:
         return {}
     raise InputError(f"{quoted(path)} must hold 'name: value' lines")
+
+
+def refuse_misread(path: Path, lines: Any) -> None:
+    """Raise :class:`InputError` for what YAML reads in silence as something else: a name twice, ``010``, ``1:30``.
+
+    Args:
+        path: The file.
+        lines: Its mapping as YAML's own node.
+    """
+    seen: set[str] = set()
+    for name, value in lines.value:
+        if name.value in seen:
+            raise InputError(f"{quoted(path)} gives {quoted(name.value)} twice: once is enough")
+        seen.add(name.value)
+        for item in getattr(value, "value", ()) if isinstance(value.value, list) else [value]:
+            written = str(getattr(item, "value", ""))
+            if getattr(item, "tag", "").endswith((":int", ":float")) and MISREAD.fullmatch(written):
+                raise InputError(
+                    f"{quoted(path)} gives {name.value} {written}, which YAML reads as a number to the base of "
+                    f"{'60' if ':' in written else '8'}: write it in decimal digits"
+                )
 
 
 def preset(path: Path, scale: str) -> Path:

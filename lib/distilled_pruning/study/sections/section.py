@@ -38,6 +38,11 @@ class Section:
         """The notebook's name."""
         return self.parameters.notebook
 
+    @property
+    def scale(self) -> str:
+        """The stamp of its parameters."""
+        return self.parameters.scale
+
     @functools.cached_property
     def experiments(self) -> dict[str, Experiment]:
         """Experiments of the notebook by name."""

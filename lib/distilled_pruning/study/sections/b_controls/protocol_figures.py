@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..common import names
 from ..common.series import shades, with_series
 from ..common.style import FAINT, canvas, counted, empty, per_init, settings
 from .ladders import COLUMNS, ROW, ladder, threshold
@@ -63,7 +64,7 @@ def rungs(frame: pd.DataFrame, way: str, stamp: str) -> Figure:
             line[0].set_yticks(range(len(palette)), list(palette))
             line[0].set_ylim(len(palette) - 0.5, -0.5)
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
     return figure
 
 

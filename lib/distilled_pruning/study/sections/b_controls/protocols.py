@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from ....networks import is_own
 from ...jobs import Connect, Prune
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, labels, line_values, settings
@@ -77,7 +78,7 @@ def ways(tickets: Tickets, row: Row, line: Connect, all_of_them: bool) -> dict[s
         found[PARTIAL] = rewound(line)
     if all_of_them and row.method == "dense":
         found |= retrained(line)
-        if tickets.model not in BATCH_NORMED:
+        if tickets.model not in BATCH_NORMED and not is_own(tickets.model):
             found |= normed(tickets, row, line)
     return found
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....distillation import picture
-from ..common import series
+from ..common import names, series
 from ..common.style import INK, POINTS, canvas, counted, empty, settings, student
 from ..common.trends import above, legend
 
@@ -95,7 +95,7 @@ def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str
             for ax in line[1:]:
                 ax.set_xlim(left=0)
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
         handles = keys(colours, bool(marks))
         above(figure, handles, len(handles))
     return figure
@@ -161,7 +161,7 @@ def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 for share, found in zip(x, values, strict=True):
                     ax.plot([share + off] * 2, student(found), color=look["color"], linewidth=1.2)
             ax.set(ylabel="test accuracy (%)", xticks=sorted(set(frame["share"])))
-            ax.set_title(f"{model} on {dataset}, {here['ipc'].iloc[0]} images a class", loc="left")
+            ax.set_title(f"{names.place((dataset, model))}, {here['ipc'].iloc[0]} images a class", loc="left")
         axes[-1].set_xlabel("share of the iterations (%)")
         legend(figure, axes, 5)
     return figure
@@ -190,7 +190,9 @@ def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(yscale="log", xlabel="iteration")
                 plain(ax)
                 ax.set_title(named(method), loc="left")
-            line[0].set_ylabel(f"{model} on {dataset}\nmatching loss" if len(places) > 1 else "matching loss")
+            line[0].set_ylabel(
+                f"{names.place((dataset, model))}\nmatching loss" if len(places) > 1 else "matching loss"
+            )
         handles = [Line2D([], [], color=colours[ipc], label=f"{ipc} a class") for ipc in sorted(colours)]
         above(figure, handles, len(handles))
     return figure

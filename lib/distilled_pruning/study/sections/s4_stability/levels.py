@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ..common import names
 from ..common.series import with_series
 from ..common.style import NAMES, canvas, counted, empty, per_init, settings
 from ..common.trends import above
@@ -69,7 +70,7 @@ def picture(
                 ax.set(xlabel="position α along the line", ylabel=labels[column], xlim=(0, 1), ylim=limits[column])
                 ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
             if len(rows) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
         named = [entry(name, colour) for name, colour in palette.items()]
         above(figure, named, 3)
     return figure

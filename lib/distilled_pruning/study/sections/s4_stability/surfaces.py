@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..common import names
 from ..common.series import with_series
 from ..common.style import COLOURS, INK, POINTS, canvas, empty, per_init, settings
 from .figures import panels, with_dense
@@ -67,7 +68,7 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     ax.plot(grid.columns, np.full(len(losses), share), losses, color=colour, linewidth=1.1)
                 ax.set(xlabel="position α", ylabel="sparsity (%)", zlim=(0, 1.05 * top))
                 ax.set_zlabel(f"{split} loss (nats)", labelpad=2)
-                ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}", y=1.0)
+                ax.set_title(name if len(rows) == 1 else f"{name}\n{names.place((dataset, model))}", y=1.0)
                 ax.tick_params(labelsize=POINTS, pad=0)
                 ax.yaxis.set_major_locator(MaxNLocator(5))
                 ax.view_init(**ANGLE)

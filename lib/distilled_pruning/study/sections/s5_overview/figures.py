@@ -76,7 +76,7 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
         for _, imp in kept[kept["method"] == "imp"].groupby(["dataset", "model"]):
             for level, marker in zip(levels, MARKERS, strict=False):
                 spot(ax, imp, level, marker, COLOURS["imp"])
-        ax.set(xlabel="loss barrier over that of IMP", ylabel="test accuracy over that of IMP")
+        ax.set(xlabel="← more stable    loss barrier over IMP's", ylabel="test accuracy over IMP's    more accurate →")
         ax.margins(0.09)
         entries = handles(
             palette, {name: float(distilled[distilled["series"] == name]["compression"].iloc[0]) for name in names}

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 from ...judging.statistics import by_init
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left
+from ..common import names
 from ..common.series import with_series
 from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
 from ..common.trends import legend
-from ..s3_distilled_pruning import claims as lottery
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,7 +48,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
             weights_left(lower, 100 * (1 - float(frame["sparsity"].max())))
             upper.tick_params(labelbottom=False)
             if len(places) > 1:
-                upper.set_title(f"{model} on {dataset}", loc="left")
+                upper.set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[::2], 3)
     return figure
 
@@ -116,5 +117,5 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
             look = {"ha": "right", "va": "bottom", "fontsize": POINTS, "color": FAINT}
             line[1].annotate("unstable above", (1, limit), xycoords=("axes fraction", "data"), **look)
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
     return figure
