@@ -273,6 +273,19 @@ def test_the_citation_is_what_zenodo_reads() -> None:
         assert reference["url"] == f"https://arxiv.org/abs/{identifier['value'].removeprefix('arXiv:')}"
 
 
+def test_every_direct_dependency_has_its_reason() -> None:
+    """In CONTRIBUTING, and no other is named there."""
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").split("## Packages")[1]
+    asked = [*PROJECT["dependencies"], *(item for extra in PROJECT["optional-dependencies"].values() for item in extra)]
+    names = {canonicalize_name(Requirement(item).name) for item in asked}
+    words = {canonicalize_name(word) for word in re.findall(r"[A-Za-z0-9][\w-]*\w", text)}
+    assert names - words <= {"snakemake-executor-plugin-slurm"}
+    rows = re.findall(r"^\| ([a-z].*?) \| \S", text, re.MULTILINE)
+    plain = re.sub(r"\(.*?\)", "", " ".join(rows))
+    listed = {canonicalize_name(name) for name in re.findall(r"[a-z][\w-]+", plain)}
+    assert listed - {"package"} == {canonicalize_name(Requirement(item).name) for item in PROJECT["dependencies"]}
+
+
 def test_documented_commands_exist() -> None:
     """Every ``make`` word in the documents is a target, and every target has a line of help."""
     makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
