@@ -259,8 +259,8 @@ def build(
 
 def _describe(section: Section, source: Path, name: str = "") -> Page:
     """Describe a section's page: the parameters that differ from its cell, and all results it reads."""
-    live = section.parameters.bases[LIVE]
-    changed = {name: value for name, value in section.parameters.items() if value != live[name]}
+    live, given = section.parameters.bases[LIVE], section.parameters
+    changed = {name: value for name, value in given.stored.items() if given[name] != live[name]}
     return Page(name or section.name, source, changed, tuple(job.key for job in section.graph))
 
 
