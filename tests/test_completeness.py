@@ -20,8 +20,7 @@ import nbformat
 import pytest
 from distilled_pruning import study
 from distilled_pruning.study import sections
-from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import notebook, pages, rendering
+from distilled_pruning.study.book import notebook, rendering, templates, values
 from distilled_pruning.study.judging import claims, judgement, ledger
 from distilled_pruning.study.parameters import contents
 from distilled_pruning.study.parameters.cells import notebooks, source
@@ -39,6 +38,8 @@ NOT_PROSE = (
     re.compile(r"\$\$.*?\$\$|\$[^$]*\$", re.DOTALL),  # formulas
     re.compile(r"\{[a-z:-]+\}`[^`]*`"),  # roles: glued numbers, references, citations
     re.compile(r"`[^`]*`"),  # code
+    re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL),  # of templates
+    re.compile(r"https?://[^\s)]*"),
 )
 LEVEL_OF_CONFIDENCE = "95 %"
 NAMES_WITH_NUMBERS = re.compile(r"(?:ConvNet|ResNet|CIFAR|ImageNet|Fig\.|Figure|Figures|section|level|IMP|ICLR) ?-?\d+")
@@ -101,9 +102,8 @@ def test_a_claim_names_the_frames_that_it_reads() -> None:
 
 def test_every_claim_has_its_row_on_the_scorecard() -> None:
     rows = [judgement.row(found) for found in judgement.judge({}, "live")]
-    text = pages.ledger(rows)
-    assert all(f"{{#claim-{claim.id} .where}}" in text and claim.rule for claim in claims.claims())
-    assert "<!-- generated: ledger -->" in (ROOT / "book/scorecard.md").read_text(encoding="utf-8")
+    text = templates.write(ROOT, "scorecard.md", values.gather([], {}, rows, rows))
+    assert all(text.count(f'id="claim-{claim.id}"') == 1 and claim.rule for claim in claims.claims())
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -242,13 +242,16 @@ def test_the_stated_threshold_is_the_one_that_judges() -> None:
         assert stated.search(path.read_text(encoding="utf-8")), path.name
 
 
-def test_every_generated_part_is_asked_for() -> None:
-    wanted = {name for path in PROSE for name in pages._MARK.findall(path.read_text(encoding="utf-8"))}
-    made = set(book.parts([], {}, [], []))
-    assert wanted <= made
-    assert {
-        name for name in made - wanted if name.removeprefix("effect-") not in {claim.id for claim in claims.claims()}
-    } == set()
+def test_every_value_is_asked_for_and_every_effect_is_of_a_claim() -> None:
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "book").rglob("*.md")}
+    text = "\n".join(pages.values())
+    made = values.gather([], {}, [], [])
+    assert not [name for name in made if not re.search(rf"[{{(\s]{name}\b", text)]
+    named = set(re.findall(r'{{ effect\("([^"]+)"\) }}', pages["deviations.md"]))
+    assert named and named <= {claim.id for claim in claims.claims()}
+    measured = set(re.findall(r'{{ measured\("([^"]+)"\) }}', pages["deviations.md"]))
+    assert measured == set(made["effects"])
+    assert set(re.findall(r"{{ speed\.(\w+) }}", pages["how-fast.md"])) == set(made["speed"])
 
 
 def test_no_output_is_committed() -> None:

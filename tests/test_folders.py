@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import time
+import warnings
 from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import cache, data, decoding, folders
+from distilled_pruning import cache, catalog, data, decoding, folders
 from distilled_pruning.errors import InputError
-from PIL import Image
+from PIL import Image, ImageOps
 
 NOISE = np.random.default_rng(3)
 
@@ -199,3 +200,170 @@ def test_names_that_are_not_utf_8_are_read(tmp_path: Path) -> None:
     (root / "dog").rename(root / os.fsdecode(b"d\xff"))
     assert len(data.load(str(root)).train) + len(data.load(str(root)).test) == 10
     assert folders.digest(folders.listing(root)) != before
+
+
+# Forms that people have
+
+
+def marked(path: Path, image: Image.Image, orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    path.parent.mkdir(parents=True, exist_ok=True)
+    image.save(path, exif=exif)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif", "webp"])
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_images_are_turned_as_the_camera_says(tmp_path: Path, suffix: str, orientation: int) -> None:
+    values = np.kron(NOISE.integers(0, 256, (4, 4)), np.ones((8, 8))).astype(np.uint8)[..., None].repeat(3, 2)
+    path = tmp_path / f"held.{suffix}"
+    marked(path, Image.fromarray(values), orientation)
+    seen = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
+    found = decoding.decode(path, 32, upright=True)
+    assert np.array_equal(found, np.asarray(seen).transpose(2, 0, 1))
+    assert decoding.turned(path.read_bytes()) == (
+        "" if orientation == 1 or suffix == "tif" else f"turned {orientation}\n"
+    )
+
+
+def test_a_turned_image_is_other_data_and_an_upright_one_is_what_it_was(tmp_path: Path) -> None:
+    digests = set()
+    for orientation in (1, 6, 3):
+        root = tmp_path / str(orientation)
+        for name in ("cat", "dog"):
+            for number in range(4):
+                image = Image.fromarray(np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8))
+                marked(root / name / f"{number}.png", image, orientation if number == 2 else 1)
+        listed = folders.listing(root)
+        digests.add(folders.digest(listed))
+        if orientation == 1:  # as it was hashed before anything was turned
+            named = [(f"2 {part} {file.parent.name}/{file.name}", file)
+                     for part, files in (("train", listed.train), ("test", listed.test)) for file in files]  # fmt: skip
+            assert cache.digest(named) == folders.digest(listed)
+        data.load(str(root))
+    assert len(digests) == 3
+
+
+def test_the_papers_datasets_are_read_as_their_code_does(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path))
+    values = NOISE.integers(0, 256, (8, 8), dtype=np.uint8)
+    for part in ("train", "val"):
+        for wnid in catalog.info("imagenette").wnids:
+            marked(tmp_path / "imagenette" / part / wnid / "0.png", Image.fromarray(values), 3)
+    ds = data.load("imagenette", size=8)
+    assert ds.channels == 3 and np.array_equal(ds.train.images[0, 0].numpy(), values)
+
+
+@pytest.mark.parametrize("kind", ["1", "L", "LA", "I;16"])
+def test_folders_of_grey_images_keep_one_channel(tmp_path: Path, kind: str) -> None:
+    for name in ("cat", "dog"):
+        for number in range(4):
+            values = NOISE.integers(0, 65536, (9, 9), dtype=np.uint16)
+            image = Image.fromarray(values if kind == "I;16" else (values >> 8).astype(np.uint8))
+            path = tmp_path / "mine" / name / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            (image if kind == "I;16" else image.convert(kind)).save(path)
+    root = str(tmp_path / "mine")
+    ds, info = data.load(root), catalog.info(root)
+    assert (ds.channels, info.channels, ds.train.images.shape[1:]) == (1, 1, (1, 9, 9))
+    wanted = np.asarray(Image.open(folders.listing(tmp_path / "mine").train[0]).convert("I"))
+    assert np.array_equal(ds.train.images[0, 0].numpy(), wanted >> 8 if kind == "I;16" else wanted)
+    before = ds.digest
+    Image.new("RGB", (9, 9), (200, 10, 10)).save(tmp_path / "mine" / "dog" / "9.png")
+    assert data.load(root).channels == catalog.info(root).channels == 3 and data.digest(root) != before
+
+
+@pytest.mark.parametrize(("train", "test"), [("Train", "Test"), ("TRAIN", "VAL"), ("train", "Validation"),
+                                             ("training", "testing"), ("Training", "Testing")])  # fmt: skip
+def test_folders_for_training_and_testing_may_be_written_in_capitals(tmp_path: Path, train: str, test: str) -> None:
+    pictures(tmp_path / "mine" / train, 4), pictures(tmp_path / "mine" / test, 3)
+    listed = folders.listing(tmp_path / "mine")
+    assert listed.classes == ("cat", "dog") and (len(listed.train), len(listed.test)) == (8, 6) and not listed.notes
+
+
+def test_a_class_may_be_called_train(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "vehicles")
+    (root / "dog").rename(root / "train")
+    assert folders.listing(root).classes == ("cat", "train")
+
+
+def tiny_imagenet(root: Path) -> Path:
+    """Lay images out as Tiny ImageNet comes: nested for training, in one folder with a list for testing."""
+    for name in ("n01", "n02", "n03"):
+        pictures(root / "aside", 4)
+        (root / "train" / name).mkdir(parents=True)
+        (root / "aside" / "cat").rename(root / "train" / name / "images")
+        (root / "train" / name / f"{name}_boxes.txt").write_text("0 0 63 63")
+    pictures(root / "aside", 9)
+    for part in ("val", "test"):
+        (root / part / "images").mkdir(parents=True)
+    lines = []
+    for number, file in enumerate(sorted((root / "aside").glob("*/*.png"))[:6]):
+        file.rename(root / "val" / "images" / f"val_{number}.png")
+        lines.append(f"val_{number}.png\tn0{3 - number % 3}\t0\t32\t44\t62")
+    (root / "val" / "val_annotations.txt").write_text("\n".join(lines) + "\n")
+    shutil.copy(root / "val" / "images" / "val_0.png", root / "test" / "images" / "test_0.png")
+    shutil.rmtree(root / "aside")
+    return root
+
+
+def test_tiny_imagenet_is_read_as_it_comes(tmp_path: Path) -> None:
+    root = tiny_imagenet(tmp_path / "tiny-imagenet-200")
+    listed = folders.listing(root)
+    assert listed.classes == ("n01", "n02", "n03") and len(listed.train) == 12
+    assert [file.name for file in listed.test] == [f"val_{n}.png" for n in (2, 5, 1, 4, 0, 3)]
+    assert listed.test_labels.tolist() == [0, 0, 1, 1, 2, 2]
+    assert "3 .txt" in listed.notes[0] and listed.notes[0].endswith("the folders test")
+    before = data.load(str(root)).digest
+    path = root / "val" / "val_annotations.txt"
+    path.write_text(path.read_text().replace("val_0.png\tn03", "val_0.png\tn01"))
+    assert data.digest(str(root)) != before  # another label is other data
+
+
+@pytest.mark.parametrize(("line", "sentence"), [("val_0.png\tn09", "has a line 'val_0.png n09'"),
+                                                ("val_0.png", "has a line 'val_0.png'"),
+                                                ("", "does not name val_0.png: add a line")])  # fmt: skip
+def test_a_list_of_classes_that_does_not_fit_is_one_sentence(tmp_path: Path, line: str, sentence: str) -> None:
+    root = tiny_imagenet(tmp_path / "tiny")
+    path = root / "val" / "val_annotations.txt"
+    path.write_text("\n".join([line, *path.read_text().splitlines()[1:]]))
+    with pytest.raises(InputError, match=sentence):
+        folders.listing(root)
+
+
+def test_images_deeper_in_a_class_are_its_images_where_it_has_no_others(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine", 4)
+    (root / "dog" / "summer" / "june").mkdir(parents=True)
+    for file in sorted((root / "dog").glob("*.png")):
+        file.rename(root / "dog" / "summer" / ("june" if file.name > "png001" else "") / file.name)
+    listed = folders.listing(root)
+    assert len(listed.train) + len(listed.test) == 8 and listed.folders == ("cat", "dog")
+    before = folders.digest(listed)
+    (root / "dog").rename(root / "ant")
+    assert folders.digest(folders.listing(root)) != before
+
+
+def test_a_file_that_links_to_itself_is_named_and_not_its_folder(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    (root / "cat" / "loop.png").symlink_to("loop.png")
+    with pytest.raises(InputError, match=r"loop.png cannot be read"):
+        data.load(str(root))
+
+
+def test_all_classes_with_one_image_are_named(tmp_path: Path) -> None:
+    root = pictures(tmp_path / "mine")
+    for name in ("emu", "fox"):
+        (root / name).mkdir()
+        shutil.copy(root / "cat" / "png000.png", root / name)
+    with pytest.raises(InputError, match="classes 'emu', 'fox' have one image: give at least two of each"):
+        folders.listing(root)
+
+
+def test_warnings_of_pillow_are_kept_apart_from_the_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 60)  # images of 10x10 px then make Pillow warn
+    root = pictures(tmp_path / "mine")
+    (root / "cat" / "bad.png").write_bytes(b"no picture")
+    with warnings.catch_warnings(record=True) as said, pytest.raises(InputError, match=r"bad.png is not a readable"):
+        warnings.simplefilter("always")
+        data.load(str(root))
+    assert not said

@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study.book import conclusions, findings, pages
+from distilled_pruning.study.book import conclusions, evidence, findings, templates, values
 from distilled_pruning.study.judging import claims
 from distilled_pruning.study.judging.statistics import LEVELS
 from distilled_pruning.study.judging.verdicts import (
@@ -21,6 +21,7 @@ from distilled_pruning.study.judging.verdicts import (
     Finding,
     combine,
 )
+from distilled_pruning.study.parameters.cells import home
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
 BARRIERS |= {"shuffled": 0.9, "published": 0.12}
@@ -411,45 +412,6 @@ def row(name: str, found: str, **more: Any) -> dict[str, Any]:
     return {**base, **said(found, **own), "this_run": None if found == NOT_RUN else said(found, **own), **more}
 
 
-def test_the_findings_page_sorts_claims_by_verdict_and_says_why_one_is_undecided() -> None:
-    rows = [row("a", UNDECIDED, n=1), row("b", REPRODUCED), row("points-150x", UNDECIDED), row("d", NOT_RUN)]
-    text = findings.run(rows)
-    assert text.index("About b. *b above 0*: 87 %: 0.100") < text.index("About a.")
-    assert "fewer than 3 initialisations" in text and "only the papers' own scale can judge" in text
-    assert text.endswith("1 of 4 claims were not run.") and "About d." not in text
-    assert findings.run([row("d", NOT_RUN)]) == findings.NOTHING_RUN
-
-
-BESIDE = {"setting": "barrier, 59 %, gentle rate", "value": 0.18, "interval": [-0.19, 0.55], "n": 3, "unit": "nats"}
-BESIDE |= {"verdict": UNDECIDED, "primary": False}
-
-
-def test_what_is_judged_beside_and_what_a_claim_needs_stand_in_the_ledger_and_on_the_findings_page() -> None:
-    needs = {"preconditions": ["IMP is unstable"], "primary": "equal rate, levels 4 and 9", "where": "abstract"}
-    needs |= {"paper": "this companion", "paper_value": ""}
-    held = row("a", REPRODUCED, findings=[BESIDE], **needs)
-    failed = row("b", NOT_TESTABLE, failed=["IMP is unstable: error rise 0.001"], **needs)
-    kept = {**KEPT, "verdict": NOT_TESTABLE, "failed": ["IMP is unstable: error rise 0.002"]}
-    table = pages.ledger([held, {**failed, "recorded": kept}])
-    assert table.count("a above 0; primary: equal rate, levels 4 and 9; tested only where IMP is unstable") == 1
-    assert r"beside: barrier, 59 %, gentle rate: +0.180 nats \[−0.190, 0.550\], n = 3, undecided" in table
-    assert table.count("does not hold: IMP is unstable: error rise 0.001") == 1
-    assert table.count("does not hold: IMP is unstable: error rise 0.002") == 1
-    text = findings.run([held, failed])
-    assert r"beside: barrier, 59 %, gentle rate: +0.180 nats \[−0.190, 0.550\], n = 3, undecided" in text
-    assert "**Not testable here** (1)" in text
-    assert text.endswith("Why: it needs that IMP is unstable: error rise 0.001")
-    unsure = row("c", UNDECIDED, unsure=["IMP is unstable: error rise 0.02"], n=5)
-    assert findings.run([unsure]).endswith("Why: it is not sure that IMP is unstable: error rise 0.02")
-
-
-def test_the_findings_page_says_plainly_that_nothing_is_recorded() -> None:
-    assert findings.recorded([row("a", REPRODUCED)]) == findings.NOTHING_RECORDED
-    kept = said(CONTRADICTED, ("87 %", -0.2, None, 5), n=5, scale="reduced")
-    text = findings.recorded([row("a", REPRODUCED, recorded=kept)])
-    assert text.startswith("**Does not hold** (1)") and "−0.200 (n = 5, reduced)" in text
-
-
 KEPT = said(REPRODUCED, ("87 %", 0.2, [0.1, 0.3], 5), n=5, scale="reduced", data="cifar10")
 
 
@@ -458,24 +420,26 @@ def kept(verdicts: dict[str, str], **changed: Any) -> list[dict[str, Any]]:
     return [row(name, NOT_RUN, recorded={**KEPT, "verdict": found, **changed}) for name, found in verdicts.items()]
 
 
+def texts(rows: list[dict[str, Any]]) -> list[str]:
+    return [reason.text for reason in findings.reasons(rows)]
+
+
 def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
     rows = [{**item, "verdict": CONTRADICTED, "this_run": said(CONTRADICTED)} for item in kept(SEEN)]
     rows.append(row("control-layers", REPRODUCED))
-    before, now = findings.controls(rows).split("**This run**")
-    assert before.startswith("**Recorded** (reduced, cifar10):")
-    assert conclusions.SENTENCES["control-short-loop"][REPRODUCED] in before
-    assert conclusions.SENTENCES["control-layers"][REPRODUCED] not in before
-    assert conclusions.SENTENCES["control-layers"][REPRODUCED] in now
-    assert conclusions.SENTENCES["control-short-loop"][CONTRADICTED] in now
+    found = texts(rows)
+    assert conclusions.SENTENCES["control-short-loop"][REPRODUCED] in found
+    assert conclusions.SENTENCES["control-layers"][REPRODUCED] not in found
     rows[0]["recorded"] = None  # one of those that decide
-    assert findings.controls(rows).startswith("**This run** (live):") and "Recorded" not in findings.controls(rows)
+    found = texts(rows)
+    assert conclusions.SENTENCES["control-layers"][REPRODUCED] in found
+    assert conclusions.SENTENCES["control-short-loop"][CONTRADICTED] in found
 
 
 def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
     rows = kept(SEEN)
     answer = f"Recorded (reduced, cifar10): {conclusions.overall(SEEN)}"
     assert conclusions.headline(rows) == answer
-    assert findings.answer(rows) == answer
     ran = [{**item, "verdict": REPRODUCED, "this_run": said(REPRODUCED)} for item in rows]
     every = conclusions.overall(dict.fromkeys(SEEN, REPRODUCED))
     assert conclusions.headline(ran) == answer, "live, on digits, is no better evidence"
@@ -492,28 +456,30 @@ def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
 
 def test_a_conclusion_rests_on_one_scale_and_one_dataset() -> None:
     rows = [*kept(SEEN), *kept({"control-layers": CONTRADICTED}, data="cifar100")]
-    text = findings.controls(rows)
-    assert text.startswith("**Recorded** (reduced, cifar10):") and "This run" not in text
-    assert conclusions.SENTENCES["control-layers"][CONTRADICTED] not in text
+    assert texts(rows) and conclusions.SENTENCES["control-layers"][CONTRADICTED] not in texts(rows)
     rows[0]["recorded"] = {**KEPT, "data": "cifar100"}
-    assert findings.controls(rows) == "**This run**:\n\n- Nothing has been computed yet for these parameters."
+    assert texts(rows) == []
 
 
 def test_every_sentence_of_a_conclusion_has_its_interval_and_n() -> None:
-    text = findings.controls(kept(SEEN))
-    assert text.count(r"87 %: 0.200 \[0.100, 0.300\]; n = 5") == len(conclusions.SENTENCES.keys() & SEEN.keys())
+    found = findings.reasons(kept(SEEN))
+    assert len(found) == len(conclusions.SENTENCES.keys() & SEEN.keys())
+    assert all(reason.numbers == r"87 %: 0.200 \[0.100, 0.300\]; n = 5" for reason in found)
 
 
 def test_settings_of_unequal_n_each_say_theirs() -> None:
     unequal = said(REPRODUCED, ("59 %", 0.1, None, 1), ("87 %", 0.2, [0.1, 0.3], 5))["findings"]
-    text = findings.controls(kept(SEEN, findings=unequal, n=1))
-    assert "(59 %: 0.100; 87 %: 0.200 [0.100, 0.300], n = 5; n = 1)" in text.replace("\\", "")
+    found = findings.reasons(kept(SEEN, findings=unequal, n=1))
+    assert all(r.numbers == r"59 %: 0.100; 87 %: 0.200 \[0.100, 0.300\], n = 5; n = 1" for r in found)
 
 
 def test_three_earlier_papers_stand_beside_what_was_found() -> None:
-    rows = [row(claim, CONTRADICTED, recorded=KEPT) for _, _, claim, _ in conclusions.RELATIVES]
-    lines = findings.relatives(rows).splitlines()
-    assert len(lines) == 2 + len(conclusions.RELATIVES)
-    assert all("[reproduced]{.verdict" in line and "(reduced, cifar10)" in line for line in lines[2:])
-    assert all(line.rstrip("| ").endswith("[contradicted]{.verdict .contradicted}") for line in lines[2:])
-    assert "not run" in findings.relatives([]) and findings.relatives([]).count("–") >= len(conclusions.RELATIVES)
+    base = values.gather([], {}, [], [])
+    rows = [
+        {**item, "paper": "this companion", "where": ""}
+        for item in kept({r[2]: REPRODUCED for r in conclusions.RELATIVES})
+    ]
+    text = templates.write(home(), "findings.md", {**base, "claims": evidence.gather(rows)})
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "et al." in line]
+    assert len(lines) == len(conclusions.RELATIVES)
+    assert all("[supported]{.verdict .supported}" in line for line in lines)

@@ -109,7 +109,7 @@ WRONG: list[tuple[Callable[[Path], Path], str, list[str]]] = [
     (npz, "-p ipc 33", ["ipc 33 is more than the 32 training images"]),
     (lambda f: npz(f, np.concatenate([IMAGES, IMAGES[:4]]), np.repeat([0, 1, 2], [60, 60, 4])), "-p ipc 10",
      ["more than the 3 training images that the smallest class of mine.npz has: choose at most 3"]),
-    (npz, "-p subset 5000", ["subset must be from 3 (one a class) to the 96 images there are, not 5000"]),
+    (npz, "-p subset 5000", ["subset must be from 3 (one a class) to the 96 images there are, or 0 for all, not 5000"]),
     (npz, "-p model resnet10 -p subset 65 -p methods dense", ["65 images in batches of", "leave a batch of one"]),
     (npz, "-p model resnet10 -p batch_size 1 -p methods dense", ["leave a batch of one"]),
     (npz, "-p model resnetap10", ["maps of one pixel at 8 px: use at least 16 px"]),
@@ -194,6 +194,15 @@ def test_what_is_in_order_is_planned_and_what_is_left_out_is_said(
     assert not (tmp_path / "store").exists()
 
 
+def test_a_dataset_that_a_run_will_fetch_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path))
+    words = ["-p", "dataset", "cifar10", "--store", str(tmp_path / "store")]
+    code, out, err = ask(capsys, "plan", "s4-stability", *SMALL, *words)
+    assert code == 0 and not err and f"cifar10 is not in {tmp_path}: a run fetches it" in out
+
+
 @pytest.mark.parametrize(
     "job",
     [
@@ -227,8 +236,11 @@ def test_what_can_be_done_is_not_refused(job: Job) -> None:
         (Train(NETWORK, Data("cifar10", zca=True), Recipe(augmentation="imagenet")), "normalised already"),
         (Train(NETWORK, Data("imagenette", 64, zca=True), Recipe()), "the covariance of all 12288 values"),
         (HessianDiagonal(Train(NETWORK, DIGITS, Recipe()), images=5), "hessian_images must be from 10"),
-        (Robustness(Train(NETWORK, DIGITS, Recipe()), images=361), "to the 360 images there are"),
-        (Connect(*[Train(NETWORK, DIGITS, Recipe())] * 2, split="test", images=400), "to the 360 images there are"),
+        (Robustness(Train(NETWORK, DIGITS, Recipe()), images=361), "to the 360 images there are, or 0 for all"),
+        (
+            Connect(*[Train(NETWORK, DIGITS, Recipe())] * 2, split="test", images=400),
+            "to the 360 images there are, or 0 for all",
+        ),
     ],
 )
 def test_other_kinds_are_refused_too(job: Job, part: str) -> None:

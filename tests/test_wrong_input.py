@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import cli, exits
+from distilled_pruning import cli, download, exits
 from distilled_pruning.study.engine import machine as hardware
 
 S4, LONG = "s4-stability", "a" * 5000
@@ -22,9 +22,10 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name, content in (
         ("x.npy", "no images"), ("notes.txt", "hello"), ("empty.npz", ""), ("list.yaml", "[1, 2]"),
         ("broken.yaml", "a: [1"), ("deep.yaml", "[" * 3000), ("nul.yaml", 'dataset: "a\\0b"\n'), ("set.npy", ""),
-        ("date.yaml", "epochs: 2020-01-01\n"), ("none.yaml", "epochs:\n"), ("names.yaml", "model: [convnet3]\n"),
+        ("date.yaml", "epochs: 2020-01-01\n"), ("none.yaml", "epochs:\n"), ("names.yaml", "model: [convnet3, {}]\n"),
         ("cells.ipynb", '{"cells": 3}'), ("meta.ipynb", '{"cells": [{"metadata": []}]}'), ("text.ipynb", "hello"),
         ("bare.ipynb", '{"cells": [{"metadata": {"tags": ["parameters"]}}]}'), ("binary.yaml", "\x00\x01"),
+        ("twice.yaml", "levels: 2\nepochs: 1\nlevels: 3\n"), ("octal.yaml", "epochs: 010\n"),
         ("maybe.yaml", "whitened: !!bool maybe"), ("hex.yaml", f"epochs: 0x{'f' * 5000}"),
         ("hexes.yaml", f"dataset: [0x{'f' * 5000}]"), ("name.yaml", f"0x{'f' * 5000}: 1"),
     ):  # fmt: skip
@@ -43,6 +44,12 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "gone.npz").symlink_to("nowhere.npz")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("DISTILLED_PRUNING_STORE", raising=False)
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path / "folder"))
+
+    def unreachable(*given: object) -> None:
+        raise AssertionError("this command went to the network")
+
+    monkeypatch.setattr(download, "fetch", unreachable)
     return tmp_path
 
 
@@ -94,6 +101,12 @@ WRONG: list[tuple[list[str], str]] = [
     ),
     # arrays and pipes
     (parameter("dataset", "split.npz"), "split of"),
+    (parameter("dataset", "imagenette"), "imagenette is not in"),
+    (parameter("dataset", "svhn"), "fetch it with `distilled-pruning data fetch svhn`"),
+    (["plan", S4, "-f", "reduced/imagenette"], "fetch it with `distilled-pruning data fetch imagenette`"),
+    (["plan", S4, "-f", "twice.yaml"], "gives 'levels' twice: once is enough"),
+    (["plan", S4, "-f", "octal.yaml"], "gives epochs 010"),
+    (["plan", S4, "-f", "reduced", "-p", "dataset", "digits"], "the 1437 images there are, or 0 for all, not"),
     (parameter("dataset", "classes.npz"), "names none: give the name of each class"),
     (parameter("dataset", "large.npz"), "has the label 9223372036854775808 but only 4 images"),
     (parameter("dataset", "pipe.npz"), "is not a dataset"),

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from . import disk, places
 from .errors import InputError
@@ -32,19 +29,9 @@ def cache_folder() -> Path:
     return user / places.NAME if user.is_absolute() else places.usual("_build") / "cache"  # not every user has a home
 
 
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let a file or folder appear under its name only when it is complete; the first of two writers wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(dir=path.parent))
-    try:
-        write(place / path.name)
-        if not (path.is_dir() and any(path.iterdir())):
-            (place / path.name).replace(path)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
-
-
-def digest(files: Sequence[tuple[str, Path]], *, fresh: bool = False) -> str:
+def digest(
+    files: Sequence[tuple[str, Path]], mark: Callable[[bytes], str] | None = None, *, fresh: bool = False
+) -> str:
     """Hash files under the labels given; a file labelled ``""`` by its bytes alone.
 
     Another file can have the name, size and time of one before it (``cp -p``, ``touch -r``). So the content is read
@@ -54,12 +41,13 @@ def digest(files: Sequence[tuple[str, Path]], *, fresh: bool = False) -> str:
 
     Args:
         files: Label and file, in the order that counts.
+        mark: Says of a file's bytes what else decides how it is read; nothing where it says nothing.
         fresh: Read the files even if their digest is remembered.
 
     Raises:
         InputError: Files that cannot be read, all of them named.
     """
-    stamp, size, newest = hashlib.sha256(), 0, 0
+    stamp, size, newest = hashlib.sha256(b"marked\n" if mark is not None else b""), 0, 0
     problems: list[tuple[Path, str]] = []
     for label, file in files:
         try:
@@ -87,10 +75,11 @@ def digest(files: Sequence[tuple[str, Path]], *, fresh: bool = False) -> str:
             continue
         content.update(_bytes(f"{label} {len(data)}\n") if label else b"")
         content.update(data)
+        content.update(_bytes(mark(data)) if mark is not None else b"")
     refuse("cannot be read", problems)
     if settled:
         with suppress(OSError):
-            write_atomically(memory, lambda path: path.write_text(content.hexdigest()))
+            disk.write_whole({memory: content.hexdigest().encode()})
     return content.hexdigest()
 
 

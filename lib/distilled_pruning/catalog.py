@@ -173,9 +173,9 @@ def info(name: str) -> DatasetInfo:
         return DATASETS[name]
     path = disk.expanded(name)
     if path.suffix.lower() == ".npz" and disk.is_file(path):
-        from .sources import npz_info
+        from . import npz
 
-        return npz_info(path)
+        return npz.info(path)
     if disk.is_dir(path):
         from .folders import folder_info
 
@@ -184,31 +184,36 @@ def info(name: str) -> DatasetInfo:
 
 
 def examine(name: str, size: int) -> tuple[str, ...]:
-    """Read every image of one's own data, and say what is left out of them; the named datasets are what they are.
+    """Read every image of one's own data, and say what is left out of them; of the named datasets, which are not here.
 
     Args:
         name: As for :func:`info`.
         size: Side to decode class folders to, where the images are kept for those who train on them.
 
     Returns:
-        A sentence for what is left out.
+        A sentence for what is left out, or is still to be fetched.
 
     Raises:
         InputError: Images that cannot be read, all of them named, or that nothing can be learnt from.
     """
     path = Path(name).expanduser()
     if name in DATASETS:
-        return ()
+        from . import official
+
+        here = (folder() / f"{name}.npz").is_file() or official.present(name, folder())
+        if DATASETS[name].kind != "torchvision" or here:
+            return ()
+        return (f"{name} is not in {folder()}: a run fetches it, and so does `distilled-pruning data fetch {name}`",)
     if path.is_dir():
         from . import decoding, folders
 
         listed = folders.listing(path)
         decoding.read(listed, size)
         return listed.notes
-    from . import sources
+    from . import npz, sources
 
-    sources.checked(name, sources.read_npz(path))
-    return ()
+    sources.checked(name, npz.read(path))
+    return npz.notes(path)
 
 
 def called(name: str) -> str:

@@ -54,6 +54,8 @@ def papers_width(model: str, size: int, dataset: str = "") -> int:
         size: Image side in pixels.
         dataset: Name of the dataset.
     """
+    if ":" in model:
+        return 0  # a network of somebody's own has its own
     if not model.startswith("resnet"):
         return 128
     return 32 if residual_form(size) == "small" and dataset not in WIDE else 64

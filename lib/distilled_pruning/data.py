@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from . import catalog, decoding, disk, download, folders, official, sources
+from . import catalog, decoding, disk, download, folders, npz, official, sources
 from . import whitening as whiten
 from .catalog import DatasetInfo, folder
 from .errors import InputError, unknown
@@ -48,6 +48,14 @@ def load(
 
     Raises:
         InputError: Unknown name, files that cannot be had or are damaged, or an option that does not fit.
+
+    Examples:
+        >>> from distilled_pruning import data
+        >>> digits = data.load("digits", size=16)
+        >>> digits.train.images.shape, digits.train.labels.dtype, digits.classes[:3]
+        (torch.Size([1437, 1, 16, 16]), torch.int64, ('0', '1', '2'))
+        >>> len(data.load("digits", subset=100).train), len(digits.test)
+        (100, 360)
     """
     if normalisation not in NORMALISATIONS:
         raise unknown("normalisation", normalisation, NORMALISATIONS)
@@ -126,7 +134,7 @@ def read(
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
         return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
     if path.suffix.lower() == ".npz":
-        arrays = sources.read_npz(path)
+        arrays = npz.read(path)
         arrays = fitting(path, arrays, info) if info else arrays
     else:
         arrays = sources.digits() if name == "digits" else official.read(name, path)
@@ -151,12 +159,18 @@ def fitting(path: Path, arrays: Arrays, info: DatasetInfo) -> Arrays:
 
 
 def digest(name: str, root: str | Path | None = None) -> str:
-    """Give the SHA-256 of a dataset's source: the catalog's where it is known, else of what is there."""
+    """Give the SHA-256 of a dataset's source: the catalog's where it is known, else of what is there; fetches nothing.
+
+    Raises:
+        InputError: It is not known and the dataset is not there.
+    """
     info = catalog.DATASETS.get(name)
     if info is not None and info.digest:
         return info.digest
     path = find(name, root)
-    if path is not None and path.is_dir() and (info is None or info.kind == "folders"):
+    if path is None:
+        raise missing(name, root)
+    if path.is_dir() and (info is None or info.kind == "folders"):
         return folders.digest(folders.listing(path, info.wnids, info.classes) if info else folders.listing(path))
     return read(name, None, root)[1]
 
@@ -190,14 +204,21 @@ def fetch(name: str, root: str | Path | None = None) -> Path:
     if path is not None:
         return path
     if name == "imagenet10":
-        raise InputError(
-            f"imagenet10 is not in {folder(root)}, and ImageNet's licence forbids fetching it for you: put the ten "
-            f"class folders {catalog.DATASETS[name].wnids[0]} ... into imagenet10/train and imagenet10/val there"
-        )
+        raise missing(name, root)
     download.fetch(name, folder(root))
     path = find(name, root)
     assert path is not None
     return path
+
+
+def missing(name: str, root: str | Path | None = None) -> InputError:
+    """Build the error for a named dataset that is not on this machine."""
+    if name == "imagenet10":
+        return InputError(
+            f"imagenet10 is not in {folder(root)}, and ImageNet's licence forbids fetching it for you: put the ten "
+            f"class folders {catalog.DATASETS[name].wnids[0]} ... into imagenet10/train and imagenet10/val there"
+        )
+    return InputError(f"{name} is not in {folder(root)}: fetch it with `distilled-pruning data fetch {name}`")
 
 
 def verify(name: str, root: str | Path | None = None) -> str:
@@ -207,5 +228,5 @@ def verify(name: str, root: str | Path | None = None) -> str:
         InputError: It is not there, damaged, or not what was published.
     """
     if find(name, root) is None:
-        raise InputError(f"{name} is not in {folder(root)}: fetch it first")
+        raise missing(name, root)
     return read(name, None, root, fresh=True)[1]

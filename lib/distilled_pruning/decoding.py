@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import functools
+import io
 import json
 import os
 import shutil
+import warnings
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from . import disk
-from .cache import CACHE, SPECIAL, cache_folder, refuse, write_atomically
+from .cache import CACHE, SPECIAL, cache_folder, refuse
 from .errors import InputError
 from .folders import Listing, digest
 from .sources import Arrays, checked
@@ -22,6 +27,10 @@ if TYPE_CHECKING:
 
 LARGEST = 224
 SIXTEEN_BITS = ("PNG", "PPM")  # formats whose grey values Pillow may hold as 32-bit integers up to 65535
+GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+ORIENTATION = 0x0112  # the Exif tag
+TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # to what PIL.Image.Transpose calls them
+TURNED_BY_PILLOW = ("TIFF",)
 UNREADABLE = "is not a readable image"
 
 
@@ -52,7 +61,7 @@ def native(listed: Listing) -> int:
     problems = []
     for path in listed.train:
         try:
-            with opened(path) as image:
+            with quietly(), opened(path) as image:
                 return min(*image.size, LARGEST)
         except Unreadable as error:
             problems.append((path, str(error)))
@@ -60,28 +69,82 @@ def native(listed: Listing) -> int:
     raise InputError(f"{listed.root} has no training images: give at least two of each class")
 
 
-def in_colour(image: Image) -> Image:
-    """Give an image as RGB with 8 bits a channel; of 16-bit grey the upper 8, as Pillow does with 16-bit colour.
+def orientation(image: Image) -> int:
+    """Read how a camera was held: 1 for upright, 2 to 8 as Exif counts; 1 too where Pillow turns the image itself."""
+    try:
+        found = image.getexif().get(ORIENTATION, 1) if image.format not in TURNED_BY_PILLOW else 1
+    except Exception:  # a mark that cannot be read, in whatever way it is damaged, is none
+        return 1
+    return found if found in TURNS else 1
+
+
+def turned(content: bytes) -> str:
+    """Say how a camera's mark has an image turned before it is seen: a line with a number, nothing for one upright."""
+    from PIL import Image
+
+    try:
+        found = orientation(Image.open(io.BytesIO(content)))
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
+        return ""  # no image, which is said when it is decoded
+    return f"turned {found}\n" if found > 1 else ""
+
+
+def all_grey(files: Sequence[Path]) -> bool:
+    """Whether all images hold shades of grey, as their headers say; files that are no images are refused elsewhere."""
+    stamps = []
+    for file in files:
+        with suppress(OSError):
+            facts = file.stat()
+            stamps.append((str(file), facts.st_ino, facts.st_size, facts.st_mtime_ns))
+    return _all_grey(tuple(stamps))
+
+
+@functools.lru_cache(maxsize=4)
+def _all_grey(stamps: tuple[tuple[str, int, int, int], ...]) -> bool:
+    """Look at headers until one is of a coloured image; files that have not changed are not looked at again."""
+    for name, *_ in stamps:
+        with suppress(Unreadable), quietly(), opened(Path(name)) as image:
+            if image.mode not in GREY:
+                return False
+    return bool(stamps)
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Keep Pillow's warnings of odd files away: what cannot be read is said in one sentence."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+def plain(image: Image, channels: int) -> Image:
+    """Give an image as RGB or grey with 8 bits a channel; of 16-bit grey the upper 8, as Pillow does with colour.
 
     Raises:
         Unreadable: Values of 32 bits, of which no scale is known, or several pictures in one file.
     """
     from PIL import Image
 
+    mode = "L" if channels == 1 else "RGB"
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise Unreadable(f"it holds {getattr(image, 'n_frames', 'several')} pictures, and one a file is needed")
     if image.mode.startswith("I;16") or (image.mode == "I" and image.format in SIXTEEN_BITS):
-        return Image.fromarray((np.asarray(image.convert("I")) >> 8).astype(np.uint8)).convert("RGB")
+        return Image.fromarray((np.asarray(image.convert("I")) >> 8).astype(np.uint8)).convert(mode)
     if image.mode[:1] in ("I", "F"):
         raise Unreadable("it holds 32-bit values, and 8 or 16 bits are needed")
-    return image.convert("RGB")
+    return image.convert(mode)
 
 
-def decode(path: Path, size: int) -> np.ndarray:
-    """Read an image as RGB, its shorter side resized to ``size`` (bilinear), the middle cut out: uint8 [3, size, size].
+def decode(path: Path, size: int, channels: int = 3, upright: bool = False) -> np.ndarray:
+    """Read an image, its shorter side resized to ``size`` (bilinear), the middle cut out: uint8 [channels, size, size].
 
-    These are torchvision's ``Resize(size)`` and ``CenterCrop(size)``, as in the papers' ImageNet pipeline; like it they
-    leave a camera's mark of orientation aside.
+    These are torchvision's ``Resize(size)`` and ``CenterCrop(size)``, as in the papers' ImageNet pipeline.
+
+    Args:
+        path: The file.
+        size: Side in pixels.
+        channels: 3 for colour, 1 for grey.
+        upright: Turn the image as its camera says it was held; the papers' pipeline leaves that mark aside.
 
     Raises:
         Unreadable: It is no image.
@@ -90,7 +153,9 @@ def decode(path: Path, size: int) -> np.ndarray:
 
     try:
         with opened(path) as image:
-            picture = in_colour(image)
+            turn = TURNS.get(orientation(image)) if upright else None
+            picture = plain(image, channels)
+            picture = picture if turn is None else picture.transpose(Image.Transpose(turn))
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise Unreadable(str(error)) from error
     short, long = sorted(picture.size)
@@ -99,7 +164,8 @@ def decode(path: Path, size: int) -> np.ndarray:
     if (width, height) != picture.size:
         picture = picture.resize((width, height), Image.Resampling.BILINEAR)
     left, top = round((width - size) / 2), round((height - size) / 2)
-    return np.asarray(picture.crop((left, top, left + size, top + size))).transpose(2, 0, 1)
+    values = np.asarray(picture.crop((left, top, left + size, top + size)))
+    return values.reshape(size, size, channels).transpose(2, 0, 1)
 
 
 def read(listed: Listing, size: int | None = None, *, fresh: bool = False) -> tuple[Arrays, str]:
@@ -123,7 +189,7 @@ def read(listed: Listing, size: int | None = None, *, fresh: bool = False) -> tu
     if images is None:
         shutil.rmtree(path, ignore_errors=True)
         try:
-            write_atomically(path, lambda place: decode_all(listed, side, place))
+            disk.write_whole({path: lambda place: decode_all(listed, side, place)})
         except OSError as error:
             raise InputError(f"{path.parent} cannot be written ({error.strerror}): name another in {CACHE}") from error
         images = mapped(path, listed, side)
@@ -139,7 +205,7 @@ def mapped(path: Path, listed: Listing, size: int) -> tuple[np.ndarray, np.ndarr
         images = [np.load(path / f"{split}.npy", mmap_mode="c", allow_pickle=False) for split in ("train", "test")]
     except (OSError, ValueError, EOFError):
         return None
-    shapes = [(len(files), 3, size, size) for files in (listed.train, listed.test)]
+    shapes = [(len(files), listed.channels, size, size) for files in (listed.train, listed.test)]
     if facts.get("complete") is not True or [image.shape for image in images] != shapes:
         return None
     return images[0], images[1]
@@ -149,14 +215,14 @@ def decode_all(listed: Listing, size: int, place: Path) -> None:
     """Decode both splits into ``train.npy`` and ``test.npy`` of a new folder, side by side in threads."""
     place.mkdir()
     problems: list[tuple[Path, str]] = []
-    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with quietly(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for split, files in (("train", listed.train), ("test", listed.test)):
-            shape = (len(files), 3, size, size)
+            shape = (len(files), listed.channels, size, size)
             out = np.lib.format.open_memmap(place / f"{split}.npy", mode="w+", dtype=np.uint8, shape=shape)
 
             def into(at: int, files: tuple[Path, ...] = files, out: np.ndarray = out) -> None:
                 try:
-                    out[at] = decode(files[at], size)
+                    out[at] = decode(files[at], size, listed.channels, listed.own)
                 except Unreadable as error:
                     problems.append((files[at], str(error)))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from . import cache
+from . import cache, disk
 from .catalog import DatasetInfo
 from .errors import InputError
 from .sources import present, stratify
@@ -22,7 +23,8 @@ SUFFIXES = {
     ".pnm", ".ppm", ".psd", ".qoi", ".ras", ".rgb", ".rgba", ".sgi", ".tga", ".tif", ".tiff", ".vda", ".vst", ".webp",
     ".xbm", ".xpm",
 }  # fmt: skip
-TEST_NAMES = ("test", "val", "valid", "validation")
+TRAIN_NAMES, TEST_NAMES = ("train", "training"), ("test", "val", "valid", "validation", "testing")
+ANNOTATIONS = "val_annotations.txt"  # Tiny ImageNet's: file name and class in the first two columns
 
 
 @dataclass(frozen=True)
@@ -32,20 +34,32 @@ class Listing:
     Attributes:
         root: The folder.
         classes: Class names in label order.
+        folders: Names of the class folders in label order.
         train: Training files, class by class, sorted by name.
         train_labels: int64, a label each.
         test: Test files.
         test_labels: int64, a label each.
         omitted: Files and folders that are not hidden and hold no image of these.
+        own: Whether these are somebody's own images, which are turned as their camera says and may be grey; those of
+            the papers' datasets are read as their code does.
     """
 
     root: Path
     classes: tuple[str, ...]
+    folders: tuple[str, ...]
     train: tuple[Path, ...]
     train_labels: np.ndarray
     test: tuple[Path, ...]
     test_labels: np.ndarray
     omitted: tuple[Path, ...] = ()
+    own: bool = True
+
+    @functools.cached_property
+    def channels(self) -> int:
+        """Channels of the images: 1 where all of one's own are grey, else 3."""
+        from .decoding import all_grey
+
+        return 1 if self.own and all_grey((*self.train, *self.test)) else 3
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -73,10 +87,32 @@ def entries(path: Path) -> tuple[list[Path], list[Path]]:
     """
     try:
         with os.scandir(path) as found:
-            shown = sorted((entry.name, entry.is_dir()) for entry in found if not entry.name.startswith("."))
+            shown = sorted((entry.name, disk.is_dir(Path(entry))) for entry in found if not entry.name.startswith("."))
     except OSError as error:
         raise InputError(f"{path} cannot be read ({error.strerror}): give a folder you may read") from error
     return [path / name for name, folder in shown if folder], [path / name for name, folder in shown if not folder]
+
+
+def below(folder: Path) -> tuple[list[Path], list[Path]]:
+    """List the images of a class folder and what else is in it; without any, those of the folders in it at any depth.
+
+    Raises:
+        InputError: There are none.
+    """
+    inside, found = entries(folder)
+    images = [path for path in found if path.suffix.lower() in SUFFIXES]
+    others = [path for path in found if path.suffix.lower() not in SUFFIXES]
+    if images:
+        return images, [*others, *inside]
+    for deeper in inside:
+        for path in sorted(deeper.rglob("*")):
+            if path.is_file() and not any(part.startswith(".") for part in path.relative_to(folder).parts):
+                (images if path.suffix.lower() in SUFFIXES else others).append(path)
+    if not images:
+        held = tally(Counter(path.suffix.lower() or "no ending" for path in others))
+        only = f", only {held}" if held else f", only the folder {inside[0].name}" if inside else ""
+        raise InputError(f"class folder {folder} has no images{only}: put some there, or take the folder away")
+    return images, others
 
 
 def files_of(folders: Sequence[Path]) -> tuple[tuple[Path, ...], np.ndarray, list[Path]]:
@@ -85,13 +121,7 @@ def files_of(folders: Sequence[Path]) -> tuple[tuple[Path, ...], np.ndarray, lis
     labels: list[int] = []
     omitted: list[Path] = []
     for label, folder in enumerate(folders):
-        inside, found = entries(folder)
-        images = [path for path in found if path.suffix.lower() in SUFFIXES]
-        others = [*(path for path in found if path.suffix.lower() not in SUFFIXES), *inside]
-        if not images:
-            held = tally(Counter(path.suffix.lower() or "no ending" for path in others if path not in inside))
-            only = f", only {held}" if held else f", only the folder {inside[0].name}" if inside else ""
-            raise InputError(f"class folder {folder} has no images{only}: put some there, or take the folder away")
+        images, others = below(folder)
         files += images
         labels += [label] * len(images)
         omitted += others
@@ -109,8 +139,9 @@ def listing(root: Path, wnids: Sequence[str] = (), names: Sequence[str] = ()) ->
     Raises:
         InputError: Fewer than two classes, one without images, or others in training than in testing.
     """
-    train, (around, loose) = root / "train", entries(root)
-    if train not in around:
+    around, loose = entries(root)
+    train = named(around, TRAIN_NAMES)
+    if train is None or not entries(train)[0]:  # a folder of images called train is a class of vehicles
         folders = chosen(root, wnids)
         files, labels, omitted = files_of(folders)
         classes = tuple(names) or tuple(folder.name for folder in folders)
@@ -118,28 +149,69 @@ def listing(root: Path, wnids: Sequence[str] = (), names: Sequence[str] = ()) ->
         test = stratify(labels, [folder.name for folder in folders])
         parts = [(tuple(f for f, t in zip(files, test, strict=True) if t is wanted), labels[test == wanted])
                  for wanted in (np.False_, np.True_)]  # fmt: skip
-        return Listing(root, classes, *parts[0], *parts[1], (*omitted, *loose))
-    held_out = for_testing(root, around)
-    folders, others = chosen(train, wnids), chosen(held_out, wnids)
-    if not wnids and [f.name for f in folders] != [f.name for f in others]:
-        differing = sorted({f.name for f in folders} ^ {f.name for f in others})[0]
-        raise InputError(f"class {differing!r} is in only one of {train} and {held_out}: give both the same classes")
-    trained, tested = files_of(folders), files_of(others)
-    classes = tuple(names) or tuple(folder.name for folder in folders)
+        known = tuple(folder.name for folder in folders)
+        return Listing(root, classes, known, *parts[0], *parts[1], (*omitted, *loose), not wnids)
+    folders, held_out = chosen(train, wnids), for_testing(root, train, around)
+    known, trained = tuple(folder.name for folder in folders), files_of(folders)
+    tested = annotated(held_out, known) if (held_out / ANNOTATIONS).is_file() else None
+    if tested is None:
+        others = chosen(held_out, wnids)
+        if not wnids and list(known) != [f.name for f in others]:
+            differing = sorted({*known} ^ {f.name for f in others})[0]
+            raise InputError(
+                f"class {differing!r} is in only one of {train} and {held_out}: give both the same classes"
+            )
+        tested = files_of(others)
+    classes = tuple(names) or known
     present(str(root), trained[1], classes)
     aside = [path for path in around if path not in (train, held_out)]
-    omitted = [*trained[2], *tested[2], *loose, *entries(train)[1], *entries(held_out)[1], *aside]
-    return Listing(root, classes, *trained[:2], *tested[:2], tuple(omitted))
+    beside = [path for path in entries(held_out)[1] if path.name != ANNOTATIONS and path not in tested[0]]
+    left = dict.fromkeys([*trained[2], *tested[2], *loose, *entries(train)[1], *beside, *aside])
+    return Listing(root, classes, known, *trained[:2], *tested[:2], tuple(left), not wnids)
 
 
-def for_testing(root: Path, around: Sequence[Path]) -> Path:
-    """Choose the folder beside ``train`` that holds class folders of test images."""
-    found = [root / name for name in TEST_NAMES if root / name in around]
+def named(folders: Sequence[Path], names: Sequence[str]) -> Path | None:
+    """Give the folder with the first of these names that there is, in whatever case it is written."""
+    at = {path.name.lower(): path for path in reversed(folders)} | {path.name: path for path in folders}
+    return next((at[name] for name in names if name in at), None)
+
+
+def for_testing(root: Path, train: Path, around: Sequence[Path]) -> Path:
+    """Choose the folder beside ``train`` that holds class folders of test images, or says the class of each."""
+    found = [path for name in TEST_NAMES if (path := named(around, [name])) is not None]
     if not found:
         raise InputError(
-            f"{root} has a folder train but none of {', '.join(TEST_NAMES)}: add one, or give train itself"
+            f"{root} has a folder {train.name} but none of {', '.join(TEST_NAMES)}: add one, "
+            f"or give {train.name} itself"
         )
-    return next((path for path in found if entries(path)[0]), found[0])
+    classes = {path.name for path in entries(train)[0]}
+    told = (path for path in found if (path / ANNOTATIONS).is_file())
+    alike = (path for path in found if classes & {inside.name for inside in entries(path)[0]})
+    filled = (path for path in found if entries(path)[0])
+    return next(alike, None) or next(told, None) or next(filled, found[0])
+
+
+def annotated(folder: Path, classes: Sequence[str]) -> tuple[tuple[Path, ...], np.ndarray, list[Path]]:
+    """List images that lie in one folder, their classes in a file beside it, as Tiny ImageNet's for testing do.
+
+    Raises:
+        InputError: An image without a line, or a class that is not among those for training.
+    """
+    place, labels = {name: number for number, name in enumerate(classes)}, {}
+    lines = (folder / ANNOTATIONS).read_text(encoding="utf-8", errors="surrogateescape").splitlines()
+    for words in filter(None, (line.split() for line in lines)):
+        if len(words) < 2 or words[1] not in place:
+            raise InputError(
+                f"{folder / ANNOTATIONS} has a line {' '.join(words)[:60]!r}: give file name and class in each"
+            )
+        labels[words[0]] = place[words[1]]
+    images, others = below(folder)
+    unknown = [path for path in images if path.name not in labels]
+    if unknown:
+        raise InputError(f"{folder / ANNOTATIONS} does not name {unknown[0].name}: add a line for each image")
+    images.sort(key=lambda path: (labels[path.name], path.name))
+    left = [path for path in others if path.name != ANNOTATIONS]
+    return tuple(images), np.array([labels[path.name] for path in images], dtype=np.int64), left
 
 
 def chosen(path: Path, wnids: Sequence[str]) -> list[Path]:
@@ -164,17 +236,25 @@ def folder_info(path: Path) -> DatasetInfo:
     counts = tuple(np.bincount(listed.train_labels, minlength=len(listed.classes)).tolist())
     train, test = len(listed.train), len(listed.test)
     return DatasetInfo(
-        str(path), listed.classes, native(listed), 3, (), (), train, test, None, "folders", counts=counts
+        str(path), listed.classes, native(listed), listed.channels, (), (), train, test, None, "folders", counts=counts
     )
 
 
 def digest(listed: Listing, *, fresh: bool = False) -> str:
-    """Hash names, splits and bytes of the files.
+    """Hash names, splits and bytes of the files, and how those are turned that do not lie as they are to be seen.
 
     Args:
         listed: The files.
         fresh: Read the files even if their digest is remembered.
     """
-    parts = [(split, file) for split, files in (("train", listed.train), ("test", listed.test)) for file in files]
-    named = [(f"{READING} {split} {file.parent.name}/{file.name}", file) for split, file in parts]
-    return cache.digest(named, fresh=fresh)
+    from .decoding import quietly, turned
+
+    reading = f"{READING}{' grey' * (listed.channels == 1)}"
+    splits = ("train", listed.train, listed.train_labels), ("test", listed.test, listed.test_labels)
+    files = [
+        (f"{reading} {split} {listed.folders[label]}/{file.name}", file)
+        for split, found, labels in splits
+        for file, label in zip(found, labels.tolist(), strict=True)
+    ]
+    with quietly():
+        return cache.digest(files, turned if listed.own else None, fresh=fresh)

@@ -22,6 +22,7 @@ from .curvature import graph, krylov, loop, structured
 from .curvature.krylov import Spectrum, Trace
 from .curvature.problem import Problem, exact_arithmetic, pose
 from .errors import InputError
+from .weights import renamed
 
 __all__ = [
     "Spectrum",
@@ -70,6 +71,16 @@ def diagonal(
     Raises:
         InputError: For input that is not finite or does not fit together, an empty mask, a network that is neither
             covered nor small enough, or one with a random output.
+
+    Examples:
+        >>> from distilled_pruning import hessian
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> images, labels = torch.rand(8, 1, 2, 2), torch.arange(8) % 3
+        >>> found = hessian.diagonal(net, images, labels)
+        >>> {name: tuple(entries.shape) for name, entries in found.items()}
+        {'1.weight': (3, 4), '1.bias': (3,)}
+        >>> bool((found["1.bias"] > 0).all())
+        True
     """
     with exact_arithmetic(net):
         problem = pose(net, images, labels, mask)
@@ -209,10 +220,17 @@ def summary(diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None
 
     Raises:
         InputError: When a set of entries is empty, or the mask does not fit.
+
+    Examples:
+        >>> from distilled_pruning import hessian
+        >>> found = hessian.summary({"weight": torch.tensor([-1.0, 0.0, 4.0])})
+        >>> found["min"], found["max"], found["mean"], round(found["mean_abs"], 3)
+        (-1.0, 4.0, 1.0, 1.667)
     """
     every = torch.cat([value.detach().flatten() for value in diag.values()]).double().cpu()
     kept = every
     if mask is not None:
+        mask = renamed(mask, diag)
         for name in mask:
             if name not in diag or mask[name].shape != diag[name].shape:
                 raise InputError(f"the mask's {name!r} does not fit the diagonal: give the mask it was taken under")
@@ -237,6 +255,7 @@ def sharpness(net: nn.Module, diag: Mapping[str, Tensor], mask: Mapping[str, Ten
         InputError: When a parameter has no entry in the diagonal.
     """
     total = []
+    mask = renamed(mask, diag) if mask is not None else None
     for name, parameter in net.named_parameters():
         if name not in diag or diag[name].shape != parameter.shape:
             raise InputError(f"the diagonal does not fit the network: no entry for the parameter {name!r}")
@@ -268,6 +287,7 @@ def by_membership(
         InputError: When the masks are of different networks, or do not fit the diagonal.
     """
     weights = dict(net.named_parameters())
+    a, b = renamed(a, weights), renamed(b, weights)
     if a.keys() != b.keys() or any(a[n].shape != b[n].shape or n not in diag or n not in weights for n in a):
         raise InputError("the masks and the diagonal belong to different networks: give those of one")
     entries, products, kept = [], [], []

@@ -8,51 +8,24 @@ from __future__ import annotations
 
 import copy
 import math
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from . import networks
 from .costs import DEPTH, NORM, border, check_size, papers_width
 from .errors import InputError, unknown
 from .residual import ResNet, chain, normalisation
+from .weights import prunable
 
-__all__ = ["INITS", "NORMS", "build", "everywhere", "initialise", "macs", "prunable"]
+__all__ = ["INITS", "NORMS", "build", "initialise", "macs", "prunable"]
 
 NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")
-
-
-def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
-    """Give the weights that pruning may remove: those of every Conv2d and Linear, the classifier's included.
-
-    Biases and norm parameters are never pruned (both papers).
-
-    Args:
-        net: Any network.
-
-    Returns:
-        Weights by their name in ``named_parameters``, in its order.
-
-    Raises:
-        InputError: There is no such weight.
-    """
-    owned = {id(m.weight) for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)}
-    found = {name: weight for name, weight in net.named_parameters() if id(weight) in owned}
-    if not found:
-        raise InputError("the network has no Conv2d or Linear layer, so nothing in it can be pruned")
-    return found
-
-
-def everywhere(net: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give what is said of weights under every name they have in ``state_dict``: tied ones have several."""
-    names: dict[int, list[str]] = {}
-    for name, weight in net.named_parameters(remove_duplicate=False):
-        names.setdefault(id(weight), []).append(name)
-    others = {same[0]: same for same in names.values()}
-    return {other: values for name, values in kept.items() for other in others.get(name, [name])}
 
 
 def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth: int) -> nn.Sequential:
@@ -169,8 +142,10 @@ def build(
     alexnet                 128                 none       five convolutions, a plain ``nn.Sequential``
     ======================  ==================  =========  ==========================================================
 
+    A network of your own is named ``package.module:function``, see :mod:`.networks`.
+
     Args:
-        name: One of the names above.
+        name: One of the names above, or that of a function.
         ds: Dataset, or anything with ``size``, ``channels`` and ``classes``; the arguments below override it.
         width: Channels of the first stage; the others scale with it. Of residual networks 32 up to 64 px and 64 above,
             and on SVHN, MNIST and Fashion-MNIST.
@@ -187,17 +162,30 @@ def build(
 
     Raises:
         InputError: An unknown name, or numbers from which no working network follows.
+
+    Examples:
+        >>> from distilled_pruning import data, models
+        >>> net = models.build("convnet3", data.load("digits", size=16), width=16, seed=0)
+        >>> list(models.prunable(net))
+        ['conv1.weight', 'conv2.weight', 'conv3.weight', 'head.weight']
+        >>> models.build("resnet18", size=32, channels=3, classes=10, width=8)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
-    if name not in MODELS:
+    if name not in MODELS and not networks.is_own(name):
         raise unknown("model", name, MODELS)
-    model = MODELS[name]
-    norm = model.norm if norm is None else norm
-    if norm not in NORMS:
-        raise unknown("norm", norm, NORMS)
     size = _count("size", size, getattr(ds, "size", None))
     channels = _count("channels", channels, getattr(ds, "channels", None))
     named = getattr(ds, "classes", None)
     classes = _count("classes", classes, named if named is None or isinstance(named, int) else len(named))
+    if networks.is_own(name):
+        if norm is not None or depth is not None:
+            raise InputError(f"norm and depth are options of the papers' networks, not of {name}: leave them out")
+        net = _made(name, networks.images_of(ds, size, channels, classes), width or 0, seed)
+        return net if init == "default" else initialise(net, seed, init)
+    model = MODELS[name]
+    norm = model.norm if norm is None else norm
+    if norm not in NORMS:
+        raise unknown("norm", norm, NORMS)
     width = _count("width", width, papers_width(name, size, getattr(ds, "name", "")))
     options: dict[str, Any] = {}
     if model.depth is not None:
@@ -208,6 +196,32 @@ def build(
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
         net = model.make(width, size, channels, classes, norm, **options)
     return initialise(net, seed, init)
+
+
+def _made(name: str, images: networks.Images, width: int, seed: int) -> nn.Module:
+    """Have somebody's function make a network.
+
+    Raises:
+        InputError: It fails, or gives something else.
+    """
+    maker = networks.load(name)
+    shape = f"{images.channels}x{images.size}x{images.size}"
+    try:
+        with warnings.catch_warnings(), torch.random.fork_rng(devices=[]), torch.device("cpu"):
+            warnings.simplefilter("ignore")
+            torch.manual_seed(seed)
+            net = maker(images, width, seed)
+    except Exception as error:  # other people's code may fail in any way
+        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        raise InputError(f"{name} makes no network of width {width} for images of {shape} ({said}): mend it") from error
+    if not isinstance(net, nn.Module):
+        raise InputError(f"{name} returns a {type(net).__name__}: return an nn.Module")
+    empty = [key for key, weight in net.named_parameters() if not weight.numel()]
+    if empty or next(net.parameters(), None) is None:
+        what = f"an empty weight {empty[0]}" if empty else "no weights"
+        raise InputError(f"{name} makes a network with {what} at width {width}: choose another width, or mend it")
+    prunable(net)
+    return net.train()
 
 
 def _count(what: str, value: int | None, usual: int | None) -> int:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown
+from ..weights import renamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -89,6 +90,7 @@ def _keep(mask: Mapping[str, Tensor] | None, named: Mapping[str, Tensor]) -> dic
     if mask is None:
         return {}
     keep = {}
+    mask = renamed(mask, named)
     for name in mask:
         if name not in named:
             raise unknown("parameter in the mask", name, named)

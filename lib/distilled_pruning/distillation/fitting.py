@@ -14,7 +14,12 @@ MATCHING = ("dc", "dsa", "idc")  # methods that pass the images of one class at 
 
 
 def suit(
-    settings: Settings, dataset: str, shape: tuple[int, int], counts: Sequence[int], classes: Sequence[str] = ()
+    settings: Settings,
+    dataset: str,
+    shape: tuple[int, int],
+    counts: Sequence[int],
+    classes: Sequence[str] = (),
+    company: bool | None = None,
 ) -> None:
     """Raise :class:`InputError` where data and settings do not fit each other.
 
@@ -24,6 +29,7 @@ def suit(
         shape: Height and width of the images in pixels.
         counts: Training images of each class.
         classes: Names of the classes.
+        company: Whether the network cannot be trained on a single image; where it is not said, its name tells.
     """
     (height, width), factor = shape, settings.factor
     if factor > min(height, width):
@@ -54,13 +60,12 @@ def suit(
                 else f"give at least {factor**2} of each class, in Python also a smaller factor"
             )
         )
-    accompanied(settings, height, counts)
+    if needs_company(settings.model, height, settings.norm or "") if company is None else company:
+        accompanied(settings, height, counts)
 
 
 def accompanied(settings: Settings, size: int, counts: Sequence[int]) -> None:
     """Raise :class:`InputError` where a batch of one image would meet BatchNorm with maps of one pixel."""
-    if not needs_company(settings.model, size, settings.norm or ""):
-        return
     matched = (settings.ipc * settings.factor**2, settings.real_batch, min(counts))
     batch = settings.expert_batch if settings.method == "mtt" else settings.train_batch if settings.pretrain else 0
     left = sum(counts) % batch or batch if batch else 0

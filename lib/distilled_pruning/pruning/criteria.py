@@ -46,7 +46,7 @@ def fitting(net: nn.Module, mask: Mask | None) -> Mask:
     """Give the mask, or a full one for ``None``; raise :class:`InputError` for one of another network."""
     if mask is None:
         return Mask.ones(net)
-    weights = prunable(net)
+    weights, mask = prunable(net), mask.on(net)
     if weights.keys() != mask.keys() or any(weights[name].shape != mask[name].shape for name in mask):
         raise InputError("the mask belongs to another network: its layers are not those of this one")
     return mask
@@ -75,6 +75,13 @@ def magnitude(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, s
 
     Raises:
         InputError: A fraction outside (0, 1), too few survivors, weights that are not finite, another network's mask.
+
+    Examples:
+        >>> from distilled_pruning import models, pruning
+        >>> net = models.build("convnet3", size=16, channels=1, classes=10, width=16)
+        >>> mask = pruning.magnitude(net, fraction=0.2)
+        >>> round(mask.sparsity, 3), round(pruning.magnitude(net, mask, fraction=0.2).sparsity, 3)
+        (0.2, 0.36)
     """
     check(fraction)
     if scope not in SCOPES:

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..models import prunable
+from ..weights import prunable, renamed
 
 __all__ = ["Mask"]
 
@@ -23,6 +23,16 @@ class Mask(Mapping[str, Tensor]):
     Attributes:
         total: Weights in all layers.
         survivors: Weights that survive.
+
+    Examples:
+        >>> from distilled_pruning import models, pruning
+        >>> net = models.build("convnet3", size=16, channels=1, classes=10, width=16)
+        >>> mask = pruning.magnitude(net, fraction=0.5)
+        >>> mask.apply(net)
+        >>> sum(int((weight == 0).sum()) for weight in pruning.prunable(net).values()) == mask.total - mask.survivors
+        True
+        >>> pruning.Mask.unpack(mask.pack()) == mask
+        True
     """
 
     def __init__(self, layers: Mapping[str, Tensor]) -> None:
@@ -57,7 +67,8 @@ class Mask(Mapping[str, Tensor]):
             InputError: The network has no such weight, or one of another shape.
         """
         weights = dict(net.named_parameters())
-        for name, kept in self._layers.items():
+        layers = renamed(self._layers, weights)
+        for name, kept in layers.items():
             if name not in weights:
                 raise InputError(f"the mask has a layer {name!r} that the network has not: use a mask of this network")
             if weights[name].shape != kept.shape:
@@ -66,8 +77,13 @@ class Mask(Mapping[str, Tensor]):
                     "use a mask of this network"
                 )
         with torch.no_grad():
-            for name, kept in self._layers.items():
+            for name, kept in layers.items():
                 weights[name].mul_(kept.to(weights[name].device))
+
+    def on(self, net: nn.Module) -> Mask:
+        """Give the same mask under the names that a network has now, be it wrapped, compiled or neither."""
+        layers = renamed(self._layers, [name for name, _ in net.named_parameters()])
+        return self if layers is self._layers else Mask(layers)
 
     def pack(self) -> dict[str, np.ndarray]:
         """Write the mask at one bit a weight.

@@ -42,11 +42,12 @@ class Found:
 
     Attributes:
         verdict: The word that is shown.
-        settings: Each setting's value with its interval.
+        settings: Each setting's value with its interval, behind a sign for what it says.
         n: Fewest initialisations behind a value.
         scale: Stamp of the results.
         data: The data they are about.
         doubts: Preconditions that do not hold or may not.
+        beside: Settings that were judged and turn no verdict.
         word: The verdict as it is shown, with the scale where that is not the papers'.
         exploratory: Whether it answers a question of ours that is not among the primary comparisons.
     """
@@ -57,6 +58,7 @@ class Found:
     scale: str = ""
     data: str = ""
     doubts: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
     word: str = NOT_RUN
     exploratory: bool = False
 
@@ -146,14 +148,22 @@ def _found(entry: Mapping[str, Any] | None) -> Found:
     verdict = str(entry["verdict"])
     return Found(
         verdict,
-        tuple(wording.findings(entry)),
+        tuple(_marked(entry)),
         int(entry["n"]),
         str(entry["scale"]),
         str(entry["data"]),
         tuple(wording.doubts(entry)),
+        tuple(text.removeprefix("beside: ") for text in wording.beside(entry)),
         str(entry["word"]),
         bool(entry["exploratory"]),
     )
+
+
+def _marked(entry: Mapping[str, Any]) -> list[str]:
+    """Write the findings a verdict rests on, each behind its sign."""
+    told = [item for item in entry["findings"] if item["primary"] and item["n"]]
+    signs = [SIGNS[KINDS.get(item["verdict"], OPEN)] for item in told]
+    return [f"{sign} {text}" for sign, text in zip(signs, wording.findings(entry), strict=True)]
 
 
 def _ruled(row: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from typing import Any
 from ... import augmentations, catalog, costs
 from ...distillation.fitting import suit
 from ...errors import InputError
+from ...networks import is_own
 from ...recipe import Recipe
 from ...sparsity import survivors
 from ..jobs import (
@@ -19,6 +20,7 @@ from ..jobs import (
     HessianDiagonal,
     Job,
     Landscape,
+    MembershipCurvature,
     Network,
     Prune,
     Robustness,
@@ -26,8 +28,13 @@ from ..jobs import (
     Spectrum,
     Train,
 )
+from ..jobs.sizes import layers, trial
 
 __all__ = ["examine"]
+
+EMBEDDING = ("dm", "herding", "kcenter")  # methods that look at what a network's last linear layer receives
+FALLBACK_LIMIT = 20_000  # parameters, as hessian.diagonal has it
+OR_ALL = ("subset", "line_images", "plane_images", "shift_images")
 
 
 def examine(jobs: Iterable[Job]) -> tuple[str, ...]:
@@ -69,14 +76,25 @@ def stratified(name: str, wanted: int, available: int, data: Data) -> None:
     """Raise :class:`InputError` unless so many images can be drawn by class."""
     classes = len(data.info.classes)
     if not classes <= wanted <= available:
+        or_all = ", or 0 for all" if name in OR_ALL else ""
         raise InputError(
-            f"{name} must be from {classes} (one a class) to the {available} images there are, not {wanted}"
+            f"{name} must be from {classes} (one a class) to the {available} images there are{or_all}, not {wanted}"
         )
 
 
 def built(network: Network, data: Data) -> None:
     """Raise :class:`InputError` where no such network can be built for such images."""
+    if is_own(network.model):
+        trial(network, data)
+        return
     costs.check_size(network.model, data.pixels, network.norm, network.depth or None)
+
+
+def needs_company(network: Network, data: Data) -> bool:
+    """Tell whether a network cannot be trained on a single image."""
+    if is_own(network.model):
+        return not trial(network, data).alone
+    return costs.needs_company(network.model, data.pixels, network.norm)
 
 
 def learnt(network: Network, recipe: Recipe, source: Source) -> Data:
@@ -85,7 +103,7 @@ def learnt(network: Network, recipe: Recipe, source: Source) -> Data:
     built(network, data)
     augmentations.check(recipe.augmentation, data.pixels, data.info.channels, data.zca)
     batch, images = recipe.smallest_batch(source.images), source.images
-    if batch == 1 and costs.needs_company(network.model, data.pixels, network.norm):
+    if batch == 1 and needs_company(network, data):
         raise InputError(
             f"{images} images in batches of {recipe.batch_size} leave a batch of one, which has no variance for the "
             f"BatchNorm of {network.model} at {data.pixels} px: choose another batch_size or number of images, "
@@ -108,13 +126,16 @@ def evaluate(job: Evaluate) -> Data:
 
 def prune(job: Prune) -> Data:
     """Check that there are weights enough for a level."""
-    network, info = job.network, job.data.info
-    built(network, job.data)
-    total = costs.prunable_weights(
-        network.model, network.width, job.data.pixels, info.channels, len(info.classes), network.depth or None
-    )
-    survivors(total, job.level, job.fraction)
+    built(job.network, job.data)
+    survivors(prunable(job.network, job.data), job.level, job.fraction)
     return job.data
+
+
+def prunable(network: Network, data: Data) -> int:
+    """Count the weights that pruning may remove."""
+    if is_own(network.model):
+        return trial(network, data).prunable
+    return sum(weights for weights, _ in layers(network, data))
 
 
 def distill(job: Distill) -> Data:
@@ -128,8 +149,15 @@ def distill(job: Distill) -> Data:
         return job.data
     counts = info.per_class(job.data.subset)
     if job.settings is not None:
-        costs.check_size(job.model, size)
-        suit(replace(job.settings, model=job.model), job.data.name, (size, size), counts, info.classes)
+        network = Network(job.model, job.width)
+        built(network, job.data)
+        company = needs_company(network, job.data)
+        suit(replace(job.settings, model=job.model), job.data.name, (size, size), counts, info.classes, company)
+        if job.method in EMBEDDING and is_own(job.model) and not trial(network, job.data).linear:
+            raise InputError(
+                f"{job.method} cuts off the last linear layer of a network, and {job.model} has none: set distiller or "
+                "distill_model to another"
+            )
     elif job.ipc > min(counts):
         raise InputError(f"ipc {job.ipc} is more than the {min(counts)} training images of a class: choose fewer")
     return job.data
@@ -151,11 +179,29 @@ def landscape(job: Landscape) -> Data:
     return data
 
 
-def curvature(job: HessianDiagonal | Spectrum) -> Data:
+def spectrum(job: Spectrum | HessianDiagonal | MembershipCurvature) -> Data:
     """Check the batch of a Hessian; of fewer images than it asks for it takes all."""
     data = job.trained.data
+    built(job.trained.network, data)
     stratified("hessian_images", min(job.images, data.images), data.images, data)
     return data
+
+
+def diagonal(job: HessianDiagonal | MembershipCurvature) -> Data:
+    """Check that the exact diagonal of a network can be had: by the fast methods, or because it is small."""
+    network, data, mask = job.trained.network, job.trained.data, job.trained.mask
+    if is_own(network.model):
+        found = trial(network, data)
+        kept = isinstance(job, HessianDiagonal) and mask is not None
+        gone = found.prunable - survivors(found.prunable, mask.level, mask.fraction) if kept and mask is not None else 0
+        entries = found.entries - gone
+        if found.uncovered and entries > FALLBACK_LIMIT:
+            raise InputError(
+                f"no fast exact curvature covers {found.uncovered} of {network.model}, and its {entries:,} parameters "
+                f"are more than the {FALLBACK_LIMIT:,} for which a double backward each is done: replace it, choose "
+                "a smaller width, or leave the pages with curvature out"
+            )
+    return spectrum(job)
 
 
 def robustness(job: Robustness) -> Data:
@@ -173,7 +219,8 @@ CHECKS: dict[type[Job], Callable[[Any], Data]] = {
     Distill: distill,
     Connect: connect,
     Landscape: landscape,
-    HessianDiagonal: curvature,
-    Spectrum: curvature,
+    HessianDiagonal: diagonal,
+    MembershipCurvature: diagonal,
+    Spectrum: spectrum,
     Robustness: robustness,
 }

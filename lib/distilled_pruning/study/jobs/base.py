@@ -15,7 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ... import cache, catalog
+from ... import cache, catalog, networks
+from ...errors import InputError
 from .keys import key_of
 
 if TYPE_CHECKING:
@@ -112,12 +113,15 @@ def encode(value: Any) -> Any:
 
 
 def fields_of(value: Any) -> dict[str, Any]:
-    """List the fields of a dataclass that differ from their defaults."""
-    return {
+    """List the fields of a dataclass that differ from their defaults, with the source of somebody's own network."""
+    found = {
         item.name: encode(getattr(value, item.name))
         for item in dataclasses.fields(value)
         if getattr(value, item.name) != item.default
     }
+    if networks.is_own(found.get("model")):
+        found["code"] = networks.digest(found["model"])
+    return found
 
 
 @dataclass
@@ -224,6 +228,12 @@ class Job:
     def title(self) -> str:
         """A few words for a progress line."""
         return self.kind
+
+
+def unchanged(job: Job) -> None:
+    """Raise :class:`InputError` where what a job's key was made from has changed since."""
+    if key_of(job.spec()) != job.key:
+        raise InputError(f"what {job.title} rests on has changed since this run was planned: start it again")
 
 
 def graph(jobs: list[Job] | tuple[Job, ...]) -> list[Job]:

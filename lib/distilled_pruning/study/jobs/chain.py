@@ -6,27 +6,14 @@ import functools
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from ... import costs
 from ...distillation import defaults, passes
 from ...distillation.settings import CORESETS, METHODS, Settings
 from ...recipe import Recipe
 from .base import Context, Data, Job, Network, Result, source_digest
+from .sizes import macs, widened
 
 EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
 MADE = ("images", "labels")
-
-
-def macs(network: Network, data: Data) -> int:
-    """Forward multiply-accumulates of one image."""
-    info = data.info
-    return costs.forward_macs(
-        network.model, network.width, data.pixels, info.channels, len(info.classes), depth=network.depth or None
-    )
-
-
-def widened(model: str, data: Data) -> bool:
-    """Whether a network's first convolution widens the images, as it did not before its first revision."""
-    return model in ("convnet3", "alexnet") and costs.border(data.pixels, data.info.channels) > 0
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...recipe import STATISTICS_BATCH
-from .base import Context, Job, Result
-from .chain import Train, macs
+from .base import Context, Job, Result, unchanged
+from .chain import Train
+from .sizes import macs
 
 
 @dataclass(frozen=True)
@@ -54,6 +55,7 @@ class Connect(Job):
         from ... import connectivity, pruning, training
         from .inputs import build, load, mask_of, tensors
 
+        unchanged(self.a)
         ds = load(self.a.data)
         split = ds.train if self.split == "train" else ds.test
         if self.images:

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from ...recipe import Recipe
 from .base import Context, Job, Result
-from .chain import Distill, Train, macs
+from .chain import Distill, Train
+from .sizes import macs
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ... import catalog, data, distillation, models, pruning, training
+from ... import catalog, data, disk, distillation, models, pruning, training
 from ...errors import InputError, Interrupted
-from .base import Context, Data, Network, source_digest
+from .base import Context, Data, Network, source_digest, unchanged
 from .chain import Distill, Prune, Source, Train
 
 CHECKPOINT_SECONDS = 20.0
@@ -38,7 +38,7 @@ def load(wanted: Data) -> data.Dataset:
     return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca, wanted.digest)
 
 
-def build(network: Network, ds: data.Dataset) -> nn.Module:
+def build(network: Network, ds: Any) -> nn.Module:
     """Build a network at initialisation."""
     return models.build(
         network.model,
@@ -79,6 +79,7 @@ def split_of(source: Source, context: Context) -> data.Split:
 
 def trained_network(job: Train, context: Context) -> tuple[nn.Module, pruning.Mask | None, data.Split]:
     """Rebuild a trained network in evaluation mode, with its mask and its dataset's training images."""
+    unchanged(job)
     ds = load(job.data)
     net = build(job.network, ds)
     net.load_state_dict(tensors(context.load(job).arrays))
@@ -112,9 +113,8 @@ class Checkpoints:
         stopping = self.context.stop()
         if not stopping and time.monotonic() - self.last < CHECKPOINT_SECONDS:
             return
-        temporary = self.path.with_suffix(".tmp")
-        torch.save(snapshot(), temporary)
-        temporary.replace(self.path)
+        state = snapshot()
+        disk.write_whole({self.path: lambda place: torch.save(state, place)}, self.path.with_suffix(".tmp"))
         self.last = time.monotonic()
         if stopping:
             raise Interrupted

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
 from .base import Context, Job, Result
-from .chain import Train, macs
+from .chain import Train
+from .sizes import macs
 
 if TYPE_CHECKING:
     import torch

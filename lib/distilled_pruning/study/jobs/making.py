@@ -10,23 +10,21 @@ from torch import nn
 
 from ... import data, distillation, pruning, training
 from ...errors import InputError
-from .base import Context, Result
+from .base import Context, Result, unchanged
 from .chain import Distill, Prune, Train
 from .inputs import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
-from .keys import key_of
 
 SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 
 
 def distill(job: Distill, context: Context) -> Result:
     """Make a distilled or chosen set; continues at its last outer iteration."""
+    unchanged(job)
     checkpoints = Checkpoints(context)
     ds = load(job.data)
     if job.shuffle_labels:
         syn = mislabelled(job, context)
     elif job.method == "published":
-        if key_of(job.spec()) != job.key:
-            raise InputError(f"{job.path} has changed since this run was planned: start it again")
         syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
         distillation.published.holds(syn.ipc, job.ipc)
     elif job.method == "easy":
@@ -89,6 +87,7 @@ def start_of(job: Train, context: Context, net: nn.Module) -> training.State | N
 
 def train(job: Train, context: Context) -> Result:
     """Train a (sub)network; continues at its last checkpoint."""
+    unchanged(job)
     checkpoints = Checkpoints(context)
     ds = load(job.data)
     split = split_of(job.source, context)
@@ -143,6 +142,7 @@ def target(net: nn.Module, job: Prune) -> int:
 
 def prune(job: Prune, context: Context) -> Result:
     """Find the mask of one level."""
+    unchanged(job)
     ds = load(job.data)
     net = build(job.network, ds)
     parent = mask_of(job.parent, context)
