@@ -29,7 +29,7 @@ SOURCES = {
 }
 DECISIVE = ("short-real-stable", "random-real-stable", "control-short-loop", "control-images")
 BESIDE = ("own-set-stable", "published-stable", "control-equal-steps", "control-random-real")
-OPEN = "these runs do not yet say what makes a mask stable."
+UNTOLD = "these runs do not yet say what makes a mask stable."
 RELATIVES = (
     (
         "Frankle et al. 2021",
@@ -93,7 +93,7 @@ def overall(verdicts: Mapping[str, str]) -> str:
     stable = [words for name, words in SOURCES.items() if ran.get(name) == SUPPORTED]
     others = [words for name, words in SOURCES.items() if name in ran and words not in stable]
     if not all(name in ran for name in DECISIVE):
-        return OPEN
+        return UNTOLD
     real = stable == [SOURCES["short-real-stable"]]
     more = ", more stable than IMP's" if real and ran["control-short-loop"] == SUPPORTED else ""
     if not stable:
@@ -197,7 +197,7 @@ def headline(rows: Sequence[Row]) -> str:
         verdicts = {row["id"]: row["verdict"] for row in rows if place(row) == there}
         return f"This run ({', '.join(filter(None, there))}): {overall(verdicts)}"
     if there is None:
-        return f"So far {OPEN}"
+        return f"So far {UNTOLD}"
     return f"Recorded ({', '.join(filter(None, there))}): {overall(kept)}"
 
 
