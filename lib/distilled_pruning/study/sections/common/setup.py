@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .... import catalog, costs
-from ....distillation.settings import CORESETS
+from ....distillation.methods import CORESETS
 from ....errors import InputError
 from ....recipe import Recipe
 from ...jobs import Data, Distill, Network
