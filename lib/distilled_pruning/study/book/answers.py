@@ -8,11 +8,10 @@ from html import escape
 from .. import display
 from ..display import Markup, Table
 from ..judging import wording
-from ..judging.claims import Claim
+from ..judging.claims import OURS, Claim
 from ..judging.judgement import Judgement
 from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding
 
-OWN = "this companion"
 MARKS = {REPRODUCED: "✓", CONTRADICTED: "✗"}
 UNSURE, NOTHING = "?", "Nothing has been recorded yet."
 
@@ -87,7 +86,7 @@ def table(claims: Sequence[Claim], recorded: dict[str, Judgement], run: dict[str
             small = f'<br><span class="scale">{differs}this run: {escape(own.verdict)}</span>'
             badge = Markup(badge.html + small, f"{badge}; this run: {own.verdict}")
         rows.append([_stated(claim), Markup(escape(claim.paper_value or "–"), claim.paper_value), here(found), badge])
-    ours = bool(claims) and all(claim.paper == OWN for claim in claims)
+    ours = bool(claims) and all(claim.paper == OURS for claim in claims)
     return Table(["Claim", "Paper", "Here", "Verdict"], rows, kind="ledger", caption="Our claims" if ours else "")
 
 

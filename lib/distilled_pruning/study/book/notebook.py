@@ -178,11 +178,11 @@ class Page(Showing):
     @functools.cached_property
     def _claims(self) -> list[Claim]:
         """The claims that this page judges: the papers', or ours where it judges none of theirs."""
+        from ..judging.claims import OURS
         from ..judging.ledger import claims_of
-        from .answers import OWN
 
         found = claims_of(self.section.experiments)
-        return [claim for claim in found if claim.paper != OWN] or found
+        return [claim for claim in found if claim.paper != OURS] or found
 
     @functools.cached_property
     def _recorded(self) -> dict[str, Judgement]:

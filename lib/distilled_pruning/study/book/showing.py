@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from html import escape
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from .exhibits import Exhibit
 
+FIRST = re.compile(r"(?<=[.?]) ")  # the end of a caption's first sentence
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -172,6 +174,11 @@ class Showing:
         """Tabulate a recorded frame."""
         return replace(table(self.recorded(name)), caption=caption)
 
+    @said
+    def beside(self, table: Callable[[pd.DataFrame, str], Table], name: str) -> Table:
+        """Set published, recorded and this run's numbers of a figure side by side."""
+        return table(self.frame(name), self.parameters.scale)
+
     def answer(self, question: str, answer: str, **changes: Any) -> display.Answer:
         """Ask a question, with its answer behind a click.
 
@@ -201,7 +208,7 @@ def pictured(
     Args:
         draw: Draws it.
         given: What from; then the stamp and, for the file's metadata, all parameters.
-        caption: What it is and how it is read; what stands before the first full stop is set off.
+        caption: What it is and how it is read; its first sentence is set off.
         line: What stands below.
         name: Anchor to link to.
         more: What else it is drawn from.
@@ -212,8 +219,8 @@ def pictured(
     narrow = b""
     if "width" in inspect.signature(draw).parameters:
         narrow = display.svg(draw(*frames, width=NARROW, **more), about)
-    head, stop, rest = caption.partition(". ")
-    html = f"<strong>{escape(head + stop.strip())}</strong> {escape(rest)}" if rest else escape(caption)
+    head, *rest = FIRST.split(caption, maxsplit=1)
+    html = f"<strong>{escape(head)}</strong> {escape(rest[0])}" if rest else escape(caption)
     seen = str(figure.get_label() or caption)
     width = round(figure.get_figwidth() * 96)
     return display.Picture(display.svg(figure, about), seen, width, display.Markup(html, caption), narrow, line, name)

@@ -152,7 +152,7 @@ def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
         raise unknown("model", value, catalog.MODELS)
-    return value and models()(name, value)
+    return value and models()(name, value)[0]
 
 
 def matched(name: str, value: Any) -> Any:

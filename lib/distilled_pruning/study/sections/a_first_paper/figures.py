@@ -190,6 +190,7 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
         right.set(xlabel="rounds of pruning", ylabel="times faster to a ticket", xlim=(0.5, levels[-1] + 0.5))
         right.set_ylim(bottom=0)
         figure.legend(loc="outside upper center", ncols=len(sizes) + 1)
+        describe(figure, f"Left, ratios of costs; right, times faster over {levels[-1]} rounds of pruning.")
     return figure
 
 
@@ -243,4 +244,7 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
             if len(places) > 1:
                 line[0].set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[:, 0], most=2)
+        rises = 100 * found.groupby("series", sort=False)["error_rise"].mean()
+        parts = [f"{name} {value:.1f}" for name, value in rises.items()]
+        describe(figure, "Barrier and error rise over sparsity.", f"Mean rise in points: {'; '.join(parts)}.")
     return figure

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from ...display import percent
 from ..common import names
 from ..common.series import with_series
-from ..common.style import POINTS, canvas, empty, settings
+from ..common.style import POINTS, canvas, describe, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -67,4 +67,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
             ax.set_title(f"{place}{share} sparse", loc="left")
             ax.tick_params(labelsize=POINTS, length=0)
             ax.grid(visible=False)
+        most = both.sort_values("layered_ratio").iloc[-1]
+        alike = f"Most alike are {most['series']} and {most['partner']}, {most['layered_ratio']:.2f} times chance."
+        describe(figure, "A triangle of numbers: what every two masks share over chance within layers.", alike)
     return figure

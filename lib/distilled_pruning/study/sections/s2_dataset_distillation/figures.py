@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....distillation import picture
 from ..common import names, series
-from ..common.style import INK, POINTS, canvas, counted, empty, settings, student
+from ..common.style import INK, POINTS, canvas, counted, describe, empty, settings, student
 from ..common.trends import above, legend
 
 if TYPE_CHECKING:
@@ -98,7 +98,17 @@ def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str
                 line[0].set_title(names.place((dataset, model)), loc="left")
         handles = keys(colours, bool(marks))
         above(figure, handles, len(handles))
+        describe(figure, "Dot plots with a row for each way to make a set.", _accuracies(frame, "ipc"))
     return figure
+
+
+def _accuracies(frame: pd.DataFrame, by: str) -> str:
+    """Say how accurate networks trained on each set are."""
+    means = 100 * frame.groupby(["method", by], sort=False)["accuracy"].mean()
+    of = {"ipc": "images a class", "share": "% of the iterations"}[by]
+    rows = means.reset_index().to_dict("records")
+    parts = [f"{named(str(row['method']))}, {row[by]} {of}: {row['accuracy']:.1f} %" for row in rows]
+    return f"Mean test accuracy: {'; '.join(parts)}."
 
 
 def shift(ipc: int, colours: Mapping[int, str]) -> float:
@@ -164,6 +174,7 @@ def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
             ax.set_title(f"{names.place((dataset, model))}, {here['ipc'].iloc[0]} images a class", loc="left")
         axes[-1].set_xlabel("share of the iterations (%)")
         legend(figure, axes, 5)
+        describe(figure, "Test accuracy over the share of the iterations.", _accuracies(frame, "share"))
     return figure
 
 
@@ -195,6 +206,12 @@ def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
             )
         handles = [Line2D([], [], color=colours[ipc], label=f"{ipc} a class") for ipc in sorted(colours)]
         above(figure, handles, len(handles))
+        ends = frame.sort_values("iteration").groupby(["method", "ipc"], sort=False)["loss"].agg(["first", "last"])
+        falls = [
+            f"{named(row['method'])}, {row['ipc']} a class, {row['first']:.3g} to {row['last']:.3g}"
+            for row in ends.reset_index().to_dict("records")
+        ]
+        describe(figure, "Matching loss over the iterations, a panel for each method.", f"It goes: {'; '.join(falls)}.")
     return figure
 
 
@@ -237,6 +254,8 @@ def gallery(found: Sequence[Gallery], stamp: str = "") -> Figure:
             line[0].text(
                 -0.03, 0.5, name + where, transform=line[0].transAxes, ha="right", va="center", fontsize=POINTS
             )
+        sets = ", ".join(f"{named(of.of['method'])} with {of.of['ipc']} images a class" for of in found)
+        describe(figure, f"Rows of small images before, during and after distillation: {sets}.")
     return figure
 
 

@@ -10,7 +10,7 @@ from ..common import names
 from ..common.comparison import NEAR
 from ..common.dots import Measure, height, keys, panel, seen
 from ..common.series import with_series
-from ..common.style import FAINT, NARROW, WIDTH, canvas, counted, empty, per_init, settings
+from ..common.style import FAINT, NARROW, WIDTH, canvas, counted, describe, empty, per_init, settings
 from ..common.tickets import EQUAL
 from ..common.trends import above, legend, trend
 
@@ -113,6 +113,8 @@ def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
             if len(places) > 1:
                 panels[0].set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[:, 1])
+        trace = Measure("sum", "trace")
+        seen(figure, found.assign(sparsity=found["sparsity"] / 100), trace, "Four panels over sparsity.")
     return figure
 
 
@@ -149,6 +151,11 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[0].set_xlim(*reversed(ends(beyond)))
             line[1].set_xlim(*ends(beyond))
         legend(figure, axes[:, 0])
+        negative = beyond[beyond["side"] < 0].groupby("series", sort=False)["share"].max()
+        parts = [f"{name} {100 * value:.2g} %" for name, value in negative.items()]
+        describe(
+            figure, "Share of entries beyond a size on logarithmic axes.", f"Negative at most: {'; '.join(parts)}."
+        )
     return figure
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..common import names
 from ..common.series import with_series
-from ..common.style import COLOURS, INK, POINTS, canvas, empty, per_init, settings
+from ..common.style import COLOURS, INK, POINTS, canvas, describe, empty, per_init, settings
 from .figures import panels, with_dense
 
 if TYPE_CHECKING:
@@ -73,4 +73,5 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.yaxis.set_major_locator(MaxNLocator(5))
                 ax.view_init(**ANGLE)
                 ax.set_box_aspect((1, 1, 0.8), zoom=0.8)
+        describe(figure, f"Surfaces of the loss over position and sparsity; the highest is at {top:.2f} nats.")
     return figure

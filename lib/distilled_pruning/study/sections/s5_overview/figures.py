@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ..common.series import DISTINCT, with_series
-from ..common.style import COLOURS, FAINT, INK, canvas, counted, empty, student
+from ..common.style import COLOURS, FAINT, INK, canvas, counted, describe, empty, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -86,6 +86,13 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
             for share, marker in zip(levels.values(), MARKERS, strict=False)
         ]
         figure.legend(handles=entries, loc="outside upper center", ncols=columns)
+        means = distilled.groupby(["series", "sparsity"], sort=False)[["barrier_ratio", "accuracy_ratio"]].mean()
+        parts = [
+            f"{row['series']} at {percent(row['sparsity'])}: barrier {row['barrier_ratio']:.2f}, "
+            f"accuracy {row['accuracy_ratio']:.2f}"
+            for row in means.reset_index().to_dict("records")
+        ]
+        describe(figure, "Accuracy over IMP's against barrier over IMP's.", f"{'; '.join(parts)}.")
     return figure
 
 

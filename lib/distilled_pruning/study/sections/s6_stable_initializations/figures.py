@@ -9,7 +9,20 @@ from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left
 from ..common import names
 from ..common.series import with_series
-from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
+from ..common.style import (
+    COLOURS,
+    FAINT,
+    INK,
+    NAMES,
+    POINTS,
+    canvas,
+    counted,
+    describe,
+    empty,
+    per_init,
+    settings,
+    student,
+)
 from ..common.trends import legend
 from ..s3_distilled_pruning import lottery
 
@@ -50,6 +63,9 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
             if len(places) > 1:
                 upper.set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[::2], 3)
+        sparsest = found[found["level"] == found["level"].max()].groupby("series", sort=False)["accuracy"].mean()
+        parts = [f"{name} {100 * value:.1f} %" for name, value in sparsest.items()]
+        describe(figure, "Test accuracy over the weights left.", f"At the last level: {'; '.join(parts)}.")
     return figure
 
 
@@ -118,4 +134,7 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
             line[1].annotate("unstable above", (1, limit), xycoords=("axes fraction", "data"), **look)
             if len(places) > 1:
                 line[0].set_title(names.place((dataset, model)), loc="left")
+        rises = 100 * found.groupby("rewind")["error_rise"].mean()
+        parts = [f"{epoch} epochs {value:.1f}" for epoch, value in rises.items()]
+        describe(figure, "Barrier and error rise over the epochs in common.", f"Points: {', '.join(parts)}.")
     return figure

@@ -8,7 +8,21 @@ from ...display import percent
 from ..common import names
 from ..common.dots import Measure, height, keys, panel, seen
 from ..common.series import with_series
-from ..common.style import FAINT, INK, NAMES, NARROW, POINTS, WIDTH, canvas, counted, empty, per_init, settings, student
+from ..common.style import (
+    FAINT,
+    INK,
+    NAMES,
+    NARROW,
+    POINTS,
+    WIDTH,
+    canvas,
+    counted,
+    describe,
+    empty,
+    per_init,
+    settings,
+    student,
+)
 from ..common.trends import above, legend
 from .claims import CHANCE, MAGNITUDE_MARGIN
 
@@ -84,6 +98,12 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set_title(head if len(places) == 1 else f"{names.place((dataset, model))}, {head}")
         legend(figure, axes[:, 0])
         axes[0, 0].get_legend().remove()
+        spans = found.groupby(["series", "sparsity"], sort=False)["layer_sparsity"].agg(["min", "max"])
+        parts = [
+            f"{row['series']} at {percent(row['sparsity'])}: {row['min']:.0f} to {row['max']:.0f} %"
+            for row in spans.reset_index().to_dict("records")
+        ]
+        describe(figure, "Sparsity of each layer, a panel for each of the whole.", f"Layers: {'; '.join(parts)}.")
     return figure
 
 

@@ -6,7 +6,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ..common import names
-from ..common.style import COLOURS, FAINT, canvas, counted, empty, settings, student
+from ..common.style import COLOURS, FAINT, canvas, counted, describe, empty, settings, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,6 +57,7 @@ def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(xlabel="mean magnitude of the diagonal", title=f"{place}{network} network")
                 ax.set_yticks(range(len(lines)), [_name(here, level, group) for level, group in lines])
         axes[0, 0].invert_yaxis()
+        describe(figure, "Mean magnitude of the Hessian diagonal at weights by who keeps them, a panel a network.")
     return figure
 
 
