@@ -1,4 +1,7 @@
-"""Additions from outside: each is made in a module beside the book, as CONTRIBUTING shows it; a page runs with it."""
+"""Additions from outside: each is made in a module beside the book, as CONTRIBUTING shows it; a page runs with it.
+
+So `distilled-pruning --plugins` is run here.
+"""
 
 from __future__ import annotations
 
