@@ -77,12 +77,9 @@ def record(
     """Promote the results behind a figure.
 
     A recording of the same figure, scale and parameters, or of all the results of another and more, takes its place
-    in the index. A single result that is recorded stays what it is: another run of it is not written. No result that
-    was ever recorded is dropped, unless it was one of these very parameters and as many of another version take its
-    place.
-
-    Metrics of everything the figure was made from go along, arrays only where they are small and a figure shows them or
-    a job that is still missing needs them.
+    in the index. A single result that is recorded stays what it is, and none is dropped, unless it was one of these
+    very parameters and as many of another version take its place. Metrics of everything the figure was made from go
+    along, arrays only where they are small and a figure shows them or a job that is still missing needs them.
 
     Args:
         figure: Name of the experiment.
@@ -91,8 +88,7 @@ def record(
         jobs: The jobs whose results the figure shows, in the experiment's order.
         store: Where they are.
         root: The folder of recorded results.
-        partial: Record what there is, and how many results are missing; finished work behind missing results is kept
-            too, so that another machine can go on from it.
+        partial: Record what there is, and finished work behind missing results, from which another machine can go on.
         frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
         limits: How much is kept.
 
@@ -103,15 +99,9 @@ def record(
         InputError: The scale is live, results are missing or were made by code that is not committed, the folder would
             grow too large, or a recorded result would go; nothing is written.
     """
-    if scale not in SCALES:
-        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
     recorded = Recorded(root)
     missing = [job for job in jobs if not store.sound(job.key) and not recorded.holds(job.key)]
-    if len(missing) == len(jobs) or (missing and not partial):
-        raise InputError(
-            f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first"
-            + ("" if partial else ", or record --partial")
-        )
+    _refuse(figure, scale, jobs, missing, partial)
     everything = graph(list(jobs))
     reader = RecordedFirst(recorded, store)
     found = {job.key: reader.read(job.key) for job in everything}
@@ -141,6 +131,15 @@ def record(
     )
     _write(recorded, new, files, behind.needed, limits.total_bytes)
     return new
+
+
+def _refuse(figure: str, scale: str, jobs: Sequence[Job], missing: Sequence[Job], partial: bool) -> None:
+    """Raise :class:`InputError` where there is nothing to record at this scale, or not all that there should be."""
+    if scale not in SCALES:
+        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
+    if len(missing) == len(jobs) or (missing and not partial):
+        advice = "" if partial else ", or record --partial"
+        raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first{advice}")
 
 
 def _pack(
