@@ -20,27 +20,34 @@ unexport PYTHONHOME PYTHONPATH PYTHONUSERBASE PYTHONINSPECT PYTHONOPTIMIZE PYTHO
 unexport VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV
 unexport PIP_BREAK_SYSTEM_PACKAGES PIP_CONSTRAINT PIP_PREFIX PIP_PYTHON PIP_REQUIRE_HASHES PIP_ROOT PIP_TARGET PIP_USER
 unexport UV_BREAK_SYSTEM_PACKAGES UV_CONSTRAINT UV_EXCLUDE_NEWER UV_MANAGED_PYTHON UV_NO_BUILD UV_NO_MANAGED_PYTHON
-unexport UV_OVERRIDE UV_PROJECT UV_PROJECT_ENVIRONMENT UV_PYTHON UV_PYTHON_PREFERENCE UV_REQUIRE_HASHES UV_SYSTEM_PYTHON
+unexport UV_TORCH_BACKEND UV_OVERRIDE UV_PROJECT UV_PROJECT_ENVIRONMENT UV_PYTHON UV_PYTHON_PREFERENCE UV_REQUIRE_HASHES UV_SYSTEM_PYTHON
 unexport UV_WORKING_DIR UV_WORKING_DIRECTORY
 
 BIN := .venv/bin
 python := '$(subst ','\'',$(PYTHON:~/%=$(HOME)/%))'
+# Which build of PyTorch: the lock's, which on Linux brings CUDA along, or with TORCH=cpu (or another backend of uv's) the
+# same version from PyTorch's own index, without CUDA's libraries and with hashes that the lock does not know. Remembered.
+TORCH ?= $(shell cat .venv/torch 2> /dev/null)
 # The installation is redone when the lock, the package's metadata, the interpreter or the folder changes; the package
 # is installed in editable mode, so its code may change freely.
-KEY := $(shell { cat requirements.lock pyproject.toml; $(python) -V || true; pwd -P; } 2>/dev/null | cksum | tr ' ' '-')
+KEY := $(shell { cat requirements.lock pyproject.toml; $(python) -V || true; pwd -P; } 2>/dev/null | cksum | tr ' ' '-')$(TORCH:%=-%)
 STAMP := .venv/installed-$(KEY)
 # Pages whose paper scale needs no dataset that its owner alone may give.
 ON_GPU := s3-distilled-pruning s4-stability s4-1-loss-landscape s4-2-hessian s7-mask-structure b-controls
 
-.PHONY: help setup book test check gpu serve lint format cluster lock clean
+.PHONY: help setup book pdf test check gpu serve lint format cluster lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-setup: $(STAMP) ## Create .venv with the exact packages of requirements.lock
+setup: $(STAMP) ## Create .venv with the exact packages of requirements.lock (TORCH=cpu: without CUDA's libraries)
 
 book: $(STAMP) ## Render _build/html/index.html at once, then train page by page and render it again as pages fill
 	@$(BIN)/distilled-pruning book $(if $(JOBS),--jobs $(JOBS))
+
+pdf: $(STAMP) ## Print the book as _build/book.pdf (needs a Chromium)
+	@test -f _build/stage/_toc.yml || $(MAKE) book
+	@$(BIN)/python -m distilled_pruning.study.book.pdf
 
 test: lint ## Lint, check types and run the tests (slow ones excepted)
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
@@ -96,10 +103,20 @@ if uv --version > /dev/null 2>&1; then uv=uv; else uv=.uv/bin/uv; \
     $(python) -m venv --clear .uv; .uv/bin/python -m pip install --quiet --no-user uv==$(UV_VERSION); fi; fi
 endef
 
+# All but PyTorch and CUDA's libraries as locked, then PyTorch of the locked version in another build.
+define sync_apart
+awk '/^[a-z0-9]/ { apart = /^(torch|torchvision|triton)==|^(cuda|nvidia)-/ } !apart' requirements.lock > .venv/apart.txt; \
+"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes .venv/apart.txt; \
+"$$uv" pip install --quiet --python $(BIN)/python --no-deps --torch-backend $(TORCH) \
+  $$(sed -n -E 's/^(torch|torchvision)(==[^ ]+).*/\1\2/p' requirements.lock)
+endef
+
 # Two that set up one folder at once would clear each other's .venv: the second waits, then finds all done.
 alone = exec 9< Makefile; ! command -v flock > /dev/null || flock 9
 
 $(STAMP):
+	@case '$(TORCH)' in *[!a-z0-9]*) \
+	  echo "TORCH names a build of PyTorch, as in 'make setup TORCH=cpu'; empty, it is the lock's." >&2; exit 2;; esac
 	@case "$$PWD" in *[:{}]*) \
 	  echo "Python's own tools do not work in a folder whose path holds a colon or a brace: rename $$PWD or move it." >&2; \
 	  exit 2;; esac
@@ -108,10 +125,11 @@ $(STAMP):
 	  exit 2; }
 	@$(alone); if test -e $@; then exit 0; fi; \
 	$(call find_uv); started=$$SECONDS; \
-	echo "setup: installing $$(grep -c '^[a-z0-9]' requirements.lock) locked packages into .venv (6 GB with PyTorch; one to three minutes)"; \
+	echo "setup: installing $$(grep -c '^[a-z0-9]' requirements.lock) locked packages into .venv ($(if $(TORCH),PyTorch for $(TORCH),6 GB with PyTorch); one to three minutes)"; \
 	$(BIN)/python -c 'import sys, pathlib; sys.exit(pathlib.Path(sys.prefix) != pathlib.Path.cwd() / ".venv")' 2> /dev/null \
 	  || "$$uv" venv --quiet --clear --no-python-downloads --python "$$(command -v $(python))" .venv; \
-	"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock; \
+	$(if $(TORCH),$(sync_apart),"$$uv" pip sync --quiet --python $(BIN)/python --require-hashes requirements.lock); \
+	printf '%s' '$(TORCH)' > .venv/torch; \
 	"$$uv" pip install --quiet --python $(BIN)/python --no-deps --no-build-isolation --editable .; \
 	rm -f .venv/installed-*; touch $@; \
 	echo "setup: done in $$((SECONDS - started)) s"

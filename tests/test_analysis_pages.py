@@ -24,8 +24,8 @@ from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.common import tables
 from distilled_pruning.study.sections.s4_2_hessian import figures as curvature
+from distilled_pruning.study.sections.s7_mask_structure import experiment as structure
 from distilled_pruning.study.sections.s7_mask_structure import figures as masks
-from distilled_pruning.study.sections.s7_mask_structure import mechanism
 from distilled_pruning.study.sections.section import Section
 from PIL import Image
 from pretend import fill
@@ -99,7 +99,7 @@ def test_trainings_are_those_of_the_stability_page(name: str, scale: str) -> Non
     if name == "s4-1-loss-landscape":
         assert {job.order_seed for job in own if isinstance(job, Train)} == {2}
     elif name == "s7-mask-structure":
-        assert {job.order_seed for job in own if isinstance(job, Train)} == {mechanism.OTHER_ORDER}
+        assert {job.order_seed for job in own if isinstance(job, Train)} == {structure.OTHER_ORDER}
     else:
         assert Train not in added
 
@@ -108,7 +108,7 @@ def test_trainings_are_those_of_the_stability_page(name: str, scale: str) -> Non
 @pytest.mark.parametrize("scale", ["reduced", "paper"])
 def test_presets_are_scales_of_their_own(name: str, scale: str) -> None:
     found = resolve(name, file=scale)
-    assert found.scale == scale and found.dataset == "cifar10"
+    assert found.scale == scale and found.dataset == ("cifar10",)
 
 
 def test_a_plane_needs_three_networks() -> None:
@@ -209,9 +209,10 @@ def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: 
 
 def test_curvature_by_membership_is_of_one_initialisations_masks_in_two_networks(pages: Pages) -> None:
     page = pages["s7-mask-structure"]
-    points = list(mechanism.points_of(page.parameters))
-    assert {name for *_, name, _ in points} == {"dense", "IMP"}
-    for _, _, init, level, name, job in points:
+    points = list(structure.points(page.parameters))
+    assert {columns["network"] for _, columns in points} == {"dense", "IMP"}
+    for job, columns in points:
+        init, level, name = (columns[key] for key in ("init", "level", "network"))
         assert job.a.network == job.b.network == job.trained.network and job.a.network.seed == init
         assert job.a.level == job.b.level == level and job.trained.level == (level if name == "IMP" else 0)
         assert isinstance(job.b.source, Distill) and not isinstance(job.a.source, Distill)
@@ -220,8 +221,8 @@ def test_curvature_by_membership_is_of_one_initialisations_masks_in_two_networks
 
 
 def test_masks_of_two_orders_share_everything_but_the_order(pages: Pages) -> None:
-    twins = list(mechanism.twins_of(pages["s7-mask-structure"].parameters))
-    assert {row.method for _, row, *_ in twins} == {"imp", "distilled"}
-    for *_, job in twins:
+    twins = list(structure.twins(pages["s7-mask-structure"].parameters))
+    assert {columns["method"] for _, columns in twins} == {"imp", "distilled"}
+    for job, _ in twins:
         pairs = zip(job.a.chain(), job.b.chain(), strict=True)
         assert all(a != b and replace(a, parent=b.parent, order_seed=b.order_seed) == b for a, b in pairs)

@@ -24,14 +24,11 @@ import nbformat
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import deviations, execution, findings, pages, rendering, whatif
-from distilled_pruning.study.campaign import rules as campaign_rules
+from distilled_pruning.study.book import execution, pages, rendering, templates, values, whatif
 from distilled_pruning.study.engine import runner
+from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.verdicts import VERDICTS
 from distilled_pruning.study.parameters import contents
-from distilled_pruning.study.results.recorded import Recorded
-from distilled_pruning.study.sections import figures
-from distilled_pruning.study.speed import page as speed
 from jupyter_client.connect import LocalPortCache
 from playwright.sync_api import Browser, Page, sync_playwright
 
@@ -46,40 +43,9 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-ROW = {
-    "id": "syn-stable",
-    "paper": "arXiv:2503.17905",
-    "where": "section 4, Fig. 3",
-    "statement": "Subnetworks found with *distilled* data | are stable.",
-    "paper_value": "about 0",
-    "rule": "error rise below 2 points",
-    "recorded": None,
-    "this_run": "59 %: -0.01; 87 %: 0.02",
-    "interval": {"59 %": [-0.02, 0.001]},
-    "n": 5,
-    "scale": "live",
-    "verdict": "reproduced",
-}
-PARTS = {
-    "tally": pages.tally([ROW]),
-    "ledger": pages.ledger([ROW, {**ROW, "id": "other", "this_run": None, "verdict": "not run"}]),
-    "findings": findings.run([ROW]),
-    "findings-recorded": findings.recorded([ROW]),
-    "trainings": findings.trainings(Recorded(ROOT / "results")),
-    "controls": findings.controls([ROW]),
-    "answer": findings.answer([ROW]),
-    "campaign": campaign_rules.list_answers(ROOT),
-    "relatives": findings.relatives([ROW]),
-    "parameters": pages.parameters({"one": [("levels", "3", "pruning levels")]}),
-    "efforts": pages.efforts(
-        [("one", "about 2.0 minutes, 800 MB of memory", "reduced", "about 5 hours", "papermill x")]
-    ),
-    "drawing": pages.drawing(
-        {"fig6": figures.fig6, "speed": figures.speed}, "https://github.com/someone/somewhere/blob/main/"
-    ),
-    **deviations.parts([ROW], {}),
-    **speed.parts(ROOT),
-}
+REPOSITORY = "https://github.com/someone/somewhere"
+ROWS = ledger.judge([]).rows()
+VALUES = values.gather([], {}, ROWS, ROWS, f"{REPOSITORY}/blob/main/")
 FIGURE = """
 import matplotlib.pyplot as plt
 from IPython.display import HTML, display
@@ -98,9 +64,6 @@ display(Slides("Sparsity", {"59 % sparse": picture("red"), "87 % sparse": pictur
 display(Note([("run it", code("papermill notebooks/one.ipynb out.ipynb -p levels 3 -p " + "a-long-name 1 " * 20))]))
 # figures.fig6(
 """
-
-
-REPOSITORY = "https://github.com/someone/somewhere"
 
 
 def notebook(path: Path, code: str = FIGURE, kernel: str = "python3", language: str = "python") -> None:
@@ -147,11 +110,12 @@ def page_of(root: Path, name: str, **parameters: Any) -> execution.Page:
 
 def assemble(root: Path, wanted: list[execution.Page]) -> Path:
     """Build the small book, with a page beside the first."""
-    names = [page.name for page in wanted]
-    parts = {**PARTS, "pages": pages.pages(names, {"one": ["Loss along the line"]})}
+    named = {**VALUES, "notebooks": [page.name for page in wanted]}
     again = execution.Page("one" + whatif.SUFFIX, wanted[0].source, {"levels": 5}, wanted[0].keys)
-    head = f"# What if: levels 5\n\n{whatif.UNLAUNCHED}\n\nThe page {{doc}}`one` once more."
-    return book.assemble(root, root / "_build", [*wanted, again], parts, [ROW], jobs=2, beside={"one": head})
+    head = templates.write(
+        ROOT, "parts/what-if.md", {"named": "levels 5", "original": "one", "changes": [], "judged": []}
+    )
+    return book.assemble(root, root / "_build", [*wanted, again], named, ROWS, jobs=2, beside={"one": head})
 
 
 @pytest.fixture(scope="module")
@@ -174,38 +138,6 @@ def test_values_are_written_for_reading() -> None:
     assert pages.show(-0.012345) == "−0.0123"
     assert pages.show([-0.5, 2]) == "[−0.5, 2]"
     assert pages.show("a|b*c") == r"a\|b\*c"
-
-
-def test_ledger_shows_every_column() -> None:
-    """Value, interval, seeds, scale, rule and anchor of a claim reach its row."""
-    text = pages.ledger([ROW])
-    for part in ("59 %: −0.01 [−0.02, 0.001]", "87 %: 0.02", "n = 5, live", "#claim-syn-stable", "error rise below"):
-        assert part in text
-    assert "No claim" in pages.ledger([])
-    text = pages.ledger([{**ROW, "counts": {"59 %": 5, "87 %": 1}}])
-    assert "0.001]<br>87 %: 0.02, n = 1<br>n = 5, live" in text, "a setting with an n of its own says so"
-
-
-def test_tally_counts_every_verdict() -> None:
-    """A verdict nobody got is shown as 0, never left out."""
-    larger = {**ROW, "recorded": {"verdict": "partly", "value": "", "n": 3}}
-    recorded, ours = pages.tally([ROW, ROW, larger]).split("This run:")
-    assert "**3** [reproduced]" in ours and "**1** [partly]" in recorded and "**2** [not run]" in recorded
-    assert all(f"[{verdict}]" in text for verdict in VERDICTS for text in (ours, recorded))
-    assert (ours.count("**0**"), recorded.count("**0**")) == (len(VERDICTS) - 1, len(VERDICTS) - 2)
-
-
-def test_a_part_nobody_makes_is_an_error() -> None:
-    """A misspelt generated part would leave a hole in the page."""
-    with pytest.raises(InputError, match="choose one of tally"):
-        pages.fill("text\n\n<!-- generated: taly -->\n", {"tally": ""})
-    assert pages.fill("<!-- generated: tally -->\n", {"tally": "x"}) == "x\n"
-
-
-def test_every_generated_part_of_the_prose_is_made() -> None:
-    """The prose asks for nothing that the build does not make."""
-    asked = {name for path in (ROOT / "book").glob("*.md") for name in pages._MARK.findall(path.read_text("utf-8"))}
-    assert asked <= {*PARTS, "pages"}
 
 
 def test_contents_lists_pages_in_order() -> None:
@@ -526,7 +458,7 @@ def test_the_first_page_leads_into_the_book(index: Path, browser: Browser) -> No
     page, troubles = watched(browser, 1280, "light")
     page.goto(index.as_uri())
     page.wait_for_url("**/book/welcome.html", wait_until="load")
-    assert page.locator("article h1").inner_text().startswith("Distilled pruning")
+    assert page.locator("article h1").inner_text().startswith("Does pruning on distilled data")
     assert not troubles
 
 
@@ -650,6 +582,7 @@ def test_a_figure_leads_to_the_code_that_drew_it(built: Path, browser: Browser) 
     page.locator(".drawn a").click()
     page.wait_for_url("**/book/code.html#code-fig6")
     section = page.locator("section:has(> #code-fig6), section#code-fig6").last
+    section.locator("summary").click()
     assert "def fig6(" in section.inner_text()
     assert (section.locator("a[href^=https]").get_attribute("href") or "").startswith(f"{REPOSITORY}/blob/main/lib/")
     assert not troubles
@@ -673,3 +606,178 @@ def test_the_ledger_is_published(index: Path) -> None:
     assert claims and all(claim["verdict"] in VERDICTS for claim in claims)
     scorecard = (index.parent / "book/scorecard.html").read_text(encoding="utf-8")
     assert all(f'id="claim-{claim["id"]}"' in scorecard for claim in claims)
+
+
+# What a reader must find, on the pages of the book that is looked at
+
+LOOK_UP = {"scorecard", "deviations", "glossary", "bibliography", "code", "how-fast"}
+SCREEN, WORDS, LONGEST = 900, 20_000, 12_000
+UNREACHED = """() => [...document.querySelectorAll('article *')]
+  .filter(node => !node.closest('mjx-container, pre') && node.tabIndex < 0)
+  .filter(node => ['auto', 'scroll'].includes(getComputedStyle(node).overflowX))
+  .filter(node => node.scrollWidth > node.clientWidth + 1)
+  .map(node => `${node.tagName}.${node.className}`)"""
+CUT = """() => [...document.querySelectorAll('article *')].filter(node => {
+  if (node.getBoundingClientRect().right <= innerWidth + 1 || !node.getBoundingClientRect().width) return false;
+  for (let at = node.parentElement; at.tagName !== 'MAIN'; at = at.parentElement)
+    if (['auto', 'scroll'].includes(getComputedStyle(at).overflowX)) return false;
+  return true;
+}).map(node => `${node.tagName}.${node.className}`)"""
+
+
+def whole() -> bool:
+    """Whether the book that is looked at is this repository's own."""
+    return bool(os.environ.get("DISTILLED_PRUNING_BOOK"))
+
+
+@pytest.mark.shown
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_result_page_begins_with_its_answer_and_its_best_evidence(index: Path, browser: Browser, width: int) -> None:
+    page, _ = watched(browser, width, "light")
+    for path in html_pages(index):
+        if path.parent.name != "notebooks" or path.stem.endswith(whatif.SUFFIX):
+            continue
+        opened(page, path)
+        answer, figure = page.locator(".answer"), page.locator("figure.evidence")
+        assert not whole() or (answer.count() and figure.count()), f"{path.name} has no answer or no evidence"
+        if answer.count() and figure.count():
+            box, drawn = answer.first.bounding_box(), figure.first.bounding_box()
+            assert box and box["y"] + box["height"] <= SCREEN, f"{path.name} at {width} px: the verdict comes late"
+            assert drawn and drawn["y"] <= 1.5 * SCREEN, f"{path.name} at {width} px: the evidence comes late"
+            assert figure.first.locator("figcaption").inner_text().strip()
+
+
+@pytest.mark.shown
+def test_the_book_is_short_enough_to_read(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 1280, "light")
+    total = 0
+    for path in html_pages(index):
+        if path.stem in LOOK_UP:
+            continue
+        opened(page, path)
+        words = page.locator("article").inner_text().split()
+        total += sum(any(letter.isalpha() for letter in word) for word in words)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        assert height <= LONGEST, f"{path.name} is {height} px long with its folds closed"
+    assert total <= WORDS
+
+
+@pytest.mark.shown
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_wide_scrolls_in_a_frame_that_the_keyboard_reaches(index: Path, browser: Browser, width: int) -> None:
+    page, _ = watched(browser, width, "light")
+    for path in html_pages(index):
+        opened(page, path)
+        assert not page.evaluate(UNREACHED), f"{path.name} at {width} px"
+        assert not page.evaluate(CUT), f"{path.name} at {width} px: cut off"
+
+
+@pytest.mark.shown
+def test_figures_have_a_caption_and_no_automatic_number(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 1280, "light")
+    for path in html_pages(index):
+        opened(page, path)
+        for figure in page.locator("article figure:has(img)").all():
+            assert figure.locator("figcaption").inner_text().strip(), f"{path.name}: a figure without a caption"
+        assert not page.locator("article .caption-number").count(), f"{path.name}: a number of its own"
+
+
+@pytest.mark.shown
+def test_figures_are_not_dimmed_by_night(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 1280, "dark")
+    for path in html_pages(index):
+        opened(page, path)
+        dimmed = page.locator("article img").evaluate_all("all => all.map(i => getComputedStyle(i).filter)")
+        assert set(dimmed) <= {"none"}, path.name
+
+
+def verdicts(page: Page, path: Path) -> dict[str, str]:
+    """Verdicts a page gives to claims, by the claim that the row or the card links to."""
+    opened(page, path)
+    rows = page.locator("tr:has(a[href*='#claim-']):has(.verdict)").all()
+    links = [(row.locator("a[href*='#claim-']").first.get_attribute("href") or "", row) for row in rows]
+    return {link.partition("#claim-")[2]: row.locator(".verdict").first.inner_text() for link, row in links}
+
+
+@pytest.mark.shown
+def test_pages_agree_on_the_answer_and_on_every_verdict(index: Path, browser: Browser) -> None:
+    """Welcome, findings, scorecard, and the pages of the claims."""
+    page, _ = watched(browser, 1280, "light")
+    books = index.parent / "book"
+    opened(page, books / "scorecard.html")
+    rows = page.locator("tr.claim").all()
+    judged = {
+        (row.locator("th").get_attribute("id") or "").removeprefix("claim-"): (
+            row.locator(".statement").inner_text(),
+            row.locator("td .verdict").first.inner_text(),
+        )
+        for row in rows
+    }
+    assert len(judged) == len(rows)
+    said = verdicts(page, books / "findings.html")
+    assert len(said) >= 8 and all(judged[name][1] == verdict for name, verdict in said.items())
+    answer = page.locator("article blockquote").first.inner_text().strip()
+    opened(page, books / "welcome.html")
+    assert answer and page.locator(".sd-card", has_text=answer).count() == 1
+    by_statement = dict(judged.values())
+    for tile in page.locator(".tile:has(.verdict)").all():
+        statement = tile.locator("span:not(.where, .verdict, .blank)").inner_text()
+        assert by_statement[statement] == tile.locator(".verdict").inner_text()
+    if whole():
+        opened(page, index.parent / "notebooks/b-controls.html")
+        assert answer in page.locator("article").inner_text()
+
+
+@pytest.mark.shown
+def test_the_scorecard_is_filtered_by_keyboard_without_scripts(index: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": SCREEN})
+    page = context.new_page()
+    page.goto((index.parent / "book/scorecard.html").as_uri())
+    rows = page.locator("tr.claim")
+    everything = rows.count()
+    page.locator("#f-all").focus()
+    seen = 0
+    for kind in ("yes", "mixed", "no", "open", "not-run"):
+        page.keyboard.press("ArrowDown")
+        assert page.locator(f"#f-{kind}").is_checked()
+        shown = page.locator("tr.claim:visible").count()
+        assert shown == page.locator(f"tr.claim.is-{kind}").count()
+        seen += shown
+    assert seen == everything > 0
+    context.close()
+
+
+@pytest.mark.shown
+def test_every_fold_opens_by_keyboard(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 390, "light")
+    for path in html_pages(index):
+        opened(page, path)
+        for fold in page.locator("article details:not(details details) > summary").all()[:12]:
+            before = fold.evaluate("summary => summary.parentElement.open")
+            fold.focus()
+            page.keyboard.press("Enter")
+            assert fold.evaluate("summary => summary.parentElement.open") != before, path.name
+
+
+@pytest.mark.shown
+def test_papers_and_their_code_are_one_click_from_every_page(index: Path) -> None:
+    wanted = (
+        "arxiv.org/abs/2503.17905",
+        "arxiv.org/abs/2307.03364",
+        "SyntheticDataForIMP",
+        "distilled-pruning",
+        "snu-mllab",
+    )
+    for path in html_pages(index):
+        found = Anchors()
+        found.feed(path.read_text(encoding="utf-8"))
+        outside = [link for link in found.links if link.startswith("https://")]
+        assert all(any(part in link for link in outside) for part in wanted), path.name
+
+
+@pytest.mark.shown
+def test_the_book_is_light_enough(index: Path) -> None:
+    files = [path for path in index.parent.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 25e6
+    heavy = [path.name for path in files if path.suffix == ".html" and path.stat().st_size > 1e6]
+    assert not heavy

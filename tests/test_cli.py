@@ -19,7 +19,7 @@ import pytest
 from distilled_pruning import cli, exits, usage
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import terminal
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import claims, expectations
 from distilled_pruning.study.judging.ledger import stamp
 from distilled_pruning.study.parameters import cells
 from distilled_pruning.study.parameters import presets as parameters
@@ -169,7 +169,6 @@ def test_check_prints_the_ledger_and_trains_nothing(capsys: pytest.CaptureFixtur
         "paper_value",
         "recorded",
         "this_run",
-        "interval",
         "n",
         "scale",
         "verdict",
@@ -191,16 +190,16 @@ def test_check_fails_when_a_verdict_is_worse_than_expected(
     scale = find([S4], PAIRS)[0].section.parameters.scale
     wanted = {"imp-unstable": {"verdict": "reproduced", "n": 3}, "gone": {"verdict": "reproduced", "n": 3}}
     monkeypatch.setattr(
-        claims, "expectations", lambda: {scale: {"dense-unstable-conv": {"verdict": "reproduced", "n": 3}}}
+        expectations, "read", lambda: {scale: {"dense-unstable-conv": {"verdict": "reproduced", "n": 3}}}
     )
     assert ask(capsys, *words)[0] == 0
     monkeypatch.setattr(
-        claims, "expectations", lambda: {scale: {"dense-unstable-conv": {"verdict": "reproduced", "n": 5}}}
+        expectations, "read", lambda: {scale: {"dense-unstable-conv": {"verdict": "reproduced", "n": 5}}}
     )
     code, _, err = ask(capsys, *words)
     assert code == 1 and "expected at least 5 initialisations, found 3" in err
     everything = [*PAIRS, ("distilled_levels", "2")]
-    monkeypatch.setattr(claims, "expectations", lambda: {stamp(sections_of(find([], everything))): wanted})
+    monkeypatch.setattr(expectations, "read", lambda: {stamp(sections_of(find([], everything))): wanted})
     assert ask(capsys, "check", *ALL, "--store", full)[0] == 1, "a claim that left the ledger goes unnoticed"
 
 
@@ -262,7 +261,7 @@ def test_the_commands_that_readers_are_shown_exist(line: str) -> None:
 def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
     assert everything("paper/resnet18") == ["s4-stability"]
     assert everything("reduced") == everything(None) == cells.notebooks()
-    assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == "resnet18"
+    assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == ("resnet18",)
     with pytest.raises(InputError, match="unknown preset of s7-mask-structure 'paper/resnet18'"):
         parameters.resolve_all(["s4-stability", "s7-mask-structure"], file="paper/resnet18")
 

@@ -20,9 +20,8 @@ import nbformat
 import pytest
 from distilled_pruning import study
 from distilled_pruning.study import sections
-from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import conclusions, notebook, pages, rendering
-from distilled_pruning.study.judging import claims, ledger, measures
+from distilled_pruning.study.book import notebook, rendering, templates, values
+from distilled_pruning.study.judging import claims, judgement, ledger
 from distilled_pruning.study.parameters import contents
 from distilled_pruning.study.parameters.cells import notebooks, source
 from distilled_pruning.study.parameters.fields import FIELDS
@@ -39,6 +38,8 @@ NOT_PROSE = (
     re.compile(r"\$\$.*?\$\$|\$[^$]*\$", re.DOTALL),  # formulas
     re.compile(r"\{[a-z:-]+\}`[^`]*`"),  # roles: glued numbers, references, citations
     re.compile(r"`[^`]*`"),  # code
+    re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL),  # of templates
+    re.compile(r"https?://[^\s)]*"),
 )
 LEVEL_OF_CONFIDENCE = "95 %"
 NAMES_WITH_NUMBERS = re.compile(r"(?:ConvNet|ResNet|CIFAR|ImageNet|Fig\.|Figure|Figures|section|level|IMP|ICLR) ?-?\d+")
@@ -76,27 +77,38 @@ def asked(name: str) -> set[str]:
 def test_every_claim_is_measured_and_judged_on_a_page_of_the_book() -> None:
     shown = set(contents.notebooks_of(ROOT))
     for claim in claims.claims():
-        assert claim.measure is not None, f"nothing measures the claim {claim.id}"
-        assert ledger.frames_of(claim), f"{claim.id} reads no results"
-        assert set(ledger.frames_of(claim)) <= EXPERIMENTS.keys(), f"{claim.id} reads frames that nobody makes"
-        assert set(ledger.notebooks_of(claim)) & shown, f"no page judges {claim.id}"
+        assert claim.frames, f"{claim.id} reads no results"
+        assert set(claim.frames) <= EXPERIMENTS.keys(), f"{claim.id} reads frames that nobody makes"
+        assert {EXPERIMENTS[name].notebook for name in claim.frames} & shown, f"no page judges {claim.id}"
 
 
-def test_every_measure_belongs_to_a_claim() -> None:
-    assert set(measures.MEASURES) <= {claim.id for claim in claims.claims()}
-    assert set(conclusions.SENTENCES) <= set(measures.MEASURES)
+def test_a_claim_names_the_frames_that_it_reads() -> None:
+    """It reads no other: a frame asked for and not named would leave the claim off the page that shows it."""
+
+    class Asked(dict[str, Any]):
+        def get(self, name: str, default: Any = None) -> Any:
+            asked.add(name)
+            return default
+
+        def __getitem__(self, name: str) -> Any:
+            asked.add(name)
+            raise KeyError(name)
+
+    for claim in claims.claims():
+        asked: set[str] = set()
+        claim.measure(Asked())
+        assert asked and asked <= set(claim.frames), f"{claim.id} reads {asked - set(claim.frames)}"
 
 
 def test_every_claim_has_its_row_on_the_scorecard() -> None:
-    rows = [claims.row(found) for found in claims.judge({}, "live")]
-    text = pages.ledger(rows)
-    assert all(f"{{#claim-{claim.id} .where}}" in text and claim.rule for claim in claims.claims())
-    assert "<!-- generated: ledger -->" in (ROOT / "book/scorecard.md").read_text(encoding="utf-8")
+    rows = [judgement.row(found) for found in judgement.judge({}, "live")]
+    text = templates.write(ROOT, "scorecard.md", values.gather([], {}, rows, rows))
+    assert all(text.count(f'id="claim-{claim.id}"') == 1 and claim.rule for claim in claims.claims())
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_page_shows_its_claims(name: str) -> None:
-    assert bool(ledger.claims_of(name)) == ("page.claims()" in code(name))
+    assert bool(ledger.claims_of({item.name for item in of_notebook(name)})) == ("page.claims()" in code(name))
 
 
 # Experiments and figures
@@ -230,11 +242,16 @@ def test_the_stated_threshold_is_the_one_that_judges() -> None:
         assert stated.search(path.read_text(encoding="utf-8")), path.name
 
 
-def test_every_generated_part_is_asked_for() -> None:
-    wanted = {name for path in PROSE for name in pages._MARK.findall(path.read_text(encoding="utf-8"))}
-    made = set(book.parts([], {}, [], []))
-    assert wanted <= made
-    assert {name for name in made - wanted if name.removeprefix("effect-") not in measures.MEASURES} == set()
+def test_every_value_is_asked_for_and_every_effect_is_of_a_claim() -> None:
+    pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "book").rglob("*.md")}
+    text = "\n".join(pages.values())
+    made = values.gather([], {}, [], [])
+    assert not [name for name in made if not re.search(rf"[{{(\s]{name}\b", text)]
+    named = set(re.findall(r'{{ effect\("([^"]+)"\) }}', pages["deviations.md"]))
+    assert named and named <= {claim.id for claim in claims.claims()}
+    measured = set(re.findall(r'{{ measured\("([^"]+)"\) }}', pages["deviations.md"]))
+    assert measured == set(made["effects"])
+    assert set(re.findall(r"{{ speed\.(\w+) }}", pages["how-fast.md"])) == set(made["speed"])
 
 
 def test_no_output_is_committed() -> None:

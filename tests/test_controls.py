@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +20,7 @@ from distilled_pruning.study.parameters import fields
 from distilled_pruning.study.parameters.presets import Parameters, resolve
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.b_controls import experiment as controls
-from distilled_pruning.study.sections.b_controls import protocols, shifts, starts
+from distilled_pruning.study.sections.b_controls import shifts
 from distilled_pruning.study.sections.b_controls.protocols import (
     BATCHED,
     HERE,
@@ -29,10 +32,38 @@ from distilled_pruning.study.sections.b_controls.protocols import (
     SLOWER,
     UNMASKED,
 )
-from distilled_pruning.study.sections.common.tickets import Tickets
+from distilled_pruning.study.sections.common.tickets import Row, Tickets
 from distilled_pruning.study.sections.common.ways import Kind, kind
 
 TINY = {"width": 4, "ipc": 1, "distiller": "random", "levels": 2, "measured_levels": "2", "epochs": 1, "inner_steps": 2}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """A job of an experiment, and what its columns say of it."""
+
+    job: Any
+    columns: Mapping[str, Any]
+
+    @property
+    def row(self) -> Row:
+        return Row(*(self.columns[name] for name in ("method", "rate", "setting")))
+
+    @property
+    def init(self) -> int:
+        return int(self.columns["init"])
+
+    @property
+    def level(self) -> int:
+        return int(self.columns["level"])
+
+
+def planned(name: str, parameters: Parameters) -> list[Planned]:
+    found = experiments.EXPERIMENTS[name].plan(parameters)
+    return [Planned(job, columns) for job, columns in found if columns is not None]
+
+
+lines, doses = functools.partial(planned, "controls"), functools.partial(planned, "dose")
 
 
 def page(**changes: object) -> Parameters:
@@ -42,14 +73,14 @@ def page(**changes: object) -> Parameters:
 
 def test_all_masks_of_a_level_keep_the_same_number_of_weights(tmp_path: Path) -> None:
     parameters = page(**TINY, seeds=1, subset=100, batch_size=50)
-    lines = controls.lines(parameters)
-    masks = [line.job.a.mask for line in lines if line.level]
-    assert {line.row.method for line in lines} == set(parameters.methods.split(","))
+    found = lines(parameters)
+    masks = [line.job.a.mask for line in found if line.level]
+    assert {line.row.method for line in found} == set(parameters.methods)
     store = Store(tmp_path)
     outcome = run([mask for mask in masks if mask is not None], store)
     assert not outcome.failed and not outcome.left
     counts = [store.metrics(mask.key)["survivors"] for mask in masks if mask is not None]  # type: ignore[index]
-    assert len(counts) == len(lines) - 1 and max(counts) - min(counts) <= 1
+    assert len(counts) == len(found) - 1 and max(counts) - min(counts) <= 1
 
 
 def test_a_published_set_is_one_more_way_to_find_a_mask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +91,7 @@ def test_a_published_set_is_one_more_way_to_find_a_mask(tmp_path: Path, monkeypa
     images, labels = rng.integers(0, 256, (10, 16, 16, 1), dtype=np.uint8), np.arange(10)
     np.savez(tmp_path / "distilled/theirs.npz", images=images, labels=labels)
     named = {**TINY, "methods": "dense,published", "published": "theirs.npz", "seeds": 1, "subset": 100}
-    found = controls.lines(page(**named))
+    found = lines(page(**named))
     assert [(line.row.method, line.level, line.row.setting) for line in found] == [
         ("dense", 0, ""),
         ("published", 2, "gentle rate"),
@@ -71,19 +102,19 @@ def test_a_published_set_is_one_more_way_to_find_a_mask(tmp_path: Path, monkeypa
     keys = [line.job.key for line in found]
     monkeypatch.setenv("DISTILLED_PRUNING_DATA", str((tmp_path / "distilled").rename(tmp_path / "moved")))
     with pytest.raises(InputError, match=r"theirs\.npz' is not in .*\(DISTILLED_PRUNING_DATA names another"):
-        controls.lines(page(**named))
+        lines(page(**named))
     (tmp_path / "moved/distilled").mkdir()
     (tmp_path / "moved/theirs.npz").rename(tmp_path / "moved/distilled/theirs.npz")
-    assert [line.job.key for line in controls.lines(page(**named))] == keys
+    assert [line.job.key for line in lines(page(**named))] == keys
     with pytest.raises(InputError, match="no published set is named: set published to a file"):
-        controls.lines(page(**{**named, "published": ""}))
+        lines(page(**{**named, "published": ""}))
     with pytest.raises(InputError, match=r"published must be the name of a \.npz or \.pt file"):
         page(published="../theirs.npz")
 
 
 def test_the_live_page_repeats_what_the_question_hangs_on_and_the_rest_once_at_the_gentlest_rate() -> None:
     found: dict[str, list[tuple[int, float]]] = {}
-    for line in controls.lines(page()):
+    for line in lines(page()):
         found.setdefault(line.row.method, []).append((line.init, line.row.rate))
     for method in ("distilled", "real-short"):
         assert found[method] == [(init, rate) for rate in (0.3, 0.1) for init in range(3)]
@@ -92,25 +123,25 @@ def test_the_live_page_repeats_what_the_question_hangs_on_and_the_rest_once_at_t
     assert found["random-real"] == found["easy-real"] == found["mislabelled"] == [(0, 0.1)]
     once = ("snip", "synflow", "random", "magnitude", "magnitude-layers", "shuffled")
     assert all(len(found[method]) == 1 for method in once)
-    assert len(controls.doses(page())) == 7
+    assert len(doses(page())) == 7
 
 
 def test_imp_is_the_largest_dose_of_all_real_images() -> None:
     parameters = page()
-    *_, full = controls.doses(parameters)
-    (line,) = (line for line in controls.lines(parameters) if line.row.method == "imp" and line.init == 0)
-    assert full.row.method == "imp" and full.steps == Tickets(parameters).outer.total_steps(1437)
+    *_, full = doses(parameters)
+    (line,) = (line for line in lines(parameters) if line.row.method == "imp" and line.init == 0)
+    assert full.row.method == "imp" and full.columns["steps"] == Tickets(parameters).outer.total_steps(1437)
     assert full.job.key == line.job.key
-    assert {line.row.method for line in controls.doses(page(methods="distilled"))} == set(controls.DOSED)
+    assert {line.row.method for line in doses(page(methods="distilled"))} == set(controls.DOSED)
 
 
 def test_a_first_rate_alone_on_every_initialisation_is_that_of_the_papers() -> None:
     main = "dense,imp,distilled,random-real,real-short"
     some = page(main_methods=main)
-    found = [(line.init, line.row.rate) for line in controls.lines(some) if line.row.method == "random-real"]
+    found = [(line.init, line.row.rate) for line in lines(some) if line.row.method == "random-real"]
     assert found == [(0, 0.3), (1, 0.3), (2, 0.3), (0, 0.1)] and some.learning_rate == 0.3
     every = page(main_methods=main, rated_methods="distilled,real-short,random-real")
-    assert len([line for line in controls.lines(every) if line.row.method == "random-real"]) == 6
+    assert len([line for line in lines(every) if line.row.method == "random-real"]) == 6
 
 
 def test_masks_are_likened_to_the_gentlest_distilled_one() -> None:
@@ -130,11 +161,11 @@ def test_masks_are_likened_to_the_way_that_is_named() -> None:
 
 
 def test_every_two_masks_of_an_initialisation_are_compared_once_and_distilled_with_magnitude_on_all() -> None:
-    pairs = controls.compared(page())
+    pairs = list(controls.compared(page()))
     for init in range(3):
         compared = [frozenset((a, b)) for _, a, b, seed, _, _ in pairs if seed == init]
         assert len(set(compared)) == len(compared)
-        shown = {line.row for line in controls.lines(page()) if line.init == init and line.level}
+        shown = {line.row for line in lines(page()) if line.init == init and line.level}
         wanted = {frozenset((a, b)) for a in shown for b in shown if a != b}
         others = set(compared) - wanted
         assert wanted <= set(compared)
@@ -143,17 +174,17 @@ def test_every_two_masks_of_an_initialisation_are_compared_once_and_distilled_wi
 
 
 def test_the_curvature_of_every_ticket_is_that_of_its_first_retraining() -> None:
-    lines = {line.job.a.key for line in controls.lines(page()) if line.job.a.order_seed == 0}
-    diagonals = controls.diagonals(page())
-    assert {job.trained.key for *_, job in diagonals} == lines and len(diagonals) == len(lines)
-    assert all(job.images == 64 for *_, job in diagonals)
+    first = {line.job.a.key for line in lines(page()) if line.job.a.order_seed == 0}
+    diagonals = planned("curvatures", page())
+    assert {line.job.trained.key for line in diagonals} == first and len(diagonals) == len(first)
+    assert all(line.job.images == 64 for line in diagonals)
 
 
 def ways(**changes: object) -> dict[tuple[str, float], set[str]]:
     """Ways in which each ticket is measured."""
     found: dict[tuple[str, float], set[str]] = {}
-    for _, row, _, _, _, name, _ in protocols.variants(page(**changes)):
-        found.setdefault((row.method, row.rate), set()).add(name)
+    for line in planned("protocols", page(**changes)):
+        found.setdefault((line.row.method, line.row.rate), set()).add(line.columns["protocol"])
     return found
 
 
@@ -174,7 +205,7 @@ def test_each_ticket_is_measured_in_the_ways_that_mean_something_for_it() -> Non
 
 def test_ways_with_trainings_of_their_own_are_run_on_as_many_initialisations_as_asked() -> None:
     for seeds in (1, 2):
-        found = [(init, name) for _, _, init, _, _, name, _ in protocols.variants(page(protocol_seeds=seeds))]
+        found = [(line.init, line.columns["protocol"]) for line in planned("protocols", page(protocol_seeds=seeds))]
         assert sum(name == PARTIAL for _, name in found) == sum(name == SLOWER for _, name in found) == seeds
         assert max(init for init, name in found if name == UNMASKED) == 2
 
@@ -182,9 +213,9 @@ def test_ways_with_trainings_of_their_own_are_run_on_as_many_initialisations_as_
 def lines_of(method: str, rate: float, **changes: object) -> dict[str, Connect]:
     """Lines of a ticket of the first initialisation by way."""
     return {
-        name: job
-        for _, row, init, _, _, name, job in protocols.variants(page(**changes))
-        if (row.method, row.rate, init) == (method, rate, 0)
+        line.columns["protocol"]: line.job
+        for line in planned("protocols", page(**changes))
+        if (line.row.method, line.row.rate, line.init) == (method, rate, 0)
     }
 
 
@@ -217,15 +248,15 @@ def test_a_way_of_training_changes_one_thing_for_both_ends() -> None:
 
 
 def test_robustness_is_asked_of_the_papers_tickets_and_two_controls() -> None:
-    found = shifts.shifted(page(epsilons="16,4", severities="5,1", shift_images=100))
-    methods = {(row.method, row.rate) for _, row, _, _, _ in found}
+    found = planned("shifts", page(epsilons="16,4", severities="5,1", shift_images=100))
+    methods = {(line.row.method, line.row.rate) for line in found}
     assert methods == {("dense", 0), ("imp", 0.3), ("random", 0)} | {
         (method, rate) for method in ("distilled", "real-short") for rate in (0.3, 0.1)
     }
-    jobs = [job for *_, job in found]
+    jobs = [line.job for line in found]
     assert all((job.epsilons, job.severities, job.images) == ((4, 16), (1, 5), 100) for job in jobs)
     assert all(job.trained.order_seed == 0 for job in jobs)
-    assert sum(row.method == "random" for _, row, _, _, _ in found) == 1
+    assert sum(line.row.method == "random" for line in found) == 1
 
 
 def test_what_a_shift_costs_is_the_clean_accuracy_minus_the_mean_over_its_family() -> None:
@@ -242,11 +273,11 @@ def test_what_a_shift_costs_is_the_clean_accuracy_minus_the_mean_over_its_family
 
 def test_other_initial_weights_change_the_network_alone() -> None:
     parameters = page(inits=",".join(models.INITS))
-    found = {(start, row.method): job for _, start, row, _, _, _, job in starts.started(parameters)}
+    found = {(line.columns["start"], line.row.method): line.job for line in planned("starts", parameters)}
     assert set(found) == {(start, method) for start in models.INITS for method in ("dense", "distilled")}
-    lines = {(line.row, line.init): line.job for line in controls.lines(parameters)}
+    shown = {(line.row, line.init): line.job for line in lines(parameters)}
     assert found["default", "distilled"] == next(
-        job for (row, init), job in lines.items() if (row.method, row.rate, init) == ("distilled", 0.1, 0)
+        job for (row, init), job in shown.items() if (row.method, row.rate, init) == ("distilled", 0.1, 0)
     )
     for start in ("kaiming", "xavier"):
         job, papers = found[start, "distilled"], found["default", "distilled"]

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 from distilled_pruning.errors import InputError
+from distilled_pruning.study import display
 from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import editions, pages
+from distilled_pruning.study.book import editions
 from distilled_pruning.study.book.execution import identity
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters.cells import home, notebooks
@@ -17,7 +18,7 @@ from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import COMMITTED, perform
 
-RESULTS = re.compile(r"page\.(run|frame|show|slide|data|glue|quote|total)\(")
+RESULTS = re.compile(r"page\.(run|frame|show|slide|glue|quote|total)\(")
 KNOWN = ["s2-x", *book.FIRST, "s5-x"]
 
 
@@ -28,19 +29,51 @@ def test_a_page_that_awaits_its_results_reads_none(name: str) -> None:
     sources = ["".join(cell["source"]) for cell in found["cells"]]
     code = [text for text, cell in zip(sources, found["cells"], strict=True) if cell["cell_type"] == "code"]
     assert not [text for text in code if RESULTS.search(text)]
-    assert not [text for text in sources if "{glue:" in text or "{numref}" in text]
-    for kept in ("page.plan()", "page.recorded(", "page.claims()", "page.provenance()"):
+    assert not [text for text in sources if "{glue:" in text]
+    for kept in ("page.verdict(", "page.evidence(", "page.claims()", "page.plan()", "page.provenance()"):
         assert any(kept in text for text in code), kept
-    (note,) = [text for text in sources if "This page waits for results of its own" in text]
+    (note,) = [text for text in sources if "Not run in this build" in text]
     assert f"distilled-pruning run {name}\n" in note
-    assert sources.index(note) == next(i for i, text in enumerate(sources) if text.startswith("## Recorded")) - 1
-    assert len(whole["cells"]) > len(found["cells"])
+    first, last = editions.section(found["cells"])
+    assert first < sources.index(note) == last - 1, "what is left out is the end of the fold"
+    wanted = ["".join(cell["source"]) for cell in whole["cells"]]
+    gone = wanted[wanted.index("page.run()") : editions.section(whole["cells"])[1]]
+    assert [text for text in wanted if text not in gone] == [text for text in sources if text != note]
 
 
-@pytest.mark.parametrize("order", [[], ["page.run()"], ["## Recorded"], ["## Recorded", "page.run()"]])
+@pytest.mark.parametrize("name", notebooks())
+def test_what_needs_a_run_is_folded_and_nothing_else_moves(name: str) -> None:
+    whole = json.loads((home() / "notebooks" / f"{name}.ipynb").read_text())
+    injected = {**whole["cells"][1], "id": "given", "metadata": {"tags": ["injected-parameters"]}}
+    cells = editions.arranged({"cells": [*whole["cells"][:2], injected, *whole["cells"][2:]]})["cells"]
+    ids = [cell["id"] for cell in cells]
+    assert [ids[0], ids[1]] == ["title", "verdict"], "the answer is the first thing on the page"
+    opened, closed = ids.index("fold"), ids.index("unfold")
+    assert ids[opened + 1 : opened + 4] == ["parameters", "given", "start"]
+    assert ids.index("run-title") == opened - 1 and ids.index("run") < closed < ids.index("provenance-title")
+    assert not [c for c in cells[opened:closed] if c["cell_type"] == "markdown" and "".join(c["source"])[:1] == "#"]
+    assert sorted(ids) == sorted([*(cell["id"] for cell in whole["cells"]), "given", "fold", "unfold"])
+
+
+def test_what_cells_carry_is_written_to_files_once(tmp_path: Path) -> None:
+    drawing = display.Picture(b"<svg/>", "a line", 10, "Line.", narrow=b"<svg><!-- narrow --></svg>")
+    csv = display.download("a.csv", "x,y\n1,2\n")
+    html = drawing._repr_html_() + csv.html + drawing._repr_html_()
+    cell = {"cell_type": "code", "source": "", "outputs": [{"data": {"text/html": html}}, {"data": {}}]}
+    made = editions.unpacked({"cells": [cell]}, tmp_path, "../_static/pages")["cells"][0]["outputs"][0]["data"]
+    assert "base64" not in made["text/html"]
+    assert sorted(path.suffix for path in tmp_path.iterdir()) == [".csv", ".svg", ".svg"]
+    address = re.search(
+        r'<a href="../_static/pages/([^"]+)" title="Open the figure alone"><picture>', made["text/html"]
+    )
+    assert address is not None and (tmp_path / address[1]).read_bytes() == b"<svg/>"
+    assert 'download="a.csv"' in made["text/html"]
+
+
+@pytest.mark.parametrize("order", [[], ["page.run()"], ["## On your machine"], ["page.run()", "## On your machine"]])
 def test_a_notebook_without_these_marks_is_refused(order: list[str]) -> None:
     cells = [{"cell_type": "markdown" if text[0] == "#" else "code", "source": [text]} for text in order]
-    with pytest.raises(InputError, match=r"own needs a cell 'page.run\(\)'"):
+    with pytest.raises(InputError, match=r"own needs a section '## On your machine'"):
         editions.awaiting({"cells": cells}, "own")
 
 
@@ -57,13 +90,6 @@ def test_all_pages_are_shown_and_computed_the_most_wanted_first() -> None:
 def test_an_unknown_page_is_one_sentence(asked: list[str]) -> None:
     with pytest.raises(InputError, match="unknown notebook of the book"):
         book.chosen(KNOWN, asked)
-
-
-def test_the_list_of_pages_says_which_await_their_results() -> None:
-    text = pages.pages(KNOWN, {"s5-x": ["A figure"]}, ["s5-x"])
-    assert "s5-x`: a figure *(not computed yet)*" in text and "`make book` computes them" in text
-    assert text.count("not computed yet") == 1
-    assert "recorded" not in pages.pages(KNOWN, {})
 
 
 def test_an_awaiting_page_shows_none_of_its_results_rather_than_some(tmp_path: Path) -> None:

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import effort, notebook, pages
+from distilled_pruning.study.book import effort, notebook, templates
 from distilled_pruning.study.engine import machine as hardware
 from distilled_pruning.study.engine.estimate import Estimate
 from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import fill
@@ -99,8 +100,10 @@ def test_a_page_without_the_data_of_its_larger_scale_still_opens(
 
 def test_the_book_lists_every_page(page: notebook.Page) -> None:
     rows = effort.table([page.section], page.section.store)
-    text = pages.efforts(rows)
+    text = templates.write(home(), "rerun.md", {"efforts": rows, "parameters": {}})
     assert [row[0] for row in rows] == [S4] and rows[0][2] == "reduced"
     assert f"`{S4}`" in text and "-f notebooks/presets/reduced/s4-stability.yaml" in text
-    assert pages.efforts([]) == "No notebook is part of this book."
-    assert "–" in pages.efforts([("mine", "about 1.0 minutes", "", "", "")])
+    nothing = {"efforts": [], "parameters": {}}
+    assert "No notebook is part of this book." in templates.write(home(), "rerun.md", nothing)
+    alone = {**nothing, "efforts": [("mine", "about 1.0 minutes", "", "", "")]}
+    assert "  - about 1.0 minutes\n  - –\n" in templates.write(home(), "rerun.md", alone)

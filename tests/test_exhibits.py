@@ -9,17 +9,20 @@ from typing import Any
 
 import nbformat
 import pytest
-from distilled_pruning.study.book import exhibits, findings, notebook
-from distilled_pruning.study.display import png
+from distilled_pruning.study import display
+from distilled_pruning.study.book import exhibits, notebook
+from distilled_pruning.study.display import Picture, Stack, Table
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters.cells import home, notebooks, source
 from distilled_pruning.study.parameters.presets import resolve
-from distilled_pruning.study.results.recorded import Record, Recorded
+from distilled_pruning.study.results.recorded import Record
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.common import tables
+from distilled_pruning.study.sections.common import style, tables
+from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.section import Section
+from matplotlib.figure import Figure
 from pretend import keep
-from test_figures import fits
+from test_figures import fits, texts
 
 S4 = "s4-stability"
 SMALL = [("dataset", "digits"), ("image_size", "16"), ("methods", "dense,distilled"), ("seeds", "3"), ("levels", "1")]
@@ -38,11 +41,20 @@ def root(tmp_path: Path) -> Path:
 def test_a_recording_says_how_complete_it_is_and_where_it_is_from(root: Path) -> None:
     found = exhibits.find(["barriers"], root)
     assert found is not None and found.scale == "reduced" and len(found.frames[0]) == 4
-    assert found.stamp.startswith("recorded, reduced · dataset digits, ") and "subset" not in found.stamp
+    assert found.stamp == "recorded, reduced scale"
+    assert found.about.startswith("recorded, reduced · dataset digits, ") and "subset" not in found.about
     said = repr(found.note())
-    assert "recorded: reduced scale, 4 of 6 results, " in said and "hours of computing on a processor" in said
+    assert "recorded barriers: reduced scale, 4 of 6 results, " in said and "hours of computing on a processor" in said
     assert "initialisations: Dense 1, Distilled 3" in said and "code: cccccccccc\n" in said
-    assert "run it: distilled-pruning run barriers -f reduced" in said and "barriers-reduced.csv" in said
+    assert "run it: distilled-pruning run barriers -f reduced" in said
+    line = found.line("equal_loss")
+    assert str(line) == "barriers-reduced.csv · distilled-pruning run barriers -f reduced · reduced scale · n = 1 to 3"
+    assert "../book/code.html#code-equal-loss" in line.html and 'download="barriers-reduced.csv"' in line.html
+    said = " · ".join(found.regime)
+    assert said.startswith(
+        "digits · ConvNet-3 of width 16 (paper 128) · 15 epochs (paper 300) · distilled with DM (paper IDC)"
+    )
+    assert said.endswith("n = 1 to 3 · reduced scale")
 
 
 def test_a_dataset_without_rows_is_not_named(root: Path) -> None:
@@ -52,7 +64,7 @@ def test_a_dataset_without_rows_is_not_named(root: Path) -> None:
         found.records[0], parameters={**found.records[0].parameters, "dataset": "digits,cifar100"}
     )
     partial = dataclasses.replace(found, records=(asked,))
-    assert partial.stamp == found.stamp
+    assert partial.about == found.about
 
 
 def test_a_second_recording_of_another_network_is_told_apart(root: Path, tmp_path: Path) -> None:
@@ -62,12 +74,12 @@ def test_a_second_recording_of_another_network_is_told_apart(root: Path, tmp_pat
     keep(other, "barriers", other.jobs("barriers"), root)
     found = exhibits.find(["barriers"], root)
     assert found is not None and len(found.frames[0]) == 10 and len(found.records) == 2
-    assert found.stamp.startswith("recorded, reduced · dataset digits, ")
-    assert found.stamp.endswith("; model convnet3, width 16, epochs 15")
+    assert found.about.startswith("recorded, reduced · dataset digits, ")
+    assert found.about.endswith("; model convnet3, width 16, epochs 15")
     said = repr(found.note())
-    assert "recorded: reduced scale, 10 of 12 results, " in said
-    assert "initialisations, resnet10 on digits: Dense 3, Distilled 3" in said
-    assert "initialisations, convnet3 on digits: Dense 1, Distilled 3" in said
+    assert "recorded barriers: reduced scale, 10 of 12 results, " in said
+    assert "initialisations, ResNet-10, digits: Dense 3, Distilled 3" in said
+    assert "initialisations, ConvNet-3, digits: Dense 1, Distilled 3" in said
 
 
 @pytest.mark.parametrize("variant", ["reduced/resnet18", "reduced/gentle", "reduced"])
@@ -78,23 +90,26 @@ def test_the_command_names_the_preset_that_was_recorded(variant: str) -> None:
     assert exhibits.preset_of(made) == variant
 
 
-def test_a_page_shows_it_and_tabulates_it(
-    root: Path, monkeypatch: pytest.MonkeyPatch, shown: list[dict[str, Any]]
-) -> None:
+def test_a_page_shows_it_and_tabulates_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     kept = FIND(["barriers"], root)
     monkeypatch.setattr(exhibits, "find", lambda names: kept)
     page = notebook.Page(resolve(S4))
-    below = page.recorded(figures.barriers, "barriers", table=tables.barriers)
-    assert [set(item) & {"image/png"} for item in shown] == [{"image/png"}]
-    assert isinstance(below, exhibits.Table) and len(below.rows) == 2 and below.after is not None
-    assert isinstance(page.recorded(figures.barriers, "barriers"), exhibits.Note)
+    shown = page.evidence(figures.barriers, "barriers", table=tables.barriers, caption="Which. How.")
+    assert isinstance(shown, Stack)
+    picture, table = shown.parts
+    assert isinstance(picture, Picture) and picture.wide.startswith(b"<?xml") and "reduced scale" in str(picture.about)
+    assert isinstance(table, Table) and table.folded and len(table.rows) == 2
+    assert page.tell("barriers", "barrier", method="dense") == tables.quote(
+        list(page.recorded("barriers").query("method == 'dense'")["barrier"])
+    )
+    assert "recorded barriers: reduced scale" in repr(page.provenance()), "what a page shows is in its provenance"
 
 
-def test_without_a_recording_the_page_says_what_it_would_take(shown: list[dict[str, Any]], tmp_path: Path) -> None:
-    said = repr(notebook.Page(resolve(S4, [("store", str(tmp_path))])).recorded(figures.fig3, "fig3"))
-    assert not shown
-    assert "recorded: nothing yet of fig3" in said and "run it: distilled-pruning run fig3 -f reduced" in said
-    assert "the page takes: " in said
+def test_without_a_recording_the_page_says_what_it_would_take(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(exhibits, "find", lambda names: None)
+    said = repr(notebook.Page(resolve(S4, [("store", str(tmp_path))])).evidence(figures.fig3, "fig3"))
+    assert "recorded: no larger run of loss along the line yet" in said
+    assert "run it: distilled-pruning run fig3 -f reduced" in said and "time: " in said
 
 
 def calls() -> list[tuple[str, str]]:
@@ -102,7 +117,7 @@ def calls() -> list[tuple[str, str]]:
     found = []
     for name in notebooks():
         cells = [cell.source for cell in nbformat.read(source(name), as_version=4).cells if cell.cell_type == "code"]
-        found += [(name, text) for text in cells if text.startswith("page.recorded(")]
+        found += [(name, text) for text in cells if text.startswith("page.evidence(")]
     return found
 
 
@@ -112,25 +127,18 @@ def test_what_the_sources_hold_can_be_drawn(name: str, text: str, monkeypatch: p
     assert isinstance(call, ast.Call)
     names = [argument.value for argument in call.args[1:] if isinstance(argument, ast.Constant)]
     if exhibits.find(names, home() / "results") is None:
-        assert names[0] in {experiment.name for experiment in Section(resolve(name)).experiments.values()}
+        assert names[0] in EXPERIMENTS
         return
-    drawn: list[Any] = []
-    monkeypatch.setattr(notebook.Page, "show", lambda self, figure: drawn.append(figure))
+    drawn: list[Figure] = []
+    svg = display.svg
+    monkeypatch.setattr(display, "svg", lambda figure, about="": drawn.append(figure) or svg(figure, about))
     scope: dict[str, Any] = {}
     start = next(c.source for c in nbformat.read(source(name), as_version=4).cells if c.get("id") == "start")
     exec(start.split("page =")[0], scope)
     scope["page"] = notebook.Page(resolve(name))
-    below = eval(text, scope)
-    assert len(drawn) == 1 and drawn[0].axes and "recorded" in repr(below)
-    assert png(drawn[0]) and fits(drawn[0])
-
-
-def test_the_findings_say_what_was_trained_for_them(root: Path, tmp_path: Path) -> None:
-    changes = [*SMALL, ("model", "resnet10"), ("width", "8"), ("epochs", "3"), ("subset", "500"), ("levels", "1")]
-    other = Section(resolve(S4, changes, "reduced"), Store(tmp_path / "other"))
-    keep(other, "barriers", other.jobs("barriers"), root)
-    said = findings.trainings(Recorded(root))
-    assert said.startswith("- *reduced*: ") and said.endswith(".") and said.count("epochs") == 2
-    assert "convnet3 of width 16 on digits, 15 epochs" in said
-    assert "resnet10 of width 8 on 500 images of digits, 3 epochs" in said
-    assert findings.trainings(Recorded(tmp_path / "nothing")) == ""
+    shown = eval(text, scope)
+    assert len(shown.parts[0].alt.split()) > 12, "what is seen, not only what is drawn"
+    assert drawn and all(figure.axes and fits(figure) for figure in drawn)
+    for figure in drawn:
+        sizes = [text.get_fontsize() for text in texts(figure) if text.get_text().strip()]
+        assert min(sizes) >= style.POINTS

@@ -15,7 +15,7 @@ import pytest
 from distilled_pruning import cli, exits
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.judging.ledger import claims_of, frames_of
+from distilled_pruning.study.judging.ledger import claims_of
 from distilled_pruning.study.parameters import cells
 from distilled_pruning.study.parameters import presets as parameters
 from distilled_pruning.study.results.recorded import Recorded
@@ -182,7 +182,7 @@ from distilled_pruning import cli
 code = cli.main(sys.argv[1:])
 print(*sorted(sys.modules), file=sys.stderr)
 """
-LEDGER = ("measures", "claims", "verdicts", "figures", "display", "notebook")
+LEDGER = ("judging.claims", "judging.verdicts", "figures", "display", "notebook")
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_check_of_a_page_reads_no_other_record(full: str, monkeypatch: pytest.Mo
 
     monkeypatch.setattr(Recorded, "table", table)
     assert cli.main(["check", "s4-1-loss-landscape", "--store", full]) in (0, 1)
-    assert asked <= {name for claim in claims_of("s4-1-loss-landscape") for name in frames_of(claim)}
+    assert asked <= {name for claim in claims_of(["planes", "basins"]) for name in claim.frames}
 
 
 def test_a_key_is_looked_for_without_fetching_any_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -20,19 +20,22 @@ from distilled_pruning.study.jobs import (
     Spectrum,
     Train,
 )
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
+from distilled_pruning.study.parameters.fields import FIELDS
+from distilled_pruning.study.parameters.values import Values
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.common.analyses import COLUMNS
+from distilled_pruning.study.sections.common.frames import cost_of
 from distilled_pruning.study.sections.common.tickets import Tickets
+from distilled_pruning.study.sections.s2_dataset_distillation.experiment import PAGE as S2
 
 
-class Parameters(dict[str, Any]):
-    """A plain mapping with attribute access, as experiments see parameters."""
+def parsed(**given: Any) -> Values:
+    """Parameters as experiments see them, of no notebook."""
+    return Values({name: FIELDS[name].value(value) for name, value in given.items()})
 
-    __getattr__ = dict.__getitem__
 
-
-LIVE = Parameters(
+LIVE = parsed(
     dataset="digits", image_size=16, model="convnet3", width=16, methods="dense,imp,distilled", ipc=10, distiller="dm",
     levels=9, measured_levels="0,4,9", fraction=0.2, seeds=3, replicates=2, epochs=30, batch_size=32, learning_rate=0.3,
     inner_steps=300, inner_learning_rate="0.3,0.1", alphas=11, augmentation="shift2+cutmix", precision="fp32",
@@ -44,8 +47,8 @@ LIVE = Parameters(
 )  # fmt: skip
 
 
-def with_(**changes: Any) -> Parameters:
-    return Parameters({**LIVE, **changes})
+def with_(**changes: Any) -> Values:
+    return parsed(**{**LIVE, **changes})
 
 
 class Reader:
@@ -155,7 +158,7 @@ def test_points_are_the_papers_arithmetic() -> None:
         inner_steps=7000, inner_learning_rate="0.01", augmentation="dsa+cutmix",
     )  # fmt: skip
     tickets = Tickets(paper)
-    imp, syn = (experiments.cost_of(tickets.chain(row, 0, 9)) for row in tickets.rows[1:])
+    imp, syn = (cost_of(tickets.chain(row, 0, 9)) for row in tickets.rows[1:])
     assert imp["points"] == 9 * 300 * 50_000 and imp["steps"] == 9 * 234_600
     assert syn["steps"] == 9 * 7000
     assert imp["steps"] / syn["steps"] == pytest.approx(33.5, rel=1e-3)
@@ -166,7 +169,7 @@ def test_points_are_the_papers_arithmetic() -> None:
 def test_frames_carry_what_figures_and_claims_read() -> None:
     three = with_(replicates=3)
     for name, experiment in experiments.EXPERIMENTS.items():
-        if experiment.notebook == experiments.S2:
+        if experiment.notebook == S2:
             continue  # these are about sets, not tickets: test_sets.py
         wanted = experiment.jobs(three)
         frame = experiment.frame(three, Reader(wanted))
@@ -231,8 +234,8 @@ def test_no_label_of_the_ledger_assumes_a_fifth_a_level() -> None:
     """Whatever a claim measures it names by the sparsity that was trained: at half a level 94 %, not 59 %."""
     methods = "dense,imp,distilled,random-real,real-short,magnitude,shuffled"
     half = with_(fraction=0.5, measured_levels="4,9,11", methods=methods, main_methods=methods, levels=11)
-    shown = {name: item for name, item in experiments.EXPERIMENTS.items() if item.notebook != experiments.S2}
+    shown = {name: item for name, item in experiments.EXPERIMENTS.items() if item.notebook != S2}
     frames = {name: item.frame(half, Reader(item.jobs(half))) for name, item in shown.items()}
-    labels = {finding.setting for found in claims.judge(frames, "live") for finding in found.findings}
+    labels = {finding.setting for found in judgement.judge(frames, "live") for finding in found.findings}
     assert {"94 %", "99.8 %", "barrier, 94 %, equal rate", "94 %, inner loop"} <= labels
     assert not [label for label in labels if re.search(r"\b(59|87|91|100) %", label)]

@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import ClassVar
 
+import oldform
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine import entry, upkeep
@@ -150,25 +151,25 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["truncated", "flipped"])
-@pytest.mark.parametrize("name", [entry.SPEC, entry.METRICS, entry.ARRAYS, entry.PROVENANCE])
-def test_a_damaged_parent_is_made_again_for_its_child(store: Store, tmp_path: Path, name: str, how: str) -> None:
+@pytest.mark.parametrize("end", [entry.HEAD, entry.BODY])
+def test_a_damaged_parent_is_made_again_for_its_child(store: Store, tmp_path: Path, end: str, how: str) -> None:
     jobs = chain("a", 3)
     go(jobs, store)
     expected = numbers(store)
     store.discard(jobs[2].key)
-    damage(store.folder(jobs[1].key) / name, how)
+    damage(store.path(jobs[1].key, end), how)
     outcome, _ = go([jobs[2]], store)
     assert outcome.code == 0 and set(outcome.done) == {jobs[1].key, jobs[2].key}
     assert numbers(store) == expected
     assert [path.name for path in (store.root / "quarantine").iterdir()] == [f"{jobs[1].key}.0"]
 
 
-@pytest.mark.parametrize("name", [entry.SPEC, entry.METRICS, entry.PROVENANCE])
-def test_a_damaged_result_is_made_again(store: Store, name: str) -> None:
+@pytest.mark.parametrize("how", ["truncated", "flipped"])
+def test_a_damaged_result_is_made_again(store: Store, how: str) -> None:
     jobs = chain("a", 2)
     go(jobs, store)
     expected = numbers(store)
-    damage(store.folder(jobs[1].key) / name, "flipped")
+    damage(store.path(jobs[1].key), how)
     outcome, _ = go([jobs[1]], store)
     assert outcome.done == [jobs[1].key] and numbers(store) == expected
 
@@ -252,6 +253,18 @@ def test_a_run_with_nothing_to_do_writes_nothing(store: Store) -> None:
     before = sorted((str(path), path.stat().st_mtime_ns) for path in store.root.rglob("*"))
     go(jobs, store)
     assert sorted((str(path), path.stat().st_mtime_ns) for path in store.root.rglob("*")) == before
+
+
+def test_a_run_goes_on_from_what_an_earlier_version_kept(store: Store, tmp_path: Path) -> None:
+    """Nothing that it holds is done again, and its numbers and those of the new form are the same."""
+    jobs, other = chain("a", 4, 1), Store(tmp_path / "old" / "store")
+    go(jobs, store)
+    other.prepare()
+    for job in jobs[:2]:
+        oldform.save(other, job, store.load(job.key), {"seconds": 1.0})
+    outcome, _ = go(jobs, other)
+    assert outcome.done == [job.key for job in jobs[2:]] and numbers(other) == numbers(store)
+    assert go(jobs, other)[0].done == []
 
 
 class Newer(Toy):

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import Connect, Distill, Train
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
@@ -18,7 +18,7 @@ from distilled_pruning.study.sections.a_first_paper import experiment as first_p
 from distilled_pruning.study.sections.a_first_paper.claims import speedup
 from distilled_pruning.study.sections.a_first_paper.experiment import FirstPaper
 from distilled_pruning.study.sections.common import comparison
-from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL
+from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL, Row
 from distilled_pruning.study.sections.section import Section
 from test_experiments import Reader
 
@@ -31,6 +31,16 @@ def of(dataset: str, model: str, ipc: int) -> FirstPaper:
     """Tickets at the paper's scale on a set of a size."""
     found = FirstPaper(resolve(PAGE, file="paper"), dataset, model).on(ipc, first_paper.MADE_FOR)
     assert isinstance(found, FirstPaper)
+    return found
+
+
+def trained() -> list[tuple[tuple[Row, int, int], Train]]:
+    """Trainings whose accuracy is shown, each by its way, level and order."""
+    found = []
+    for job, columns in first_paper.trainings(SMALL):
+        assert isinstance(job, Train) and columns is not None
+        way = Row(*(columns[name] for name in ("method", "rate", "setting", "rewind")))
+        found.append(((way, columns["level"], columns["order"]), job))
     return found
 
 
@@ -90,7 +100,7 @@ def test_ways_are_those_of_the_paper_with_imp_from_initialisation_beside_it() ->
 
 
 def test_a_round_of_imp_is_one_of_the_retrainings() -> None:
-    jobs = {(row, level, order): job for _, row, init, level, order, job in first_paper.trained(SMALL) if init == 0}
+    jobs = {place: job for place, job in trained() if job.network.seed == 0}
     imp = next(row for row, _, _ in jobs if row.method == "imp" and not row.rewind)
     (own,) = first_paper.settings(SMALL)
     last = own.chain(imp, 0, 4)
@@ -107,8 +117,8 @@ def test_lines_join_retrainings_of_one_ticket() -> None:
 
 
 def test_sessions_are_the_trainings_inside_the_rounds() -> None:
-    jobs = first_paper.session_jobs(SMALL)
-    frame = first_paper.session_frame(SMALL, Reader(jobs))
+    jobs = experiments.EXPERIMENTS["first-sessions"].jobs(SMALL)
+    frame = experiments.EXPERIMENTS["first-sessions"].frame(SMALL, Reader(jobs))
     assert len(frame) == 2 * (4 + 4 + 4) and set(frame["level"]) == {0, 1, 2, 3}
     steps = frame.groupby(["method", "ipc"])[["images", "steps"]].first()
     assert list(steps.loc["imp", 0]) == [8 * 1437, 8 * 45]
@@ -124,7 +134,9 @@ class Disturbed(Reader):
 
 
 def test_seconds_of_interrupted_trainings_do_not_count() -> None:
-    frame = first_paper.session_frame(SMALL, Disturbed(first_paper.session_jobs(SMALL)))
+    frame = experiments.EXPERIMENTS["first-sessions"].frame(
+        SMALL, Disturbed(experiments.EXPERIMENTS["first-sessions"].jobs(SMALL))
+    )
     assert len(frame) and frame["seconds"].isna().all()
     assert verdict("p-faster-session", "paper", **{"first-sessions": frame}) == NOT_RUN
 
@@ -152,7 +164,9 @@ def test_the_logs_are_the_authors_means() -> None:
 
 
 def test_logs_stand_beside_the_same_network() -> None:
-    frame = first_paper.accuracy_frame(SMALL, Reader(first_paper.accuracy_jobs(SMALL)))
+    frame = experiments.EXPERIMENTS["first-accuracy"].frame(
+        SMALL, Reader(experiments.EXPERIMENTS["first-accuracy"].jobs(SMALL))
+    )
     table = comparison.logs(frame, "live", levels=(4,))
     imp = next(row for row in table.rows if row[:2] == ["alexnet, cifar10", "IMP from epoch 1"])
     assert imp[2] == "59 %" and imp[3].endswith("n = 5") and imp[-1].startswith("90.0") and imp[-1].endswith("n = 2")
@@ -203,7 +217,7 @@ def sessions(inits: int = 4, **values: float) -> dict[str, pd.DataFrame]:
 
 
 def verdict(name: str, scale: str = "live", **frames: pd.DataFrame) -> str:
-    return next(found.verdict for found in claims.judge(frames, scale) if found.claim.id == name)
+    return next(found.verdict for found in judgement.judge(frames, scale) if found.claim.id == name)
 
 
 def test_near_imp_and_above_random() -> None:
@@ -247,6 +261,6 @@ def test_frames_are_empty_without_results() -> None:
 
 
 def test_random_masks_are_trained_once_a_level() -> None:
-    jobs = [job for _, row, _, _, _, job in first_paper.trained(SMALL) if row.method == "random"]
+    jobs = [job for (row, _, _), job in trained() if row.method == "random"]
     assert len(jobs) == 2 and all(isinstance(job, Train) for job in jobs)
     assert math.isclose(sum(job.recipe.learning_rate for job in jobs), 2 * LIVE.learning_rate)

@@ -5,13 +5,13 @@ from __future__ import annotations
 import base64
 import io
 import re
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
-from distilled_pruning.study.book import notebook, pages, rendering
+from distilled_pruning.study.book import notebook, templates, values
 from distilled_pruning.study.display import Slides, png
+from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.sections import figures
 from PIL import Image
 from pretend import fill
@@ -68,27 +68,11 @@ def test_names_in_a_slider_are_text() -> None:
 
 
 def test_every_figure_has_its_code() -> None:
-    drawn = {name: getattr(figures, name) for name in figures.__all__}
-    text = pages.drawing(drawn)
-    assert all(f"(code-{name})=\n## {name}\n" in text and f"def {name}(" in text for name in drawn)
+    drawn = values.code({name: getattr(figures, name) for name in figures.__all__})
+    text = templates.write(home(), "code.md", {"drawing": drawn, "repository": ""})
+    assert all(f"(code-{item.name})=\n## {item.name}\n" in text and f"def {item.name}(" in text for item in drawn)
     assert "`lib/distilled_pruning/study/sections/s4_stability/figures.py`, line" in text
-    linked = pages.drawing(drawn, "https://example.org/blob/main/")
+    linked = templates.write(home(), "code.md", {"drawing": drawn, "repository": "https://example.org/blob/main/"})
     path, line = re.findall(r"\(https://example\.org/blob/main/(lib/\S+)#L(\d+)\)", linked)[0]
-    source = (Path(__file__).parent.parent / path).read_text(encoding="utf-8").splitlines()
+    source = (home() / path).read_text(encoding="utf-8").splitlines()
     assert source[int(line) - 1].startswith("def ")
-
-
-def test_only_cells_that_show_something_get_a_link() -> None:
-    def cell(text: str, outputs: int = 1, kind: str = "code") -> dict[str, object]:
-        return {"cell_type": kind, "id": "x", "metadata": {}, "source": text, "outputs": [{}] * outputs}
-
-    cells = [
-        cell("page.show(figures.fig3(frame))"),
-        cell("figures.fig3(frame)", 0),
-        cell("figures.fig2(", kind="markdown"),
-        cell("tables.x()"),
-    ]
-    made = rendering.linked({"cells": cells, "nbformat": 4})
-    added = [item["source"] for item in made["cells"] if item not in cells]
-    assert added == ["```{div} drawn\nDrawn by {ref}`figures.fig3 <code-fig3>`\n```"]
-    assert made["cells"][1]["source"] == added[0] and made["nbformat"] == 4

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED
-from distilled_pruning.study.sections.s3_distilled_pruning import claims as lottery
+from distilled_pruning.study.sections.s3_distilled_pruning import lottery
 
 DENSE = {0: 0.9, 1: 0.92, 2: 0.91}
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from distilled_pruning.study.book import conclusions, findings, pages
-from distilled_pruning.study.judging import claims, measures
+from distilled_pruning.study.book import conclusions, evidence, findings, templates, values
+from distilled_pruning.study.judging import claims
 from distilled_pruning.study.judging.statistics import LEVELS
 from distilled_pruning.study.judging.verdicts import (
     CONTRADICTED,
@@ -21,8 +21,7 @@ from distilled_pruning.study.judging.verdicts import (
     Finding,
     combine,
 )
-from distilled_pruning.study.sections.b_controls import claims as control_measures
-from distilled_pruning.study.sections.b_controls import dose_claims as dose_measures
+from distilled_pruning.study.parameters.cells import home
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
 BARRIERS |= {"shuffled": 0.9, "published": 0.12}
@@ -92,6 +91,9 @@ def kinship(shared: int, survivors: int = 1000, expected: float = 200) -> pd.Dat
     return pd.DataFrame(rows)
 
 
+KNOWN = {claim.id for claim in claims.claims()}
+
+
 def judged(name: str, **frames: pd.DataFrame) -> tuple[str, list[Finding]]:
     """Verdict and findings of a claim on some frames."""
     (claim,) = (item for item in claims.claims() if item.id == name)
@@ -104,7 +106,9 @@ def verdict(name: str, **frames: pd.DataFrame) -> str:
     return judged(name, **frames)[0]
 
 
-@pytest.mark.parametrize("name", [*control_measures.MEASURES, *dose_measures.MEASURES])
+@pytest.mark.parametrize(
+    "name", [claim.id for claim in claims.claims() if {"controls", "dose", "protocols"} & set(claim.frames)]
+)
 def test_nothing_computed_is_not_run(name: str) -> None:
     assert verdict(name) == NOT_RUN
 
@@ -320,11 +324,11 @@ def test_another_way_of_measuring_matters_when_it_moves_the_error_by_more_than_t
 
 
 def test_every_verdict_of_a_control_has_its_sentence() -> None:
-    assert conclusions.SENTENCES.keys() <= measures.MEASURES.keys()
+    assert conclusions.SENTENCES.keys() <= KNOWN
     assert all(set(by) == set(VERDICTS) - {NOT_RUN, NOT_TESTABLE} for by in conclusions.SENTENCES.values())
-    assert {*conclusions.DECISIVE, *conclusions.BESIDE, *conclusions.SOURCES} <= measures.MEASURES.keys()
+    assert {*conclusions.DECISIVE, *conclusions.BESIDE, *conclusions.SOURCES} <= KNOWN
     assert set(conclusions.SOURCES) <= {*conclusions.DECISIVE, *conclusions.BESIDE}
-    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= measures.MEASURES.keys()
+    assert {claim for _, _, claim, _ in conclusions.RELATIVES} <= KNOWN
 
 
 SEEN = {
@@ -391,53 +395,24 @@ def test_a_conclusion_says_what_ran_and_nothing_else() -> None:
     assert "Nothing has been computed" in repr(conclusions.sentences({"control-subset": (NOT_RUN, "")}))
 
 
+def said(found: str, *settings: tuple[str, float, Any, int], **more: Any) -> dict[str, Any]:
+    """A judgement as ``check --json`` prints it; at 87 % unless settings are given."""
+    items = [
+        {"setting": name, "value": value, "interval": bounds, "n": n, "verdict": found, "primary": True, "unit": ""}
+        for name, value, bounds, n in settings or [("87 %", 0.1, None, 3)]
+    ]
+    base = {"verdict": found, "n": 3, "scale": "live", "data": "", "findings": items, "failed": [], "unsure": []}
+    return {**base, **more}
+
+
 def row(name: str, found: str, **more: Any) -> dict[str, Any]:
-    """A row of the ledger."""
-    base = {"id": name, "statement": f"About {name}.", "rule": f"{name} above 0", "this_run": "87 %: 0.1", "n": 3}
-    return {**base, "scale": "live", "verdict": found, "recorded": None, **more}
+    """A row of the ledger; what it says of this run follows from the verdict."""
+    own = {name: more[name] for name in ("n", "scale", "data", "failed", "unsure", "findings") if name in more}
+    base = {"id": name, "statement": f"About {name}.", "rule": f"{name} above 0", "recorded": None}
+    return {**base, **said(found, **own), "this_run": None if found == NOT_RUN else said(found, **own), **more}
 
 
-def test_the_findings_page_sorts_claims_by_verdict_and_says_why_one_is_undecided() -> None:
-    rows = [row("a", UNDECIDED, n=1), row("b", REPRODUCED), row("points-150x", UNDECIDED), row("d", NOT_RUN)]
-    text = findings.run(rows)
-    assert text.index("About b. *b above 0*: 87 %: 0.1") < text.index("About a.")
-    assert "fewer than 3 initialisations" in text and "only the papers' own scale can judge" in text
-    assert text.endswith("1 of 4 claims were not run.") and "About d." not in text
-    assert findings.run([row("d", NOT_RUN)]) == findings.NOTHING_RUN
-
-
-BESIDE = {"setting": "barrier, 59 %, gentle rate", "value": 0.18, "interval": [-0.19, 0.55], "n": 3}
-BESIDE |= {"verdict": UNDECIDED}
-
-
-def test_what_is_judged_beside_and_what_a_claim_needs_stand_in_the_ledger_and_on_the_findings_page() -> None:
-    needs = {"preconditions": ["IMP is unstable"], "primary": "equal rate, levels 4 and 9", "where": "abstract"}
-    needs |= {"paper": "this companion", "paper_value": ""}
-    held = row("a", REPRODUCED, beside=[BESIDE], **needs)
-    failed = row("b", NOT_TESTABLE, failed=["IMP is unstable: error rise 0.001"], **needs)
-    kept = {**KEPT, "verdict": NOT_TESTABLE, "failed": ["IMP is unstable: error rise 0.002"]}
-    table = pages.ledger([held, {**failed, "recorded": kept}])
-    assert table.count("a above 0; primary: equal rate, levels 4 and 9; tested only where IMP is unstable") == 1
-    assert "beside: barrier, 59 %, gentle rate: 0.18 [−0.19, 0.55], n = 3, undecided" in table
-    assert table.count("does not hold: IMP is unstable: error rise 0.001") == 1
-    assert table.count("does not hold: IMP is unstable: error rise 0.002") == 1
-    text = findings.run([held, failed])
-    assert "beside: barrier, 59 %, gentle rate: 0.18 [−0.19, 0.55], n = 3, undecided" in text
-    assert "**Not testable here** (1)" in text
-    assert text.endswith("Why: it needs that IMP is unstable: error rise 0.001")
-    unsure = row("c", UNDECIDED, unsure=["IMP is unstable: error rise 0.02"], n=5)
-    assert findings.run([unsure]).endswith("Why: it is not sure that IMP is unstable: error rise 0.02")
-
-
-def test_the_findings_page_says_plainly_that_nothing_is_recorded() -> None:
-    assert findings.recorded([row("a", REPRODUCED)]) == findings.NOTHING_RECORDED
-    kept = {"verdict": CONTRADICTED, "value": "87 %: -0.2", "n": 5, "scale": "reduced"}
-    text = findings.recorded([row("a", REPRODUCED, recorded=kept)])
-    assert text.startswith("**Does not hold** (1)") and "−0.2 (n = 5, reduced)" in text
-
-
-KEPT = {"verdict": REPRODUCED, "value": "87 %: 0.2", "interval": {"87 %": [0.1, 0.3]}, "n": 5, "scale": "reduced"}
-KEPT |= {"data": "cifar10"}
+KEPT = said(REPRODUCED, ("87 %", 0.2, [0.1, 0.3], 5), n=5, scale="reduced", data="cifar10")
 
 
 def kept(verdicts: dict[str, str], **changed: Any) -> list[dict[str, Any]]:
@@ -445,28 +420,30 @@ def kept(verdicts: dict[str, str], **changed: Any) -> list[dict[str, Any]]:
     return [row(name, NOT_RUN, recorded={**KEPT, "verdict": found, **changed}) for name, found in verdicts.items()]
 
 
+def texts(rows: list[dict[str, Any]]) -> list[str]:
+    return [reason.text for reason in findings.reasons(rows)]
+
+
 def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
-    rows = [{**item, "verdict": CONTRADICTED} for item in kept(SEEN)]
+    rows = [{**item, "verdict": CONTRADICTED, "this_run": said(CONTRADICTED)} for item in kept(SEEN)]
     rows.append(row("control-layers", REPRODUCED))
-    before, now = findings.controls(rows).split("**This run**")
-    assert before.startswith("**Recorded** (reduced, cifar10):")
-    assert conclusions.SENTENCES["control-short-loop"][REPRODUCED] in before
-    assert conclusions.SENTENCES["control-layers"][REPRODUCED] not in before
-    assert conclusions.SENTENCES["control-layers"][REPRODUCED] in now
-    assert conclusions.SENTENCES["control-short-loop"][CONTRADICTED] in now
+    found = texts(rows)
+    assert conclusions.SENTENCES["control-short-loop"][REPRODUCED] in found
+    assert conclusions.SENTENCES["control-layers"][REPRODUCED] not in found
     rows[0]["recorded"] = None  # one of those that decide
-    assert findings.controls(rows).startswith("**This run** (live):") and "Recorded" not in findings.controls(rows)
+    found = texts(rows)
+    assert conclusions.SENTENCES["control-layers"][REPRODUCED] in found
+    assert conclusions.SENTENCES["control-short-loop"][CONTRADICTED] in found
 
 
 def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
     rows = kept(SEEN)
-    said = f"Recorded (reduced, cifar10): {conclusions.overall(SEEN)}"
-    assert conclusions.headline(rows) == said
-    assert findings.answer(rows) == said
-    ran = [{**item, "verdict": REPRODUCED} for item in rows]
+    answer = f"Recorded (reduced, cifar10): {conclusions.overall(SEEN)}"
+    assert conclusions.headline(rows) == answer
+    ran = [{**item, "verdict": REPRODUCED, "this_run": said(REPRODUCED)} for item in rows]
     every = conclusions.overall(dict.fromkeys(SEEN, REPRODUCED))
-    assert conclusions.headline(ran) == said, "live, on digits, is no better evidence"
-    assert conclusions.headline([{**item, "scale": "reduced"} for item in ran]) == said
+    assert conclusions.headline(ran) == answer, "live, on digits, is no better evidence"
+    assert conclusions.headline([{**item, "scale": "reduced"} for item in ran]) == answer
     assert conclusions.headline([{**item, "scale": "paper"} for item in ran]) == f"This run (paper): {every}"
     alone = [{**item, "recorded": None} for item in ran]
     assert conclusions.headline(alone) == f"This run (live): {every}"
@@ -479,27 +456,30 @@ def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
 
 def test_a_conclusion_rests_on_one_scale_and_one_dataset() -> None:
     rows = [*kept(SEEN), *kept({"control-layers": CONTRADICTED}, data="cifar100")]
-    text = findings.controls(rows)
-    assert text.startswith("**Recorded** (reduced, cifar10):") and "This run" not in text
-    assert conclusions.SENTENCES["control-layers"][CONTRADICTED] not in text
+    assert texts(rows) and conclusions.SENTENCES["control-layers"][CONTRADICTED] not in texts(rows)
     rows[0]["recorded"] = {**KEPT, "data": "cifar100"}
-    assert findings.controls(rows) == "**This run**:\n\n- Nothing has been computed yet for these parameters."
+    assert texts(rows) == []
 
 
 def test_every_sentence_of_a_conclusion_has_its_interval_and_n() -> None:
-    text = findings.controls(kept(SEEN))
-    assert text.count("87 %: 0.2 [0.1, 0.3]; n = 5") == len(conclusions.SENTENCES.keys() & SEEN.keys())
+    found = findings.reasons(kept(SEEN))
+    assert len(found) == len(conclusions.SENTENCES.keys() & SEEN.keys())
+    assert all(reason.numbers == r"87 %: 0.200 \[0.100, 0.300\]; n = 5" for reason in found)
 
 
 def test_settings_of_unequal_n_each_say_theirs() -> None:
-    text = findings.controls(kept(SEEN, value="59 %: 0.1; 87 %: 0.2", counts={"59 %": 1, "87 %": 5}, n=1))
-    assert "(59 %: 0.1, n = 1; 87 %: 0.2 [0.1, 0.3], n = 5)" in text.replace("\\", "")
+    unequal = said(REPRODUCED, ("59 %", 0.1, None, 1), ("87 %", 0.2, [0.1, 0.3], 5))["findings"]
+    found = findings.reasons(kept(SEEN, findings=unequal, n=1))
+    assert all(r.numbers == r"59 %: 0.100; 87 %: 0.200 \[0.100, 0.300\], n = 5; n = 1" for r in found)
 
 
 def test_three_earlier_papers_stand_beside_what_was_found() -> None:
-    rows = [row(claim, CONTRADICTED, recorded=KEPT) for _, _, claim, _ in conclusions.RELATIVES]
-    lines = findings.relatives(rows).splitlines()
-    assert len(lines) == 2 + len(conclusions.RELATIVES)
-    assert all("[reproduced]{.verdict" in line and "(reduced, cifar10)" in line for line in lines[2:])
-    assert all(line.rstrip("| ").endswith("[contradicted]{.verdict .contradicted}") for line in lines[2:])
-    assert "not run" in findings.relatives([]) and findings.relatives([]).count("–") >= len(conclusions.RELATIVES)
+    base = values.gather([], {}, [], [])
+    rows = [
+        {**item, "paper": "this companion", "where": ""}
+        for item in kept({r[2]: REPRODUCED for r in conclusions.RELATIVES})
+    ]
+    text = templates.write(home(), "findings.md", {**base, "claims": evidence.gather(rows)})
+    lines = [line for line in text.splitlines() if line.startswith("| ") and "et al." in line]
+    assert len(lines) == len(conclusions.RELATIVES)
+    assert all("[supported]{.verdict .supported}" in line for line in lines)

@@ -14,14 +14,16 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import exhibits, notebook
 from distilled_pruning.study.display import png
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Distill, Train
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import tables
 from distilled_pruning.study.sections.common.tickets import EQUAL, GENTLE
+from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.s5_overview import experiment as overview
 from distilled_pruning.study.sections.s5_overview import figures as drawing
 from distilled_pruning.study.sections.section import Section
@@ -57,7 +59,7 @@ def study(small: float, large: float, less: float = 0.8, more: float = 0.9, init
 
 
 def verdict(name: str, *frames: pd.DataFrame) -> str:
-    judged = claims.judge({"fig6": pd.concat(frames)}, "reduced")
+    judged = judgement.judge({"fig6": pd.concat(frames)}, "reduced")
     return next(found.verdict for found in judged if found.claim.id == name)
 
 
@@ -71,7 +73,7 @@ def test_ratios_are_over_imp() -> None:
     assert imp["barrier_ratio"].mean() == pytest.approx(1) and set(imp["accuracy_ratio"]) == {1.0}
 
 
-def test_there_is_no_ratio_over_no_barrier() -> None:
+def test_there_is_no_ratio_over_no_barrier(tmp_path: Path) -> None:
     """IMP without a barrier, or collapsed, gives no number rather than a wild one."""
     frame = study(0.1, 0.2)
     flat = overview.with_ratios(frame.assign(barrier=frame["barrier"].where(frame["method"] != "imp", -0.01)))
@@ -79,7 +81,7 @@ def test_there_is_no_ratio_over_no_barrier() -> None:
     gone = overview.with_ratios(frame.assign(collapsed=frame["method"] == "imp"))
     assert gone["accuracy_ratio"].isna().all()
     assert verdict("compression-stability", flat) == NOT_RUN
-    assert overview.with_ratios(pd.DataFrame()).empty
+    assert EXPERIMENTS["fig6"].frame(resolve(S5), Store(tmp_path)).empty
 
 
 @pytest.mark.parametrize(
@@ -97,7 +99,7 @@ def test_compression_is_judged_by_its_slope(small: float, large: float, expected
 
 def test_a_slope_is_per_tenfold_compression() -> None:
     """From .2 to .1 over a factor of ten, divided by IMP's mean of .4 times 1.03: -.1 / .412, times mean 1.03."""
-    judged = claims.judge({"fig6": study(0.1, 0.2)}, "live")
+    judged = judgement.judge({"fig6": study(0.1, 0.2)}, "live")
     (found,) = next(item.findings for item in judged if item.claim.id == "compression-stability")
     assert found.setting == "59 %" and found.n == 4
     assert found.value == pytest.approx(-0.1 / 0.4)
@@ -134,7 +136,7 @@ def test_a_claim_about_cifar100_is_judged_by_nothing_else() -> None:
 
 
 def test_datasets_are_judged_apart_and_named() -> None:
-    judged = claims.judge({"fig6": pd.concat([study(0.1, 0.2), study(0.2, 0.1, dataset="mnist")])}, "live")
+    judged = judgement.judge({"fig6": pd.concat([study(0.1, 0.2), study(0.2, 0.1, dataset="mnist")])}, "live")
     found = next(item for item in judged if item.claim.id == "compression-stability")
     assert [(f.setting, f.verdict) for f in found.findings] == [
         ("digits, 59 %", REPRODUCED),
@@ -226,7 +228,7 @@ def test_the_figure_shows_sizes_and_imp(page: notebook.Page) -> None:
     said = written(figure)
     assert all(
         part in said
-        for part in (STAMP, "n = 3", "IMP (1×)", "Distilled, 1 image per class, equal rate (0.3) (144×)", "59 % sparse")
+        for part in (STAMP, "n = 3", "IMP (1×)", "Distilled, 1 image per class, equal rate (144×)", "59 % sparse")
     )
     assert fits(figure)
     picture = np.asarray(Image.open(io.BytesIO(png(figure))).convert("RGB"))

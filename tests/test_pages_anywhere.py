@@ -170,4 +170,4 @@ def test_a_second_build_waits_for_the_first(tmp_path: Path) -> None:
 
 
 def test_papermill_takes_a_path_as_it_is() -> None:
-    assert execution.verbatim("/a{b}/c").format() == "/a{b}/c"
+    assert execution._verbatim("/a{b}/c").format() == "/a{b}/c"

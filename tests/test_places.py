@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from distilled_pruning import cache, catalog, places
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import pages, rendering
+from distilled_pruning.study.book import rendering
 from distilled_pruning.study.engine import provenance
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters import cells, contents, fields
@@ -144,14 +144,14 @@ def test_stray_files_beside_the_prose_stay_out_of_the_book(tmp_path: Path) -> No
     (root / "book").mkdir(parents=True)
     (root / "_toc.yml").write_text("format: jb-book\nroot: book/welcome\n")
     (root / "_config.yml").write_text("title: a\n")
-    (root / "book/welcome.md").write_text("# Hello\n\n<!-- generated: tally -->\n")
+    (root / "book/welcome.md").write_text("# Hello\n\n{{ notebooks }}\n")
     (root / "book/.#welcome.md").symlink_to("nobody@nowhere")
     (root / "book/dangling.md").symlink_to("nowhere")
     (root / "book/welcome.md~").write_text("old")
-    (root / "book/notes.md").write_bytes(b"\x80 <!-- generated: nothing -->")
+    (root / "book/notes.md").write_bytes(b"\x80 {{ nothing }}")
     (root / "book/folder.md").mkdir()
     (root / "book/.ipynb_checkpoints").mkdir()
-    staged = rendering.stage(root, tmp_path / "build", [], {"tally": pages.tally([])}, [])
+    staged = rendering.stage(root, tmp_path / "build", [], {"notebooks": "tallies"}, [])
     assert "tallies" in (staged / "book/welcome.md").read_text()
     left = {path.name for path in (staged / "book").iterdir()}
     assert left == {"welcome.md", "notes.md", "folder.md", "ledger.json"}

@@ -12,8 +12,8 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
-from distilled_pruning.study.engine import entry, plan
 from distilled_pruning.study.engine import machine as hardware
+from distilled_pruning.study.engine import plan
 from distilled_pruning.study.engine.estimate import (
     CALL_SECONDS,
     DEFAULT_BYTES,
@@ -239,7 +239,7 @@ def test_json_lists_every_missing_job_with_its_command(store: Store) -> None:
         "disk_mb": 1.0,
         "gpu": True,
         "group": a[1].key,
-        "entry": str(store.folder(a[1].key) / "provenance.json"),
+        "entry": str(store.path(a[1].key)),
         "command": ["distilled-pruning", "run", a[1].key],
     }
 
@@ -260,8 +260,7 @@ def test_ten_thousand_jobs_are_planned_within_five_seconds(tmp_path: Path, monke
     store = Store(tmp_path / "store")
     wanted = [job for number in range(1000) for job in chain(f"{number}-", 10)]
     for job in wanted:
-        files = entry.pack(job.key, job.spec(), Result({}), {"kind": "toy", **measured(1.0, job)})
-        entry.write(store.folder(job.key), files)
+        store.save(job, Result({}), measured(1.0, job))
     wanted = [job for number in range(1000) for job in chain(f"{number}-", 10)]  # keys not yet computed
     began = time.process_time()  # a machine busy with other things says nothing about this code
     found = plan.plan(wanted, store)

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import Connect, Distill, Prune, Train, graph
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import judgement
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import registry as experiments
@@ -69,7 +69,12 @@ def test_the_training_shown_is_the_next_round_of_imp() -> None:
     """So every level costs one training, and none is done twice."""
     tickets = Tickets(LIVE)
     for row in (IMP, EARLY, COMBINED):
-        shown = {(r, level): job for _, r, init, level, _, job in rewinding.trained(LIVE) if init == 0}
+        planned = [(job, named) for job, named in experiments.EXPERIMENTS["fig7"].plan(LIVE) if named is not None]
+        shown = {
+            (Row(*(named[n] for n in ("method", "rate", "setting", "rewind"))), named["level"]): job
+            for job, named in planned
+            if named["init"] == 0
+        }
         following = tickets.chain(row, 0, 10)
         assert following is not None and following.training == shown[row, 9]
 
@@ -79,7 +84,7 @@ def test_the_page_shares_its_trainings_with_sections_3_and_4() -> None:
     new = [job for job in Section(LIVE).graph if isinstance(job, Train) and job.key not in known]
     real = [job for job in new if not isinstance(job.source, Distill) and not job.until]
     assert not [job for job in real if job.start is None and job.level < 8]
-    parted = [epoch for epoch in LIVE.common_epochs.split(",") if epoch != "0"]
+    parted = [epoch for epoch in LIVE.common_epochs if epoch]
     forks = len(parted) * LIVE.replicates
     assert len(real) == LIVE.seeds * (4 + 5 + 1) + 13 + forks, "IMP, combined, distilled; the early chain; the forks"
     unmasked = [job for job in Section(LIVE).graph if isinstance(job, Connect) and job.key in known]
@@ -87,7 +92,7 @@ def test_the_page_shares_its_trainings_with_sections_3_and_4() -> None:
 
 
 def test_frames_have_every_way_and_count_what_masks_cost() -> None:
-    frame = experiments.EXPERIMENTS["fig7"].frame(LIVE, Reader(rewinding.ticket_jobs(LIVE)))
+    frame = experiments.EXPERIMENTS["fig7"].frame(LIVE, Reader(experiments.EXPERIMENTS["fig7"].jobs(LIVE)))
     levels = frame.groupby(["method", "rewind"])["level"].agg(["min", "max", "nunique"])
     assert list(levels.loc["imp", 0]) == list(levels.loc["imp", LIVE.rewind]) == [1, 12, 12]
     assert list(levels.loc["combined", 0]) == [8, 12, 5]
@@ -102,7 +107,7 @@ def test_frames_have_every_way_and_count_what_masks_cost() -> None:
 
 def test_forks_share_exactly_their_first_epochs() -> None:
     parameters = resolve(S6, [("common_epochs", "0,1,2,3,5")])
-    jobs = rewinding.fork_jobs(parameters)
+    jobs = experiments.EXPERIMENTS["forks"].jobs(parameters)
     for job in jobs:
         assert isinstance(job, Connect) and job.a.mask is None and job.a.start == job.b.start
         assert (job.a.order_seed, job.b.order_seed) == (0, 1)
@@ -146,7 +151,7 @@ def study(inits: int = 4, levels: int = 12, **gaps: Any) -> pd.DataFrame:
 
 
 def verdict(name: str, frame: pd.DataFrame, scale: str = "paper", figure: str = "fig7") -> str:
-    return next(found.verdict for found in claims.judge({figure: frame}, scale) if found.claim.id == name)
+    return next(found.verdict for found in judgement.judge({figure: frame}, scale) if found.claim.id == name)
 
 
 def test_limits_are_judged_at_the_papers_scale_alone() -> None:

@@ -14,7 +14,9 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine import progress
 from distilled_pruning.study.engine.runner import Outcome, run
+from distilled_pruning.study.engine.schedule import Schedule
 from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.jobs import Result
 from toyjobs import Toy, chain, diary, perform
 
 
@@ -115,7 +117,9 @@ def test_a_signal_stops_at_a_checkpoint(store: Store, number: signal.Signals) ->
 def test_workers_die_with_their_parent(tmp_path: Path) -> None:
     script = f"""
 from distilled_pruning.study.engine.runner import run
+from distilled_pruning.study.engine.schedule import Schedule
 from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.jobs import Result
 from toyjobs import Toy, perform
 
 if __name__ == "__main__":
@@ -192,3 +196,28 @@ def test_the_study_floor_needs_no_pytorch() -> None:
         "sys.exit(bool({'torch', 'pandas', 'sklearn'} & sys.modules.keys()))"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_schedule_bears_what_others_do_meanwhile(store: Store) -> None:
+    """A result that goes missing while its child runs, one that another run makes, and a job that comes back twice."""
+    first, second, third = chain("a", 3)
+    other = Toy("other")
+    store.prepare()
+    store.save(first, Result({}), {})
+    found = Schedule([third, other], store)
+    assert found.pending == {second.key, third.key, other.key}
+    assert [job.key for job in iter(found.next, None)] == [second.key, other.key]
+    found.running.discard(other.key)  # busy: another run does it, and it comes back later
+    store.discard(first.key)
+    found.require(other.key, first.key)
+    assert first.key in found.pending and second.key in found.running
+    found.put_back(other.key)
+    store.save(second, Result({}), {})
+    found.require(other.key, first.key)
+    found.done(second.key)
+    assert [job.key for job in iter(found.next, None)] == [first.key, third.key]
+    found.done(first.key)
+    assert [job.key for job in iter(found.next, None)] == [other.key]
+    found.done(other.key)
+    found.fail(third.key, "a fault")
+    assert found.left() == [] and found.pending == {third.key} and found.next() is None

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from distilled_pruning import cli, training
-from distilled_pruning.study.judging import claims
+from distilled_pruning.study.judging import expectations
 from distilled_pruning.study.judging.verdicts import REPRODUCED
 from distilled_pruning.study.parameters import presets as parameters
 
@@ -32,7 +32,7 @@ def scale_of(study: dict[str, Any]) -> str:
 
 def expect(monkeypatch: pytest.MonkeyPatch, study: dict[str, Any], claim: str, verdict: str) -> None:
     expected = {scale_of(study): {claim: {"verdict": verdict, "n": study["seeds"]}}}
-    monkeypatch.setattr(claims, "expectations", lambda: expected)
+    monkeypatch.setattr(expectations, "read", lambda: expected)
 
 
 def judged(study: dict[str, Any], store: Path) -> int:

@@ -16,7 +16,8 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import png
-from distilled_pruning.study.judging import ledger, measures
+from distilled_pruning.study.judging import ledger
+from distilled_pruning.study.judging.claims import find
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, combine
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
@@ -222,7 +223,7 @@ def tickets(loop: float, ticket: float) -> pd.DataFrame:
 
 
 def verdict(claim: str, **frames: pd.DataFrame) -> str:
-    return combine(measures.MEASURES[claim](frames))
+    return combine(find(claim).measure(frames))
 
 
 def test_sets_are_judged_against_their_own_start() -> None:
@@ -238,7 +239,7 @@ def test_objectives_are_compared_with_accuracy_by_rank() -> None:
     assert verdict("objectives-agree", sets=evaluations([4.0, 3.0, 2.9, 0.1])) == REPRODUCED
     assert verdict("objectives-agree", sets=evaluations([0.1, 2.9, 3.0, 4.0])) == CONTRADICTED
     assert verdict("objectives-agree", sets=evaluations([1.0, 2.0])) == NOT_RUN
-    (first, _) = measures.MEASURES["objectives-agree"]({"sets": evaluations([4.0, 3.0, 1.0])})
+    (first, _) = find("objectives-agree").measure({"sets": evaluations([4.0, 3.0, 1.0])})
     assert first.value == pytest.approx(-1) and first.interval is not None and first.interval[0] >= -1
 
 
@@ -251,8 +252,8 @@ def test_low_accuracy_is_left_behind_where_the_ticket_loses_less_than_half() -> 
 
 
 def test_the_page_judges_its_claims(page: notebook.Page) -> None:
-    assert {claim.id for claim in ledger.claims_of(PAGE)} >= {"sets-beat-start", "objectives-agree"}
-    assert "low-distilled-acc-ok" in {claim.id for claim in ledger.claims_of("s3-distilled-pruning")}
+    assert {claim.id for claim in ledger.claims_of(page.section.experiments)} >= {"sets-beat-start", "objectives-agree"}
+    assert "low-distilled-acc-ok" in {claim.id for claim in ledger.claims_of(["fig2"])}
     verdicts = {row[0].partition(" (")[0]: str(row[-1]) for row in page.claims().rows}
     beaten = "Training on a distilled set beats training on the images it began with."
     assert verdicts[beaten] == REPRODUCED

@@ -17,7 +17,9 @@ from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, Evaluate, Network, Prune, Train, inputs
 from distilled_pruning.study.results.record import record
 from distilled_pruning.study.results.recorded import Recorded
+from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
+from test_experiments import parsed
 
 DATA = Data("digits", size=16, subset=100)
 SHORT = Recipe(learning_rate=0.1, steps=4, batch_size=20)
@@ -26,13 +28,7 @@ MADE = Distill(DATA, "dm", 1, iterations=2, width=4)
 COLUMNS = ("accuracies", "losses", "average", "supremum", "real_accuracies", "real_losses")
 
 
-class Parameters(dict[str, Any]):
-    """A plain mapping with attribute access."""
-
-    __getattr__ = dict.__getitem__
-
-
-LIVE = Parameters(
+LIVE = parsed(
     dataset="digits", image_size=16, model="convnet3", width=16, distillers="random,dm", ipcs="1,10", evaluations=2,
     epochs=30, batch_size=32, learning_rate=0.3, augmentation="shift2+cutmix", precision="fp32", compile=False,
     inner_steps=1, inner_learning_rate="0.3", levels=1, measured_levels="0", replicates=2, seeds=2,
@@ -102,46 +98,47 @@ def test_only_optimised_sets_have_snapshots_and_curves() -> None:
     made = [job for _, job in sets.sets_of(LIVE)]
     assert [(job.method, job.ipc) for job in made] == [("random", 1), ("dm", 1), ("random", 10), ("dm", 10)]
     assert sets.snapshots(made[0]) == {} and sets.snapshots(made[1]) == {0: 0, 10: 30, 20: 60, 50: 150, 100: 300}
-    assert len(sets.sets_jobs(LIVE)) == 4 and len(sets.stopping_jobs(LIVE)) == 5 and len(sets.matching_jobs(LIVE)) == 2
-    assert all(isinstance(job, Evaluate) and job.source.ipc == 10 for job in sets.stopping_jobs(LIVE))
-    assert sets.stopping_jobs(LIVE)[-1].key == sets.sets_jobs(LIVE)[-1].key, "the last snapshot is the finished set"
+    finished, snapshots, optimised = (EXPERIMENTS[name].jobs(LIVE) for name in ("sets", "stopping", "matching"))
+    assert (len(finished), len(snapshots), len(optimised)) == (4, 5, 2)
+    assert all(isinstance(job, Evaluate) and job.source.ipc == 10 for job in snapshots)
+    assert snapshots[-1].key == finished[-1].key, "the last snapshot is the finished set"
 
 
 def test_a_chosen_number_of_iterations_leaves_coresets_alone() -> None:
-    random, dm = (job for _, job in sets.sets_of(Parameters({**LIVE, "ipcs": "1", "distill_iterations": 5})))
+    random, dm = (job for _, job in sets.sets_of(parsed(**{**LIVE, "ipcs": "1", "distill_iterations": 5})))
     assert (random.iterations, dm.iterations) == (0, 5)
 
 
 def test_a_method_may_have_a_box_of_its_own() -> None:
-    boxed = Parameters({**LIVE, "ipcs": "1", "distill_iterations": 5, "boxes": "dm:7:8"})
+    boxed = parsed(**{**LIVE, "ipcs": "1", "distill_iterations": 5, "boxes": "dm:7:8"})
     random, dm = (job for _, job in sets.sets_of(boxed))
     assert (random.iterations, dm.iterations, dm.width) == (0, 7, 8) and random.width == LIVE.width
 
 
 def test_frames_hold_a_row_for_each_network_with_its_own_figures() -> None:
-    frame = sets.sets_frame(LIVE, Reader(sets.sets_jobs(LIVE)))
+    frame = EXPERIMENTS["sets"].frame(LIVE, Reader(EXPERIMENTS["sets"].jobs(LIVE)))
     assert len(frame) == 4 * 2 and not frame.isna().any().any()
     assert list(frame["init"][:2]) == [0, 1] and list(frame["accuracy"][:2]) == [0.0, 1.0]
     assert list(frame["supremum"][:2]) == [3.0, 4.0]
-    stopping = sets.stopping_frame(LIVE, Reader(sets.stopping_jobs(LIVE)))
+    stopping = EXPERIMENTS["stopping"].frame(LIVE, Reader(EXPERIMENTS["stopping"].jobs(LIVE)))
     assert list(stopping["iteration"].unique()) == [0, 30, 60, 150, 300] and set(stopping["method"]) == {"dm"}
-    matching = sets.matching_frame(LIVE, Reader(sets.matching_jobs(LIVE)))
+    matching = EXPERIMENTS["matching"].frame(LIVE, Reader(EXPERIMENTS["matching"].jobs(LIVE)))
     assert list(matching["loss"]) == [3.0, 2.0] * 2 and list(matching["iteration"]) == [1, 2] * 2
 
 
 def test_galleries_are_in_the_order_of_iterations() -> None:
-    found = sets.galleries(LIVE, Reader(sets.matching_jobs(LIVE)))
+    found = sets.galleries(LIVE, Reader(EXPERIMENTS["matching"].jobs(LIVE)))
     assert [(of.of["method"], of.of["ipc"], list(of.images)) for of in found] == [
         ("dm", 1, [0, 30, 300]),
         ("dm", 10, [0, 30, 300]),
     ]
-    (recorded, _) = sets.galleries(LIVE, Reader(sets.matching_jobs(LIVE), kept=()))
+    (recorded, _) = sets.galleries(LIVE, Reader(EXPERIMENTS["matching"].jobs(LIVE), kept=()))
     assert list(recorded.images) == [300], "a recorded set has its finished images alone"
 
 
 def test_an_iteration_costs_what_the_job_took_over_its_iterations() -> None:
-    wanted = sets.matching_jobs(LIVE)
-    frame = sets.cost_frame(LIVE, Reader(wanted))
+    wanted = EXPERIMENTS["matching"].jobs(LIVE)
+    frame = EXPERIMENTS["cost"].frame(LIVE, Reader(wanted))
     assert list(frame["loop_seconds"]) == [0.1, 0.1] and list(frame["seconds"]) == [30.0, 30.0]
     assert list(frame["work"]) == [job.cost for job in wanted]
     assert list(frame["work"] / frame["loop_work"]) == [300, 300]
@@ -150,12 +147,12 @@ def test_an_iteration_costs_what_the_job_took_over_its_iterations() -> None:
 def test_a_published_file_goes_by_its_name_and_has_no_way_to_show(tmp_path: Path) -> None:
     file = tmp_path / "theirs.npz"
     np.savez(file, images=np.zeros((10, 1, 16, 16), np.float32), labels=np.arange(10))
-    parameters = Parameters({**LIVE, "distillers": f"dm,{file}", "ipcs": "1"})
+    parameters = parsed(**{**LIVE, "distillers": f"dm,{file}", "ipcs": "1"})
     (_, theirs) = (made for _, made in sets.sets_of(parameters))
     assert theirs.borrowed and (theirs.method, theirs.ipc, theirs.path) == ("published", 1, str(file))
-    frame = sets.sets_frame(parameters, Reader(sets.sets_jobs(parameters)))
+    frame = EXPERIMENTS["sets"].frame(parameters, Reader(EXPERIMENTS["sets"].jobs(parameters)))
     assert set(frame["method"]) == {"dm", "theirs"}
-    assert len(sets.matching_jobs(parameters)) == 1 and len(sets.stopping_jobs(parameters)) == 5
+    assert len(EXPERIMENTS["matching"].jobs(parameters)) == 1 and len(EXPERIMENTS["stopping"].jobs(parameters)) == 5
 
 
 def test_a_published_set_of_another_size_is_refused(tmp_path: Path) -> None:
@@ -168,9 +165,9 @@ def test_a_published_set_of_another_size_is_refused(tmp_path: Path) -> None:
     assert not list(store)
 
 
-@pytest.mark.parametrize("frame", [sets.sets_frame, sets.stopping_frame, sets.matching_frame, sets.cost_frame])
-def test_missing_results_leave_frames_empty(frame: Any) -> None:
-    assert frame(LIVE, Reader([])).empty
+@pytest.mark.parametrize("name", ["sets", "stopping", "matching", "cost"])
+def test_missing_results_leave_frames_empty(name: str) -> None:
+    assert EXPERIMENTS[name].frame(LIVE, Reader([])).empty
 
 
 def test_a_recorded_set_is_pruned_on_and_evaluated_but_shows_no_real_image(tmp_path: Path) -> None:
@@ -196,7 +193,7 @@ def test_a_recorded_set_is_pruned_on_and_evaluated_but_shows_no_real_image(tmp_p
 
     store = Store(tmp_path / "store", fallback=recorded)
     outcome = runner.run([*children, Evaluate(made, short, (reference,), at=0)], store, device="cpu")
-    assert made.key not in outcome.done and not store.folder(made.key).exists()
+    assert made.key not in outcome.done and not store.holds(made.key)
     assert all(store.load(job.key).metrics == whole.load(job.key).metrics for job in children)
     (reason,) = outcome.failed.values()
     assert "no snapshot of iteration 0 was kept: recorded sets come without" in reason

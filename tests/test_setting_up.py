@@ -30,6 +30,7 @@ FOREIGN = {
     "UV_PROJECT_ENVIRONMENT": "/elsewhere",
     "UV_REQUIRE_HASHES": "1",
     "UV_MANAGED_PYTHON": "1",
+    "UV_TORCH_BACKEND": "cpu",
     "VIRTUAL_ENV": "/elsewhere/venv",
     "CONDA_PREFIX": "/elsewhere/conda",
     "PIP_TARGET": "/elsewhere/target",
@@ -76,6 +77,27 @@ def test_every_installation_names_its_target(tmp_path: Path) -> None:
     assert not seen & set(FOREIGN)
     recipes = (ROOT / "Makefile").read_text()
     assert all("--python $(BIN)/python" in found for found in re.findall(r'"\$\$uv" pip .*', recipes))
+
+
+def test_pytorch_may_come_without_cuda(tmp_path: Path) -> None:
+    """The same version in PyTorch's own build; everything else stays as locked; remembered until told otherwise."""
+    book, lock = tmp_path / "book", (ROOT / "requirements.lock").read_text()
+    python = f"PYTHON={sys.executable}"
+    assert set_up(book, python, "TORCH=cpu").returncode == 0
+    sync, install = (line for line in diary(book) if line.startswith("pip ") and "--editable" not in line)
+    assert "--require-hashes" in sync and sync.endswith(" .venv/apart.txt")
+    torch = re.findall(r"^(torch(?:vision)?==\S+)", lock, re.MULTILINE)
+    assert len(torch) == 2 and install.split("--torch-backend ")[1].split() == ["cpu", *torch]
+    there = set(re.findall(r"^([a-z0-9][a-z0-9_.-]*)==", (book / ".venv/apart.txt").read_text(), re.MULTILINE))
+    locked = set(re.findall(r"^([a-z0-9][a-z0-9_.-]*)==", lock, re.MULTILINE))
+    assert locked - there == {name for name in locked if re.match("(torch|torchvision|triton)$|(cuda|nvidia)-", name)}
+    assert (book / ".venv/apart.txt").read_text().count("--hash=") > 500
+    called = diary(book)
+    assert set_up(book).returncode == 0 and diary(book) == called, "a later make keeps the build"
+    assert set_up(book, python, "TORCH=").returncode == 0
+    assert any("--require-hashes requirements.lock" in line for line in diary(book)[len(called) :])
+    refused = set_up(book, python, "TORCH=no such")
+    assert refused.returncode == 2 and "as in 'make setup TORCH=cpu'" in refused.stderr
 
 
 def test_settings_of_a_project_around_this_one_are_not_read() -> None:

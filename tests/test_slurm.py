@@ -87,7 +87,7 @@ def test_a_figure_through_slurm_though_a_job_is_cancelled(tmp_path: Path) -> Non
         )
     try:
         wait(lambda: store.has(links[0]), process, log)
-        first = (store.folder(links[0]) / "provenance.json").read_bytes()
+        first = store.path(links[0]).read_bytes()
         (cancelled,) = (number for number, group in submitted(log) if group == victim)
         assert not store.has(links[-1])
         subprocess.run(["scancel", cancelled], check=True)
@@ -105,7 +105,7 @@ def test_a_figure_through_slurm_though_a_job_is_cancelled(tmp_path: Path) -> Non
     assert states.pop(cancelled).startswith("CANCELLED")
     assert set(states.values()) == {"COMPLETED"}
     assert sorted(group for number, group in numbers if number != cancelled) == sorted(groups)
-    assert (store.folder(links[0]) / "provenance.json").read_bytes() == first  # what was done was not done again
+    assert store.path(links[0]).read_bytes() == first  # what was done was not done again
 
     targets = find(["fig3"], [*PRESET.items(), ("device", "cpu")])
     assert run(jobs_of(targets), other, device="cpu", stream=io.StringIO()).code == 0

@@ -11,7 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import oldform
 import pytest
+from distilled_pruning import disk
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine import entry, upkeep
 from distilled_pruning.study.engine.store import Busy, Missing, Store
@@ -74,11 +76,10 @@ def test_any_result_survives_to_the_last_bit(
 ) -> None:
     array = np.random.default_rng(0).normal(size=shape).astype(dtype)
     result = Result(metrics, {"x.y/z": array.T if transposed else array})
-    files = entry.pack(JOB.key, JOB.spec(), result, {})
-    folder = tmp_path / "any"
-    shutil.rmtree(folder, ignore_errors=True)
-    entry.write(folder, files)
-    assert same(entry.Entry(folder, JOB.key).load(), result)
+    store = Store(tmp_path / "any")
+    shutil.rmtree(store.root, ignore_errors=True)
+    store.save(JOB, result, {})
+    assert same(store.load(JOB.key), result)
 
 
 def test_numpy_numbers_become_plain_ones_and_other_things_are_refused(store: Store) -> None:
@@ -99,7 +100,7 @@ def test_nothing_there(store: Store) -> None:
     "name", ["", "..", "../../etc/passwd", "A" * 32, "0" * 31, "0" * 33, "/" + "0" * 31, "0" * 32 + "\n"]
 )
 def test_only_keys_become_paths(store: Store, name: str) -> None:
-    for use in (store.has, store.load, store.metrics, store.folder, store.checkpoint, store.discard):
+    for use in (store.has, store.load, store.metrics, store.path, store.checkpoint, store.discard):
         with pytest.raises(InputError, match="not a key"):
             use(name)
     with pytest.raises(InputError, match="not a key"), store.lock(name):
@@ -117,39 +118,127 @@ def truncate(path: Path) -> None:
 
 
 @pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
-@pytest.mark.parametrize("name", ["spec.json", "metrics.json", "arrays.safetensors", "provenance.json"])
-def test_damage_is_seen_set_aside_and_said(full: Store, name: str, harm: Any, caplog: pytest.LogCaptureFixture) -> None:
-    harm(full.folder(JOB.key) / name)
+@pytest.mark.parametrize("end", [entry.HEAD, entry.BODY])
+def test_damage_is_seen_set_aside_and_said(full: Store, end: str, harm: Any, caplog: pytest.LogCaptureFixture) -> None:
+    harm(full.path(JOB.key, end))
     with caplog.at_level(logging.WARNING), pytest.raises(Missing) as missing:
         full.load(JOB.key)
-    assert missing.value.key == JOB.key and "is damaged" in caplog.text and name in caplog.text
-    assert not full.has(JOB.key) and len(list((full.root / "quarantine").iterdir())) == 1
+    assert missing.value.key == JOB.key and not full.has(JOB.key)
+    if end == entry.HEAD and harm is Path.unlink:
+        assert full.halves() == [full.path(JOB.key, entry.BODY)]  # what is not there is not damaged
+    else:
+        assert "is damaged" in caplog.text
+        assert [path.name for path in (full.root / "quarantine").iterdir()] == [f"{JOB.key}.0"]
     full.save(JOB, RESULT, {})
     assert same(full.load(JOB.key), RESULT)
 
 
+@pytest.mark.parametrize("part", ["spec", "metrics", "provenance"])
+def test_a_changed_part_is_damage(full: Store, part: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Though the file is JSON as it should be."""
+    path = full.path(JOB.key)
+    found = json.loads(path.read_text())
+    found[part]["more"] = 1
+    path.write_text(json.dumps(found))
+    with caplog.at_level(logging.WARNING):
+        assert not full.sound(JOB.key)
+    assert f"{part} does not match its" in caplog.text and not full.holds(JOB.key)
+
+
+@pytest.fixture
+def old(store: Store) -> Store:
+    """A store as an earlier version left it."""
+    oldform.save(store, JOB, RESULT, {"seconds": 1.0})
+    return store
+
+
+def test_what_an_earlier_version_kept_is_read(old: Store) -> None:
+    assert old.has(JOB.key) and old.sound(JOB.key) and list(old) == [JOB.key]
+    assert same(old.load(JOB.key), RESULT)
+    assert json.dumps(old.metrics(JOB.key)) == json.dumps(RESULT.metrics)
+    assert (old.provenance(JOB.key) or {})["seconds"] == 1.0 and upkeep.status(old).entries == {"toy": 1}
+    old.save(JOB, Result({"loss": 9.0}), {})
+    assert same(old.load(JOB.key), RESULT) and not old.path(JOB.key).exists(), "the first result stays"
+    assert same(Store(old.root.parent / "empty", fallback=old).load(JOB.key), RESULT)
+    upkeep.gc(old, upkeep.waste(old, []))
+    assert list(old) == [] and not oldform.folder(old, JOB.key).exists()
+
+
+@pytest.mark.parametrize("harm", [flip, truncate, Path.unlink])
+@pytest.mark.parametrize("name", oldform.NAMES)
+def test_damage_to_what_an_earlier_version_kept_is_seen(
+    old: Store, name: str, harm: Any, caplog: pytest.LogCaptureFixture
+) -> None:
+    harm(oldform.folder(old, JOB.key) / name)
+    with caplog.at_level(logging.WARNING), pytest.raises(Missing) as missing:
+        old.load(JOB.key)
+    assert missing.value.key == JOB.key and "is damaged" in caplog.text and Path(name).stem in caplog.text
+    assert not old.has(JOB.key) and len(list((old.root / "quarantine").iterdir())) == 1
+    old.save(JOB, RESULT, {})
+    assert same(old.load(JOB.key), RESULT) and old.path(JOB.key).exists()
+
+
+def test_a_result_in_both_forms_is_one(old: Store) -> None:
+    """As two versions at work on one store at once may leave it; a damaged one gives way to the other."""
+    both = Store(old.root.parent / "both")
+    both.save(JOB, RESULT, {"seconds": 2.0})
+    oldform.save(both, JOB, RESULT, {"seconds": 1.0})
+    assert list(both) == [JOB.key] and (both.provenance(JOB.key) or {})["seconds"] == 2.0
+    flip(both.path(JOB.key))
+    assert both.metrics(JOB.key) is None and (both.provenance(JOB.key) or {})["seconds"] == 1.0
+    both.discard(JOB.key)
+    assert list(both) == []
+
+
+def test_arrays_alone_are_no_result_and_go(full: Store) -> None:
+    """A kill between the two files: the job is done again, and what nobody does again is waste."""
+    full.path(JOB.key).unlink()
+    assert not full.has(JOB.key) and list(full) == [] and full.sound(JOB.key) is False
+    with full.lock(JOB.key):
+        assert upkeep.waste(full).leftovers == []
+    removed = upkeep.gc(full, upkeep.waste(full))
+    assert removed.leftovers == [full.path(JOB.key, entry.BODY)] and not full.halves()
+
+
+def test_nothing_appears_before_all_of_it_is_written(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk is full at the second file: the first one is not there either."""
+    real, calls = os.fsync, []
+
+    def fails_later(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > 1:
+            raise OSError(28, os.strerror(28))
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", fails_later)
+    with pytest.raises(OSError, match="No space left"):
+        store.save(JOB, RESULT, {})
+    assert len(calls) == 2 and not [path for path in store.root.rglob("*") if path.is_file()]
+
+
 def test_reading_metrics_alone_sees_damage_too(full: Store) -> None:
-    flip(full.folder(JOB.key) / "metrics.json")
+    flip(full.path(JOB.key))
     assert full.metrics(JOB.key) is None and not full.has(JOB.key)
 
 
 def test_a_save_over_a_damaged_entry_replaces_it(full: Store) -> None:
-    truncate(full.folder(JOB.key) / "arrays.safetensors")
+    truncate(full.path(JOB.key, entry.BODY))
     full.save(JOB, RESULT, {})
     assert same(full.load(JOB.key), RESULT)
 
 
 def test_an_entry_under_the_wrong_key_is_damaged(full: Store) -> None:
     other = Toy("b").key
-    full.folder(other).parent.mkdir(exist_ok=True)
-    shutil.copytree(full.folder(JOB.key), full.folder(other))
+    full.path(other).parent.mkdir(exist_ok=True)
+    for end in (entry.HEAD, entry.BODY):
+        shutil.copy(full.path(JOB.key, end), full.path(other, end))
     assert full.metrics(other) is None
     assert list(full) == [JOB.key]
 
 
 def test_a_forged_spec_does_not_fit_its_key(store: Store) -> None:
     files = entry.pack(JOB.key, {**JOB.spec(), "version": 2}, RESULT, {})
-    entry.write(store.folder(JOB.key), files)
+    disk.write_whole({store.path(JOB.key, end): content for end, content in files.items()})
     with pytest.raises(Missing, match="another key"):
         store.load(JOB.key)
 
@@ -181,48 +270,6 @@ with Store({str(store.root)!r}).lock({JOB.key!r}):
     assert (store.root / "locks" / JOB.key).exists()
     with store.lock(JOB.key):
         pass
-
-
-def test_takes_in_a_copy_on_its_own_evidence(full: Store, tmp_path: Path) -> None:
-    other = Store(tmp_path / "other")
-    other.prepare()
-    assert other.adopt(full.folder(JOB.key)) == JOB.key
-    assert same(other.load(JOB.key), RESULT)
-
-
-@pytest.mark.parametrize("name", ["spec.json", "metrics.json", "arrays.safetensors", "provenance.json"])
-def test_refuses_a_copy_that_contradicts_itself(full: Store, tmp_path: Path, name: str) -> None:
-    copy = tmp_path / "copies" / JOB.key
-    shutil.copytree(full.folder(JOB.key), copy)
-    flip(copy / name)
-    other = Store(tmp_path / "other")
-    other.prepare()
-    with pytest.raises(InputError, match="is refused as a result"):
-        other.adopt(copy)
-    assert list(other) == []
-
-
-def test_refuses_a_copy_with_links(full: Store, tmp_path: Path) -> None:
-    copy = tmp_path / "copies" / JOB.key
-    shutil.copytree(full.folder(JOB.key), copy)
-    (copy / "metrics.json").unlink()
-    (copy / "metrics.json").symlink_to(full.folder(JOB.key) / "metrics.json")
-    with pytest.raises(InputError, match="is a link"):
-        full.adopt(copy)
-
-
-def test_a_copy_brings_no_other_files(full: Store, tmp_path: Path) -> None:
-    copy = tmp_path / "copies" / JOB.key
-    shutil.copytree(full.folder(JOB.key), copy)
-    (copy / "sitecustomize.py").write_text("raise SystemExit")
-    other = Store(tmp_path / "other")
-    other.adopt(copy)
-    assert sorted(path.name for path in other.folder(JOB.key).iterdir()) == [
-        "arrays.safetensors",
-        "metrics.json",
-        "provenance.json",
-        "spec.json",
-    ]
 
 
 def test_a_store_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
@@ -257,8 +304,9 @@ def test_status_counts(full: Store) -> None:
 def test_verify_finds_what_is_damaged(full: Store) -> None:
     other = Toy("b")
     full.save(other, RESULT, {})
-    flip(full.folder(other.key) / "arrays.safetensors")
-    assert upkeep.verify(full) == {other.key: "arrays.safetensors does not match its checksum"}
+    flip(full.path(other.key, entry.BODY))
+    reason = f"{other.key}.safetensors was left out or does not match its checksum"
+    assert upkeep.verify(full) == {other.key: reason}
     assert upkeep.verify(full) == {} and list(full) == [JOB.key]
 
 
@@ -293,7 +341,7 @@ def test_ten_thousand_entries_are_counted_within_five_seconds(tmp_path: Path, mo
     store = Store(tmp_path / "store")
     for number in range(10_000):
         job = Toy(f"job {number}")
-        entry.write(store.folder(job.key), entry.pack(job.key, job.spec(), Result({"x": number}), {"kind": "toy"}))
+        store.save(job, Result({"x": number}), {})
     began = time.process_time()
     assert upkeep.status(store).entries == {"toy": 10_000}
     assert time.process_time() - began < 5

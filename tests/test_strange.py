@@ -9,6 +9,8 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
+import oldform
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine import entry, upkeep
@@ -18,7 +20,7 @@ from distilled_pruning.study.jobs import Result, graph
 from distilled_pruning.study.results.recorded import INDEX, Recorded
 from toyjobs import Toy
 
-JOB, OTHER = Toy("a"), Toy("other")
+JOB, OTHER, OLD = Toy("a"), Toy("other"), Toy("old")
 
 
 @pytest.fixture
@@ -27,7 +29,7 @@ def store(tmp_path: Path) -> Store:
     store = Store(tmp_path / "store")
     store.prepare()
     for job in (JOB, OTHER):
-        store.save(job, Result({"x": 1}), {"seconds": 60.0})
+        store.save(job, Result({"x": 1}, {"w": np.ones(3)}), {"seconds": 60.0})
     return store
 
 
@@ -51,32 +53,36 @@ def become(path: Path, kind: str) -> None:
 
 PLACES = {
     "shard": JOB.key[:2],
-    "entry": f"{JOB.key[:2]}/{JOB.key}",
-    "provenance": f"{JOB.key[:2]}/{JOB.key}/{entry.PROVENANCE}",
-    "metrics": f"{JOB.key[:2]}/{JOB.key}/{entry.METRICS}",
+    "entry": f"{JOB.key[:2]}/{JOB.key}.json",
+    "arrays": f"{JOB.key[:2]}/{JOB.key}.safetensors",
+    "old entry": f"{OLD.key[:2]}/{OLD.key}",
+    "provenance": f"{OLD.key[:2]}/{OLD.key}/{entry.PROVENANCE}",
+    "metrics": f"{OLD.key[:2]}/{OLD.key}/{entry.METRICS}",
     "lock": f"locks/{JOB.key}",
     "checkpoint": f"checkpoints/{JOB.key}",
     "temporary": f"tmp/{JOB.key}.1",
     **{name: name for name in ("zz", "zzz", "tmp", "locks", "checkpoints", "quarantine", "locks/zz", "quarantine/zz")},
 }
+ENTRIES = ("entry", "arrays", "old entry", "provenance")
 STRANGE = [
     *((place, "file") for place in PLACES if place not in ("provenance", "metrics")),
-    *((place, "folder") for place in ("zz", "entry", "provenance", "lock", "locks/zz")),
-    *((place, "circle") for place in ("zz", "shard", "entry", "provenance", "locks", "checkpoint", "tmp")),
-    *((place, "pipe") for place in ("zz", "entry", "provenance", "metrics")),
-    *((place, kind) for place in ("provenance", "metrics") for kind in ("brackets", "no UTF-8", "number")),
+    *((place, "folder") for place in ("zz", *ENTRIES, "lock", "locks/zz")),
+    *((place, "circle") for place in ("zz", "shard", *ENTRIES, "locks", "checkpoint", "tmp")),
+    *((place, "pipe") for place in ("zz", *ENTRIES, "metrics")),
+    *((place, kind) for place in ("entry", "provenance", "metrics") for kind in ("brackets", "no UTF-8", "number")),
 ]
 
 
 @pytest.mark.parametrize(("place", "kind"), STRANGE)
 def test_is_put_aside_and_the_rest_works(store: Store, place: str, kind: str) -> None:
+    oldform.save(store, OLD, Result({"x": 1}), {"seconds": 60.0})
     become(store.root / PLACES[place], kind)
     assert upkeep.status(store).entries["toy"] >= 1
     upkeep.verify(store)
-    upkeep.gc(store, upkeep.waste(store, [JOB.key, OTHER.key]))
+    upkeep.gc(store, upkeep.waste(store, [JOB.key, OTHER.key, OLD.key]))
     if place != "shard" or JOB.key[:2] != OTHER.key[:2]:
         assert store.load(OTHER.key).metrics == {"x": 1}
-    jobs = [JOB, OTHER, Toy("third")]
+    jobs = [JOB, OTHER, OLD, Toy("third")]
     outcome = run(jobs, store, perform=lambda job, context: Result({"x": 2}), stream=io.StringIO())
     assert not outcome.failed and not outcome.left
     assert all(store.load(job.key) for job in jobs)
@@ -114,9 +120,9 @@ def test_a_result_that_may_not_be_written_ends_the_run_with_a_sentence(
     third, stream = Toy("third"), io.StringIO()
 
     def refuse(key: str, files: dict[str, bytes]) -> None:
-        raise PermissionError(13, "Permission denied", str(store.folder(key)))
+        raise PermissionError(13, "Permission denied", str(store.path(key)))
 
-    monkeypatch.setattr(store, "put", refuse)
+    monkeypatch.setattr(store, "_put", refuse)
     outcome = run([third], store, perform=lambda job, context: Result({}), stream=stream)
     assert outcome.stopped in ("", "storage") and "cannot be written (Permission denied)" in outcome.failed[third.key]
     assert "Traceback" not in stream.getvalue()
@@ -124,21 +130,21 @@ def test_a_result_that_may_not_be_written_ends_the_run_with_a_sentence(
 
 def test_damage_after_damage_is_kept_under_free_names(store: Store, caplog: pytest.LogCaptureFixture) -> None:
     def damage() -> None:
-        (store.folder(JOB.key) / entry.METRICS).write_text("{}")
+        store.path(JOB.key).write_text("{}")
         assert store.metrics(JOB.key) is None
-        store.save(JOB, Result({"x": 1}), {})
+        store.save(JOB, Result({"x": 1}, {"w": np.ones(3)}), {})
 
     with caplog.at_level(logging.WARNING):
         damage()
         damage()
-        shutil.rmtree(store.root / "quarantine" / f"{JOB.key}.0")
+        shutil.rmtree(store.root / "quarantine" / f"{JOB.key}.0")  # a folder, with what belongs together
         damage()
     assert "cannot be moved" not in caplog.text
     assert sorted(path.name for path in (store.root / "quarantine").iterdir()) == [f"{JOB.key}.{n}" for n in (0, 1)]
 
 
 def test_the_quarantine_is_no_leftover(store: Store) -> None:
-    (store.folder(JOB.key) / entry.METRICS).write_text("{}")
+    store.path(JOB.key).write_text("{}")
     assert upkeep.verify(store)
     found = upkeep.waste(store)
     assert not found.precious and upkeep.gc(store, found).quarantined == []

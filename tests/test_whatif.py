@@ -14,7 +14,8 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
 from distilled_pruning.study.book import whatif
 from distilled_pruning.study.engine import runner
-from distilled_pruning.study.engine.store import ENVIRONMENT, Store
+from distilled_pruning.study.engine.entries import ENVIRONMENT
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters import cells
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
@@ -84,13 +85,13 @@ def test_the_top_names_what_differs_and_what_it_changes(original: Section) -> No
 def test_nothing_changed_in_the_ledger_is_said(original: Section) -> None:
     other = beside(original, ("alphas", "5"))
     fill(other.section)
-    assert other.ledger() == "No claim of this page is judged otherwise."
+    assert other.head().endswith("No claim of this page is judged otherwise.\n")
 
 
 def test_what_was_not_run_before_shows(original: Section) -> None:
     other = beside(original, ("model", "resnet10"))
     fill(other.section)
-    rows = {line.split("`")[1]: line for line in other.ledger().splitlines() if "`" in line}
+    rows = {line.split("`")[1]: line for line in other.head().splitlines() if "[not run]" in line}
     assert "[not run]" in rows["dense-unstable-r10"] and "{.verdict .reproduced}" in rows["dense-unstable-r10"]
     assert rows["dense-unstable-conv"].endswith("[not run]{.verdict .not-run} |")
 

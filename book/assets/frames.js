@@ -1,6 +1,6 @@
 // Whatever is wider than its place scrolls in a frame that the keyboard reaches; without scripts it scrolls as well.
 (() => {
-  const frames = ".frame, .cell_output > .output, .bd-article pre, .bd-article .math, .bd-article figure";
+  const frames = ".frame, .wide, .cell_output > .output, .bd-article pre, .bd-article .math, .bd-article figure";
   const named = (frame) => frame.querySelector("caption, figcaption, img[alt]");
   const measure = () => {
     for (const frame of document.querySelectorAll(frames)) {
@@ -19,7 +19,7 @@
   };
   const start = () => {
     for (const table of document.querySelectorAll(".bd-article table")) {
-      if (table.closest(".frame")) continue;
+      if (table.closest(".frame, .wide")) continue;
       const frame = document.createElement("div");
       frame.className = "frame";
       table.replaceWith(frame);

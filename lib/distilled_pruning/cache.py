@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
 import stat
-import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from . import disk, places
 from .errors import InputError
@@ -30,18 +27,6 @@ def cache_folder() -> Path:
         return places.named(given)
     user = Path(os.environ.get("XDG_CACHE_HOME") or disk.expanded("~/.cache"))
     return user / places.NAME if user.is_absolute() else places.usual("_build") / "cache"  # not every user has a home
-
-
-def write_atomically(path: Path, write: Callable[[Path], Any]) -> None:
-    """Let a file or folder appear under its name only when it is complete; the first of two writers wins."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    place = Path(tempfile.mkdtemp(dir=path.parent))
-    try:
-        write(place / path.name)
-        if not (path.is_dir() and any(path.iterdir())):
-            (place / path.name).replace(path)
-    finally:
-        shutil.rmtree(place, ignore_errors=True)
 
 
 def digest(
@@ -94,7 +79,7 @@ def digest(
     refuse("cannot be read", problems)
     if settled:
         with suppress(OSError):
-            write_atomically(memory, lambda path: path.write_text(content.hexdigest()))
+            disk.write_whole({memory: content.hexdigest().encode()})
     return content.hexdigest()
 
 

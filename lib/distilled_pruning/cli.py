@@ -107,12 +107,16 @@ def parser() -> Parser:
     check = add("check", "judge the claims on what the store holds; trains nothing")
     targets(check)
     check.add_argument("--recorded", action="store_true", help="judge the recorded results instead")
+    check.add_argument("--accept", action="store_true", help="expect from now on what is found; the tests hold it")
     check.add_argument("--json", action="store_true", help="print the ledger as JSON")
 
     record = add("record", "keep results of reduced or paper scale with the sources")
     targets(record)
     record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
     record.add_argument("--json", action="store_true", help="print JSON")
+
+    describe = add("describe", "write RO-Crate, CODECHECK manifest and the README's picture from what is recorded")
+    describe.add_argument("--json", action="store_true", help="print JSON")
 
     repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
     targets(repeat, ".again")
@@ -193,7 +197,7 @@ def handlers() -> dict[str, Callable[[argparse.Namespace], int]]:
     from .study import commands, keeping
 
     work = (commands.data, commands.plan, commands.run, commands.book, commands.check, commands.repeat, commands.bench)
-    keep = (keeping.record, keeping.status, keeping.verify, keeping.gc)
+    keep = (keeping.record, keeping.describe, keeping.status, keeping.verify, keeping.gc)
     return {function.__name__: function for function in (*work, *keep)}
 
 

@@ -190,6 +190,18 @@ def interpolate(
 
     Raises:
         InputError: Networks of different shape, weights that are not finite, fewer than two alphas.
+
+    Examples:
+        >>> from distilled_pruning import connectivity, data, models
+        >>> digits = data.load("digits")
+        >>> net = models.build("convnet3", digits, width=8)
+        >>> a, b = (models.build("convnet3", digits, width=8, seed=seed).state_dict() for seed in (1, 2))
+        >>> curve = connectivity.interpolate(net, a, b, digits.test, alphas=3)
+        >>> curve.alphas, len(curve.loss)
+        ((0.0, 0.5, 1.0), 3)
+        >>> found = connectivity.barrier(curve)
+        >>> abs(found - (curve.loss[1] - (curve.loss[0] + curve.loss[2]) / 2)) < 1e-9
+        True
     """
     if statistics not in STATISTICS:
         raise InputError(f"statistics must be one of {', '.join(STATISTICS)}, not {statistics!r}")
@@ -226,6 +238,12 @@ def barrier(curve: Curve) -> Barrier:
     """Compute the loss barrier of a curve, at its midpoint and at its highest point.
 
     The midpoint is read by linear interpolation where alpha .5 is not among the positions.
+
+    Examples:
+        >>> from distilled_pruning import connectivity
+        >>> found = connectivity.barrier(connectivity.Curve((0.0, 0.5, 1.0), (0.1, 0.7, 0.3), (0.97, 0.8, 0.93)))
+        >>> f"{found:.2f} {found.error_rise:.2f} {found.end_accuracy:.2f}"
+        '0.50 0.15 0.95'
     """
     first, last = 0, len(curve.alphas) - 1
 

@@ -48,6 +48,14 @@ def load(
 
     Raises:
         InputError: Unknown name, files that cannot be had or are damaged, or an option that does not fit.
+
+    Examples:
+        >>> from distilled_pruning import data
+        >>> digits = data.load("digits", size=16)
+        >>> digits.train.images.shape, digits.train.labels.dtype, digits.classes[:3]
+        (torch.Size([1437, 1, 16, 16]), torch.int64, ('0', '1', '2'))
+        >>> len(data.load("digits", subset=100).train), len(digits.test)
+        (100, 360)
     """
     if normalisation not in NORMALISATIONS:
         raise unknown("normalisation", normalisation, NORMALISATIONS)

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from . import disk
-from .cache import CACHE, SPECIAL, cache_folder, refuse, write_atomically
+from .cache import CACHE, SPECIAL, cache_folder, refuse
 from .errors import InputError
 from .folders import Listing, digest
 from .sources import Arrays, checked
@@ -189,7 +189,7 @@ def read(listed: Listing, size: int | None = None, *, fresh: bool = False) -> tu
     if images is None:
         shutil.rmtree(path, ignore_errors=True)
         try:
-            write_atomically(path, lambda place: decode_all(listed, side, place))
+            disk.write_whole({path: lambda place: decode_all(listed, side, place)})
         except OSError as error:
             raise InputError(f"{path.parent} cannot be written ({error.strerror}): name another in {CACHE}") from error
         images = mapped(path, listed, side)

@@ -71,6 +71,16 @@ def diagonal(
     Raises:
         InputError: For input that is not finite or does not fit together, an empty mask, a network that is neither
             covered nor small enough, or one with a random output.
+
+    Examples:
+        >>> from distilled_pruning import hessian
+        >>> net = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(4, 3))
+        >>> images, labels = torch.rand(8, 1, 2, 2), torch.arange(8) % 3
+        >>> found = hessian.diagonal(net, images, labels)
+        >>> {name: tuple(entries.shape) for name, entries in found.items()}
+        {'1.weight': (3, 4), '1.bias': (3,)}
+        >>> bool((found["1.bias"] > 0).all())
+        True
     """
     with exact_arithmetic(net):
         problem = pose(net, images, labels, mask)
@@ -210,6 +220,12 @@ def summary(diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None
 
     Raises:
         InputError: When a set of entries is empty, or the mask does not fit.
+
+    Examples:
+        >>> from distilled_pruning import hessian
+        >>> found = hessian.summary({"weight": torch.tensor([-1.0, 0.0, 4.0])})
+        >>> found["min"], found["max"], found["mean"], round(found["mean_abs"], 3)
+        (-1.0, 4.0, 1.0, 1.667)
     """
     every = torch.cat([value.detach().flatten() for value in diag.values()]).double().cpu()
     kept = every

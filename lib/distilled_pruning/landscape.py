@@ -113,6 +113,16 @@ def evaluate(
 
     Raises:
         InputError: For a network or mask that does not fit the plane, or a grid of fewer than two points a side.
+
+    Examples:
+        >>> from distilled_pruning import data, landscape, models
+        >>> digits = data.load("digits")
+        >>> net = models.build("convnet3", digits, width=8)
+        >>> corners = [models.build("convnet3", digits, width=8, seed=seed).state_dict() for seed in (1, 2, 3)]
+        >>> through = landscape.plane(*corners)
+        >>> grid = landscape.evaluate(net, plane=through, data=digits.test, resolution=3)
+        >>> grid.loss.shape, grid.complete
+        ((9,), True)
     """
     grid = None
     for grid in evaluations(

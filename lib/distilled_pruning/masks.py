@@ -151,6 +151,13 @@ def overlap(a: Mask, b: Mask) -> Overlap:
 
     Raises:
         InputError: Masks of networks of different shape.
+
+    Examples:
+        >>> from distilled_pruning import masks, models, pruning
+        >>> net, other = (models.build("convnet3", size=16, channels=1, classes=10, width=16, seed=s) for s in (0, 1))
+        >>> found = masks.overlap(pruning.magnitude(net, fraction=0.5), pruning.magnitude(other, fraction=0.5))
+        >>> found.whole.low <= found.whole.shared <= found.whole.high
+        True
     """
     _same_shapes(a, b, "masks")
     counts = {

@@ -162,6 +162,14 @@ def build(
 
     Raises:
         InputError: An unknown name, or numbers from which no working network follows.
+
+    Examples:
+        >>> from distilled_pruning import data, models
+        >>> net = models.build("convnet3", data.load("digits", size=16), width=16, seed=0)
+        >>> list(models.prunable(net))
+        ['conv1.weight', 'conv2.weight', 'conv3.weight', 'head.weight']
+        >>> models.build("resnet18", size=32, channels=3, classes=10, width=8)(torch.zeros(2, 3, 32, 32)).shape
+        torch.Size([2, 10])
     """
     if name not in MODELS and not networks.is_own(name):
         raise unknown("model", name, MODELS)

@@ -47,6 +47,12 @@ def plane(a: Weights, b: Weights, c: Weights | None = None, *, seed: int = 0) ->
 
     Raises:
         InputError: When the networks do not fit together, are not finite, coincide or lie on one line.
+
+    Examples:
+        >>> from distilled_pruning import landscape
+        >>> a, b, c = ({"weight": torch.tensor(values)} for values in ([0.0, 0.0], [2.0, 0.0], [0.0, 1.0]))
+        >>> landscape.plane(a, b, c).coordinates
+        ((0.0, 0.0), (1.0, 0.0), (0.0, 0.5))
     """
     _check(a, b, *([] if c is None else [c]))
     if c is None:

@@ -29,6 +29,12 @@ class Recipe:
         precision: ``"fp32"`` or ``"bf16"`` (autocast; weights stay fp32).
         compile: Compile forward and backward: fp32 ConvNets on a CPU with :mod:`distilled_pruning.fused`, all else with
             ``torch.compile``; numbers differ from eager in rounding, so it is part of the recipe.
+
+    Examples:
+        >>> from distilled_pruning import training
+        >>> recipe = training.Recipe(learning_rate=0.1, batch_size=32, epochs=5)
+        >>> recipe.steps_per_epoch(1437), recipe.total_steps(1437)
+        (45, 225)
     """
 
     optimiser: str = "sgd"

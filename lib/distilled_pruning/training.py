@@ -151,6 +151,16 @@ def train(
 
     Raises:
         InputError: No images, a network that does not suit them, a mask of other shapes, or a loss that is not finite.
+
+    Examples:
+        >>> from distilled_pruning import data, models, pruning, training
+        >>> digits = data.load("digits", size=16)
+        >>> net = models.build("convnet3", digits, width=16, seed=0)
+        >>> mask = pruning.magnitude(net, fraction=0.5)
+        >>> recipe = training.Recipe(learning_rate=0.1, batch_size=64, steps=40, augmentation="")
+        >>> log = training.train(net, digits.train, recipe, mask=mask, test=digits.test)
+        >>> log.steps, log.accuracy > 0.8
+        (40, True)
     """
     started = time.perf_counter()
     if len(split) == 0:

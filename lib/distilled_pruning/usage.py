@@ -41,6 +41,9 @@ EXAMPLES = {
   distilled-pruning record s4-stability -f reduced
   distilled-pruning record s4-stability -f paper --partial
 """,
+    "describe": """
+  distilled-pruning describe                             # after a merge of recorded results; record does it itself
+""",
     "repeat": """
   distilled-pruning repeat barriers -f reduced -p methods dense
   distilled-pruning repeat fig2 -f reduced -p seeds 1 --json

@@ -10,7 +10,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .cache import cache_folder, write_atomically
+from . import disk
+from .cache import cache_folder
 from .catalog import WHITENED
 from .errors import InputError
 from .images import chunks
@@ -90,5 +91,6 @@ def fitted(images: Tensor, key: str) -> Whitening:
         return Whitening(*(torch.from_numpy(kept[name]) for name in names))
     found = fit(images)
     with suppress(OSError):
-        write_atomically(path, lambda place: np.savez(place, **{name: getattr(found, name).numpy() for name in names}))
+        arrays = {name: getattr(found, name).numpy() for name in names}
+        disk.write_whole({path: lambda place: np.savez(place, **arrays)})
     return found

@@ -41,6 +41,11 @@ _HOMES = {
 }
 
 
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return [*globals(), *_HOMES, "published"]
+
+
 def __getattr__(name: str) -> Any:
     """Import a public name from the module that holds it."""
     if name in _HOMES:

@@ -74,6 +74,13 @@ def distill(
 
     Raises:
         InputError: Unknown names, data and settings that do not fit each other, or a loss that is not finite.
+
+    Examples:
+        >>> from distilled_pruning import data, distillation
+        >>> digits = data.load("digits")
+        >>> few = distillation.distill(digits, method="dm", ipc=2, iterations=2, width=8, seed=0)
+        >>> few.images.shape, few.labels.bincount().tolist() == [2] * 10
+        (torch.Size([20, 1, 8, 8]), True)
     """
     size, classes = int(ds.train.images.shape[-1]), ds.train.classes
     settings = resolve(method, ds.name, ipc, size, classes, {"factor": factor, "iterations": iterations, **options})

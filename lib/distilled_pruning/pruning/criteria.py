@@ -75,6 +75,13 @@ def magnitude(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, s
 
     Raises:
         InputError: A fraction outside (0, 1), too few survivors, weights that are not finite, another network's mask.
+
+    Examples:
+        >>> from distilled_pruning import models, pruning
+        >>> net = models.build("convnet3", size=16, channels=1, classes=10, width=16)
+        >>> mask = pruning.magnitude(net, fraction=0.2)
+        >>> round(mask.sparsity, 3), round(pruning.magnitude(net, mask, fraction=0.2).sparsity, 3)
+        (0.2, 0.36)
     """
     check(fraction)
     if scope not in SCOPES:

@@ -23,6 +23,16 @@ class Mask(Mapping[str, Tensor]):
     Attributes:
         total: Weights in all layers.
         survivors: Weights that survive.
+
+    Examples:
+        >>> from distilled_pruning import models, pruning
+        >>> net = models.build("convnet3", size=16, channels=1, classes=10, width=16)
+        >>> mask = pruning.magnitude(net, fraction=0.5)
+        >>> mask.apply(net)
+        >>> sum(int((weight == 0).sum()) for weight in pruning.prunable(net).values()) == mask.total - mask.survivors
+        True
+        >>> pruning.Mask.unpack(mask.pack()) == mask
+        True
     """
 
     def __init__(self, layers: Mapping[str, Tensor]) -> None:

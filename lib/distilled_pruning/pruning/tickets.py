@@ -88,6 +88,16 @@ def iterative(
     Raises:
         InputError: More levels than weights, a fraction outside (0, 1), an epoch that the recipe does not have, or
             another network's mask; said at once, before any training.
+
+    Examples:
+        >>> from distilled_pruning import data, models, pruning, training
+        >>> digits = data.load("digits")
+        >>> net = models.build("convnet3", digits, width=8, seed=0)
+        >>> recipe = training.Recipe(learning_rate=0.1, batch_size=64, steps=3)
+        >>> for ticket in pruning.iterative(net, digits, recipe, levels=2):
+        ...     print(ticket.level, f"{ticket.mask.sparsity:.2f}")
+        1 0.20
+        2 0.36
     """
     if scope not in REWINDS:
         raise unknown("scope", scope, REWINDS)

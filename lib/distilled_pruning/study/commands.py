@@ -165,15 +165,20 @@ def ledger(options: Namespace) -> Ledger:
 
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
-    from .judging.ledger import frames_of
+    from .judging import wording
     from .judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED
     from .parameters.cells import home
     from .results.recorded import Recorded
 
     colours = {REPRODUCED: GREEN, PARTLY: YELLOW, CONTRADICTED: RED}
     found = ledger(options)
+    if options.accept:
+        from .judging.expectations import accept
+
+        found = dataclasses.replace(found, problems=())
+        print(f"{accept(found.scales)} holds what is expected from now on", file=sys.stderr)
     rows = found.rows()
-    figures = None if not options.targets else {name for item in found.judgements for name in frames_of(item.claim)}
+    figures = None if not options.targets else {name for item in found.judgements for name in item.claim.frames}
     damaged = Recorded(home() / "results").verify(figures)
     problems = [*found.problems, *(f"recorded result {name}: {reason}" for name, reason in damaged.items())]
     if rows and not problems and all(row["verdict"] == NOT_RUN for row in rows):
@@ -182,13 +187,12 @@ def check(options: Namespace) -> int:
     if options.json:
         write({"claims": rows})
     else:
-        from .judging.preconditions import doubted
-
         width = max((len(row["id"]) for row in rows), default=0)
         words = max((len(row["verdict"]) for row in rows), default=0)
         for row in rows:
-            value = f"  {row['this_run']}  (n = {row['n']})" if row["this_run"] else ""
-            doubts = "".join(f"; {text}" for text in doubted(row["failed"], row["unsure"]))
+            run = row["this_run"]
+            value = f"  {'; '.join(wording.findings(run))}  (n = {run['n']})" if run else ""
+            doubts = "".join(f"; {text}" for text in wording.doubts(row))
             verdict = paint(f"{row['verdict']:<{words}}", colours.get(row["verdict"]))
             print(f"{verdict} {row['id']:<{width}}{value}{doubts}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import sys
 from argparse import Namespace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .. import disk, places
 from ..errors import InputError, quoted
 from ..exits import DONE, FAILED, STOPPED
 from .commands import chosen, notes, write
+from .description import describe as written
 from .jobs import graph
 from .sections.targets import jobs_of, sections_of
 
@@ -26,8 +28,7 @@ def record(options: Namespace) -> int:
     from .results.record import record as keep
     from .results.recorded import Recorded
 
-    if places.checkout() is None:
-        raise InputError("results are recorded with the sources: run this from a copy of the book")
+    root = sources()
     recorded = Recorded(home() / "results")
     sections = sections_of(chosen(options))
     for section in sections:
@@ -51,9 +52,32 @@ def record(options: Namespace) -> int:
             rows.append({"figure": kept.figure, "scale": kept.scale, "keys": kept.keys, "missing": kept.missing})
             if not options.json:
                 print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
+    written(root)
     if options.json:
         write({"records": rows})
     return DONE
+
+
+def describe(options: Namespace) -> int:
+    """Write what others' tools read of this copy."""
+    changed = [str(path) for path in written(sources())]
+    if options.json:
+        write({"changed": changed})
+    else:
+        print("\n".join(changed) or "nothing has changed since it was described")
+    return DONE
+
+
+def sources() -> Path:
+    """Give the copy of the book, for a command that writes into it.
+
+    Raises:
+        InputError: There is none.
+    """
+    found = places.checkout()
+    if found is None:
+        raise InputError("this writes into the sources: run it from a copy of the book")
+    return found
 
 
 def status(options: Namespace) -> int:

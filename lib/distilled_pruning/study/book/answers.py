@@ -7,12 +7,11 @@ from html import escape
 
 from .. import display
 from ..display import Markup, Table
-from ..judging.claims import Claim, Judgement
-from ..judging.preconditions import doubted
+from ..judging import wording
+from ..judging.claims import OURS, Claim
+from ..judging.judgement import Judgement
 from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding
-from ..sections.common import tables
 
-OWN = "this companion"
 MARKS = {REPRODUCED: "✓", CONTRADICTED: "✗"}
 UNSURE, NOTHING = "?", "Nothing has been recorded yet."
 
@@ -21,7 +20,7 @@ def mark(found: Finding) -> Markup:
     """Show whether a setting bears a claim out, with its number."""
     sign = MARKS.get(found.verdict, UNSURE)
     said = {"✓": "holds", "✗": "does not hold"}.get(sign, "open")
-    text = tables.finding(found)
+    text = wording.finding(found)
     html = f'<span class="sign" role="img" aria-label="{said}:">{sign}</span> {escape(text)}'
     return Markup(f'<span class="setting">{html}</span>', f"{sign} {text}")
 
@@ -36,10 +35,11 @@ def here(found: Judgement | None, settings: bool = True) -> Markup:
     if found is None or found.verdict == NOT_RUN:
         return Markup(NOTHING, NOTHING)
     marks = [mark(item) for item in found.primary if item.n]
-    doubts = doubted(found.standing.failed, found.standing.unsure)
+    doubts = wording.doubts(found.as_json())
     html = "".join(item.html for item in marks) + "".join(f"<br>{escape(doubt)}" for doubt in doubts)
-    if settings and found.beside:
-        beside = "".join(mark(item).html for item in found.beside)
+    others = [item for item in found.findings if not item.primary and item.n]
+    if settings and others:
+        beside = "".join(mark(item).html for item in others)
         html += f"<details><summary>Other settings</summary>{beside}</details>"
     return Markup(html, "; ".join([*map(str, marks), *doubts]))
 
@@ -86,7 +86,7 @@ def table(claims: Sequence[Claim], recorded: dict[str, Judgement], run: dict[str
             small = f'<br><span class="scale">{differs}this run: {escape(own.verdict)}</span>'
             badge = Markup(badge.html + small, f"{badge}; this run: {own.verdict}")
         rows.append([_stated(claim), Markup(escape(claim.paper_value or "–"), claim.paper_value), here(found), badge])
-    ours = bool(claims) and all(claim.paper == OWN for claim in claims)
+    ours = bool(claims) and all(claim.paper == OURS for claim in claims)
     return Table(["Claim", "Paper", "Here", "Verdict"], rows, kind="ledger", caption="Our claims" if ours else "")
 
 

@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...errors import unknown
+from ..engine.entries import ENVIRONMENT
 from ..engine.progress import Phases, duration
-from ..engine.store import ENVIRONMENT, Store
-from ..judging.claims import Judgement
+from ..engine.store import Store
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..parameters.contents import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve
@@ -258,8 +259,8 @@ def build(
 
 def page_of(section: Section, source: Path, name: str = "") -> Page:
     """Describe a section's page: the parameters that differ from its cell, and all results it reads."""
-    live = section.parameters.bases[LIVE]
-    changed = {name: value for name, value in section.parameters.items() if value != live[name]}
+    live, given = section.parameters.bases[LIVE], section.parameters
+    changed = {name: value for name, value in given.stored.items() if given[name] != live[name]}
     return Page(name or section.name, source, changed, tuple(job.key for job in section.graph))
 
 

@@ -9,11 +9,10 @@ from typing import Any
 
 from ..display import Table
 from ..display import verdict as badge
-from ..judging import claims, ledger
-from ..judging.claims import Judgement
+from ..judging import judgement, ledger, wording
+from ..judging.judgement import Judgement
 from ..judging.verdicts import CONTRADICTED, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
 from ..results.recorded import SCALES
-from ..sections.common import tables
 from ..sections.section import Section
 
 Row = Mapping[str, Any]
@@ -188,7 +187,7 @@ class Paragraphs:
 
 def judged(section: Section) -> dict[str, Judgement]:
     """Judge the claims on a section's results."""
-    return {found.claim.id: found for found in claims.judge(section.frames(), section.parameters.scale)}
+    return {found.claim.id: found for found in judgement.judge(section.frames(), section.scale)}
 
 
 def overall(verdicts: Mapping[str, str]) -> str:
@@ -311,7 +310,7 @@ def controls(section: Section) -> Paragraphs:
     found = {}
     book = ledger.judge([section])
     for item in book.judgements:
-        numbers = "; ".join(f"{tables.finding(finding)}, n = {finding.n}" for finding in item.primary if finding.n)
+        numbers = "; ".join(wording.finding(finding) for finding in item.primary if finding.n)
         found[item.claim.id] = (item.verdict, numbers)
     return Paragraphs([*sentences(found).texts, (f"Taken together. {headline(book.rows())}", "")])
 

@@ -15,14 +15,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Frames = Mapping[str, "pd.DataFrame"]
+READ = ("fig2", "barriers", "hessian")
 
 
 def effects(frames: Frames, scale: str = "") -> dict[str, str]:
     """Write the effects that no claim states, name to sentence; empty where nothing was measured.
 
     Args:
-        frames: Tidy frames of this run by experiment name.
-        scale: Their stamp.
+        frames: Tidy frames by experiment name, those of :data:`READ`.
+        scale: Their scale.
     """
     written: dict[str, Callable[[Frames], str]] = {"spread": spread, "maximum": maximum, "zeros": zeros}
     found = {name: write(frames) for name, write in written.items()}

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..judging import ledger
+from ..judging import wording
 from ..judging.claims import claims
-from ..judging.preconditions import doubted
 from ..judging.verdicts import CONTRADICTED, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
-from .pages import measured
+from ..sections.registry import EXPERIMENTS
 
 OURS = "this companion"
 TITLES = {"arXiv:2503.17905": "2025 paper", "arXiv:2307.03364": "2023 paper"}
@@ -26,7 +24,6 @@ KINDS = {
     NOT_RUN: "not-run",
 }
 OPEN = "open"
-_UNMARKED = re.compile(r"\\([\\`*_{}\[\]<>|$~])")
 SIGNS = {"yes": "✓", "mixed": "≈", "no": "✗", "open": "?", "not-run": "–"}
 
 
@@ -36,11 +33,12 @@ class Found:
 
     Attributes:
         verdict: The word that is shown.
-        settings: Each setting's value with its interval.
+        settings: Each setting's value with its interval, behind a sign for what it says.
         n: Fewest initialisations behind a value.
         scale: Stamp of the results.
         data: The data they are about.
         doubts: Preconditions that do not hold or may not.
+        beside: Settings that were judged and turn no verdict.
     """
 
     verdict: str
@@ -49,6 +47,7 @@ class Found:
     scale: str = ""
     data: str = ""
     doubts: tuple[str, ...] = ()
+    beside: tuple[str, ...] = ()
 
     @property
     def kind(self) -> str:
@@ -109,8 +108,8 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
     for row in rows:
         ours = row["paper"] == OURS
         kept, ran = row.get("recorded"), row["verdict"] != NOT_RUN
-        live = _found(row, "this_run", ours)
-        best = _found(kept, "value", ours) if kept else live
+        live = _found(row["this_run"], ours)
+        best = _found(kept, ours) if kept else live
         text = TITLES.get(str(row["paper"]), "2023 submission")
         found[str(row["id"])] = Evidence(
             str(row["id"]),
@@ -121,24 +120,35 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
             str(row.get("paper_value") or ""),
             best,
             live if kept and ran else None,
-            ledger.notebooks_of(known[row["id"]]) if row["id"] in known else (),
+            _pages_of(known[row["id"]].frames if row["id"] in known else ()),
         )
     return found
 
 
-def _found(entry: Mapping[str, Any], value: str, ours: bool) -> Found:
+def _pages_of(frames: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(EXPERIMENTS[name].notebook for name in frames))
+
+
+def _found(entry: Mapping[str, Any] | None, ours: bool) -> Found:
+    if entry is None or entry["verdict"] == NOT_RUN:
+        return Found(NOT_RUN)
     verdict = str(entry["verdict"])
-    if verdict == NOT_RUN:
-        return Found(verdict)
-    doubts = doubted(entry.get("failed") or (), entry.get("unsure") or ())
     return Found(
         QUESTIONS.get(verdict, verdict) if ours else verdict,
-        tuple(_UNMARKED.sub(r"\1", line) for line in measured(entry, value)),
+        tuple(_marked(entry)),
         int(entry["n"]),
-        str(entry.get("scale") or ""),
-        str(entry.get("data") or ""),
-        tuple(doubts),
+        str(entry["scale"]),
+        str(entry["data"]),
+        tuple(wording.doubts(entry)),
+        tuple(text.removeprefix("beside: ") for text in wording.beside(entry)),
     )
+
+
+def _marked(entry: Mapping[str, Any]) -> list[str]:
+    """Write the findings a verdict rests on, each behind its sign."""
+    told = [item for item in entry["findings"] if item["primary"] and item["n"]]
+    signs = [SIGNS[KINDS.get(item["verdict"], OPEN)] for item in told]
+    return [f"{sign} {text}" for sign, text in zip(signs, wording.findings(entry), strict=True)]
 
 
 def _ruled(row: Mapping[str, Any]) -> str:

@@ -14,13 +14,14 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+from ... import disk
 from ...errors import InputError
 from ...exits import FAILED, STOPPED
 from ..campaign.steps import FILE as CAMPAIGN
-from ..engine.store import ENVIRONMENT
+from ..engine.entries import ENVIRONMENT
 from . import kernel
 
-PARTIAL = ".partial.ipynb"
+_PARTIAL = ".partial"
 
 
 class BuildError(RuntimeError):
@@ -130,12 +131,13 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str, s
     from nbclient.exceptions import DeadKernelError
     from traitlets.config import Config
 
-    partial, parent = Path(target).with_suffix(f".{os.getpid()}{PARTIAL}"), os.getppid()
-    try:
+    parent = os.getppid()
+
+    def make(place: Path) -> None:
         with kernel.surroundings() as reached:
             papermill.execute_notebook(
-                verbatim(source),
-                verbatim(str(partial)),
+                _verbatim(source),
+                _verbatim(str(place)),
                 parameters,
                 kernel_name=kernel.NAME,
                 cwd=folder,
@@ -144,21 +146,21 @@ def execute(source: str, target: str, parameters: dict[str, Any], folder: str, s
                 extra_arguments=["--log-level=CRITICAL"],
                 config=Config(KernelManager=reached),
             )
+        if os.getppid() != parent:
+            raise RuntimeError("whoever asked for the page was killed, and another build may be making it")
+
+    try:
+        disk.write_whole({Path(target): make}, Path(target).with_suffix(f".{os.getpid()}{_PARTIAL}"))
     except papermill.PapermillExecutionError as error:
         return error.ename, error.evalue, f"cell {error.exec_count}"
     except DeadKernelError:
         return "DeadKernelError", "its kernel was killed, perhaps for want of memory", ""
     except (RuntimeError, OSError) as error:
         return type(error).__name__, str(error), ""
-    else:
-        if os.getppid() == parent:  # else whoever asked for the page was killed, and another build may be making it
-            partial.replace(target)
-        return "", "", ""
-    finally:
-        partial.unlink(missing_ok=True)
+    return "", "", ""
 
 
-def verbatim(path: str) -> str:
+def _verbatim(path: str) -> str:
     """Write a path so that papermill, which puts parameters in the place of names in braces, takes it as it is."""
     return path.replace("{", "{{").replace("}", "}}")
 
@@ -179,8 +181,8 @@ def execute_all(stale: Mapping[str, Page], build: Path, root: Path, jobs: int, n
     """
     folder = build / "executed"
     folder.mkdir(parents=True, exist_ok=True)
-    for leftover in folder.glob(f"*{PARTIAL}"):
-        leftover.unlink(missing_ok=True)
+    for leftover in folder.glob(f"*{_PARTIAL}"):
+        disk.remove(leftover)
     for page in stale.values():
         (folder / f"{page.name}.json").unlink(missing_ok=True)
     started = time.monotonic()

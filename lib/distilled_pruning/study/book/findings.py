@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED
+from ..judging import wording
+from ..judging.verdicts import CONTRADICTED, REPRODUCED
 from . import conclusions
 from .conclusions import place
-from .pages import measured
 
 Row = Mapping[str, Any]
 
@@ -36,24 +36,16 @@ def reasons(rows: Sequence[Row]) -> list[Reason]:
         rows: The ledger of the page of controls, with what is recorded.
     """
     there = conclusions.recorded_place(rows)
-    found: dict[str, tuple[Row, str]] = {}
+    found: dict[str, Row] = {}
     for row in rows:
-        kept = row.get("recorded")
-        if there is not None and kept and place(kept) == there:
-            found[row["id"]] = kept, "value"
-        elif there is None and row["verdict"] != NOT_RUN:
-            found[row["id"]] = row, "this_run"
+        kept = row["recorded"] if there is not None else row["this_run"]
+        if kept and (there is None or place(kept) == there):
+            found[row["id"]] = kept
     written = []
     for name, by in conclusions.SENTENCES.items():
-        entry, value = found.get(name, ({}, ""))
+        entry = found.get(name, {})
         verdict = entry.get("verdict")
         if verdict in by:
-            written.append(Reason(by[verdict], numbers(entry, value), verdict in (REPRODUCED, CONTRADICTED)))
+            behind = "; ".join([*wording.findings(entry, markdown=True), f"n = {entry['n']}"])
+            written.append(Reason(by[verdict], behind, verdict in (REPRODUCED, CONTRADICTED)))
     return written
-
-
-def numbers(entry: Row, value: str) -> str:
-    """Write a verdict's numbers with their intervals, as Markdown; each with its n where these differ."""
-    if len(set((entry.get("counts") or {}).values())) < 2:
-        return f"{'; '.join(measured(entry, value))}; n = {entry['n']}"
-    return "; ".join(measured({**entry, "n": None}, value))

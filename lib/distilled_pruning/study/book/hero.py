@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from ..judging.verdicts import INSTABILITY_THRESHOLD, interval
 from ..results.recorded import Record, Recorded
-from ..sections.common import comparison
+from ..sections.common import comparison, names
 from ..sections.common.style import COLOURS, FAINT, INK, RC
 from ..sections.common.tables import MINUS, by_init
 from ..sections.common.tickets import EQUAL, GENTLE
-from .regime import DATASETS, NETWORKS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -91,8 +90,8 @@ class Hero:
     @property
     def about(self) -> str:
         """Name network and data."""
-        names = comparison.PAPERS
-        return f"{NETWORKS[names['model']]} on {DATASETS[names['dataset']]}"
+        of = comparison.PAPERS
+        return f"{names.network(of['model'])} on {names.dataset(of['dataset'])}"
 
     @property
     def counts(self) -> str:
@@ -142,10 +141,10 @@ def house_style(more: dict[str, Any]) -> Iterator[None]:
     """Draw in the house style, whatever the reader's own ``matplotlibrc`` asks for."""
     import matplotlib as mpl
 
+    rc: dict[Any, Any] = {**RC, **more}
     with mpl.rc_context():
         mpl.rcdefaults()
-        settings: dict[Any, Any] = {**RC, **more}
-        mpl.rcParams.update(settings)
+        mpl.rcParams.update(rc)
         yield
 
 

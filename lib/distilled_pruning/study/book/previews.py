@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import base64
 import io
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ..parameters.cells import text
 
-SVG, PNG = "image/svg+xml", "image/png"
+PNG = "image/png"
+DRAWN = re.compile(
+    r'<figure class="evidence"(?: id="(?P<label>[^"]*)")?>.*?'
+    r'<img [^>]*src="data:image/svg\+xml;base64,(?P<picture>[^"]+)"',
+    re.DOTALL,
+)
 WIDTH = 640  # pixels: twice the width of a card, for fine screens
 
 
@@ -40,14 +46,13 @@ def of_page(name: str, notebook: Mapping[str, Any]) -> Preview:
     """
     heads = (text(cell) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
     title = next((line[2:] for head in heads for line in head.splitlines() if line.startswith("# ")), name)
-    for cell in notebook["cells"]:
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            label = str(cell["metadata"].get("mystnb", {}).get("figure", {}).get("name", ""))
-            if SVG in data:
-                return Preview(title, label, f"{name}.svg", "".join(data[SVG]).encode())
-            if PNG in data:
-                return Preview(title, label, f"{name}.png", _smaller("".join(data[PNG])))
+    for output in (item for cell in notebook["cells"] for item in cell.get("outputs", ())):
+        data = output.get("data", {})
+        drawn = DRAWN.search("".join(data.get("text/html", "")))
+        if drawn:
+            return Preview(title, drawn["label"] or "", f"{name}.svg", base64.b64decode(drawn["picture"]))
+        if PNG in data:
+            return Preview(title, "", f"{name}.png", _smaller("".join(data[PNG])))
     return Preview(title)
 
 

@@ -11,15 +11,13 @@ from ...errors import InputError
 from ..parameters.presets import Parameters, resolve
 from ..results import papers
 from ..results.recorded import Recorded
+from ..sections.common import names
 from ..sections.common.tickets import EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
     import pandas as pd
 
 PAGE = "s4-stability"
-NETWORKS = {"convnet3": "ConvNet-3", "resnet10": "ResNet-10", "resnet18": "ResNet-18", "alexnet": "AlexNet"}
-DATASETS = {"cifar10": "CIFAR-10", "cifar100": "CIFAR-100", "digits": "digits, 8 pixels a side"}
-METHODS = {"dm": "DM", "dc": "DC", "idc": "IDC", "mtt": "MTT"}
 THIN = "\u202f"
 
 
@@ -82,11 +80,11 @@ def _reduced(recorded: Mapping[str, Any]) -> Parameters:
 
 def _column(p: Parameters, accuracy: str) -> dict[str, str]:
     """Give the settings of one run, name to words."""
-    dataset, model = str(p["dataset"]).split(",")[0], str(p["model"]).split(",")[0]
-    method = METHODS.get(str(p["distiller"]), str(p["distiller"]))
+    dataset, model = p.dataset[0], p.model[0]
+    method = str(p["distiller"]).upper()
     return {
-        "Data": DATASETS.get(dataset, dataset),
-        "Network": f"{NETWORKS.get(model, model)} of width {p['width']}",
+        "Data": names.dataset(dataset),
+        "Network": f"{names.network(model)} of width {p['width']}",
         "Training": f"{p['epochs']} epochs, rate {p['learning_rate']:g}",
         "Distilled set": f"{method}, {p['ipc']} images a class",
         "Accuracy of training on that set": accuracy or "–",

@@ -60,7 +60,7 @@ def write(root: Path, name: str, values: Mapping[str, Any]) -> str:
     except jinja2.TemplateSyntaxError as error:
         raise InputError(f"{FOLDER}/{error.name}, line {error.lineno}: {error.message}") from error
     except jinja2.TemplateNotFound as error:
-        raise InputError(f"{FOLDER}/{name} asks for {FOLDER}/{error}, which does not exist") from error
+        raise InputError(f"{FOLDER}/{name} asks for {FOLDER}/{error.name}, which does not exist") from error
     except jinja2.UndefinedError as error:
         known = ", ".join(sorted(values))
         raise InputError(f"{FOLDER}/{name} names what there is not ({error}): choose one of {known}") from error

@@ -6,15 +6,22 @@ import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..campaign import rules as campaign_rules
 from ..judging.ledger import stamp
 from ..parameters.cells import home, read
+from ..parameters.fields import written
 from ..sections import figures as drawn
+from ..sections.common import comparison
 from ..sections.section import Section
 from ..speed import page as speed
 from . import conclusions, deviations, effort, evidence, findings, hero, regime
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from .deviations import Frames
 
 
 @dataclass(frozen=True)
@@ -77,15 +84,33 @@ def gather(
         "efforts": effort.table(sections, sections[0].store) if sections else [],
         "drawing": code({name: getattr(drawn, name) for name in drawn.__all__}),
         "repository": repository,
-        "effects": deviations.effects(frames, stamp(sections)),
+        "effects": deviations.effects(*best_frames(frames, stamp(filled), results)),
         "speed": speed.parts(home()),
         "previews": {},
     }
 
 
+def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd.DataFrame], str]:
+    """Give the frames that effects are measured on: recorded ones of the papers' network, else this run's.
+
+    Args:
+        frames: Tidy frames of this run by experiment name.
+        scale: Their stamp.
+        results: Folder of recorded results.
+
+    Returns:
+        The frames and their scale.
+    """
+    kept = {name: comparison.recorded(name, results, **comparison.PAPERS) for name in deviations.READ}
+    found = {name: item for name, item in kept.items() if item is not None}
+    if not found:
+        return dict(frames), scale
+    return {name: frame for name, (_, frame) in found.items()}, max(scale for scale, _ in found.values())
+
+
 def parameters(path: Path) -> list[tuple[str, str, str]]:
     """List a notebook's parameters: name, default, help."""
-    return [(name, str(line.value), line.field.help) for name, line in read(path).items()]
+    return [(name, str(written(line.value)), line.field.help) for name, line in read(path).items()]
 
 
 def code(functions: Mapping[str, Callable[..., Any]]) -> list[Code]:

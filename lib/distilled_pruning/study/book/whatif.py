@@ -10,17 +10,18 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..judging.claims import Judgement, row
+from ..judging import wording
+from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..judging.verdicts import NOT_RUN
 from ..parameters.cells import markdown, text
 from ..parameters.fields import FIELDS
 from ..parameters.presets import UNCOUNTED, resolve, shown
 from ..sections.section import Section
-from .pages import badge, measured, plain, show
+from . import templates
+from .pages import badge, plain, show
 
 SUFFIX = "-what-if"
-UNLAUNCHED = "<style>.dropdown-launch-buttons { display: none !important; }</style>"  # no repository holds this page
 LABEL = r"(?:fig|eq)-[a-z0-9-]+"
 
 
@@ -51,44 +52,19 @@ class WhatIf:
 
     def head(self) -> str:
         """Write the top of the page as Markdown: title, changed parameters, changed rows of the ledger."""
-        named = ", ".join(f"{name} {shown(value)}" for name, (_, value) in self.changes.items())
-        rows = [
-            f"| `{name}` | {plain(shown(old))} | {plain(shown(new))} | {plain(FIELDS[name].help)} |"
-            for name, (old, new) in self.changes.items()
-        ]
-        return "\n".join(
-            [
-                f"# What if: {plain(named)}",
-                "",
-                UNLAUNCHED,
-                "",
-                f"The page {{doc}}`{self.original.name}` once more, under other parameters.",
-                "",
-                "| parameter | original | here | meaning |",
-                "|---|---|---|---|",
-                *rows,
-                "",
-                "## What it changes in the ledger",
-                "",
-                self.ledger(),
-            ]
-        )
-
-    def ledger(self) -> str:
-        """Write the claims whose numbers or verdict differ, both sides next to each other."""
         before, after = (
             judge([side], everything=False, recorded={}).judgements for side in (self.original, self.section)
         )
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if said(old) != said(new)]
-        if not pairs:
-            return "No claim of this page is judged otherwise."
         pairs.sort(key=lambda pair: pair[0].verdict == pair[1].verdict)
-        lines = [
-            "| claim | original | here |",
-            "|---|---|---|",
-            *(f"| {plain(old.claim.statement)} (`{old.claim.id}`) | {said(old)} | {said(new)} |" for old, new in pairs),
-        ]
-        return "\n".join([*lines, "", f"{len(before) - len(pairs)} other claims of this page stand as they do there."])
+        values = {
+            "named": ", ".join(f"{name} {shown(value)}" for name, (_, value) in self.changes.items()),
+            "original": self.original.name,
+            "changes": [(name, shown(o), shown(n), FIELDS[name].help) for name, (o, n) in self.changes.items()],
+            "judged": [(old.claim, said(old), said(new)) for old, new in pairs],
+            "others": len(before) - len(pairs),
+        }
+        return templates.write(self.source.parent.parent, f"{templates.PARTS}/what-if.md", values)
 
 
 def said(found: Judgement) -> str:
@@ -96,7 +72,7 @@ def said(found: Judgement) -> str:
     if found.verdict == NOT_RUN:
         return badge(NOT_RUN)
     about = f"n = {show(found.n)}, {plain(found.on)}" if found.data else f"n = {show(found.n)}"
-    return "<br>".join([badge(found.verdict), *measured(row(found), "this_run"), about])
+    return "<br>".join([badge(found.verdict), *wording.findings(found.as_json(), markdown=True), about])
 
 
 def choose(source: Path, original: Section, pairs: Iterable[tuple[str, str]], file: str | Path | None) -> WhatIf:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from ..book.pages import plain
 from ..display import Markup, Note, Table, code, lines
+from ..judging.claims import find
 from ..judging.statistics import paired, slope
 from ..judging.verdicts import (
     CONTRADICTED,
@@ -23,7 +24,6 @@ from ..judging.verdicts import (
     within,
 )
 from ..results.recorded import Recorded
-from ..sections.s7_mask_structure.claims import MEASURES as MECHANISM
 from .steps import LEVELS, POINT, Cells, Step, read_steps
 
 Rule = Callable[[Cells], list[Finding]]
@@ -103,7 +103,7 @@ def _claim(name: str) -> Rule:
 
     def rule(cells: Cells) -> list[Finding]:
         frames = {figure: cells.folder.table(figure, MAIN) for figure in ("membership", "orders")}
-        return MECHANISM[name](frames)
+        return find(name).measure(frames)
 
     return rule
 

@@ -1,19 +1,23 @@
-"""One result on disk: files, checksums, and the check that they belong together.
+"""One result on disk: two files, checksums, and the check that they belong together.
 
-An entry is a folder of plain data: ``spec.json`` (what was computed), ``metrics.json``, ``arrays.safetensors`` (left
-out where there are none) and ``provenance.json``, which seals the others and itself with SHA-256. Nothing in it is
-ever executed, and no name in it becomes a path.
+``KEY[:2]/KEY.json`` holds the spec (what was computed), the metrics and the provenance, which seals the others and
+itself with SHA-256; ``KEY[:2]/KEY.safetensors`` the arrays, left out where there are none. The first is written last:
+where it lies, the result is there. A local store and the recorded results of ``results/`` are both folders of these.
+Nothing in them is ever executed, and no name in them becomes a path.
+
+Earlier versions kept the same parts, under the same seal, in four files of a folder ``KEY[:2]/KEY/``: that is why a
+seal names files, and such folders are still read.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import disk
 from ...errors import InputError
 from ..jobs import Result, key_of
 
@@ -22,13 +26,15 @@ if TYPE_CHECKING:
 
 SPEC, METRICS, ARRAYS, PROVENANCE = "spec.json", "metrics.json", "arrays.safetensors", "provenance.json"
 SEALED = (SPEC, METRICS, ARRAYS)
+HEAD, BODY = ".json", ".safetensors"
+KEPT = "kept"  # in a recorded entry: names and checksum of its arrays, where not all were kept
 
 
 class Damaged(InputError):
     """An entry contradicts its own checksums or its key."""
 
 
-def plain(item: Any) -> Any:
+def _plain(item: Any) -> Any:
     """Make NumPy values plain ones, for JSON."""
     if hasattr(item, "tolist"):
         return item.tolist()
@@ -37,13 +43,13 @@ def plain(item: Any) -> Any:
 
 def dump(value: Any) -> bytes:
     """Write JSON, always to the same bytes; NumPy numbers become plain ones."""
-    return (json.dumps(value, indent=1, ensure_ascii=False, default=plain) + "\n").encode()
+    return (json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n").encode()
 
 
 def lines(value: Mapping[str, Any]) -> bytes:
     """Write JSON with one line an item of the outermost level: two thirds of the bytes of :func:`dump`."""
     items = [
-        f"{json.dumps(name)}:{json.dumps(item, ensure_ascii=False, default=plain, separators=(',', ':'))}"
+        f"{json.dumps(name)}:{json.dumps(item, ensure_ascii=False, default=_plain, separators=(',', ':'))}"
         for name, item in value.items()
     ]
     return ("{\n" + ",\n".join(items) + "\n}\n").encode()
@@ -54,7 +60,7 @@ def sha256(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def checksum(value: Any) -> str:
+def _checksum(value: Any) -> str:
     """Hash a value as JSON; empty where it holds a text that cannot be written as UTF-8."""
     try:
         return sha256(dump(value))
@@ -63,7 +69,7 @@ def checksum(value: Any) -> str:
 
 
 def seal(provenance: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
-    """Add sizes and checksums of the files, and the checksum of the provenance itself."""
+    """Add sizes and checksums of the parts, and the checksum of the provenance itself."""
     sealed = {
         **provenance,
         "files": {name: {"bytes": len(content), "sha256": sha256(content)} for name, content in files.items()},
@@ -71,23 +77,24 @@ def seal(provenance: dict[str, Any], files: dict[str, bytes]) -> dict[str, Any]:
     return {**sealed, "seal": sha256(dump(sealed))}
 
 
-def unsealed(provenance: dict[str, Any]) -> dict[str, Any]:
+def _unseal(provenance: Any) -> dict[str, Any]:
     """Take the seal off a provenance record.
 
     Raises:
         Damaged: The seal is missing or broken.
     """
-    rest = {name: value for name, value in provenance.items() if name != "seal"}
+    record = provenance if isinstance(provenance, dict) else {}
+    rest = {name: value for name, value in record.items() if name != "seal"}
     files = rest.get("files")
-    whole = provenance.get("seal") == checksum(rest)
-    described = isinstance(files, dict) and {SPEC, METRICS} <= files.keys() and all(map(is_described, files.values()))
+    whole = record.get("seal") == _checksum(rest)
+    described = isinstance(files, dict) and {SPEC, METRICS} <= files.keys() and all(map(_is_described, files.values()))
     if not (whole and described):
-        raise Damaged(f"{PROVENANCE} does not match its own checksum")
+        raise Damaged("provenance does not match its own checksum")
     return rest
 
 
-def is_described(file: Any) -> bool:
-    """Whether a provenance record says of a file how large it is, and its checksum."""
+def _is_described(file: Any) -> bool:
+    """Whether a provenance record says of a part how large it is, and its checksum."""
     return isinstance(file, dict) and isinstance(file.get("bytes"), int) and isinstance(file.get("sha256"), str)
 
 
@@ -100,31 +107,11 @@ def pack_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
 
 
 def pack(key: str, spec: dict[str, Any], result: Result, provenance: dict[str, Any]) -> dict[str, bytes]:
-    """Turn a result into the files of an entry."""
-    files = {SPEC: dump(spec), METRICS: dump(result.metrics)}
-    if result.arrays:
-        files[ARRAYS] = pack_arrays(result.arrays)
-    return {**files, PROVENANCE: dump(seal({"key": key, **provenance}, files))}
-
-
-def write(folder: Path, files: dict[str, bytes]) -> None:
-    """Write files into a new folder and push them to the disk."""
-    folder.mkdir(parents=True)
-    for name, content in files.items():
-        with (folder / name).open("wb") as handle:
-            handle.write(content)
-            handle.flush()
-            os.fsync(handle.fileno())
-    sync(folder)
-
-
-def sync(folder: Path) -> None:
-    """Push a folder's names to the disk."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    """Turn a result into the files of an entry, by the ends of their names, in the order in which they are written."""
+    parts = {SPEC: dump(spec), METRICS: dump(result.metrics)}
+    body = {BODY: pack_arrays(result.arrays)} if result.arrays else {}
+    sealed = seal({"key": key, **provenance}, parts | ({ARRAYS: body[BODY]} if body else {}))
+    return {**body, HEAD: lines({"spec": spec, "metrics": result.metrics, "provenance": sealed})}
 
 
 def read_json(content: bytes, name: str) -> dict[str, Any]:
@@ -150,66 +137,113 @@ def unpack_arrays(content: bytes) -> dict[str, np.ndarray]:
     try:
         return dict(load(content))
     except SafetensorError as error:
-        raise Damaged(f"{ARRAYS} cannot be read ({error})") from error
+        raise Damaged(f"arrays cannot be read ({error})") from error
 
 
 class Entry:
-    """A folder that says it holds the result behind a key; every read is checked."""
+    """What says it is the result behind a key; every read is checked."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        """Name the folder; nothing is read yet."""
-        self.folder, self.key = folder, key
+        """Name the folder of its files; nothing is read yet."""
+        self.key, self.old = key, folder / key
+        self.head, self.body = (folder / f"{key}{end}" for end in (HEAD, BODY))
 
-    def content(self, name: str) -> bytes:
-        """Read one file of the entry, through no link."""
-        path = self.folder / name
-        try:
-            if path.is_symlink():
-                raise Damaged(f"{name} is a link")
-            if path.exists() and not path.is_file():
-                raise Damaged(f"{name} is not a file")
-            return path.read_bytes()
-        except OSError as error:
-            raise Damaged(f"{name} cannot be read ({error.strerror or error})") from error
+    @property
+    def files(self) -> list[Path]:
+        """What lies there, the file that says "done" first."""
+        return [path for path in (self.head, self.body, self.old) if disk.lexists(path)]
+
+    @property
+    def read_files(self) -> list[Path]:
+        """What of it a read looks at: an earlier form only where the present one is not there."""
+        return [path for path in self.files if path != self.old or not disk.lexists(self.head)]
+
+    def is_there(self) -> bool:
+        """Whether anything lies in its place, whole or not; arrays alone are nothing yet."""
+        return disk.lexists(self.head) or disk.lexists(self.old)
+
+    def is_done(self) -> bool:
+        """Whether the file that is written last lies there."""
+        return disk.exists(self.head) or disk.exists(self.old / PROVENANCE)
+
+    def _parts(self, *names: str) -> dict[str, Any]:
+        """Read parts, unchecked."""
+        if disk.lexists(self.head) or not disk.lexists(self.old):
+            return read_json(_content(self.head), self.head.name)
+        paths = {name: self.old / f"{name}.json" for name in names}
+        return {name: read_json(_content(path), path.name) for name, path in paths.items()}
 
     def provenance(self) -> dict[str, Any]:
-        """Read who made this result, where and when; its seal is checked."""
-        provenance = unsealed(read_json(self.content(PROVENANCE), PROVENANCE))
+        """Read who made this result, where and when; its seal is checked, and taken off."""
+        return self._unsealed(self._parts("provenance"))
+
+    def _unsealed(self, found: Mapping[str, Any]) -> dict[str, Any]:
+        provenance = _unseal(found.get("provenance"))
         if provenance.get("key") != self.key:
-            raise Damaged(f"{PROVENANCE} is that of {provenance.get('key')}")
+            raise Damaged(f"provenance is that of {provenance.get('key')}")
         return provenance
 
-    def sealed(self, name: str, provenance: dict[str, Any]) -> bytes:
-        """Read one file and compare it with its checksum."""
-        content = self.content(name)
-        if sha256(content) != provenance["files"][name]["sha256"]:
-            raise Damaged(f"{name} does not match its checksum")
+    def read(self) -> dict[str, Any]:
+        """Read spec, metrics and provenance (with its seal), checked against each other.
+
+        Raises:
+            Damaged: They contradict each other, or there is no such entry.
+        """
+        found = self._parts("spec", "metrics", "provenance")
+        sealed = self._unsealed(found)["files"]
+        for name, part in ((SPEC, "spec"), (METRICS, "metrics")):
+            if not isinstance(found.get(part), dict) or _checksum(found[part]) != sealed[name]["sha256"]:
+                raise Damaged(f"{part} does not match its checksum")
+        if key_of(found["spec"]) != self.key:
+            raise Damaged("the spec belongs to another key")
+        return found
+
+    @property
+    def _arrays(self) -> Path:
+        return self.old / ARRAYS if not disk.lexists(self.head) and disk.lexists(self.old) else self.body
+
+    def packed(self, found: Mapping[str, Any]) -> bytes | None:
+        """Read the arrays as they are stored, checked; ``None`` where the result has none.
+
+        Args:
+            found: What :meth:`read` gave.
+
+        Raises:
+            Damaged: They were left out, or do not match their checksum.
+        """
+        files = found["provenance"]["files"]
+        if ARRAYS not in files:
+            return None
+        kept = found.get(KEPT, files[ARRAYS])
+        content = _content(self._arrays) if disk.lexists(self._arrays) else b""
+        if not isinstance(kept, dict) or sha256(content) != kept.get("sha256"):
+            raise Damaged(f"{self._arrays.name} was left out or does not match its checksum")
         return content
-
-    def head(self) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-        """Read provenance, spec and metrics; the key must follow from the spec."""
-        provenance = self.provenance()
-        spec, metrics = (read_json(self.sealed(name, provenance), name) for name in (SPEC, METRICS))
-        if key_of(spec) != self.key:
-            raise Damaged(f"{SPEC} belongs to another key")
-        return provenance, spec, metrics
-
-    def metrics(self) -> dict[str, Any]:
-        """Read the metrics alone."""
-        return read_json(self.sealed(METRICS, self.provenance()), METRICS)
 
     def check(self) -> None:
         """Check all but the content of the arrays, of which only the size is compared."""
-        provenance, _, _ = self.head()
-        for name, file in provenance["files"].items():
-            if name not in SEALED:
-                raise Damaged(f"{PROVENANCE} names {name}, which no entry has")
-            path = self.folder / name
-            if not path.is_file() or path.stat().st_size != file["bytes"]:
-                raise Damaged(f"{name} is not of its size")
+        files = self.read()["provenance"]["files"]
+        if strange := [name for name in files if name not in SEALED]:
+            raise Damaged(f"provenance names {strange[0]}, which no entry has")
+        if ARRAYS in files and not (
+            disk.is_file(self._arrays) and self._arrays.stat().st_size == files[ARRAYS]["bytes"]
+        ):
+            raise Damaged(f"{self._arrays.name} is not of its size")
 
     def load(self) -> Result:
         """Read everything."""
-        provenance, _, metrics = self.head()
-        kept = ARRAYS in provenance["files"]
-        return Result(metrics, unpack_arrays(self.sealed(ARRAYS, provenance)) if kept else {})
+        found = self.read()
+        content = self.packed(found)
+        return Result(found["metrics"], {} if content is None else unpack_arrays(content))
+
+
+def _content(path: Path) -> bytes:
+    """Read a file, through no link."""
+    try:
+        if path.is_symlink():
+            raise Damaged(f"{path.name} is a link")
+        if path.exists() and not path.is_file():
+            raise Damaged(f"{path.name} is not a file")
+        return path.read_bytes()
+    except OSError as error:
+        raise Damaged(f"{path.name} cannot be read ({error.strerror or error})") from error

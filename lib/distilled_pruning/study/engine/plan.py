@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..jobs import graph
-from .entry import PROVENANCE
 from .estimate import Estimate, Needs
 from .readiness import examine
 from .schedule import Schedule
@@ -181,7 +180,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
             tuple(parent.key for parent in job.parents if parent.key in schedule.pending),
             estimate.needs(job),
             chains.get(key, key),
-            store.folder(key) / PROVENANCE,
+            store.path(key),
         )
         for key, job in schedule.jobs.items()
         if key in schedule.pending

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Sequence
+from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
 from ..jobs import Job, graph
@@ -11,7 +12,7 @@ from ..jobs import Job, graph
 if TYPE_CHECKING:
     from .store import Store
 
-ATTEMPTS = 2
+_ATTEMPTS = 2
 
 
 class Schedule:
@@ -21,6 +22,7 @@ class Schedule:
         jobs: All jobs of the graph by key, parents first.
         pending: Keys of missing jobs, those running included.
         failed: Key to reason.
+        running: Keys of the jobs that were taken and did not come back.
     """
 
     def __init__(self, targets: Sequence[Job], store: Store, longest_first: bool = False) -> None:
@@ -32,54 +34,56 @@ class Schedule:
             longest_first: Start with the jobs most work waits for, which keeps several workers busy to the end;
                 otherwise the order of the targets holds.
         """
-        self.store = store
+        self._store = store
         self.jobs = {job.key: job for job in graph(list(targets))}
-        self.wanted = [job.key for job in targets]
-        self.extra: dict[str, set[str]] = {}
+        self._wanted = [job.key for job in targets]
+        self._extra: dict[str, set[str]] = {}
         self.failed: dict[str, str] = {}
-        self.attempts: dict[str, int] = {}
+        self._attempts: dict[str, int] = {}
         self.running: set[str] = set()
-        self.rank = self._tails() if longest_first else {key: float(index) for index, key in enumerate(self.jobs)}
-        self.refresh()
+        self._rank = self._tails() if longest_first else {key: float(index) for index, key in enumerate(self.jobs)}
+        self._refresh()
 
     def _tails(self) -> dict[str, float]:
         """Rank jobs by the costliest chain of work that begins with each."""
         tails = dict.fromkeys(self.jobs, 0.0)
         for key, job in reversed(self.jobs.items()):
             tails[key] += job.cost
-            for parent in self.parents(key):
+            for parent in self._parents(key):
                 tails[parent] = max(tails[parent], tails[key])
         return {key: -tail for key, tail in tails.items()}
 
-    def parents(self, key: str) -> set[str]:
+    def _parents(self, key: str) -> set[str]:
         """Keys of the jobs that must be done before this one."""
-        return {parent.key for parent in self.jobs[key].parents} | self.extra.get(key, set())
+        return {parent.key for parent in self.jobs[key].parents} | self._extra.get(key, set())
 
-    def refresh(self) -> None:
+    def _refresh(self) -> None:
         """Find anew what is missing and what could start."""
         self.pending: set[str] = set()
-        stack = list(self.wanted)
+        stack = list(self._wanted)
         while stack:
             key = stack.pop()
-            if key not in self.pending and not self.store.has(key):
+            if key not in self.pending and not self._store.has(key):
                 self.pending.add(key)
-                stack.extend(self.parents(key))
-        self.children: dict[str, list[str]] = {key: [] for key in self.pending}
-        self.waiting: dict[str, int] = {}
-        for key in self.pending:
-            missing = self.parents(key) & self.pending
-            self.waiting[key] = len(missing)
-            for parent in missing:
-                self.children[parent].append(key)
-        startable = (key for key in self.pending - self.running - self.failed.keys() if not self.waiting[key])
-        self.ready = [(self.rank[key], key) for key in startable]
-        heapq.heapify(self.ready)
+                stack.extend(self._parents(key))
+        self._sorter = TopologicalSorter[str]()
+        for key in self.pending | self.running:  # what runs waits for nothing, whatever went missing since it began
+            self._sorter.add(key, *(() if key in self.running else self._parents(key) & self.pending))
+        self._sorter.prepare()
+        self._ready: list[tuple[float, str]] = []
+        self._let_start()
+
+    def _let_start(self) -> None:
+        """Put those jobs into the queue that wait for nothing any more."""
+        for key in self._sorter.get_ready():
+            if key not in self.running and key not in self.failed:
+                heapq.heappush(self._ready, (self._rank[key], key))
 
     def next(self) -> Job | None:
         """Take the next job that can run."""
-        while self.ready:
-            key = heapq.heappop(self.ready)[1]
-            if key in self.pending and key not in self.running:
+        while self._ready:
+            key = heapq.heappop(self._ready)[1]
+            if key in self.pending and key not in self.running:  # one that was busy elsewhere may be there twice
                 self.running.add(key)
                 return self.jobs[key]
         return None
@@ -87,16 +91,14 @@ class Schedule:
     def put_back(self, key: str) -> None:
         """Return a job that was taken and not done."""
         self.running.discard(key)
-        heapq.heappush(self.ready, (self.rank[key], key))
+        heapq.heappush(self._ready, (self._rank[key], key))
 
     def done(self, key: str) -> None:
         """Note a finished job, which may let others start."""
         self.running.discard(key)
         self.pending.discard(key)
-        for child in self.children.pop(key, ()):
-            self.waiting[child] -= 1
-            if not self.waiting[child]:
-                heapq.heappush(self.ready, (self.rank[child], child))
+        self._sorter.done(key)
+        self._let_start()
 
     def fail(self, key: str, reason: str) -> None:
         """Note a failure; what depends on the job never starts."""
@@ -105,8 +107,8 @@ class Schedule:
 
     def retry(self, key: str, reason: str) -> None:
         """Give a job another attempt, unless it had its share."""
-        self.attempts[key] = self.attempts.get(key, 0) + 1
-        if self.attempts[key] < ATTEMPTS:
+        self._attempts[key] = self._attempts.get(key, 0) + 1
+        if self._attempts[key] < _ATTEMPTS:
             self.put_back(key)
         else:
             self.fail(key, reason)
@@ -114,12 +116,12 @@ class Schedule:
     def require(self, key: str, parent: str) -> None:
         """Note that a job found a result missing or damaged that was thought to be there: both are to be done."""
         self.running.discard(key)
-        self.attempts[key] = self.attempts.get(key, 0) + 1
-        if parent not in self.jobs or self.attempts[key] > len(self.jobs):
+        self._attempts[key] = self._attempts.get(key, 0) + 1
+        if parent not in self.jobs or self._attempts[key] > len(self.jobs):
             self.fail(key, f"it needs the result {parent}, which none of the planned jobs makes")
             return
-        self.extra.setdefault(key, set()).add(parent)
-        self.refresh()
+        self._extra.setdefault(key, set()).add(parent)
+        self._refresh()
 
     def left(self) -> list[str]:
         """Keys of the jobs still to do, parents first, failed ones not included."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -95,7 +95,7 @@ class Waste:
     Attributes:
         results: Key of each result that nobody wants, to its kind and the seconds it took.
         unfinished: Checkpoints of jobs that nobody wants and that were stopped half-way.
-        leftovers: Temporary folders of dead writers, and checkpoints of jobs that are done.
+        leftovers: What dead writers left, and checkpoints of jobs that are done.
         quarantined: What was damaged or strange and moved aside for a look.
         bytes: Disk space of all of it.
     """
@@ -158,7 +158,9 @@ def waste(store: Store, keep: Iterable[str] | None = None, *, quarantine: bool =
         elif is_key(key) and (unwanted or store.has(key)) and is_free(store, key):
             found.leftovers.append(path)
     found.quarantined = disk.children(store.root / "quarantine") if quarantine else []
-    paths = [*map(store.folder, found.results), *found.unfinished, *found.leftovers, *found.quarantined]
+    found.leftovers += [path for path in store.halves() if is_free(store, path.stem)]
+    results = [path for key in found.results for path in store.entry(key).files]
+    paths = [*results, *found.unfinished, *found.leftovers, *found.quarantined]
     found.bytes = sum(map(disk.size_of, paths))
     return found
 
@@ -176,10 +178,10 @@ def gc(store: Store, found: Waste) -> Waste:
     """
     removed = Waste()
     removed.results = {
-        key: facts for key, facts in found.results.items() if clear(store, key, store.folder(key), removed)
+        key: facts for key, facts in found.results.items() if clear(store, key, store.entry(key).files, removed)
     }
     for name in ("unfinished", "leftovers"):
-        setattr(removed, name, [path for path in getattr(found, name) if clear(store, key_of(path), path, removed)])
+        setattr(removed, name, [path for path in getattr(found, name) if clear(store, key_of(path), [path], removed)])
     for path in found.quarantined:
         size = disk.size_of(path)
         if disk.remove(path):
@@ -204,12 +206,12 @@ def is_free(store: Store, key: str) -> bool:
         return True
 
 
-def clear(store: Store, key: str, path: Path, removed: Waste) -> bool:
+def clear(store: Store, key: str, paths: Sequence[Path], removed: Waste) -> bool:
     """Remove what belongs to a key, unless a running job holds it; whether it is gone."""
-    size = disk.size_of(path)
+    size = sum(map(disk.size_of, paths))
     try:
         with store.lock(key):
-            gone = disk.remove(path)
+            gone = all(disk.remove(path) for path in paths)  # the file that says "done" first
     except Busy:
         return False
     removed.bytes += size if gone else 0

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ... import catalog, data, distillation, models, pruning, training
+from ... import catalog, data, disk, distillation, models, pruning, training
 from ...errors import InputError, Interrupted
 from .base import Context, Data, Network, source_digest, unchanged
 from .chain import Distill, Prune, Source, Train
@@ -38,7 +38,7 @@ def load(wanted: Data) -> data.Dataset:
     return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca, wanted.digest)
 
 
-def build(network: Network, ds: data.Dataset) -> nn.Module:
+def build(network: Network, ds: Any) -> nn.Module:
     """Build a network at initialisation."""
     return models.build(
         network.model,
@@ -113,9 +113,8 @@ class Checkpoints:
         stopping = self.context.stop()
         if not stopping and time.monotonic() - self.last < CHECKPOINT_SECONDS:
             return
-        temporary = self.path.with_suffix(".tmp")
-        torch.save(snapshot(), temporary)
-        temporary.replace(self.path)
+        state = snapshot()
+        disk.write_whole({self.path: lambda place: torch.save(state, place)}, self.path.with_suffix(".tmp"))
         self.last = time.monotonic()
         if stopping:
             raise Interrupted

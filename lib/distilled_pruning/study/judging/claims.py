@@ -1,25 +1,32 @@
-"""The ledger: what the papers say, as data, and what our runs say of it."""
+"""Claims: one decorated function each, beside the page whose numbers they are judged by.
+
+    @claim("imp-unstable", paper=PAPER, where="section 4", statement="…", rule="…", frames=("barriers",))
+    def imp_unstable(frames: Frames) -> list[Finding]:
+        ...
+
+A module of :mod:`..sections` named ``claims`` or ``…_claims`` is found by its name; any other module registers its
+claims by being imported.
+"""
 
 from __future__ import annotations
 
 import functools
-import json
+import importlib
+import importlib.util
 import math
-import tomllib
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from importlib import resources
-from typing import TYPE_CHECKING, Any
+import pkgutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypedDict, Unpack
 
-from .measures import MEASURES
-from .preconditions import PRECONDITIONS, Precondition, Standing, stand
+from .preconditions import Precondition
 from .statistics import Frames, Measure
-from .verdicts import DECIDED, NOT_RUN, NOT_TESTABLE, PARTLY, RANK, UNDECIDED, Finding, combine
+from .verdicts import NOT_RUN, Finding
 
-if TYPE_CHECKING:
-    import pandas as pd
-
-
+PAPER, SUBMISSION, FIRST = "arXiv:2503.17905", "its ICLR 2024 submission", "arXiv:2307.03364"
+OURS = "this companion"
+TEXTS = (PAPER, SUBMISSION, FIRST, OURS)
 EACH = "each"
 
 
@@ -51,252 +58,106 @@ class Primary:
         return marked + [Finding(f"level {level}", math.nan, None, 0, NOT_RUN, level) for level in absent]
 
 
+class Facts(TypedDict, total=False):
+    """What a claim states beside its name; see :class:`Claim`."""
+
+    paper: str
+    where: str
+    statement: str
+    rule: str
+    frames: tuple[str, ...]
+    paper_value: str
+    sizes: bool
+    data: str
+    primary: Primary | None
+    preconditions: tuple[Precondition, ...]
+    sentences: Mapping[str, str]
+
+
 @dataclass(frozen=True)
 class Claim:
     """One statement and how it is judged.
 
     Attributes:
         id: Short name.
-        paper: Which text makes it.
+        measure: Frames to findings.
+        paper: Which text makes it, one of :data:`TEXTS`.
         where: Place in that text.
         statement: The statement, in our words.
         rule: How the verdict follows.
+        frames: The experiments whose frames it reads; pages that show one of them judge it.
         paper_value: The paper's value, as printed or read off.
-        measure: Frames to findings; ``None`` where no experiment measures it yet (the verdict is *not run*).
         sizes: Judged at paper scale only, because it states a size rather than a sign or an order.
         data: Dataset the statement is about; empty for any, one of them; :data:`EACH` for every one by itself.
         primary: The settings its verdict rests on; ``None`` for all that it measures.
         preconditions: What must hold before it can be tested.
+        sentences: What each verdict says in plain words, where a page concludes from it.
     """
 
     id: str
+    measure: Measure
     paper: str
     where: str
     statement: str
     rule: str
+    frames: tuple[str, ...]
     paper_value: str = ""
-    measure: Measure | None = None
     sizes: bool = False
     data: str = ""
     primary: Primary | None = None
     preconditions: tuple[Precondition, ...] = ()
+    sentences: Mapping[str, str] | None = None
 
     def findings(self, frames: Frames) -> tuple[Finding, ...]:
         """Measure it, and say which findings are primary; nothing where nothing was run."""
-        found = self.measure(frames) if self.measure is not None else []
+        found = self.measure(frames)
         return tuple(self.primary.mark(found) if self.primary is not None and found else found)
 
 
-@functools.cache
-def claims() -> tuple[Claim, ...]:
-    """Read every claim, in the order of ``claims.toml``."""
-    text = resources.files(__package__).joinpath("claims.toml").read_text(encoding="utf-8")
-    found = []
-    for name, facts in tomllib.loads(text).items():
-        primary = facts.pop("primary", None)
-        if primary is not None:
-            facts["primary"] = Primary(primary["rate"], tuple(primary.get("levels", ())))
-        found.append(Claim(name, measure=MEASURES.get(name), preconditions=PRECONDITIONS.get(name, ()), **facts))
-    return tuple(found)
+_CLAIMS: dict[str, Claim] = {}
 
 
-@dataclass(frozen=True)
-class Judgement:
-    """A claim's findings at one scale and the verdict that follows.
-
-    Attributes:
-        claim: The claim.
-        scale: Stamp of the frames.
-        findings: One for each setting.
-        verdict: One of ``verdicts.VERDICTS``.
-        data: The datasets it was judged on.
-        standing: How its preconditions stand.
-    """
-
-    claim: Claim
-    scale: str
-    findings: tuple[Finding, ...]
-    verdict: str
-    data: tuple[str, ...] = ()
-    standing: Standing = field(default_factory=Standing)
-
-    @property
-    def primary(self) -> list[Finding]:
-        """The findings that the verdict rests on."""
-        return [finding for finding in self.findings if finding.primary]
-
-    @property
-    def beside(self) -> list[Finding]:
-        """The findings that are judged beside, and turn no verdict."""
-        return [finding for finding in self.findings if not finding.primary and finding.n]
-
-    @property
-    def value(self) -> str:
-        """The primary findings' means, setting by setting."""
-        found = [finding for finding in self.primary if not math.isnan(finding.value)]
-        return "; ".join(f"{finding.setting}: {finding.value:.3g}" for finding in found)
-
-    @property
-    def own(self) -> bool:
-        """Whether it was judged on the dataset that the claim is about."""
-        return self.claim.data in ("", EACH) or self.data == (self.claim.data,)
-
-    @property
-    def on(self) -> str:
-        """The datasets it was judged on, and the claim's where that is another."""
-        return ", ".join(self.data) + f" in place of {self.claim.data}" * (bool(self.data) and not self.own)
-
-    @property
-    def intervals(self) -> dict[str, list[float]]:
-        """The primary findings' intervals by setting."""
-        found = [f for f in self.primary if f.interval is not None and math.isfinite(f.value)]
-        return {finding.setting: list(finding.interval or ()) for finding in found}
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """The primary findings' numbers of initialisations by setting."""
-        return {finding.setting: finding.n for finding in self.primary if finding.n}
-
-    @property
-    def n(self) -> int:
-        """Fewest initialisations of a setting that the verdict rests on; of any setting while none is decided."""
-        measured = [finding for finding in self.primary if finding.n]
-        decisive = [finding for finding in measured if finding.verdict in DECIDED]
-        return min((finding.n for finding in decisive or measured), default=0)
-
-
-class _Seen(Mapping[str, "pd.DataFrame"]):
-    """Frames as one claim may see them: rows of one dataset alone, which is remembered."""
-
-    def __init__(self, frames: Frames, claim: Claim) -> None:
-        self._frames, self._claim = frames, claim
-        self.data: dict[str, None] = {}
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        frame = self._frames[name]
-        if frame.empty or "dataset" not in frame:
-            return frame
-        there = list(dict.fromkeys(frame["dataset"]))
-        if len(there) > 1 and self._claim.data != EACH:
-            there = [self._claim.data if self._claim.data in there else there[0]]
-            frame = frame[frame["dataset"] == there[0]]
-        self.data.update(dict.fromkeys(there))
-        return frame
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._frames)
-
-    def __len__(self) -> int:
-        return len(self._frames)
-
-
-def judge(frames: Frames, scale: str, only: Collection[str] | None = None) -> list[Judgement]:
-    """Judge every claim on the frames of one scale, and on one dataset: never on a mixture of several.
-
-    A claim is judged on the dataset it is about; where there is none of that, on the first there is. The judgement
-    names it, and so does whatever shows the judgement.
+def claim(name: str, **facts: Unpack[Facts]) -> Callable[[Measure], Measure]:
+    """Register a function from frames to findings as a claim.
 
     Args:
-        frames: Tidy frames by experiment name; missing ones leave their claims *not run*.
-        scale: The derived stamp of those frames, ``"paper"``, ``"reduced"``, ``"live"`` or ``"custom: …"``.
-        only: Names of the claims to judge; all of them by default.
+        name: The claim's short name, which no other claim may have.
+        facts: What it states, see :class:`Claim`.
+
+    Raises:
+        ValueError: Another function is registered under that name.
     """
-    judgements = []
-    for claim in claims():
-        if only is not None and claim.id not in only:
-            continue
-        seen = _Seen(frames, claim)
-        findings = claim.findings(seen)
-        verdict = combine(findings)
-        standing = stand(claim.preconditions, seen) if verdict != NOT_RUN else Standing()
-        if standing.failed:
-            verdict = NOT_TESTABLE
-        elif verdict != NOT_RUN and (standing.unsure or (claim.sizes and scale != "paper")):
-            verdict = UNDECIDED
-        data = tuple(seen.data) if verdict != NOT_RUN else ()
-        judgements.append(Judgement(claim, scale, findings, verdict, data, standing))
-    return judgements
+
+    def register(measure: Measure) -> Measure:
+        made = Claim(name, measure, **facts)
+        before = _CLAIMS.setdefault(name, made)
+        if before.measure.__module__ != measure.__module__:
+            raise ValueError(f"the claim {name} is registered twice: name one of them otherwise")
+        _CLAIMS[name] = made
+        return measure
+
+    return register
 
 
-def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
-    """Give the ledger's row of a claim as JSON."""
-    return {
-        "id": now.claim.id,
-        "paper": now.claim.paper,
-        "where": now.claim.where,
-        "statement": now.claim.statement,
-        "paper_value": now.claim.paper_value,
-        "rule": now.claim.rule,
-        "primary": str(now.claim.primary or ""),
-        "preconditions": [item.states for item in now.claim.preconditions],
-        "recorded": {"value": recorded.value, **judged(recorded)}
-        if recorded is not None and recorded.verdict != NOT_RUN
-        else None,
-        "this_run": now.value or None,
-        **judged(now),
-    }
+def claims() -> tuple[Claim, ...]:
+    """Give every claim, those of the papers first; the pages' are loaded at the first call."""
+    _load()
+    return tuple(sorted(_CLAIMS.values(), key=lambda item: (TEXTS.index(item.paper), item.measure.__module__)))
 
 
-def judged(found: Judgement) -> dict[str, Any]:
-    """Give what a judgement says beside its values, as JSON."""
-    return {
-        "interval": found.intervals or None,
-        "counts": found.counts or None,
-        "n": found.n,
-        "scale": found.scale,
-        "data": found.on,
-        "verdict": found.verdict,
-        "beside": [
-            {"setting": item.setting, "value": item.value, "interval": item.interval, "n": item.n}
-            | {"verdict": item.verdict}
-            for item in found.beside
-        ],
-        "failed": list(found.standing.failed),
-        "unsure": list(found.standing.unsure),
-    }
+def find(name: str) -> Claim:
+    """Give the claim of a name."""
+    _load()
+    return _CLAIMS[name]
 
 
 @functools.cache
-def expectations() -> dict[str, dict[str, dict[str, Any]]]:
-    """Read the committed expectations: scale to claim to verdict, intervals and n."""
-    text = resources.files(__package__).joinpath("expected.json").read_text(encoding="utf-8")
-    return dict(json.loads(text))
-
-
-def compatible(now: Judgement, wanted: dict[str, Any]) -> bool:
-    """Say whether a judgement may differ from an expectation by chance: every interval meets its expected one.
-
-    Another processor rounds otherwise, and a training then ends elsewhere: an effect that is the same may fall on the
-    other side of "undecided".
-    """
-    found = {finding.setting: finding.interval for finding in now.findings}
-    pairs = [(found.get(setting), bounds) for setting, bounds in wanted.get("interval", {}).items()]
-    return bool(pairs) and all(f is not None and f[0] <= high and low <= f[1] for f, (low, high) in pairs)
-
-
-def shortfalls(judgements: list[Judgement]) -> list[str]:
-    """Say where judgements fall short of what is expected at their scale: worse verdicts, fewer seeds, missing claims.
-
-    Only decided expectations gate (others need only have been run), and a verdict that only lost certainty passes while
-    every interval still meets the expected one. A run at custom parameters expects nothing.
-    """
-    problems = []
-    by_id = {judgement.claim.id: judgement for judgement in judgements}
-    scale = judgements[0].scale if judgements else ""
-    for name, wanted in expectations().get(scale, {}).items():
-        now = by_id.get(name)
-        if now is None:
-            problems.append(
-                f"{name}: expected {wanted['verdict']} at {scale} scale, but no such claim is in the ledger"
-            )
-        elif wanted["verdict"] not in DECIDED:
-            if now.verdict == NOT_RUN != wanted["verdict"]:
-                problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {NOT_RUN}")
-        elif RANK[now.verdict] < RANK[wanted["verdict"]] and not (
-            now.verdict in (PARTLY, UNDECIDED) and compatible(now, wanted)
-        ):
-            value = f" ({now.value})" if now.value else ""
-            problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {now.verdict}{value}")
-        elif now.n < wanted["n"]:
-            problems.append(f"{name}: expected at least {wanted['n']} initialisations, found {now.n}")
-    return problems
+def _load() -> None:
+    """Import the modules of claims that stand beside the pages; those imported before cost nothing."""
+    pages = f"{__package__.rpartition('.')[0]}.sections"
+    spec = importlib.util.find_spec(pages)
+    for folder in map(Path, (spec.submodule_search_locations if spec is not None else None) or ()):
+        for page in sorted(path.name for path in folder.iterdir() if (path / "__init__.py").is_file()):
+            for module in pkgutil.iter_modules([str(folder / page)]):
+                if module.name == "claims" or module.name.endswith("_claims"):
+                    importlib.import_module(f"{pages}.{page}.{module.name}")

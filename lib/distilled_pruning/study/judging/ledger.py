@@ -2,58 +2,49 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from ..parameters.cells import home
 from ..results.recorded import INDEX, SCALES, Recorded
-from ..sections.registry import EXPERIMENTS
-from ..sections.section import Section
-from . import claims
-from .claims import Claim, Judgement
+from . import expectations
+from . import judgement as judging
+from .claims import Claim, claims
+from .judgement import Judgement
 from .verdicts import NOT_RUN
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
-class _Asked(Mapping[str, "pd.DataFrame"]):
-    """Frames that are never there, and remember which were asked for."""
+class Page(Protocol):
+    """A page under its parameters, as :class:`..sections.section.Section` is one."""
 
-    def __init__(self) -> None:
-        self.names: list[str] = []
+    @property
+    def name(self) -> str:
+        """The notebook's name."""
+        ...
 
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        self.names.append(name)
-        raise KeyError(name)
+    @property
+    def scale(self) -> str:
+        """The stamp of its parameters."""
+        ...
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(())
+    @property
+    def experiments(self) -> Mapping[str, Any]:
+        """The experiments it shows, by name."""
+        ...
 
-    def __len__(self) -> int:
-        return 0
-
-
-@functools.cache
-def frames_of(claim: Claim) -> tuple[str, ...]:
-    """Names of the experiments a claim is judged by."""
-    asked = _Asked()
-    if claim.measure is not None:
-        claim.measure(asked)
-    return tuple(dict.fromkeys(asked.names))
+    def frame(self, name: str) -> pd.DataFrame:
+        """Give the frame of one of them."""
+        ...
 
 
-def notebooks_of(claim: Claim) -> tuple[str, ...]:
-    """Names of the notebooks a claim is judged by; none where no experiment measures it yet."""
-    return tuple(dict.fromkeys(EXPERIMENTS[name].notebook for name in frames_of(claim)))
-
-
-def claims_of(notebook: str) -> list[Claim]:
-    """List the claims that a notebook's results judge."""
-    return [claim for claim in claims.claims() if notebook in notebooks_of(claim)]
+def claims_of(experiments: Collection[str]) -> list[Claim]:
+    """List the claims that the frames of some experiments judge, such as those of a page."""
+    return [claim for claim in claims() if set(claim.frames) & set(experiments)]
 
 
 @dataclass(frozen=True)
@@ -64,28 +55,28 @@ class Ledger:
         judgements: One for each claim.
         recorded: Claim to its judgement on recorded results, where there is one.
         problems: What falls short of the expectations for the scale.
+        scales: What was judged at each scale, of which ``judgements`` is the choice.
     """
 
     judgements: tuple[Judgement, ...]
     recorded: Mapping[str, Judgement]
     problems: tuple[str, ...]
+    scales: Mapping[str, Sequence[Judgement]] = field(default_factory=dict)
 
     def rows(self) -> list[dict[str, Any]]:
         """Rows as ``distilled-pruning check --json`` prints them."""
-        return [claims.row(judgement, self.recorded.get(judgement.claim.id)) for judgement in self.judgements]
+        return [judging.row(judgement, self.recorded.get(judgement.claim.id)) for judgement in self.judgements]
 
 
-def stamp(sections: Sequence[Section]) -> str:
+def stamp(sections: Sequence[Page]) -> str:
     """Give the scale of several notebooks: their common one, or ``"custom: …"`` with the stamp of each that differs."""
-    scales = {section.name: section.parameters.scale for section in sections}
+    scales = {section.name: section.scale for section in sections}
     if len(set(scales.values())) <= 1:
         return next(iter(scales.values()), "")
     return "custom: " + "; ".join(f"{name} {scale.removeprefix('custom: ')}" for name, scale in scales.items())
 
 
-def judge(
-    sections: Sequence[Section], everything: bool = True, recorded: Mapping[str, Judgement] | None = None
-) -> Ledger:
+def judge(sections: Sequence[Page], everything: bool = True, recorded: Mapping[str, Judgement] | None = None) -> Ledger:
     """Judge claims on what the stores hold; nothing is trained.
 
     Args:
@@ -93,14 +84,15 @@ def judge(
         everything: Judge every claim; otherwise only those these notebooks' results judge.
         recorded: Judgements on recorded results; by default those of :func:`recorded_judgements`.
     """
-    frames = {name: frame for section in sections for name, frame in section.frames().items()}
+    frames = _Pages(sections)
     only = None if everything else ids_of(sections)
-    judgements = claims.judge(frames, stamp(sections), only)
+    judgements = judging.judge(frames, frames.scale, only)
     found = best_of(by_scale(only=only)) if recorded is None else recorded
-    return Ledger(tuple(judgements), found, wanted(claims.shortfalls(judgements), only))
+    short = wanted(expectations.shortfalls(judgements), only)
+    return Ledger(tuple(judgements), found, short, {frames.scale: judgements})
 
 
-def judge_recorded(sections: Sequence[Section], everything: bool = True) -> Ledger:
+def judge_recorded(sections: Sequence[Page], everything: bool = True) -> Ledger:
     """Judge claims on recorded results, each at the largest scale that has any.
 
     Args:
@@ -110,25 +102,42 @@ def judge_recorded(sections: Sequence[Section], everything: bool = True) -> Ledg
     only = None if everything else ids_of(sections)
     scales = by_scale(only=only)
     best = best_of(scales)
-    short = wanted([text for found in scales.values() for text in claims.shortfalls(found)], only)
+    short = wanted([text for found in scales.values() for text in expectations.shortfalls(found)], only)
     absent = [
-        f"nothing is recorded at {scale} scale, where {len(claims.expectations()[scale])} verdicts are expected: "
+        f"nothing is recorded at {scale} scale, where {len(expectations.read()[scale])} verdicts are expected: "
         f"restore {INDEX} and what it names from git"
         for scale in SCALES
-        if scale in claims.expectations() and scale not in scales
+        if scale in expectations.read() and scale not in scales
     ]
-    judgements = (best.get(item.claim.id, item) for item in claims.judge({}, "recorded", only))
-    return Ledger(tuple(judgements), best, (*short, *absent))
+    judgements = (best.get(item.claim.id, item) for item in judging.judge({}, "recorded", only))
+    return Ledger(tuple(judgements), best, (*short, *absent), scales)
 
 
-def ids_of(sections: Sequence[Section]) -> set[str]:
+def ids_of(sections: Sequence[Page]) -> set[str]:
     """Name the claims that notebooks judge."""
-    return {claim.id for section in sections for claim in claims_of(section.name)}
+    return {claim.id for section in sections for claim in claims_of(section.experiments)}
 
 
 def wanted(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, ...]:
     """Leave out the problems of claims that were not asked for."""
     return tuple(text for text in problems if only is None or text.partition(":")[0] in only)
+
+
+class _Pages(Mapping[str, "pd.DataFrame"]):
+    """Frames of several pages, each made when it is first asked for."""
+
+    def __init__(self, pages: Sequence[Page]) -> None:
+        self.scale = stamp(pages)
+        self._by_name = {name: page for page in pages for name in page.experiments}
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        return self._by_name[name].frame(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._by_name)
+
+    def __len__(self) -> int:
+        return len(self._by_name)
 
 
 class _Tables(Mapping[str, "pd.DataFrame"]):
@@ -157,7 +166,7 @@ def by_scale(root: Path | None = None, only: Collection[str] | None = None) -> d
     """Judge every claim, or only those named, on the recorded frames of each scale, the largest first."""
     folder = Recorded(root or home() / "results")
     tables = {scale: _Tables(folder, scale) for scale in reversed(SCALES)}
-    return {scale: claims.judge(frames, scale, only) for scale, frames in tables.items() if frames}
+    return {scale: judging.judge(frames, scale, only) for scale, frames in tables.items() if frames}
 
 
 def recorded_judgements(root: Path | None = None) -> dict[str, Judgement]:

@@ -1,7 +1,7 @@
 """What must hold before a claim can be tested at all, measured on the same results as the claim.
 
 A claim about tickets says nothing where there are none: where the dense network is hardly trained, or where what the
-claim sets itself against is not there. A claim states its preconditions by its entry in :data:`PRECONDITIONS`.
+claim sets itself against is not there. Each claim names its preconditions, as calls of the functions here.
 """
 
 from __future__ import annotations
@@ -11,7 +11,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .statistics import LEVELS, Frames, Measure, by_init, paired, rise, select, sparse
+from .units import POINTS
 from .verdicts import CONTRADICTED, REPRODUCED, Finding, unstable, within
+from .wording import finding
 
 WITHIN = 0.01
 
@@ -42,29 +44,18 @@ class Standing:
     unsure: tuple[str, ...] = ()
 
 
-def doubted(failed: Sequence[str], unsure: Sequence[str]) -> list[str]:
-    """Write what speaks against testing a claim, one precondition a line."""
-    return [*(f"does not hold: {text}" for text in failed), *(f"may not hold: {text}" for text in unsure)]
-
-
 def stand(preconditions: Sequence[Precondition], frames: Frames) -> Standing:
     """Judge preconditions on the frames a claim is judged on."""
     failed, unsure = [], []
     for item in preconditions:
         found = item.measure(frames)
-        against = [finding for finding in found if finding.verdict == CONTRADICTED]
+        against = [part for part in found if part.verdict == CONTRADICTED]
         if against:
-            failed.append(f"{item.states}: {'; '.join(map(written, against))}")
-        elif not found or any(finding.verdict != REPRODUCED for finding in found):
-            said = "; ".join(written(finding) for finding in found if finding.n)
+            failed.append(f"{item.states}: {'; '.join(map(finding, against))}")
+        elif not found or any(part.verdict != REPRODUCED for part in found):
+            said = "; ".join(finding(part) for part in found if part.n)
             unsure.append(f"{item.states}: {said or 'not run'}")
     return Standing(tuple(failed), tuple(unsure))
-
-
-def written(finding: Finding) -> str:
-    """Write what was found, with its interval."""
-    bounds = f" [{finding.interval[0]:.3g}, {finding.interval[1]:.3g}]" if finding.interval else ""
-    return f"{finding.setting} {finding.value:.3g}{bounds}, n = {finding.n}".replace("-", "−")
 
 
 def dense_keeps_up(model: str, frame: str) -> Precondition:
@@ -81,7 +72,7 @@ def dense_keeps_up(model: str, frame: str) -> Precondition:
         for level in LEVELS:
             tickets = select(frames, frame, model=model, method="imp", level=level)
             name = f"dense minus IMP's accuracy, {sparse(tickets, level)}"
-            findings.append(within(name, paired(dense, by_init(tickets, "accuracy")), -WITHIN, math.inf))
+            findings.append(within(name, paired(dense, by_init(tickets, "accuracy")), -WITHIN, math.inf, POINTS))
         return findings
 
     return Precondition("the dense network is at least as accurate as IMP's tickets, within a point", measure)
@@ -106,13 +97,3 @@ def imp_unstable(model: str) -> Precondition:
         ]
 
     return Precondition("IMP's tickets are unstable", measure)
-
-
-PRECONDITIONS: dict[str, tuple[Precondition, ...]] = {
-    "match-imp": (dense_keeps_up("resnet18", "fig2"),),
-    "syn-more-stable-r18": (
-        dense_keeps_up("resnet18", "barriers"),
-        dense_unstable("resnet18"),
-        imp_unstable("resnet18"),
-    ),
-}

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from ..display import percent
-from ..sections.common.tickets import EQUAL
 from .verdicts import Finding
 
 if TYPE_CHECKING:
@@ -34,15 +33,6 @@ def sparse(frame: pd.DataFrame | None, level: int) -> str:
     """Name a level by the sparsity that its rows hold; by its number where there are none."""
     rows = None if frame is None else frame.loc[frame["level"] == level, "sparsity"]
     return f"level {level}" if rows is None or rows.empty else percent(float(rows.iloc[0]))
-
-
-def place(frames: Frames, name: str, **where: str) -> pd.DataFrame | None:
-    """Rows of a frame's first dataset and network, of those that match, at the paper's inner rate."""
-    frame = select(frames, name, **where)
-    if frame is None:
-        return None
-    first = {column: frame[column].iloc[0] for column in ("dataset", "model")}
-    return select({name: frame[frame["setting"].isin((EQUAL, ""))]}, name, **first)
 
 
 def way(frame: pd.DataFrame | None, method: str, early: bool = False) -> pd.DataFrame | None:

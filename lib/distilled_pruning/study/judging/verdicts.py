@@ -9,8 +9,11 @@ share its mask. Intervals are two-sided 95 % Student intervals over initialisati
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .units import PLAIN, POINTS, UNITS, Unit
 
 REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED = "reproduced", "partly", "contradicted", "undecided"
 NOT_TESTABLE, NOT_RUN = "not testable here", "not run"
@@ -34,6 +37,8 @@ class Finding:
         level: Pruning level, where a claim tells levels apart.
         rate: How the inner rate stands to the retraining's, where a claim tells rates apart.
         primary: Whether the claim's verdict rests on it; what is not primary is judged and shown beside.
+        unit: How its numbers are written.
+        values: What each unit of replication gave, where these are shown in place of an interval.
     """
 
     setting: str
@@ -44,6 +49,20 @@ class Finding:
     level: int | None = None
     rate: str = ""
     primary: bool = True
+    unit: Unit = PLAIN
+    values: tuple[float, ...] = ()
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as ``check --json`` prints it: numbers as they are, with the name of their unit; ``None`` for NaN."""
+        value = self.value if math.isfinite(self.value) else None
+        return {**asdict(self), "value": value, "unit": self.unit.name}
+
+    @classmethod
+    def from_json(cls, found: Mapping[str, Any]) -> Finding:
+        """Read it again."""
+        facts = {**found, "unit": UNITS[found.get("unit", "")], "values": tuple(found.get("values", ()))}
+        value, bounds = found.get("value"), found.get("interval")
+        return cls(**{**facts, "value": math.nan if value is None else value, "interval": bounds and tuple(bounds)})
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
@@ -74,12 +93,12 @@ def expected(values: Sequence[float], m: int, *, others: bool = True) -> tuple[f
     return mean - half, mean + half
 
 
-def within(setting: str, values: Sequence[float], low: float, high: float) -> Finding:
+def within(setting: str, values: Sequence[float], low: float, high: float, unit: Unit = PLAIN) -> Finding:
     """Judge that the mean lies in (low, high): reproduced when the interval does, contradicted when it lies outside."""
     found = [value for value in values if math.isfinite(value)]
     if not found:
-        return Finding(setting, math.nan, None, 0, NOT_RUN)
-    mean, bounds = math.fsum(found) / len(found), interval(found)
+        return Finding(setting, math.nan, None, 0, NOT_RUN, unit=unit)
+    mean, bounds = math.fsum(found) / len(found), unit.clip(interval(found))
     if bounds is None or len(found) < ENOUGH:
         verdict = UNDECIDED
     elif low < bounds[0] and bounds[1] < high:
@@ -88,32 +107,32 @@ def within(setting: str, values: Sequence[float], low: float, high: float) -> Fi
         verdict = CONTRADICTED
     else:
         verdict = UNDECIDED
-    return Finding(setting, mean, bounds, len(found), verdict)
+    return Finding(setting, mean, bounds, len(found), verdict, unit=unit)
 
 
-def positive(setting: str, values: Sequence[float]) -> Finding:
+def positive(setting: str, values: Sequence[float], unit: Unit = PLAIN) -> Finding:
     """Judge that a paired difference is above zero."""
-    return within(setting, values, 0.0, math.inf)
+    return within(setting, values, 0.0, math.inf, unit)
 
 
-def negative(setting: str, values: Sequence[float]) -> Finding:
+def negative(setting: str, values: Sequence[float], unit: Unit = PLAIN) -> Finding:
     """Judge that a paired difference or a slope is below zero."""
-    return within(setting, values, -math.inf, 0.0)
+    return within(setting, values, -math.inf, 0.0, unit)
 
 
-def equal(setting: str, values: Sequence[float], margin: float) -> Finding:
+def equal(setting: str, values: Sequence[float], margin: float, unit: Unit = PLAIN) -> Finding:
     """Judge that a paired difference lies within a margin of zero."""
-    return within(setting, values, -margin, margin)
+    return within(setting, values, -margin, margin, unit)
 
 
 def stable(setting: str, rises: Sequence[float]) -> Finding:
     """Judge stability: the midpoint error rises by less than 2 points (Frankle et al. 2020)."""
-    return within(setting, rises, -math.inf, INSTABILITY_THRESHOLD)
+    return within(setting, rises, -math.inf, INSTABILITY_THRESHOLD, POINTS)
 
 
 def unstable(setting: str, rises: Sequence[float]) -> Finding:
     """Judge instability: the midpoint error rises by more than 2 points."""
-    return within(setting, rises, INSTABILITY_THRESHOLD, math.inf)
+    return within(setting, rises, INSTABILITY_THRESHOLD, math.inf, POINTS)
 
 
 def combine(findings: Sequence[Finding]) -> str:

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ... import disk
 from ...errors import InputError
-from ..engine.entry import ARRAYS, PROVENANCE, Damaged, dump, lines, pack_arrays, read_json, sha256, unpack_arrays
+from ..engine.entries import Entries
+from ..engine.entry import ARRAYS, BODY, KEPT, Damaged, dump, lines, pack_arrays, sha256, unpack_arrays
 from ..jobs import graph
-from .recorded import EVER, FRAMES, INDEX, KEPT, SCALES, Record, Recorded, Shown, index
+from .recorded import EVER, FRAMES, INDEX, SCALES, Record, Recorded, Shown, index
 
 if TYPE_CHECKING:
     from ..engine.store import Store
@@ -74,7 +75,7 @@ def record(
     if scale not in SCALES:
         raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
     recorded = Recorded(root)
-    missing = [job for job in jobs if not store.sound(job.key) and not recorded.path(job.key).exists()]
+    missing = [job for job in jobs if not store.sound(job.key) and not recorded.holds(job.key)]
     if len(missing) == len(jobs) or (missing and not partial):
         raise InputError(
             f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first"
@@ -106,11 +107,11 @@ def record(
         size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
         small = size <= array_bytes or job.kind in always
         serves = not job.passing or job.key in awaited
-        if recorded.path(job.key).exists() and stored(job.key, store) != whole:
+        if recorded.holds(job.key) and not (store.holds(job.key) and store.read(job.key) == whole):
             continue  # recorded before, of another run or not here any more
-        if size and small and serves and not job.borrowed and (store.folder(job.key) / ARRAYS).exists():
-            content, kept = own(job, store.entry(job.key).sealed(ARRAYS, provenance))
-            files[recorded.path(job.key, ".safetensors")] = content
+        packed = store.entry(job.key).packed(whole) if small and serves and not job.borrowed else None
+        if packed is not None:
+            files[recorded.path(job.key, BODY)], kept = own(job, packed)
             whole |= {KEPT: kept} if kept else {}
         files[recorded.path(job.key)] = lines(whole)
     framed: tuple[str, str] | tuple[()] = ()
@@ -143,8 +144,7 @@ def record(
             f"recorded results would take {size / 1e6:.1f} MB, more than {total_bytes / 1e6:.0f} MB: "
             "record fewer seeds or arrays"
         )
-    for path, content in files.items():
-        replace(path, content)
+    disk.write_whole(files)
     for path in stale:
         path.unlink()
     return new
@@ -188,6 +188,9 @@ class RecordedFirst:
         """Name both."""
         self.recorded, self.store = recorded, store
 
+    def _of(self, key: str) -> Entries:
+        return self.recorded if self.recorded.holds(key) else self.store
+
     def read(self, key: str) -> dict[str, Any] | None:
         """Read spec, metrics and provenance with its seal; ``None`` where there is no result.
 
@@ -195,9 +198,7 @@ class RecordedFirst:
             InputError: The result is damaged.
         """
         try:
-            if self.recorded.path(key).exists():
-                return self.recorded.read(key)
-            return stored(key, self.store)
+            return self._of(key).read(key) if self._of(key).holds(key) else None
         except Damaged as damage:
             raise InputError(f"the result {key} is damaged ({damage}): run it again") from damage
 
@@ -208,26 +209,12 @@ class RecordedFirst:
 
     def arrays(self, key: str) -> dict[str, Any] | None:
         """Read the arrays alone; ``None`` where they were not kept."""
-        if not self.recorded.path(key).exists():
-            return self.store.arrays(key)
-        return self.recorded.load(key).arrays if self.recorded.has(key) else None
+        return self._of(key).arrays(key)
 
     def provenance(self, key: str) -> dict[str, Any] | None:
         """Read who made it, where and when."""
         found = self.read(key)
         return None if found is None else dict(found["provenance"])
-
-
-def stored(key: str, store: Store) -> dict[str, Any] | None:
-    """Read spec, metrics and sealed provenance from a store; ``None`` where there is no result."""
-    if not store.folder(key).is_dir():
-        return None
-    _, spec, metrics = store.entry(key).head()
-    return {
-        "spec": spec,
-        "metrics": metrics,
-        "provenance": read_json(store.entry(key).content(PROVENANCE), PROVENANCE),
-    }
 
 
 def digests(spec: Any) -> Iterator[tuple[str, str]]:
@@ -273,19 +260,6 @@ def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> 
     named = {key for record in records for key in (*record.keys, *record.behind)}
     needed = needed | recorded.closure(needed | named)
     frames = {record.frame[0] for record in records if record.frame}
-    found = [
-        path
-        for key in recorded
-        if key not in needed
-        for path in (recorded.path(key), recorded.path(key, ".safetensors"))
-    ]
+    found = [path for key in recorded if key not in needed for path in recorded.entry(key).files]
     found += [path for path in (recorded.root / FRAMES).glob("*.json") if path.name not in frames]
     return [path for path in found if path.exists()]
-
-
-def replace(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.write_bytes(content)
-    temporary.replace(path)

@@ -14,21 +14,21 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import disk
 from ...errors import InputError
-from ..engine.entry import ARRAYS, METRICS, SPEC, Damaged, checksum, dump, read_json, sha256, unpack_arrays, unsealed
-from ..jobs import Result, checked, is_key, key_of
+from ..engine.entries import Entries
+from ..engine.entry import Damaged, dump, read_json, sha256
 from ..parameters.presets import given
 
 if TYPE_CHECKING:
     import pandas as pd
 
-INDEX, FRAMES, KEPT, EVER = "index.json", "frames", "kept", "ever.txt"
+INDEX, FRAMES, EVER = "index.json", "frames", "ever.txt"
 SCALES = ("reduced", "paper")
 TUPLES = ("keys", "frame", "behind")
 BESIDE = ("methods", "published", "seeds", "dense_seeds")  # what recordings of one comparison may differ in
@@ -87,12 +87,8 @@ class Record:
         return [name for name, digest in self.data.items() if digests.get(name, digest) != digest]
 
 
-class Recorded:
-    """A folder of recorded results."""
-
-    def __init__(self, root: str | Path) -> None:
-        """Name the folder, ``results/`` of the repository; nothing is read yet."""
-        self.root = Path(root)
+class Recorded(Entries):
+    """The recorded results, ``results/`` of the repository: entries like those of a store, an index, and frames."""
 
     @classmethod
     def serving(cls, root: str | Path, scale: str) -> Recorded | None:
@@ -191,78 +187,6 @@ class Recorded:
         frames = [frame for _, frame in self.parts(figure, scale)]
         return pd.concat(frames, ignore_index=True) if frames else pd.DataFrame()
 
-    def __iter__(self) -> Iterator[str]:
-        """List the keys of all entries, sorted."""
-        yield from sorted(path.stem for path in self.root.glob("??/*.json") if is_key(path.stem))
-
-    def path(self, key: str, suffix: str = ".json") -> Path:
-        """Where a file of an entry is or would be."""
-        return self.root / checked(key)[:2] / f"{key}{suffix}"
-
-    def read(self, key: str) -> dict[str, Any]:
-        """Read spec, metrics and provenance (with its seal) of an entry, checked against each other.
-
-        Raises:
-            Damaged: They contradict each other, or there is no such entry.
-        """
-        try:
-            found = read_json(self.path(key).read_bytes(), self.path(key).name)
-        except OSError as error:
-            raise Damaged(f"{self.path(key)} cannot be read ({error.strerror})") from error
-        given = found.get("provenance")
-        provenance = unsealed(given if isinstance(given, dict) else {})
-        for name, part in ((SPEC, "spec"), (METRICS, "metrics")):
-            if checksum(found.get(part)) != provenance["files"][name]["sha256"]:
-                raise Damaged(f"{part} does not match its checksum")
-        if provenance.get("key") != key or key_of(found["spec"]) != key:
-            raise Damaged("the spec belongs to another key")
-        return found
-
-    def arrays(self, key: str, found: Mapping[str, Any]) -> dict[str, Any]:
-        """Read an entry's arrays, checked; those that hold other people's images are not among them.
-
-        Args:
-            key: Whose.
-            found: What :meth:`read` gave.
-
-        Raises:
-            Damaged: They were left out, or do not match their checksum.
-        """
-        files = found["provenance"]["files"]
-        if ARRAYS not in files:
-            return {}
-        path = self.path(key, ".safetensors")
-        content = path.read_bytes() if path.is_file() else b""
-        if sha256(content) != found.get(KEPT, files[ARRAYS])["sha256"]:
-            raise Damaged(f"{path.name} was left out or does not match its checksum")
-        return unpack_arrays(content)
-
-    def metrics(self, key: str) -> dict[str, Any] | None:
-        """Read the metrics behind a key, ``None`` where there are none, or damaged ones."""
-        try:
-            return dict(self.read(key)["metrics"]) if self.path(key).exists() else None
-        except Damaged:
-            return None
-
-    def load(self, key: str) -> Result:
-        """Read a complete result.
-
-        Raises:
-            Damaged: It is not there, not complete, or contradicts itself.
-        """
-        found = self.read(key)
-        return Result(found["metrics"], self.arrays(key, found))
-
-    def has(self, key: str) -> bool:
-        """Whether a complete, undamaged result is there: one whose arrays were left out serves no other job."""
-        if not self.path(key).exists():
-            return False
-        try:
-            self.load(key)
-        except Damaged:
-            return False
-        return True
-
     def verify(self, figures: Collection[str] | None = None) -> dict[str, str]:
         """Check entries and frames, and that the index names nothing that is not there.
 
@@ -279,9 +203,10 @@ class Recorded:
         shown = dict.fromkeys(key for record in records for key in record.keys if self.path(key).exists())
         for key in self if figures is None else shown:
             try:
-                found = self.read(key)
-                if self.path(key, ".safetensors").exists():
-                    self.arrays(key, found)
+                entry = self.entry(key)
+                found = entry.read()
+                if entry.body.exists():
+                    entry.packed(found)
             except Damaged as damage:
                 wrong[key] = str(damage)
         for record in records:

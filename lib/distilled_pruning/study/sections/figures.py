@@ -5,12 +5,12 @@ functions that draw.
 """
 
 from ..speed.figure import speed
-from .a_first_paper.figures import first_accuracy, first_sessions, first_stability
+from .a_first_paper.figures import first_accuracy, first_logs, first_sessions, first_stability
 from .b_controls.figures import dose, equal_loss
 from .b_controls.kinship import kinship
 from .b_controls.matrix import controls
 from .b_controls.protocol_figures import protocols, starts
-from .b_controls.shift_figures import shifts
+from .b_controls.shift_figures import shift_costs, shifts
 from .s2_dataset_distillation.figures import gallery, matching, sets, stopping
 from .s3_distilled_pruning.diagram import fig1
 from .s3_distilled_pruning.figures import fig2
@@ -37,6 +37,7 @@ __all__ = [
     "fig6",
     "fig7",
     "first_accuracy",
+    "first_logs",
     "first_sessions",
     "first_stability",
     "forks",
@@ -52,6 +53,7 @@ __all__ = [
     "protocols",
     "sets",
     "sharpness",
+    "shift_costs",
     "shifts",
     "speed",
     "starts",

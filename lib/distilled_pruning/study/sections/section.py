@@ -38,6 +38,11 @@ class Section:
         """The notebook's name."""
         return self.parameters.notebook
 
+    @property
+    def scale(self) -> str:
+        """The stamp of its parameters."""
+        return self.parameters.scale
+
     @functools.cached_property
     def experiments(self) -> dict[str, Experiment]:
         """Experiments of the notebook by name."""
@@ -86,4 +91,4 @@ class Section:
     @property
     def deciding(self) -> dict[str, Any]:
         """The parameters that decide results: all but device and store."""
-        return {name: value for name, value in self.parameters.items() if name not in UNCOUNTED}
+        return {name: value for name, value in self.parameters.stored.items() if name not in UNCOUNTED}

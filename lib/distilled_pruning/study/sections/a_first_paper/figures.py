@@ -9,6 +9,7 @@ import numpy as np
 
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left
+from ..common import names
 from ..common.series import shades, with_series
 from ..common.style import (
     COLOURS,
@@ -18,6 +19,7 @@ from ..common.style import (
     POINTS,
     canvas,
     counted,
+    describe,
     empty,
     per_init,
     settings,
@@ -39,46 +41,69 @@ STABILITY = (("barrier", 1, "loss barrier (nats)"), ("error_rise", 100, "error r
 
 
 def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw accuracy over the weights left: this run's panels, then those of the authors' logs.
+    """Draw accuracy over the weights left: our panels, then those of the authors' logs.
 
     Args:
         frame: As :func:`..first_paper.accuracy_frame` gives it.
         authors: As :func:`..papers.curves` lists them.
-        stamp: Scale and parameters, for the foot.
+        stamp: Scale, for the foot.
     """
+    return empty(stamp) if frame.empty else _courses(frame, authors, f"{stamp} · {counted(frame)}")
+
+
+def first_logs(authors: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw accuracy over the weights left as the authors' logs have it.
+
+    Args:
+        authors: As :func:`..papers.curves` lists them.
+        stamp: For the foot.
+    """
+    return _courses(authors.iloc[:0], authors, stamp or "the authors' logs; bars: 95 % intervals over their seeds")
+
+
+def _courses(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str) -> Figure:
+    """Draw a panel for each dataset and network, ours first."""
     import pandas as pd
 
-    if frame.empty:
-        return empty(stamp)
-    rates = frame.groupby("method")["rate"].first()
+    rates = dict(frame.groupby("method")["rate"].first()) if len(frame) else dict[str, float]()
     shown = [place in SHOWN for place in zip(authors["dataset"], authors["model"], strict=True)]
     logged = authors[shown].assign(rate=lambda rows: rows["method"].map(rates).fillna(0.0), setting="logged")
-    both = pd.concat([frame.assign(logged=False), logged.assign(logged=True)])
+    parts = [part for part in (frame.assign(logged=False), logged.assign(logged=True)) if len(part)]
+    both = pd.concat(parts)
     both, palette = with_series(both.sort_values("logged", kind="stable"))
     panels = [(part, place) for _, part in both.groupby("logged", sort=False) for place in settings(part)]
     across = min(ACROSS, len(panels))
     down = -(-len(panels) // across)
-    own = both[~both["logged"]]
-    note = "; authors' logs: their with the same bars"
-    with canvas(1.5 + PANEL * down, f"{stamp} · {counted(own)}{note}") as figure:
+    said = ["Test accuracy over the weights left, a panel for each network."]
+    with canvas(1.5 + PANEL * down, stamp) as figure:
         axes = figure.subplots(down, across, squeeze=False)
         for ax in axes.flatten()[len(panels) :]:
             ax.set_axis_off()
-        for ax, (part, (dataset, model)) in zip(axes.flatten(), panels, strict=False):
-            here = part[(part["dataset"] == dataset) & (part["model"] == model)]
-            found = per_init(here, ["accuracy"], ["level", "sparsity"])
-            means = found.groupby(["series", "level"])["sparsity"].transform("mean")
-            dense = [100 * value for value in found[found["level"] == 0]["accuracy"]]
-            if dense:
-                ax.axhline(sum(dense) / len(dense), color=COLOURS["dense"], linestyle="--", linewidth=1.2)
-            course(ax, found.assign(sparsity=means), palette)
-            stretched(ax, [100 * value for value in found["accuracy"]])
-            weights_left(ax, 100 * (1 - float(here["sparsity"].max())))
-            ax.set_title(f"{'Authors’ logs' if bool(part['logged'].iloc[0]) else 'This run'}\n{model} on {dataset}")
+        for ax, (part, place) in zip(axes.flatten(), panels, strict=False):
+            here = part[(part["dataset"] == place[0]) & (part["model"] == place[1])]
+            _course(ax, here, palette)
+            whose = "Authors’ logs" if bool(part["logged"].iloc[0]) else "Ours"
+            ax.set_title(f"{whose}\n{names.place(place)}")
+            kept = here[here["level"] == 9].groupby("series", sort=False)["accuracy"].mean()
+            ends = [f"{name} {100 * value:.1f} %" for name, value in kept.items()]
+            said += [f"{whose}, {names.place(place)}, at 13 % of the weights: {', '.join(ends)}."] if ends else []
         for ax in axes[:, 0]:
             ax.set_ylabel("test accuracy (%), errors logarithmic")
         above(figure, keys(palette), 3)
+        describe(figure, *said)
     return figure
+
+
+def _course(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
+    """Draw one panel, the dense network as a dashed line."""
+    found = per_init(frame, ["accuracy"], ["level", "sparsity"])
+    means = found.groupby(["series", "level"])["sparsity"].transform("mean")
+    dense = [100 * value for value in found[found["level"] == 0]["accuracy"]]
+    if dense:
+        ax.axhline(sum(dense) / len(dense), color=COLOURS["dense"], linestyle="--", linewidth=1.2)
+    course(ax, found.assign(sparsity=means), palette)
+    stretched(ax, [100 * value for value in found["accuracy"]])
+    weights_left(ax, 100 * (1 - float(frame["sparsity"].max())))
 
 
 def stretched(ax: Any, accuracies: list[float]) -> None:
@@ -165,6 +190,7 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
         right.set(xlabel="rounds of pruning", ylabel="times faster to a ticket", xlim=(0.5, levels[-1] + 0.5))
         right.set_ylim(bottom=0)
         figure.legend(loc="outside upper center", ncols=len(sizes) + 1)
+        describe(figure, f"Left, ratios of costs; right, times faster over {levels[-1]} rounds of pruning.")
     return figure
 
 
@@ -216,6 +242,9 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.axhline(0, color=FAINT, linewidth=0.8)
             threshold(line[1])
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[:, 0], most=2)
+        rises = 100 * found.groupby("series", sort=False)["error_rise"].mean()
+        parts = [f"{name} {value:.1f}" for name, value in rises.items()]
+        describe(figure, "Barrier and error rise over sparsity.", f"Mean rise in points: {'; '.join(parts)}.")
     return figure

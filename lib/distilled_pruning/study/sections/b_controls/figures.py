@@ -5,11 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ...judging.verdicts import INSTABILITY_THRESHOLD
+from ..common import names
+from ..common.dots import seen
 from ..common.series import shades, with_series
-from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
+from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, describe, empty, per_init, settings, student
 from ..common.trends import legend
 from ..common.ways import Kind, kind
-from .claims import NEAR
+from ..s4_stability.figures import RISE
+from .mask_claims import NEAR
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,63 +21,61 @@ if TYPE_CHECKING:
 
 PANEL = 3.0
 JOINED = ("distilled", "real-short")
-AXES = (("steps", "travelled"), ("travelled", "barrier"), ("travelled", "accuracy"))
+COLUMNS = {"error_rise": "error rise halfway (points)", "accuracy": "test accuracy (%)"}
 MARKERS = ("o", "s", "^", "D", "v")
 GROUPS = {Kind.DENSE: "D", Kind.FULL_LOOP: "D", Kind.SHORT_LOOP: "o"}  # all others: a triangle
 
 
 def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw how far the first inner loop went for its steps, and barrier and accuracy over that distance.
+    """Draw how stable and how accurate a subnetwork is over the steps of the inner loop that found its mask.
 
     Args:
         frame: As :func:`..controls.dose_frame` gives it.
-        stamp: Scale and parameters, for the foot.
+        stamp: Scale, for the foot.
     """
     if frame.empty:
         return empty(stamp)
     frame = frame.assign(series=frame["method"])
     places = settings(frame)
-    found = per_init(frame, ["travelled", "barrier", "accuracy", "collapsed"], ["steps", "rate"])
-    found = found.assign(accuracy=100 * found["accuracy"])
-    with canvas(1.0 + PANEL * 0.95 * len(places), f"{stamp} · {counted(frame, 'steps')}") as figure:
-        axes = figure.subplots(len(places), 3, squeeze=False, sharex="col")
-        for line, (dataset, model) in zip(axes, places, strict=True):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            for ax, (x, y) in zip(line, AXES, strict=True):
-                curves(ax, here, x, y)
-            line[0].set(xscale="log", xlabel="steps of the inner loop", ylabel="distance / initial norm")
-            line[1].set(xlabel="distance / initial norm", ylabel="loss barrier (nats)")
-            line[2].set(xlabel="distance / initial norm", ylabel="test accuracy (%)")
-            steps = sorted(set(here["steps"]))
-            line[0].set_xticks(steps, [str(step) for step in steps], fontsize=POINTS)
-            line[0].minorticks_off()
-            line[1].axhline(0, color=FAINT, linewidth=0.8)
+    found = per_init(frame, [*COLUMNS, "collapsed"], ["steps", "rate", "sparsity"])
+    found = found.assign(**{name: 100 * found[name] for name in COLUMNS})
+    with canvas(0.9 + PANEL * len(places), f"{stamp} · {counted(frame, 'steps')}") as figure:
+        axes = figure.subplots(len(places), 2, squeeze=False, sharex=True)
+        for line, place in zip(axes, places, strict=True):
+            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
+            for ax, (column, label) in zip(line, COLUMNS.items(), strict=True):
+                curves(ax, here, column)
+                ax.set(xscale="log", xlabel="steps of the inner loop", ylabel=label)
+                steps = sorted(set(here["steps"]))
+                ax.set_xticks(steps, [str(step) for step in steps])
+                ax.minorticks_off()
+            line[0].axhline(100 * INSTABILITY_THRESHOLD, color=INK, linestyle=":", linewidth=1.2)
+            line[0].set_ylim(bottom=min(0.0, line[0].get_ylim()[0]))
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place(place), loc="left", weight="bold")
         legend(figure, axes[:, 0], 3)
+        steps_of = zip(found["series"], found["steps"], strict=True)
+        dosed = found.assign(series=[f"{NAMES[method]}, {steps} steps" for method, steps in steps_of])
+        dosed = dosed.assign(error_rise=dosed["error_rise"] / 100)
+        seen(figure, dosed, RISE, "Two panels over the steps of the inner loop.")
     return figure
 
 
-def curves(ax: Any, frame: pd.DataFrame, x: str, y: str) -> None:
-    """Draw one line for each source and rate along the steps, which stand beside the marks; crosses collapsed."""
+def curves(ax: Any, frame: pd.DataFrame, y: str) -> None:
+    """Draw one line for each source and rate over the steps; crosses are collapsed."""
     rates = sorted(set(frame.loc[frame["series"] != "imp", "rate"]), reverse=True)
     for _, part in frame.groupby(["series", "rate"], sort=False):
         method, rate = str(part["series"].iloc[0]), float(part["rate"].iloc[0])
         step = rates.index(rate) if rate in rates else 0
         colour = shades(COLOURS[method], max(1, len(rates)))[step]
         label = NAMES[method] + (f", {rate:g}" if len(rates) > 1 else "")
-        kept = part[part["collapsed"] == 0].groupby("steps")[[n for n in (x, y) if n != "steps"]]
-        means = kept.mean().reset_index()
-        bars = [student(list(values)) for _, values in part[part["collapsed"] == 0].groupby("steps")[y]]
-        ax.plot(means[x], means[y], color=colour, marker=MARKERS[step % len(MARKERS)], markersize=5, label=label)
-        ax.vlines(means[x], [low for low, _ in bars], [high for _, high in bars], color=colour, linewidth=1.2)
-        if x != "steps":
-            for row in means.iloc[[0, -1]].to_dict("records") if step == 0 and len(means) else ():
-                place = (row[x], row[y])
-                ax.annotate(str(row["steps"]), place, (4, 4), textcoords="offset points", fontsize=POINTS, color=colour)
+        kept = part[part["collapsed"] == 0].groupby("steps")[y]
+        means, bars = kept.mean(), [student(list(values)) for _, values in kept]
+        ax.plot(means.index, means, color=colour, marker=MARKERS[step % len(MARKERS)], markersize=6, label=label)
+        ax.vlines(means.index, [low for low, _ in bars], [high for _, high in bars], color=colour, linewidth=1.4)
         flat = part[part["collapsed"] > 0]
-        ax.plot(flat[x], flat[y], "x", color=INK, markersize=5)
-    ax.margins(x=0.2, y=0.1)
+        ax.plot(flat["steps"], flat[y], "x", color=INK, markersize=5)
+    ax.margins(x=0.1, y=0.1)
 
 
 def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -102,11 +104,13 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
             joined(ax, here, palette)
             scatter(ax, here, palette)
             share = percent(float(here[here["level"] == level]["sparsity"].iloc[0])) if level else ""
-            place = f"{model} on {dataset}, " if len(settings(found)) > 1 else ""
+            place = f"{names.place((dataset, model))}, " if len(settings(found)) > 1 else ""
             ax.set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
             ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
             ax.axhline(0, color=FAINT, linewidth=0.8)
-        legend(figure, axes, 3, fontsize=POINTS)
+        legend(figure, axes, 3)
+        gaps = [f"{name} {value:.2f}" for name, value in found.groupby("series", sort=False)["barrier"].mean().items()]
+        describe(figure, "Scatter of loss barrier against training loss.", f"Mean barrier in nats: {'; '.join(gaps)}.")
     return figure
 
 

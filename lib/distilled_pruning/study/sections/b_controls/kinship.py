@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...display import percent
+from ..common import names
 from ..common.series import with_series
-from ..common.style import POINTS, canvas, empty, settings
+from ..common.style import POINTS, canvas, describe, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +38,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
     both, palette = with_series(both, brief=True)
     named, _ = with_series(both.rename(columns=SIDES), brief=True)
     both = both.assign(partner=named["series"].to_numpy())
-    side = 0.27 * len(palette) + 2.4
+    side = 0.33 * len(palette) + 2.4
     share = percent(float(frame["sparsity"].iloc[0]))
     n = int(frame["init"].nunique())
     with canvas(side * len(places), f"{stamp} · mean over up to {n} initialisation{'s' * (n > 1)}") as figure:
@@ -53,7 +54,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 mask=pd.DataFrame(hidden, grid.index, grid.columns).iloc[1:, :-1],
                 annot=True,
                 fmt=".2f",
-                annot_kws={"size": 6.5},
+                annot_kws={"size": POINTS},
                 cmap="vlag",
                 center=1,
                 vmax=MOST,
@@ -61,9 +62,12 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 cbar_kws={"label": "shared over chance", "shrink": 0.6, "extend": "max"},
                 ax=ax,
             )
-            place = f"{model} on {dataset}, " if len(places) > 1 else ""
+            place = f"{names.place((dataset, model))}, " if len(places) > 1 else ""
             ax.set(xlabel="", ylabel="")
             ax.set_title(f"{place}{share} sparse", loc="left")
             ax.tick_params(labelsize=POINTS, length=0)
             ax.grid(visible=False)
+        most = both.sort_values("layered_ratio").iloc[-1]
+        alike = f"Most alike are {most['series']} and {most['partner']}, {most['layered_ratio']:.2f} times chance."
+        describe(figure, "A triangle of numbers: what every two masks share over chance within layers.", alike)
     return figure

@@ -11,7 +11,7 @@ from ..common.style import FAINT, INK, student
 if TYPE_CHECKING:
     import pandas as pd
 
-ROW, HEAD = 0.235, 0.75
+ROW, HEAD = 0.27, 0.75
 COLUMNS = {
     "barrier": (1, "loss barrier\n(nats)"),
     "error_rise": (100, "error rise\n(points)"),

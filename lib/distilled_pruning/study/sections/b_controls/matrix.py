@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from ..common import names
+from ..common.dots import seen
 from ..common.series import with_series
 from ..common.style import FAINT, POINTS, canvas, counted, empty, per_init, settings
+from ..s4_stability.figures import RISE
 from ..s7_mask_structure.figures import layer_names
-from .ladders import COLUMNS, HEAD, ROW, keys, ladder, threshold
+from .ladders import HEAD, ROW, keys, ladder, threshold
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,15 +40,19 @@ class Column:
 
 BANKS = (
     (
-        *(Column("controls", name, label, factor) for name, (factor, label) in COLUMNS.items()),
-        Column("controls", "distance", "final\ndistance"),
+        Column("controls", "error_rise", "error rise halfway (points)", 100),
+        Column("controls", "accuracy", "test accuracy (%)", 100),
+        Column("controls", "end_loss", "training loss at the ends"),
     ),
     (
-        Column("controls", "travelled", "inner distance\n(initial norms)"),
-        Column("curvatures", "std", "Hessian, st.\ndev. (10⁻³)", 1000),
-        Column("curvatures", "mean_abs", "Hessian, mag-\nnitude (10⁻³)", 1000),
-        Column("kinship", "layered_ratio", "shared with\ndistilled"),
-        Column("anatomy", "layer_sparsity", "each layer\nkeeps (%)"),
+        Column("controls", "travelled", "inner distance (initial norms)"),
+        Column("controls", "distance", "distance of the retraining"),
+        Column("curvatures", "std", "Hessian, deviation (10⁻³)", 1000),
+    ),
+    (
+        Column("curvatures", "mean_abs", "Hessian, magnitude (10⁻³)", 1000),
+        Column("kinship", "layered_ratio", "shared with distilled"),
+        Column("anatomy", "layer_sparsity", "each layer keeps (%)"),
     ),
 )
 
@@ -89,8 +96,7 @@ def controls(
             frames[name] = named_as(other.assign(collapsed=other.get("collapsed", False)), named)
     if kinship is not None and not kinship.empty:
         frames["kinship"] = named_as(likeness(kinship), named)
-    banks = [bank for bank in BANKS if any(column.frame in frames and column.frame != "controls" for column in bank)]
-    banks = [BANKS[0], *(bank for bank in banks if bank is not BANKS[0])]
+    banks = [bank for bank in BANKS if any(column.frame in frames for column in bank)]
     places = settings(named)
     height = HEAD + ROW * len(palette)
     with canvas(0.5 + height * len(places) * len(banks), f"{stamp} · {counted(named)}") as figure:
@@ -105,9 +111,11 @@ def controls(
                 line[0].set_yticks(range(len(palette)), list(palette))
                 line[0].set_ylim(len(palette) - 0.5, -0.5)
                 if len(places) > 1:
-                    line[0].set_title(f"{model} on {dataset}", loc="left")
+                    line[0].set_title(names.place((dataset, model)), loc="left")
         if named["level"].max() > 0:
             figure.legend(handles=keys(named), loc="outside upper right", ncols=5)
+        rises = per_init(named, ["error_rise"], ["level", "sparsity"])
+        seen(figure, rises, RISE, "A row for each way to find masks and nine measures, with dots and intervals.")
     return figure
 
 
@@ -133,19 +141,8 @@ def measure(ax: Any, column: Column, frames: dict[str, pd.DataFrame], palette: d
         threshold(ax)
     elif column.frame != "anatomy":
         ax.locator_params(axis="x", nbins=3)
-    if column.name == "barrier":
-        ax.axvline(0, color=FAINT, linewidth=0.8)
-        highest(ax, frame, palette)
     if column.frame == "kinship":
         ax.axvline(1, color=FAINT, linewidth=0.8)
-
-
-def highest(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
-    """Mark the highest point of the lines of the sparsest tickets, mean over initialisations, by a stroke."""
-    frame = frame[~frame["collapsed"].astype(bool) & frame["level"].isin((0, frame["level"].max()))]
-    for place, (name, colour) in enumerate(palette.items()):
-        found = frame[frame["series"] == name].groupby("init")["maximum"].mean()
-        ax.plot([found.mean()] * len(found[:1]), [place] * len(found[:1]), "|", color=colour, markersize=9, zorder=3)
 
 
 def layers(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
@@ -160,7 +157,7 @@ def layers(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
             kept = 100 * (1 - part[part["layer"] == layer].groupby("init")["layer_sparsity"].mean())
             mark = f"${number}$" if len(names) <= DIGITS else "."
             for share in kept[:1] * 0 + max(SMALLEST, kept.mean()):
-                ax.plot([share], [place + 0.18 * (-1) ** number], marker=mark, color=colour, markersize=5)
+                ax.plot([share], [place + 0.18 * (-1) ** number], marker=mark, color=colour, markersize=7)
     ax.set_xscale("log")
     ax.set_xlim(left=0.8 * ax.dataLim.x0, right=125)
     ticks = [tick for tick in (0.5, 1, 3, 10, 30, 100) if tick >= ax.get_xlim()[0]][-3:]

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..common import names
+from ..common.dots import seen
 from ..common.series import shades, with_series
 from ..common.style import FAINT, canvas, counted, empty, per_init, settings
+from ..s4_stability.figures import RISE
 from .ladders import COLUMNS, ROW, ladder, threshold
 
 if TYPE_CHECKING:
@@ -63,7 +66,8 @@ def rungs(frame: pd.DataFrame, way: str, stamp: str) -> Figure:
             line[0].set_yticks(range(len(palette)), list(palette))
             line[0].set_ylim(len(palette) - 0.5, -0.5)
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
+        seen(figure, means, RISE, "Dots with intervals, a row for each subnetwork and way.")
     return figure
 
 

@@ -5,17 +5,17 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ....networks import is_own
-from ...jobs import Connect, Job, Prune
-from ..common.frames import LINE_FIGURES, Reader, collapsed, frame_of, labels, measured, settings
+from ...jobs import Connect, Prune
+from ..common.experiment import experiment
+from ..common.frames import LINE_FIGURES, labels, line_values, settings
 from ..common.tickets import Row, Tickets
+from .experiment import PAGE
 
 if TYPE_CHECKING:
-    import pandas as pd
-
-    from ...parameters.presets import Parameters
+    from ...parameters.values import Values
 
 HERE, UNMASKED, PARTIAL, REESTIMATED = "as here", "unmasked", "weights rewound alone", "statistics re-estimated"
 SHORTER, SLOWER, LARGER = "a third of the epochs", "a third of the learning rate", "batches four times as large"
@@ -23,8 +23,6 @@ BATCHED, REBATCHED = "BatchNorm", "BatchNorm, statistics re-estimated"
 AGAINST = {REBATCHED: BATCHED}  # all others are set against the same ticket as here
 METHODS = ("dense", "imp", "distilled")
 BATCH_NORMED = ("resnet10", "resnet18")
-
-Variant = tuple[Tickets, Row, int, int, str, str, Connect]
 
 
 def partial(mask: Prune) -> Prune:
@@ -85,44 +83,20 @@ def ways(tickets: Tickets, row: Row, line: Connect, all_of_them: bool) -> dict[s
     return found
 
 
-def variants(parameters: Parameters) -> Iterator[Variant]:
+@experiment("protocols", PAGE, "Ways of measuring", line_values(*LINE_FIGURES, "accuracy", "collapsed"))
+def variants(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """Lines of the papers' three tickets at the last level, measured in every way that means something for them.
 
-    What needs trainings of its own is run on ``protocol_seeds`` initialisations: partial rewinding for distilled
-    pruning at its first inner rate, other trainings and BatchNorm for the dense network.
+    ``protocol`` names the way, ``against`` the one it is compared with. What needs trainings of its own is run on
+    ``protocol_seeds`` initialisations: partial rewinding for distilled pruning at its first inner rate, other trainings
+    and BatchNorm for the dense network.
     """
     for tickets in settings(parameters):
         for row, init in itertools.product(tickets.rows, tickets.seeds):
             if row.method not in METHODS:
                 continue
             level = 0 if row.method == "dense" else parameters.levels
-            for a, b in itertools.combinations(range(parameters.replicates), 2):
-                line = tickets.line(row, init, level, a, b)
+            for pair, line in tickets.lines(row, init, level):
                 for name, job in ways(tickets, row, line, init < parameters.protocol_seeds).items():
-                    yield tickets, row, init, level, f"{a}-{b}", name, job
-
-
-def protocol_jobs(parameters: Parameters) -> list[Job]:
-    """Lines measured in every way."""
-    return [entry[-1] for entry in variants(parameters)]
-
-
-def protocol_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
-    """One row a line and a way of measuring it; ``protocol`` names the way, ``against`` the one it is compared with."""
-    rows = []
-    for tickets, row, init, level, pair, name, job in variants(parameters):
-        found = measured(job, reader)
-        if found is None:
-            continue
-        rows.append(
-            {
-                **labels(tickets, row, level, init),
-                "protocol": name,
-                "against": AGAINST.get(name, HERE),
-                "pair": pair,
-                **{column: found[column] for column in (*LINE_FIGURES, "accuracy")},
-                "collapsed": collapsed(tickets, job.a.mask, found["end_accuracy"], reader),
-                "key": job.key,
-            }
-        )
-    return frame_of(rows)
+                    how = {"protocol": name, "against": AGAINST.get(name, HERE), "pair": pair}
+                    yield job, {**labels(tickets, row, level, init), **how}

@@ -1,16 +1,19 @@
-"""What the claims about the papers' open questions measure: other images, other initial weights, other sets."""
+"""The claims on the papers' open questions: other images, other initial weights, other sets."""
 
 from __future__ import annotations
 
 import functools
 from typing import TYPE_CHECKING
 
-from ...judging.statistics import CONV, Frames, Measure, paired, select
+from ...judging.claims import OURS, Primary, claim
+from ...judging.statistics import CONV, LEVELS, Frames, paired, select
+from ...judging.units import A_UNIT_OF_QUALITY
 from ...judging.verdicts import Finding, negative, positive
+from ..common.tickets import EQUAL
 from ..s5_overview.claims import groups, inclines
-from .claims import ACCURACY_MARGIN, at, cases, differs, spoken, values
+from .evidence import ACCURACY_MARGIN, at, cases, differs, higher, spoken, values
+from .experiment import DEFAULT
 from .shifts import FAMILIES, by_family
-from .starts import DEFAULT
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,6 +24,21 @@ OBJECTIVES = {"average": ("Eq. 1", -1), "supremum": ("Eq. 2", -1)}  # the lower 
 QUALITIES = {"own_accuracy": ("own accuracy", 1), **OBJECTIVES}
 
 
+@claim(
+    "open-shift",
+    paper=OURS,
+    where="controls",
+    statement=(
+        "Corrupted and adversarial images cost tickets of short inner loops another share of their accuracy than IMP's."
+    ),
+    rule=(
+        "clean accuracy minus that on shifted images, averaged over corruptions and over attacks, of "
+        "distilled and of short real loops, each minus IMP's at equal sparsity: beyond 1 point either "
+        "way; within: contradicted"
+    ),
+    primary=Primary(EQUAL, LEVELS),
+    frames=("shifts",),
+)
 def open_shift(frames: Frames) -> list[Finding]:
     """Accuracy that shifted images cost, tickets of short loops each minus IMP's at equal sparsity, beyond a point."""
     frame = select(frames, "shifts", model=CONV)
@@ -40,6 +58,17 @@ def open_shift(frames: Frames) -> list[Finding]:
     return findings
 
 
+@claim(
+    "open-init",
+    paper=OURS,
+    where="controls",
+    statement=(
+        "Under Kaiming and Xavier initialisation too, distilled tickets are more stable than the dense "
+        "network and IMP's."
+    ),
+    rule="paired differences of barriers, dense and IMP each minus distilled, above 0 under each",
+    frames=("starts",),
+)
 def open_init(frames: Frames) -> list[Finding]:
     """Under other initial weights too the barriers of dense network and IMP lie above the distilled ticket's."""
     frame = select(frames, "starts", model=CONV)
@@ -51,10 +80,10 @@ def open_init(frames: Frames) -> list[Finding]:
         for level, setting in cases(part, "distilled"):
             ours = values(part, "barrier", method="distilled", level=level, setting=setting)
             for method in LESS_STABLE:
-                higher = paired(values(part, "barrier", method=method), ours)
-                if higher:
+                more = paired(values(part, "barrier", method=method), ours)
+                if more:
                     name = f"{start}, {method} over distilled"
-                    findings.append(at(part, level, setting, name, positive, higher))
+                    findings.append(at(part, level, setting, name, higher, more))
     return findings
 
 
@@ -66,6 +95,21 @@ def with_objectives(tickets: pd.DataFrame, sets: pd.DataFrame | None) -> pd.Data
     return tickets.join(means, on=["made_by", "ipc"])
 
 
+@claim(
+    "open-quality",
+    paper=OURS,
+    where="controls",
+    statement="A better distilled set gives better tickets, more accurate and more stable.",
+    rule=(
+        "slopes over the sets of an initialisation, for each dataset, network and sparsity: the ticket's "
+        "accuracy on the set's quality above 0, its barrier below 0; quality by the accuracy of training "
+        "on the set, and by Eqs. 1 and 2 where they were measured"
+    ),
+    frames=(
+        "fig6",
+        "sets",
+    ),
+)
 def open_quality(frames: Frames) -> list[Finding]:
     """A better set gives a ticket of higher accuracy and lower barrier: slopes over the sets of an initialisation."""
     findings = []
@@ -76,12 +120,5 @@ def open_quality(frames: Frames) -> list[Finding]:
             if column in found and found.dropna(subset=column)["ipc"].nunique() > 1:
                 for what, judge in (("accuracy", positive), ("barrier", negative)):
                     slopes = [better * value for value in inclines(found, column, what)]
-                    findings.append(judge(f"{what} over {name}, {place}", slopes))
+                    findings.append(judge(f"{what} over {name}, {place}", slopes, A_UNIT_OF_QUALITY))
     return findings
-
-
-MEASURES: dict[str, Measure] = {
-    "open-shift": open_shift,
-    "open-init": open_init,
-    "open-quality": open_quality,
-}

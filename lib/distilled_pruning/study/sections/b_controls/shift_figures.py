@@ -5,15 +5,21 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...jobs import CORRUPTIONS
+from ..common import names
+from ..common.dots import Measure, height, keys, panel, seen
 from ..common.series import with_series
-from ..common.style import canvas, counted, empty, per_init, settings, student
-from ..common.trends import legend
-from .shifts import CLEAN
+from ..common.style import NARROW, WIDTH, canvas, counted, describe, empty, per_init, settings, student
+from ..common.trends import above, legend
+from .shifts import CLEAN, by_family
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+LOST = (
+    Measure("adversarial_lost", "lost to attacks, minus IMP's (points)", 100),
+    Measure("corrupted_lost", "lost to corruptions, minus IMP's (points)", 100),
+)
 TITLES = {"fgsm": "FGSM", "pgd": "PGD"}
 ACROSS, PANEL = 4, 2.2
 STEP = 0.05  # of the axis, by which series that share a strength stand apart
@@ -33,25 +39,65 @@ def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame = frame[frame["level"].isin((0, frame["level"].max())) & ~frame["collapsed"].astype(bool)]
     frame, palette = with_series(frame, brief=True)
-    names = [*TITLES, *CORRUPTIONS]
+    kinds = [*TITLES, *CORRUPTIONS]
     places = settings(frame)
-    down = -(-len(names) // ACROSS)
+    down = -(-len(kinds) // ACROSS)
     found = per_init(frame, ["accuracy"], ["shift", "strength"])
     with canvas(0.9 + PANEL * down * len(places), f"{stamp} · {counted(frame)}") as figure:
         axes = figure.subplots(down * len(places), ACROSS, squeeze=False)
         for index, (dataset, model) in enumerate(places):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
             panels = axes[index * down : (index + 1) * down].flatten()
-            for ax, name in zip(panels, names, strict=False):
+            for ax, name in zip(panels, kinds, strict=False):
                 part = here[here["shift"].isin((CLEAN, name))]
                 lines(ax, part, palette)
                 ax.set_title(TITLES.get(name, name))
                 ax.set_xlabel("budget (255ths)" if name in TITLES else "severity")
             level(panels[: len(TITLES)], 0, 100)
-            level(panels[len(TITLES) : len(names)], 100, 100)
+            level(panels[len(TITLES) : len(kinds)], 100, 100)
             for line in axes[index * down : (index + 1) * down]:
-                line[0].set_ylabel("test accuracy (%)" if len(places) == 1 else f"{model} on {dataset}\naccuracy (%)")
+                line[0].set_ylabel(
+                    "test accuracy (%)" if len(places) == 1 else f"{names.place((dataset, model))}\naccuracy (%)"
+                )
         legend(figure, axes.flatten(), 3)
+        what = "Test accuracy over the strength of two attacks and six corruptions, a line for each way to find masks."
+        at = 100 * found.groupby("series", sort=False)["accuracy"].mean()
+        describe(figure, what, f"Means over all: {'; '.join(f'{name} {value:.0f} %' for name, value in at.items())}.")
+    return figure
+
+
+def shift_costs(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
+    """Draw what attacks and corruptions cost in accuracy, minus what they cost IMP's masks of the same initialisation.
+
+    Args:
+        frame: As :func:`..shifts.shift_frame` gives it.
+        stamp: Scale, for the foot.
+        width: In inches; on a phone's, panels stand below each other.
+    """
+    if frame.empty:
+        return empty(stamp)
+    wide = by_family(frame[~frame["collapsed"].astype(bool)])
+    columns, named = [measure.column for measure in LOST], ["dataset", "model", "level", "init"]
+    imp = wide[wide["method"] == "imp"].groupby(named)[columns].mean()
+    others = wide[(wide["method"] != "imp") & (wide["level"] > 0)].join(imp, on=named, rsuffix="_imp", how="inner")
+    if others.empty:
+        return empty(stamp)
+    for column in columns:
+        others[column] = others[column] - others[f"{column}_imp"]
+    others, palette = with_series(others)
+    found = per_init(others, columns, ["level", "sparsity"])
+    places, across = settings(found), 2 if width > NARROW else 1
+    down = 2 * len(places) // across
+    with canvas(0.6 + height(len(palette)) * down, f"{stamp} · {counted(others)}", width) as figure:
+        axes = figure.subplots(down, across, squeeze=False).flatten()
+        for index, place in enumerate(places):
+            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
+            for n, measure in enumerate(LOST):
+                panel(axes[2 * index + n], here, palette, measure, named=across == 1 or n == 0)
+            if len(places) > 1:
+                axes[2 * index].set_title(names.place(place), loc="left", weight="bold")
+        above(figure, keys(found), 3)
+        seen(figure, found, LOST[0], "Dot plots with a row for each way to find masks; right of 0 loses more.")
     return figure
 
 

@@ -1,20 +1,17 @@
-"""What all tidy frames share: where results are read, and the columns that name a ticket."""
+"""What all tidy frames share: where results are read, the columns that name a ticket, and what a line says."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ...jobs import Connect, Distill, Prune
-from .setup import words
+from ...jobs import Connect, Distill, Prune, Train
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
-    from ...parameters.presets import Parameters
     from ...parameters.values import Values
 
 
@@ -38,22 +35,13 @@ class Reader(Protocol):
         ...
 
 
-def settings(parameters: Parameters) -> list[Tickets]:
+def settings(parameters: Values) -> list[Tickets]:
     """One group of tickets for every dataset and model of the parameters."""
-    return [
-        Tickets(parameters, dataset, model)
-        for dataset in words(parameters.dataset)
-        for model in words(parameters.model)
-    ]
-
-
-def sparsity(parameters: Values, level: int) -> float:
-    """Share of prunable weights removed at a level."""
-    return 1 - (1 - float(parameters.fraction)) ** level
+    return [Tickets(parameters, dataset, model) for dataset in parameters.dataset for model in parameters.model]
 
 
 def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
-    """The columns that name a ticket."""
+    """The columns that name a ticket; ``sparsity`` is the share of prunable weights removed."""
     return {
         "dataset": tickets.data.name,
         "model": tickets.model,
@@ -61,7 +49,7 @@ def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
         "setting": row.setting,
         "rate": row.rate,
         "level": level,
-        "sparsity": sparsity(tickets.parameters, level),
+        "sparsity": 1 - (1 - float(tickets.parameters.fraction)) ** level,
         "init": init,
     }
 
@@ -81,41 +69,70 @@ def cost_of(mask: Prune | None) -> dict[str, int]:
     return {"points": points, "points_decoded": decoded, "steps": steps}
 
 
-def measured(line: Connect, reader: Reader) -> dict[str, Any] | None:
-    """What a line and the two retrainings at its ends measured; ``None`` where there is no line.
-
-    ``accuracy`` and ``distance`` are means over both ends, so that their mean over the lines of an initialisation is
-    that over all its retrainings; not a number where an end is missing. ``outside`` counts over both.
-    """
-    found = reader.metrics(line.key)
-    if found is None:
-        return None
-    ends = [reader.metrics(end.key) or {} for end in (line.a, line.b)]
-    totals = {name: sum(end.get(name, math.nan) for end in ends) for name in ("accuracy", "distance", "outside")}
-    return {
-        **{name: found[name] for name in LINE_FIGURES},
-        "accuracy": totals["accuracy"] / len(ends),
-        "distance": totals["distance"] / len(ends),
-        "outside": totals["outside"],
-    }
-
-
-def frame_of(rows: list[dict[str, Any]]) -> pd.DataFrame:
-    """Build a frame from rows."""
-    import pandas as pd
-
-    return pd.DataFrame(rows)
-
-
-def collapsed(tickets: Tickets, mask: Prune | None, accuracy: float, reader: Reader) -> bool:
+def collapsed(trained: Train, accuracy: float, reader: Reader) -> bool:
     """Whether a ticket lost a layer whole or is no better than chance, so that its flat loss is not stability.
 
     Args:
-        tickets: Its dataset, for the number of classes.
-        mask: Its mask, ``None`` for dense.
+        trained: A retraining of it.
         accuracy: Its trained accuracy in [0, 1].
         reader: Where the mask's result is.
     """
-    pruned = reader.metrics(mask.key) if mask is not None else None
-    chance = 1 / len(tickets.data.info.classes)
+    pruned = reader.metrics(trained.mask.key) if trained.mask is not None else None
+    chance = 1 / len(trained.data.info.classes)
     return bool(pruned and pruned["collapsed"]) or accuracy < chance + CHANCE_MARGIN
+
+
+def flat(trained: Train, reader: Reader) -> bool:
+    """Whether a trained ticket collapsed, so that it is flat and smooth for the wrong reason."""
+    found = reader.metrics(trained.key)
+    return collapsed(trained, found["accuracy"] if found is not None else math.inf, reader)
+
+
+def line_values(*columns: str) -> Callable[[Connect, Reader], Iterable[dict[str, Any]]]:
+    """Give what reads the result of a line into one row.
+
+    ``accuracy`` and ``distance`` are means over the retrainings at both ends, so that their mean over the lines of an
+    initialisation is that over all its retrainings; not a number where an end is missing. ``outside`` counts over
+    both. ``inner_accuracy`` and ``travelled`` tell of the first inner loop of the mask's chain: how well it trained
+    and how far it went, in initial norms. A ticket that is ``collapsed`` is flagged: its flat line is not stability.
+
+    Args:
+        columns: Those wanted, in their order; where ``survivors`` are, a line whose mask has no result is left out.
+    """
+
+    def read(line: Connect, reader: Reader) -> Iterable[dict[str, Any]]:
+        found = reader.metrics(line.key)
+        if found is None:
+            return []
+        mask = line.a.mask
+        pruned = reader.metrics(mask.key) if mask is not None else {"survivors": 0}
+        if "survivors" in columns and pruned is None:
+            return []
+        values = {
+            **{name: found[name] for name in LINE_FIGURES},
+            **_ends(line, reader),
+            **_inner(mask, reader),
+            "survivors": (pruned or {}).get("survivors"),
+            "collapsed": collapsed(line.a, found["end_accuracy"], reader),
+        }
+        return [{name: values[name] for name in columns}]
+
+    return read
+
+
+def _ends(line: Connect, reader: Reader) -> dict[str, Any]:
+    """What the two retrainings at the ends of a line measured."""
+    ends = [reader.metrics(end.key) or {} for end in (line.a, line.b)]
+    totals = {name: sum(end.get(name, math.nan) for end in ends) for name in ("accuracy", "distance", "outside")}
+    means = {name: totals[name] / len(ends) for name in ("accuracy", "distance")}
+    return {**means, "outside": totals["outside"]}
+
+
+def _inner(mask: Prune | None, reader: Reader) -> dict[str, float]:
+    """What the first inner loop of a chain did; not a number where there is none."""
+    first = mask.chain()[0].training if mask is not None else None
+    found = reader.metrics(first.key) if first is not None else None
+    if found is None:
+        return {"inner_accuracy": math.nan, "travelled": math.nan}
+    travelled = found.get("distance", math.nan) / found.get("initial_norm", math.nan)
+    return {"inner_accuracy": found["accuracy"], "travelled": travelled}

@@ -65,5 +65,6 @@ def regime(parameters: Mapping[str, Any], papers: Mapping[str, Any] | None = Non
         other = str(theirs.get("distiller", ""))
         paper = f" (paper {other.upper()})" if other and other != made else ""
         short = made.upper() if made.isalnum() and len(made) < 6 else made.rpartition("/")[2]
-        said.append(f"distilled with {short}{paper}, {given['ipc']} images a class")
+        ipc = str(given.get("ipc") or given.get("ipcs", "")).replace(",", " or ")
+        said.append(f"distilled with {short}{paper}, {ipc} image{'' if ipc == '1' else 's'} a class")
     return [text for text in said if text]

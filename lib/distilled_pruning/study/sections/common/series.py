@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 CONTRAST = 3.0  # of marks and lines to the white page (WCAG 2.2, 1.4.11)
-DARKER, DARKEST, PALE = 0.45, 0.75, 0.02
-DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#35978f", "#5f5f5f", "#8c8c8c")  # where shades are too many
+DARKER, DARKEST, PALE = 0.4, 0.75, 0.02
+DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#2f8a82", "#5f5f5f", "#7f7f7f")  # where shades are too many
 
 
 class _Variant(NamedTuple):
@@ -78,8 +78,12 @@ def _name(row: _Variant, members: list[_Variant], brief: bool, share: str) -> st
         name += f", {row.ipc} image{'s' if row.ipc > 1 else ''} per class"
     if len({member.made_for for member in members}) > 1:
         name += f", made for {row.made_for}"
-    if len({member.rate for member in members}) > 1:
-        name += f", {row.rate:g}" if brief else f", {row.setting or 'rate'} ({row.rate:g})"
+    rates = {member.rate for member in members}
+    if len(rates) > 1 and brief:
+        return f"{name}, {row.rate:g}"
+    if len(rates) > 1:
+        alike = {member.rate for member in members if member.setting == row.setting}
+        name += f", {row.setting or 'rate'}" + (f" ({row.rate:g})" if len(alike) > 1 else "")
     return name
 
 

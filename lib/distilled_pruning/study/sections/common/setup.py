@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 EQUAL, GENTLE = "equal rate", "gentle rate"
 
 
-def numbers(text: str) -> list[float]:
-    """Read a comma-separated list of numbers."""
-    return [float(part) for part in str(text).split(",") if part.strip()]
-
-
-def words(text: str) -> list[str]:
-    """Read a comma-separated list of names."""
-    return [part.strip() for part in str(text).split(",") if part.strip()]
-
-
 class Setup:
     """One dataset and network under one set of parameters.
 
@@ -46,8 +36,8 @@ class Setup:
     def __init__(self, parameters: Values, dataset: str | None = None, model: str | None = None) -> None:
         """Choose one of the parameters' datasets and models, the first by default."""
         self.parameters = parameters
-        self.model = model or words(parameters.model)[0]
-        name = dataset or words(parameters.dataset)[0]
+        self.model = model or parameters.model[0]
+        name = dataset or parameters.dataset[0]
         whitened: bool = parameters.get("whitened", False)
         self.data = Data(
             name,
@@ -79,7 +69,7 @@ class Setup:
 
     def distilled_settings(self) -> Iterator[tuple[float, str]]:
         """The inner rates of the short loops, each with how it stands to the retraining's."""
-        for rate in numbers(self.parameters.inner_learning_rate):
+        for rate in self.parameters.inner_learning_rate:
             yield rate, self.setting(rate)
 
     def setting(self, rate: float) -> str:
@@ -128,10 +118,9 @@ class Setup:
         own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels, self.data.name)
         iterations, width = p.get("distill_iterations", 0), p.get("distill_width", 0) or own
         rate: float = p.get("distill_learning_rate", 0.0)
-        for name, *numbers in (item.split(":") for item in words(p.get("boxes", ""))):
+        for name, *box in p.get("boxes", ()):
             if name == method:
-                iterations, width = int(numbers[0]), int(numbers[1])
-                rate = float(numbers[2]) if len(numbers) > 2 else rate
+                iterations, width, rate = box[0], box[1], box[2] if len(box) > 2 else rate
         return Distill(
             self.data,
             method,

@@ -6,23 +6,14 @@ from collections.abc import Mapping, Sequence
 from html import escape
 from typing import TYPE_CHECKING
 
-from ...display import Markup, Table, lines, percent
-from ...judging.preconditions import doubted
-from ...judging.verdicts import Finding, interval
+from ...display import Markup, Table, percent
+from ...judging.verdicts import interval
+from ...judging.wording import MINUS as MINUS
+from ...judging.wording import number as number
 from . import names
 
 if TYPE_CHECKING:
     import pandas as pd
-
-    from ...judging.claims import Judgement
-
-MINUS = "−"
-
-
-def number(value: float, digits: int = 3) -> str:
-    """Write a number with a fixed number of decimals and a true minus sign."""
-    text = f"{value:.{digits}f}".replace("-", MINUS)
-    return text.removeprefix(MINUS) if not float(f"{value:.{digits}f}") else text
 
 
 def quote(values: Sequence[float], digits: int = 3) -> str:
@@ -37,32 +28,6 @@ def quote(values: Sequence[float], digits: int = 3) -> str:
     low, high = interval(numbers) or (0.0, 0.0)
     half = number((high - low) / 2, digits)
     return f"{mean} ± {half}" if float(half) else mean
-
-
-def finding(found: Finding) -> str:
-    """Write what one setting says about a claim, with its interval."""
-    digits = 3 if abs(found.value) < 10 else 1
-    bounds = found.interval
-    inside = f" [{number(bounds[0], digits)}, {number(bounds[1], digits)}]" if bounds and bounds[0] < bounds[1] else ""
-    return f"{found.setting}: {number(found.value, digits)}{inside}"
-
-
-def judgement(found: Judgement | None, scale: bool = False) -> Markup:
-    """Write the findings behind a judgement, one a line, and what is not as the table's note says it.
-
-    Args:
-        found: The judgement, ``None`` where nothing is recorded.
-        scale: Add its scale, number of initialisations and verdict.
-    """
-    if found is None:
-        return lines([])
-    about = [found.scale, f"n = {found.n}", found.verdict] if scale else []
-    about += [f"on {found.on}"] if found.data and (scale or not found.own) else []
-    measured = [item for item in found.primary if item.n]
-    texts = [finding(item) + f", n = {item.n}" * (item.n != found.n) for item in measured]
-    beside = [f"beside: {finding(item)}, n = {item.n}, {item.verdict}" for item in found.beside]
-    doubts = doubted(found.standing.failed, found.standing.unsure)
-    return lines([*texts, *([", ".join(about)] if about else []), *beside, *doubts])
 
 
 def first(frame: pd.DataFrame, **where: object) -> pd.DataFrame:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ....errors import InputError
 from ...jobs import Connect, Prune, Train
-from .setup import EQUAL, GENTLE, Setup, numbers, words
+from .setup import EQUAL, GENTLE, Setup
 from .ways import WAYS, Kind, kind
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ class Tickets(Setup):
     @property
     def rows(self) -> list[Row]:
         """The rows to compare, in the order of the ``methods`` parameter."""
-        return [row for method in words(self.parameters.methods) for row in self.rows_of(method)]
+        return [row for method in self.parameters.methods for row in self.rows_of(method)]
 
     def rows_of(self, method: str) -> list[Row]:
         """The rows of one way: one for each inner rate of a short loop."""
@@ -105,12 +106,16 @@ class Tickets(Setup):
         return range(max(self.parameters.seeds, more))
 
     @property
+    def orders(self) -> Sequence[int]:
+        """Data orders of retrainings."""
+        return range(self.parameters.replicates)
+
+    @property
     def measured(self) -> list[int]:
         """Levels at which tickets are trained: the measured ones within ``levels``, and ``levels`` itself."""
         levels = self.parameters.levels
-        if self.parameters.measured_levels == "all":
-            return list(range(levels + 1))
-        wanted = {int(level) for level in numbers(self.parameters.measured_levels)}
+        chosen = self.parameters.measured_levels
+        wanted = range(levels + 1) if chosen == "all" else chosen
         return sorted({level for level in wanted if level <= levels} | {0, levels})
 
     def chain(self, row: Row, seed: int, level: int) -> Prune | None:
@@ -184,18 +189,23 @@ class Tickets(Setup):
             for row in self.rows
             for seed in self.inits(row)
             for level in self.levels(row, seed, every)
-            for order in range(self.parameters.replicates)
+            for order in self.orders
         ]
 
     def connected(self, split: str = "train") -> list[tuple[Row, int, int, str, Connect]]:
         """All lines between retrainings of one ticket as ``(row, seed, level, pair, job)``."""
         return [
-            (row, seed, level, f"{a}-{b}", self.line(row, seed, level, a, b, split))
+            (row, seed, level, pair, job)
             for row in self.rows
             for seed in self.inits(row)
             for level in self.levels(row, seed)
-            for a, b in itertools.combinations(range(self.parameters.replicates), 2)
+            for pair, job in self.lines(row, seed, level, split)
         ]
+
+    def lines(self, row: Row, seed: int, level: int, split: str = "train") -> list[tuple[str, Connect]]:
+        """The lines between every two retrainings of one ticket, each by its pair of data orders."""
+        pairs = itertools.combinations(self.orders, 2)
+        return [(f"{a}-{b}", self.line(row, seed, level, a, b, split)) for a, b in pairs]
 
     def line(self, row: Row, seed: int, level: int, a: int, b: int, split: str = "train") -> Connect:
         """The line between two retrainings of one ticket."""

@@ -3,36 +3,37 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ....catalog import DISTILLERS
 from ....distillation.defaults import evaluation_recipe
-from ...jobs import Data, Distill, Evaluate, Job, Train
-from ..common.frames import Reader, frame_of, settings
-from ..common.setup import numbers, words
+from ...jobs import Data, Distill, Evaluate, Train
+from ..common.experiment import experiment
+from ..common.frames import Reader, settings
 from ..common.tickets import Tickets
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
-    from ...parameters.presets import Parameters
+    from ...parameters.values import Values
 
+PAGE = "s2-dataset-distillation"
 KEPT = (0, 10, 20, 50, 100)  # per cent of the iterations at which a set keeps a snapshot
 EVALUATIONS = 2
 
 Made = tuple[Tickets, Distill]
 
 
-def sets_of(parameters: Parameters) -> list[Made]:
+def sets_of(parameters: Values) -> list[Made]:
     """Every set: a dataset, a model, a method or a published file, and a number of images per class."""
     return [
-        (tickets, made_by(tickets, method, int(ipc)))
+        (tickets, made_by(tickets, method, ipc))
         for tickets in settings(parameters)
-        for ipc in numbers(parameters.ipcs)
-        for method in words(parameters.distillers)
+        for ipc in parameters.ipcs
+        for method in parameters.distillers
     ]
 
 
@@ -60,110 +61,80 @@ def snapshots(made: Distill) -> dict[int, int]:
     return {share: -(-total * share // 100) for share in KEPT} if total else {}
 
 
-def sets_jobs(parameters: Parameters) -> list[Job]:
-    """Evaluations of all finished sets."""
-    return [evaluation(*made) for made in sets_of(parameters)]
-
-
-def stopped(parameters: Parameters) -> list[tuple[Tickets, Distill, int, int]]:
-    """Every snapshot of the optimised sets with most images, with its share of the iterations and its iteration."""
-    most = max(numbers(parameters.ipcs))
-    return [
-        (tickets, made, share, at)
-        for tickets, made in sets_of(parameters)
-        if made.ipc == most
-        for share, at in snapshots(made).items()
-    ]
-
-
-def stopping_jobs(parameters: Parameters) -> list[Job]:
-    """Evaluations of snapshots."""
-    return [evaluation(tickets, made, at) for tickets, made, _, at in stopped(parameters)]
-
-
-def matching_jobs(parameters: Parameters) -> list[Job]:
-    """The sets that are optimised."""
-    return [made for _, made in sets_of(parameters) if snapshots(made)]
-
-
 def names(tickets: Tickets, made: Distill) -> dict[str, Any]:
     """The columns that name a set; one that others published goes by its file."""
     method = Path(made.path).stem if made.path else made.method
     return {"dataset": tickets.data.name, "model": tickets.model, "method": method, "ipc": made.ipc}
 
 
-def evaluated(tickets: Tickets, job: Evaluate, reader: Reader, **also: float) -> list[dict[str, Any]]:
-    """One row for each network that was trained on a set."""
+def _accuracies(job: Evaluate, reader: Reader) -> Iterator[dict[str, Any]]:
+    """Accuracy and both objectives, a row for each network that was trained on a set."""
     found = reader.metrics(job.key)
     if found is None:
-        return []
+        return
     columns = ("accuracies", "losses", "average", "supremum", "real_accuracies", "real_losses")
     titles = ("accuracy", "loss", "average", "supremum", "real_accuracy", "real_loss")
-    return [
-        {
-            **names(tickets, job.source),
-            **also,
+    for reference, *figures in zip(job.references, *(found[name] for name in columns), strict=True):
+        yield {
             "init": reference.network.seed,
             **dict(zip(titles, figures, strict=True)),
             "images": found["images"],
             "steps": found["steps"],
-            "key": job.key,
         }
-        for reference, *figures in zip(job.references, *(found[name] for name in columns), strict=True)
-    ]
 
 
-def sets_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
-    """Accuracy of training on every set, and both objectives (2503.17905 Eq. 1; Eq. 2 of its ICLR 2024 submission)."""
-    made = sets_of(parameters)
-    return frame_of([row for t, job in made for row in evaluated(t, evaluation(t, job), reader, work=job.cost)])
-
-
-def stopping_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
-    """Accuracy of training on the snapshots of the largest sets; ``share`` is in per cent of their iterations."""
-    rows = []
-    for tickets, made, share, at in stopped(parameters):
-        rows += evaluated(tickets, evaluation(tickets, made, at), reader, share=share, iteration=at)
-    return frame_of(rows)
-
-
-def matching_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
-    """Matching loss of every iteration of every optimised set; its unit is the method's own."""
-    rows = []
+@experiment("sets", PAGE, "Accuracy of training on small sets, and both objectives", _accuracies)
+def finished(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
+    """Evaluations of all finished sets (2503.17905 Eq. 1; Eq. 2 of its ICLR 2024 submission)."""
     for tickets, made in sets_of(parameters):
-        found = reader.metrics(made.key) if snapshots(made) else None
-        for iteration, loss in enumerate(found["set"]["history"] if found else (), 1):
-            rows.append({**names(tickets, made), "iteration": iteration, "loss": loss, "key": made.key})
-    return frame_of(rows)
+        yield evaluation(tickets, made), {**names(tickets, made), "work": made.cost}
 
 
-def cost_frame(parameters: Parameters, reader: Reader) -> pd.DataFrame:
-    """What an outer iteration of every optimised set took: multiply-accumulates by formula, seconds as measured.
+def _losses(job: Distill, reader: Reader) -> Iterator[dict[str, Any]]:
+    """Matching loss of every iteration; its unit is the method's own."""
+    found = reader.metrics(job.key)
+    for iteration, loss in enumerate(found["set"]["history"] if found is not None else (), 1):
+        yield {"iteration": iteration, "loss": loss}
+
+
+def _cost(job: Distill, reader: Reader) -> Iterator[dict[str, Any]]:
+    """What an outer iteration of a set took: multiply-accumulates by formula, seconds as measured.
 
     ``loop_seconds`` is the job's wall time over its iterations, all that comes before them included; not a number where
     the job was stopped on the way or where no clock was kept. ``cold`` marks the first job of a process, whose time
     includes the start of PyTorch.
     """
-    rows = []
+    if reader.metrics(job.key) is None or job.settings is None:
+        return
+    found = reader.provenance(job.key) or {}
+    seconds = math.nan if found.get("continued") else found.get("seconds", math.nan)
+    yield {
+        "iterations": job.settings.iterations,
+        "loop_work": job.loop_cost,
+        "work": job.cost,
+        "loop_seconds": seconds / job.settings.iterations,
+        "seconds": seconds,
+        "cold": bool(found.get("cold")),
+        "device": str(found.get("device", "")),
+    }
+
+
+@experiment("cost", PAGE, "Cost of distillation", _cost)
+@experiment("matching", PAGE, "Matching loss", _losses)
+def optimised(parameters: Values) -> Iterator[tuple[Distill, dict[str, Any]]]:
+    """The sets that are optimised."""
     for tickets, made in sets_of(parameters):
-        if not snapshots(made) or reader.metrics(made.key) is None or made.settings is None:
-            continue
-        found = reader.provenance(made.key) or {}
-        seconds = math.nan if found.get("continued") else found.get("seconds", math.nan)
-        rows.append(
-            {
-                **names(tickets, made),
-                "iterations": made.settings.iterations,
-                "loop_work": made.loop_cost,
-                "work": made.cost,
-                "loop_seconds": seconds / made.settings.iterations,
-                "seconds": seconds,
-                "cold": bool(found.get("cold")),
-                "device": str(found.get("device", "")),
-                "key": made.key,
-            }
-        )
-    return frame_of(rows)
+        if snapshots(made):
+            yield made, names(tickets, made)
+
+
+@experiment("stopping", PAGE, "Distillation stopped early", _accuracies)
+def stopped(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
+    """Evaluations of the snapshots of the optimised sets with most images; ``share`` is in per cent of iterations."""
+    most = max(parameters.ipcs)
+    for tickets, made in sets_of(parameters):
+        for share, at in snapshots(made).items() if made.ipc == most else ():
+            yield evaluation(tickets, made, at), {**names(tickets, made), "share": share, "iteration": at}
 
 
 def published_work(dataset: str, method: str, ipc: int, model: str = "convnet3", width: int = 128) -> float:
@@ -192,7 +163,7 @@ class Gallery:
     images: dict[int, np.ndarray]
 
 
-def galleries(parameters: Parameters, reader: Reader) -> list[Gallery]:
+def galleries(parameters: Values, reader: Reader) -> list[Gallery]:
     """Stored images of every optimised set: before, during and after; only the last where snapshots were left out."""
     found = []
     for tickets, made in sets_of(parameters):

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....distillation import picture
-from ..common import series
-from ..common.style import INK, POINTS, canvas, counted, empty, settings, student
+from ..common import names, series
+from ..common.style import INK, POINTS, canvas, counted, describe, empty, settings, student
 from ..common.trends import above, legend
 
 if TYPE_CHECKING:
@@ -95,10 +95,20 @@ def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str
             for ax in line[1:]:
                 ax.set_xlim(left=0)
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
         handles = keys(colours, bool(marks))
         above(figure, handles, len(handles))
+        describe(figure, "Dot plots with a row for each way to make a set.", _accuracies(frame, "ipc"))
     return figure
+
+
+def _accuracies(frame: pd.DataFrame, by: str) -> str:
+    """Say how accurate networks trained on each set are."""
+    means = 100 * frame.groupby(["method", by], sort=False)["accuracy"].mean()
+    of = {"ipc": "images a class", "share": "% of the iterations"}[by]
+    rows = means.reset_index().to_dict("records")
+    parts = [f"{named(str(row['method']))}, {row[by]} {of}: {row['accuracy']:.1f} %" for row in rows]
+    return f"Mean test accuracy: {'; '.join(parts)}."
 
 
 def shift(ipc: int, colours: Mapping[int, str]) -> float:
@@ -161,9 +171,10 @@ def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 for share, found in zip(x, values, strict=True):
                     ax.plot([share + off] * 2, student(found), color=look["color"], linewidth=1.2)
             ax.set(ylabel="test accuracy (%)", xticks=sorted(set(frame["share"])))
-            ax.set_title(f"{model} on {dataset}, {here['ipc'].iloc[0]} images a class", loc="left")
+            ax.set_title(f"{names.place((dataset, model))}, {here['ipc'].iloc[0]} images a class", loc="left")
         axes[-1].set_xlabel("share of the iterations (%)")
         legend(figure, axes, 5)
+        describe(figure, "Test accuracy over the share of the iterations.", _accuracies(frame, "share"))
     return figure
 
 
@@ -190,9 +201,17 @@ def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.set(yscale="log", xlabel="iteration")
                 plain(ax)
                 ax.set_title(named(method), loc="left")
-            line[0].set_ylabel(f"{model} on {dataset}\nmatching loss" if len(places) > 1 else "matching loss")
+            line[0].set_ylabel(
+                f"{names.place((dataset, model))}\nmatching loss" if len(places) > 1 else "matching loss"
+            )
         handles = [Line2D([], [], color=colours[ipc], label=f"{ipc} a class") for ipc in sorted(colours)]
         above(figure, handles, len(handles))
+        ends = frame.sort_values("iteration").groupby(["method", "ipc"], sort=False)["loss"].agg(["first", "last"])
+        falls = [
+            f"{named(row['method'])}, {row['ipc']} a class, {row['first']:.3g} to {row['last']:.3g}"
+            for row in ends.reset_index().to_dict("records")
+        ]
+        describe(figure, "Matching loss over the iterations, a panel for each method.", f"It goes: {'; '.join(falls)}.")
     return figure
 
 
@@ -235,6 +254,8 @@ def gallery(found: Sequence[Gallery], stamp: str = "") -> Figure:
             line[0].text(
                 -0.03, 0.5, name + where, transform=line[0].transAxes, ha="right", va="center", fontsize=POINTS
             )
+        sets = ", ".join(f"{named(of.of['method'])} with {of.of['ipc']} images a class" for of in found)
+        describe(figure, f"Rows of small images before, during and after distillation: {sets}.")
     return figure
 
 

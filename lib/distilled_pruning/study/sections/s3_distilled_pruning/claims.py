@@ -1,104 +1,93 @@
-"""Where lottery tickets end: up to which sparsity a subnetwork trains to the accuracy of the dense network."""
+"""The claims on Fig. 2 of 2503.17905: accuracy over sparsity, and what finding a mask costs."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from ...judging.claims import PAPER, claim
+from ...judging.preconditions import dense_keeps_up
+from ...judging.statistics import LEVELS, Frames, by_init, paired, select, sparse, way
+from ...judging.units import POINTS, TIMES
+from ...judging.verdicts import CONTRADICTED, REPRODUCED, Finding, equal
+from ..common.rows import place
+from ..common.tickets import EQUAL
+from . import lottery
 
-from ...judging.statistics import by_init, paired
-from ...judging.verdicts import CONTRADICTED, ENOUGH, REPRODUCED, UNDECIDED, Finding, interval
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-MARGIN = 0.005
-UNKNOWN = (-math.inf, math.inf)
-
-
-@dataclass(frozen=True)
-class End:
-    """The sparsest tickets of one way to find masks; level 0 where not even the first round gives one.
-
-    Attributes:
-        level: Last level whose mean accuracy is within the margin of the dense network's.
-        surely: Last level that is a ticket by the rule: the whole 95 % interval is.
-        maybe: Last level that cannot be ruled out: some of the interval is.
-        last: Sparsest level that was trained.
-        n: Initialisations behind each level.
-    """
-
-    level: int
-    surely: int
-    maybe: int
-    last: int
-    n: int
-
-    @property
-    def beyond(self) -> bool:
-        """Whether tickets may go on where the levels stop."""
-        return self.maybe == self.last
+RESNET = "resnet18"
+FEW = 0.4  # the sparsity past which the paper finds no tickets
+MARGIN = 0.01
 
 
-def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float = MARGIN) -> End | None:
-    """Find the sparsest tickets.
-
-    The accuracy of each initialisation is compared with that of its own dense network, at levels that all
-    initialisations have. Fewer than three rule nothing out and nothing in.
-
-    Args:
-        tickets: Rows of one way to find masks, with ``level``, ``init`` and ``accuracy`` in [0, 1].
-        dense: Accuracy of the dense network for each initialisation.
-        margin: How much less accurate than the dense network a ticket may be.
-    """
-    by_level = tickets.groupby("level") if tickets is not None else ()
-    gaps = {int(str(level)): paired(by_init(part, "accuracy"), dense) for level, part in by_level}
-    n = max(map(len, gaps.values()), default=0)
-    if n == 0:
-        return None
-    whole = {level: found for level, found in gaps.items() if len(found) == n}
-    bounds = {level: (interval(found) if n >= ENOUGH else None) or UNKNOWN for level, found in whole.items()}
-    return End(
-        level=max((level for level, found in whole.items() if sum(found) / n >= -margin), default=0),
-        surely=max((level for level, (low, _) in bounds.items() if low >= -margin), default=0),
-        maybe=max((level for level, (_, high) in bounds.items() if high >= -margin), default=0),
-        last=max(whole),
-        n=n,
-    )
-
-
-def complete(frame: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:
-    """Add to tickets of the combined method those of its first levels, which are distilled pruning's.
-
-    Args:
-        frame: Rows of all ways of one dataset and network.
-        tickets: Rows of one way.
-    """
-    if tickets.empty or tickets["method"].iloc[0] != "combined":
-        return tickets
-    import pandas as pd
-
-    earlier = frame[(frame["method"] == "distilled") & (frame["level"] < tickets["level"].min())]
-    return pd.concat([earlier[earlier["rate"] == tickets["rate"].iloc[0]], tickets])
+@claim(
+    "match-imp",
+    paper=PAPER,
+    where="abstract, Fig. 2",
+    data="cifar10",
+    statement=(
+        "On ResNet-18/CIFAR-10, distilled pruning with 10 images per class is as accurate as IMP at equal sparsity."
+    ),
+    paper_value="about 0",
+    rule="accuracy difference within 1 point, paired by initialisation",
+    frames=("fig2",),
+    preconditions=(dense_keeps_up("resnet18", "fig2"),),
+)
+def match_imp(frames: Frames) -> list[Finding]:
+    """Paired accuracy of distilled and IMP's tickets at 59 and 87 %, equal within a margin."""
+    findings = []
+    for level in LEVELS:
+        syn, imp = (
+            by_init(select(frames, "fig2", model=RESNET, method=method, setting=EQUAL, level=level), "accuracy")
+            for method in ("distilled", "imp")
+        )
+        name = sparse(select(frames, "fig2", model=RESNET), level)
+        findings.append(equal(name, paired(syn, imp), MARGIN, POINTS))
+    return findings
 
 
-def sparsity(frame: pd.DataFrame, level: int) -> float:
-    """Sparsity of a level of a frame, 0 for the dense network."""
-    found = frame.loc[frame["level"] == level, "sparsity"]
-    return 0.0 if level == 0 else float(found.iloc[0])
+@claim(
+    "points-150x",
+    paper=PAPER,
+    where="abstract, Fig. 2",
+    data="cifar10",
+    statement="Finding the mask takes 150 times fewer training points.",
+    paper_value="150",
+    rule="ratio of images seen, exact counts",
+    sizes=True,
+    frames=("fig2",),
+)
+def points_ratio(frames: Frames) -> list[Finding]:
+    """Images seen to find the first network's sparsest mask, IMP over distilled (exact counts, not estimates)."""
+    findings = []
+    frame = place(frames, "fig2")
+    imp, syn = (way(frame, method) for method in ("imp", "distilled"))
+    if imp is None or syn is None:
+        return []
+    level = min(imp["level"].max(), syn["level"].max())
+    for column, name, target in (
+        ("points", "stored images", 150.0),
+        ("points_decoded", "decoded images", 37.5),
+        ("steps", "steps", 33.5),
+    ):
+        ratio = float(imp[imp["level"] == level][column].max() / syn[syn["level"] == level][column].max())
+        verdict = REPRODUCED if abs(ratio / target - 1) < 0.02 else CONTRADICTED
+        findings.append(Finding(name, ratio, (ratio, ratio), imp["init"].nunique(), verdict, unit=TIMES))
+    return findings
 
 
-def range_of(frame: pd.DataFrame, found: End) -> tuple[float, float]:
-    """Sparsity up to which there surely are tickets, and up to which there may be: 1 where the levels do not say."""
-    return sparsity(frame, found.surely), 1.0 if found.beyond else sparsity(frame, found.maybe)
-
-
-def at_most(setting: str, frame: pd.DataFrame | None, dense: Mapping[int, float], limit: float) -> Finding | None:
-    """Judge that there are no tickets beyond a sparsity; ``None`` where nothing was trained."""
-    found = end(frame, dense)
-    if found is None or frame is None:
-        return None
-    low, high = range_of(frame, found)
-    verdict = REPRODUCED if high <= limit else CONTRADICTED if low > limit else UNDECIDED
-    return Finding(setting, sparsity(frame, found.level), (low, high), found.n, verdict)
+@claim(
+    "no-tickets-past-40",
+    paper=PAPER,
+    where="Fig. 2",
+    data="cifar10",
+    statement=(
+        "With rewinding to initialisation there are no lottery tickets past about 40 % sparsity on ResNet-18/CIFAR-10."
+    ),
+    paper_value="about 40 %",
+    rule=(
+        "sparsity of the sparsest ticket (mean accuracy at most 0.5 points below dense), with the range "
+        "the 95 % intervals leave it; at most 40 %, both methods"
+    ),
+    sizes=True,
+    frames=("fig2",),
+)
+def no_tickets_past_40(frames: Frames) -> list[Finding]:
+    """No ticket of IMP or distilled pruning is sparser than 40 %."""
+    return lottery.none_past(frames, "fig2", ("imp", "distilled"), FEW, model=RESNET)

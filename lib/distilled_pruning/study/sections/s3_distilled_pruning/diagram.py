@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import COLOURS, FAINT, INK, POINTS, canvas, lighter
+from ..common.style import COLOURS, FAINT, INK, POINTS, canvas, describe, lighter
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -42,6 +42,11 @@ def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
         arrow(ax, (79, 18.5), (79, 14))
         ax.plot([11, 11, 90.5, 90.5], [30, 34.8, 34.8, 9.75], color=INK, linewidth=1.4)
         arrow(ax, (90.5, 9.75), (88, 9.75))
+        describe(
+            figure,
+            "Diagram. Real data are distilled once; a loop trains on the distilled data, prunes the smallest weights",
+            "and rewinds the rest; the resulting ticket is trained once on real data.",
+        )
     return figure
 
 

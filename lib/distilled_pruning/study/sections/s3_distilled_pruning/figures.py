@@ -5,23 +5,30 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...judging.verdicts import ENOUGH
+from ..common import names
 from ..common.series import with_series
 from ..common.style import (
     COLOURS,
     FAINT,
+    INK,
     NAMES,
+    POINTS,
     canvas,
     counted,
+    describe,
     empty,
     per_init,
     settings,
     spread,
     student,
 )
+from ..common.trends import legend
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
+
+MARKERS = "osD^vP"
 
 
 def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -42,8 +49,24 @@ def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
             accuracy(left, part, palette)
             points(right, part)
             if len(rows) > 1:
-                left.set_title(f"{model} on {dataset}", loc="left")
+                left.set_title(names.place((dataset, model)), loc="left", weight="bold")
+        legend(figure, axes[:, 0], 3)
+        describe(figure, "Test accuracy over sparsity, and images seen to find the mask.", *_seen(frame))
     return figure
+
+
+def _seen(frame: pd.DataFrame) -> list[str]:
+    """Say how accurate each series is at its sparsest level with several initialisations."""
+    said = []
+    for place in settings(frame):
+        part = frame[marked(frame) & (frame["dataset"] == place[0]) & (frame["model"] == place[1])]
+        sparsest = part[part["level"] == part.groupby("series")["level"].transform("max")]
+        rows = sparsest.groupby("series", sort=False)[["accuracy", "sparsity"]].mean()
+        parts = [
+            f"{name} {100 * row['accuracy']:.1f} % at {100 * row['sparsity']:.0f} %" for name, row in rows.iterrows()
+        ]
+        said.append(f"{names.place(place)}: {'; '.join(parts)}.")
+    return said
 
 
 def marked(frame: pd.DataFrame) -> pd.Series:
@@ -55,8 +78,6 @@ def marked(frame: pd.DataFrame) -> pd.Series:
 
 def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
     """Draw one setting's accuracy; a thin line follows the first initialisation where only it has every level."""
-    import seaborn as sns
-
     found = per_init(frame, ["accuracy"], ["level", "sparsity"]).assign(
         accuracy=lambda f: 100 * f["accuracy"], sparsity=lambda f: 100 * f["sparsity"]
     )
@@ -64,9 +85,8 @@ def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
     if not dense.empty:
         mean = dense["accuracy"].mean()
         ax.axhspan(*student(list(dense["accuracy"])), color=COLOURS["dense"], alpha=0.15, linewidth=0)
-        ax.axhline(
-            mean, color=COLOURS["dense"], linestyle="--", linewidth=1.3, label=f"{NAMES['dense']} ({mean:.1f} %)"
-        )
+        ax.axhline(mean, color=COLOURS["dense"], linestyle="--", linewidth=1.3, label=NAMES["dense"])
+        ax.annotate(f"{mean:.1f} %", (1, mean), (0, 2), textcoords="offset points", fontsize=POINTS, color=INK)
     if not pruned.empty:
         marks = marked(pruned)
         every = not marks.all()
@@ -75,25 +95,19 @@ def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
             for name in dict.fromkeys(first["series"]):
                 line = first[first["series"] == name]
                 ax.plot(line["sparsity"], line["accuracy"], color=palette[name], linewidth=0.8, alpha=0.6)
-        sns.lineplot(
-            spread(pruned[marks]),
-            x="sparsity",
-            y="accuracy",
-            hue="series",
-            style="series",
-            palette=palette,
-            markers=True,
-            dashes=False,
-            errorbar=student,
-            err_style="bars",
-            err_kws={"capsize": 3, "linewidth": 1.2},
-            linewidth=1.8,
-            ax=ax,
-        )
+        for place, (name, rows) in enumerate(spread(pruned[marks]).groupby("series", sort=False)):
+            dots(ax, rows, palette[str(name)], MARKERS[place % len(MARKERS)], str(name))
         if every:
             ax.plot([], [], color=FAINT, linewidth=0.8, label="every level, first initialisation")
     ax.set(xlabel="sparsity (%)", ylabel="test accuracy (%)", xlim=(0, 100))
-    ax.legend(loc="best")
+
+
+def dots(ax: Any, frame: pd.DataFrame, colour: str, marker: str, name: str) -> None:
+    """Draw the means of a series with their intervals; nothing joins them, since nothing was measured between."""
+    for sparsity, rows in frame.groupby("sparsity"):
+        ax.plot([sparsity] * 2, student(list(rows["accuracy"])), color=colour, linewidth=1.6)
+    means = frame.groupby("sparsity")["accuracy"].mean()
+    ax.plot(means.index, means, marker, color=colour, markersize=6, label=name)
 
 
 def points(ax: Any, frame: pd.DataFrame) -> None:

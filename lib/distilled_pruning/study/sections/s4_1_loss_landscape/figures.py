@@ -5,80 +5,113 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ..common import names
 from ..common.series import with_series
-from ..common.style import INK, POINTS, canvas, empty, settings
+from ..common.style import INK, NARROW, POINTS, WIDTH, canvas, counted, describe, empty, settings
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SIDE = 3.4
-FLOOR = 1e-3
-STEPS = 6
-TICKS = (-0.5, 0, 0.5, 1, 1.5)
+SIDE = 2.0
+STEP, HIGHEST = 0.05, 0.5  # nats over the networks: between contour lines, and where the colours end
+TICKS = (0, 1)
 LETTERS = "abc"
 
 
-def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw the loss on the first plane of every ticket of the first initialisation, with its networks.
+def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
+    """Draw how far the loss lies above that of the three networks of a plane: a row for each initialisation.
+
+    Every plane has the same scale of colours, and contour lines every :data:`STEP` nats, so that a barrier of a tenth
+    of a nat shows.
 
     Args:
         frame: As :func:`..analyses.plane_frame` gives it.
         basins: As :func:`..analyses.basins_frame` gives it; names the networks' places and the number of basins.
-        stamp: Scale and parameters, for the foot.
+        stamp: Scale, for the foot.
+        width: In inches; on a phone's, the first initialisation alone is drawn.
     """
     import seaborn as sns
-    from matplotlib.colors import LogNorm
 
     if frame.empty:
         return empty(stamp)
-    frame, _ = with_series(frame)
-    first = frame[(frame["init"] == frame["init"].min()) & (frame["orders"] == frame["orders"].min())]
+    frame, palette = with_series(frame)
+    first = frame[frame["orders"] == frame.groupby("key")["orders"].transform("min")]
     found = basins.set_index("key")
-    keys = list(dict.fromkeys(first["key"]))
-    several = len(settings(frame)) > 1
-    across = 3 if len(keys) == 3 else min(2, len(keys))
-    down = -(-len(keys) // across)
-    losses = first["loss"][first["loss"] > 0]
-    norm = LogNorm(max(FLOOR, float(losses.min())), float(losses.quantile(0.995)), clip=True)
-    text = f"{stamp} · first of n = {frame['init'].nunique()} initialisations"
-    side = SIDE * 2 / across
-    with canvas(1.6 + (side + 0.2) * down, text.removesuffix("s") if frame["init"].nunique() == 1 else text) as figure:
-        axes = figure.subplots(down, across, squeeze=False).flatten()
-        for ax in axes[len(keys) :]:
-            ax.set_axis_off()
-        for place, (ax, key) in enumerate(zip(axes, keys, strict=False)):
-            here = first[first["key"] == key]
-            mesh = surface(ax, here, norm, sns.color_palette("mako", as_cmap=True))
-            networks(ax, found.loc[key, "coordinates"])
-            ax.set_title(title(here, int(found.loc[key, "basins"]), several))
-            ax.set(xlabel="x" if place + across >= len(keys) else "", ylabel="" if place % across else "y")
-        bar = figure.colorbar(mesh, ax=list(axes), location="bottom", shrink=0.6, aspect=40, extend="both")
-        bar.set_label("training loss (nats), logarithmic")
+    columns = list(dict.fromkeys(zip(first["dataset"], first["model"], first["series"], first["level"], strict=True)))
+    inits = sorted(set(first["init"]))[: None if width > NARROW else 1]
+    down, across = (len(inits), len(columns)) if width > NARROW else (len(columns), 1)
+    side = min(SIDE, (width - 0.6) / across)
+    with canvas(1.3 + (side + 0.2) * down, f"{stamp} · {counted(frame)}", width) as figure:
+        axes = figure.subplots(down, across, squeeze=False)
+        mesh: Any = None
+        for row, init in enumerate(inits):
+            for column, named in enumerate(columns):
+                ax = axes[row, column] if width > NARROW else axes[column, row]
+                here = first[(first["init"] == init) & (first["series"] == named[2]) & (first["level"] == named[3])]
+                here = here[(here["dataset"] == named[0]) & (here["model"] == named[1])]
+                here = here[here["key"] == here["key"].iloc[0]] if len(here) else here
+                if here.empty:
+                    ax.set_axis_off()
+                    continue
+                at = found.loc[here["key"].iloc[0]]
+                mesh = surface(ax, here, at["coordinates"], sns.color_palette("mako_r", as_cmap=True))
+                networks(ax, at["coordinates"])
+                ax.set_title(title(here, int(at["basins"]), row == 0, len(settings(frame)) > 1))
+        bar = figure.colorbar(mesh, ax=list(axes.flatten()), location="bottom", shrink=0.6, aspect=40, extend="max")
+        bar.set_label("training loss above the networks' (nats)")
+        describe(figure, *_seen(basins, palette))
     return figure
 
 
-def title(frame: pd.DataFrame, basins: int, several: bool) -> str:
-    """Name a plane: its series, sparsity and basins, and what it is a plane of where there are several."""
+def _seen(basins: pd.DataFrame, palette: dict[str, str]) -> list[str]:
+    """Say how many basins the planes of each way to find masks have."""
+    named = with_series(basins)[0]
+    parts = []
+    for name in palette:
+        counts = named[named["series"] == name].groupby("init")["basins"].max()
+        parts.append(f"{name}: {', '.join(str(int(count)) for count in counts)}")
+    return [
+        "Heat maps with contour lines: the loss on the plane through three trainings of one subnetwork.",
+        f"Basins on the planes of each initialisation: {'; '.join(parts)}.",
+    ]
+
+
+def title(frame: pd.DataFrame, basins: int, named: bool, several: bool) -> str:
+    """Say how many basins a plane has; above them name its series, sparsity and, where there are several, network."""
     row = frame.iloc[0]
-    share = f", {percent(float(row['sparsity']))} sparse" if row["level"] else ""
-    place = f"{row['model']} on {row['dataset']}\n" if several else ""
-    return f"{place}{row['series']}\n{basins} basin{'s' * (basins != 1)}{share}"
+    count = f"{basins} basin{'' if basins == 1 else 's'}"
+    if not named:
+        return count
+    share = f", {percent(float(row['sparsity']))}" if row["level"] else ""
+    place = f"{names.place((row['dataset'], row['model']))}\n" if several else ""
+    return f"{place}{row['series']}{share}\n{count}"
 
 
-def surface(ax: Any, frame: pd.DataFrame, norm: Any, colours: Any) -> Any:
-    """Draw a plane's loss as colour and contour lines."""
+def surface(ax: Any, frame: pd.DataFrame, coordinates: Any, colours: Any) -> Any:
+    """Draw a plane's loss over that of its networks as colour and contour lines."""
     import numpy as np
 
-    grid = frame.pivot_table(index="y", columns="x", values="loss").clip(lower=norm.vmin)
-    mesh = ax.pcolormesh(grid.columns, grid.index, grid, norm=norm, cmap=colours, shading="gouraud", rasterized=True)
-    low, high = (int(np.floor(STEPS * np.log10(value))) for value in (norm.vmin, norm.vmax))
-    levels = 10 ** (np.arange(low, high + 2) / STEPS)
-    ax.contour(grid.columns, grid.index, grid, levels=levels, colors="white", linewidths=0.6, alpha=0.65)
+    grid = frame.pivot_table(index="y", columns="x", values="loss")
+    grid = grid - _floor(grid, coordinates)
+    look: dict[str, Any] = {"vmin": 0, "vmax": HIGHEST, "cmap": colours, "shading": "gouraud", "rasterized": True}
+    mesh = ax.pcolormesh(grid.columns, grid.index, grid.clip(lower=0), **look)
+    levels = np.arange(-4, round(HIGHEST / STEP) + 1) * STEP
+    ax.contour(grid.columns, grid.index, grid, levels=levels, colors=INK, linewidths=0.5, alpha=0.7)
     ends = {"xlim": (grid.columns[0], grid.columns[-1]), "ylim": (grid.index[0], grid.index[-1])}
     ax.set(aspect="equal", xticks=TICKS, yticks=TICKS, **ends)
     ax.grid(visible=False)
     return mesh
+
+
+def _floor(grid: pd.DataFrame, coordinates: Any) -> float:
+    """Mean loss at the networks, read at the nearest points of the grid."""
+    import numpy as np
+
+    xs, ys = np.asarray(grid.columns, float), np.asarray(grid.index, float)
+    values = grid.to_numpy()
+    at = [values[np.abs(ys - y).argmin(), np.abs(xs - x).argmin()] for x, y in coordinates]
+    return float(np.mean(at))
 
 
 def networks(ax: Any, coordinates: Any) -> None:

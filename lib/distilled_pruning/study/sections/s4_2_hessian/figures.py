@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...display import percent
+from ..common import names
+from ..common.comparison import NEAR
+from ..common.dots import Measure, height, keys, panel, seen
 from ..common.series import with_series
-from ..common.style import FAINT, canvas, counted, empty, per_init, settings
-from ..common.trends import legend, trend
+from ..common.style import FAINT, NARROW, WIDTH, canvas, counted, describe, empty, per_init, settings
+from ..common.tickets import EQUAL
+from ..common.trends import above, legend, trend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,30 +35,56 @@ def rows_of(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
     return per_init(frame, columns, ["level", "sparsity"]).assign(sparsity=lambda f: 100 * f["sparsity"])
 
 
-def hessian(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw deviation and mean magnitude of the diagonal over sparsity, with and without exact zeros.
+def hessian(
+    frame: pd.DataFrame,
+    stamp: str = "",
+    papers: Mapping[tuple[str, float], Mapping[str, float]] | None = None,
+    width: float = WIDTH,
+) -> Figure:
+    """Draw deviation and mean magnitude of the diagonal: of all entries, as the paper counts, and without exact zeros.
 
     Args:
         frame: As :func:`..analyses.hessian_frame` gives it.
-        stamp: Scale and parameters, for the foot.
+        stamp: Scale, for the foot.
+        papers: Method and sparsity to the paper's statistics, drawn as bars across the rows.
+        width: In inches; on a phone's, panels stand below each other.
     """
     if frame.empty:
         return empty(stamp)
-    frame, palette = with_series(frame)
-    found = rows_of(frame, [column + kind for column in STATISTICS for kind in KINDS])
-    places = settings(found)
-    with canvas(1 + PANEL * 2 * len(places), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(2 * len(places), 2, squeeze=False, sharey="row", sharex=True)
-        for index, (dataset, model) in enumerate(places):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            for ax, heading in zip(axes[2 * index], KINDS.values(), strict=True):
-                ax.set_title(heading if len(places) == 1 else f"{model} on {dataset}\n{heading}")
-            for line, (column, label) in zip(axes[2 * index : 2 * index + 2], STATISTICS.items(), strict=True):
-                for ax, kind in zip(line, KINDS, strict=True):
-                    trend(ax, here, column + kind, palette, label if ax is line[0] else "")
-                line[0].set_ylim(bottom=0)
-        legend(figure, axes[:, 0])
+    frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
+    found = per_init(frame, [column + kind for column in STATISTICS for kind in KINDS], ["level", "sparsity"])
+    places, across = settings(found), 2 if width > NARROW else 1
+    measures = [
+        (kind, column, Measure(column + kind, f"{label} (10⁻³)", 1000, 0))
+        for column, label in STATISTICS.items()
+        for kind in KINDS
+    ]
+    tall = height(found["series"].nunique())
+    with canvas(0.7 + tall * len(places) * len(measures) / across, f"{stamp} · {counted(frame)}", width) as figure:
+        axes = figure.subplots(len(places) * len(measures) // across, across, squeeze=False).flatten()
+        for index, place in enumerate(places):
+            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
+            for n, (kind, column, measure) in enumerate(measures):
+                ax = axes[index * len(measures) + n]
+                theirs = {} if kind else _printed(frame, papers or {}, column)
+                panel(ax, here, palette, measure, named=across == 1 or n % 2 == 0, papers=theirs)
+                ax.set_title(KINDS[kind], loc="left")
+        above(figure, keys(found, bool(papers)), 3)
+        seen(figure, found, measures[0][2], "Dot plots: standard deviation and mean magnitude of the Hessian diagonal.")
     return figure
+
+
+def _printed(
+    frame: pd.DataFrame, papers: Mapping[tuple[str, float], Mapping[str, float]], column: str
+) -> dict[tuple[str, int], float]:
+    """Give the paper's value of a statistic for every series and level nearest to a sparsity that it prints."""
+    found: dict[tuple[str, int], float] = {}
+    own = frame[frame["setting"].isin(("", EQUAL))]
+    for row in own[["method", "series", "level", "sparsity"]].drop_duplicates().to_dict("records"):
+        for (method, share), values in papers.items():
+            if method == row["method"] and abs(share - float(row["sparsity"])) <= NEAR and column in values:
+                found[str(row["series"]), int(row["level"])] = 1000 * values[column]
+    return found
 
 
 def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -80,8 +111,10 @@ def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 trend(ax, here, column, palette, label)
                 ax.set_ylim(bottom=0)
             if len(places) > 1:
-                panels[0].set_title(f"{model} on {dataset}", loc="left")
+                panels[0].set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[:, 1])
+        trace = Measure("sum", "trace")
+        seen(figure, found.assign(sparsity=found["sparsity"] / 100), trace, "Four panels over sparsity.")
     return figure
 
 
@@ -113,11 +146,16 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.tick_params(labelbottom=True)
                 if line[0] is axes[-1, 0]:
                     ax.set_xlabel(f"{'positive' if side > 0 else 'negative'} entries, |h| above")
-            place = f"{model} on {dataset}, " if len(settings(frame)) > 1 else ""
+            place = f"{names.place((dataset, model))}, " if len(settings(frame)) > 1 else ""
             line[0].set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
             line[0].set_xlim(*reversed(ends(beyond)))
             line[1].set_xlim(*ends(beyond))
         legend(figure, axes[:, 0])
+        negative = beyond[beyond["side"] < 0].groupby("series", sort=False)["share"].max()
+        parts = [f"{name} {100 * value:.2g} %" for name, value in negative.items()]
+        describe(
+            figure, "Share of entries beyond a size on logarithmic axes.", f"Negative at most: {'; '.join(parts)}."
+        )
     return figure
 
 

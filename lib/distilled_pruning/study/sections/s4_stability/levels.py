@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ..common import names
 from ..common.series import with_series
-from ..common.style import NAMES, canvas, counted, empty, per_init, settings
+from ..common.style import NAMES, canvas, counted, describe, empty, per_init, settings
 from ..common.trends import above
 from .figures import curve
 
@@ -15,7 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 PANEL = 2.7
-ROOM = 1.06
+ROOM, TOLERANCE = 1.06, 1e-6
 
 
 def fig3_levels(frame: pd.DataFrame, stamp: str = "") -> dict[str, Figure]:
@@ -69,9 +70,12 @@ def picture(
                 ax.set(xlabel="position α along the line", ylabel=labels[column], xlim=(0, 1), ylim=limits[column])
                 ax.set_xticks((0, 0.5, 1), ("0", "0.5", "1"))
             if len(rows) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
         named = [entry(name, colour) for name, colour in palette.items()]
         above(figure, named, 3)
+        middle = means[(means["alpha"] - 0.5).abs() < TOLERANCE].groupby("series", sort=False)["loss"].mean()
+        parts = [f"{name} {value:.2f}" for name, value in middle.items()]
+        describe(figure, f"Loss and accuracy along the line; loss halfway: {'; '.join(parts)} nats.")
     return figure
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from ..common import names
 from ..common.series import with_series
-from ..common.style import COLOURS, INK, POINTS, canvas, empty, per_init, settings
+from ..common.style import COLOURS, INK, POINTS, canvas, describe, empty, per_init, settings
 from .figures import panels, with_dense
 
 if TYPE_CHECKING:
@@ -67,9 +68,10 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     ax.plot(grid.columns, np.full(len(losses), share), losses, color=colour, linewidth=1.1)
                 ax.set(xlabel="position α", ylabel="sparsity (%)", zlim=(0, 1.05 * top))
                 ax.set_zlabel(f"{split} loss (nats)", labelpad=2)
-                ax.set_title(name if len(rows) == 1 else f"{name}\n{model} on {dataset}", y=1.0)
+                ax.set_title(name if len(rows) == 1 else f"{name}\n{names.place((dataset, model))}", y=1.0)
                 ax.tick_params(labelsize=POINTS, pad=0)
                 ax.yaxis.set_major_locator(MaxNLocator(5))
                 ax.view_init(**ANGLE)
                 ax.set_box_aspect((1, 1, 0.8), zoom=0.8)
+        describe(figure, f"Surfaces of the loss over position and sparsity; the highest is at {top:.2f} nats.")
     return figure

@@ -1,4 +1,4 @@
-"""What the claims of section 5 of 2503.17905 measure: stability and accuracy over the compression of the data."""
+"""The claims of section 5 of 2503.17905: stability and accuracy over the compression of the data."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from ...judging.statistics import LEVELS, Frames, Measure, by_init, paired, select, slope, sparse
+from ...judging.claims import EACH, PAPER, SUBMISSION, claim
+from ...judging.statistics import LEVELS, Frames, by_init, paired, select, slope, sparse
+from ...judging.units import A_HUNDRED_POINTS, A_TENFOLD, TIMES
 from ...judging.verdicts import Finding, negative, positive, within
 from ..common.tickets import EQUAL
 
@@ -43,25 +45,61 @@ def inclines(frame: pd.DataFrame, x: str, y: str) -> list[float]:
     return found
 
 
+@claim(
+    "compression-stability",
+    paper=PAPER,
+    where="section 5, Fig. 6",
+    data=EACH,
+    statement="More compression of the data, lower barrier relative to IMP.",
+    paper_value="negative",
+    rule=(
+        "slope of barrier, over the mean of IMP's, on the logarithm of compression below 0, for each "
+        "dataset, network and sparsity"
+    ),
+    frames=("fig6",),
+)
 def compression_stability(frames: Frames) -> list[Finding]:
     """The barrier ratio falls with the logarithm of the compression, on each dataset, network and level."""
     found = []
     for name, part in groups(frames, "made_for"):
         if part["ipc"].nunique() > 1:
             logs = part.assign(log=[math.log10(value) for value in part["compression"]])
-            found.append(negative(name, inclines(logs, "log", "barrier_ratio")))
+            found.append(negative(name, inclines(logs, "log", "barrier_ratio"), A_TENFOLD))
     return found
 
 
+@claim(
+    "performance-needs-quality",
+    paper=PAPER,
+    where="section 5, Fig. 6",
+    data=EACH,
+    statement="The accuracy ratio follows the distilled set's own accuracy.",
+    paper_value="positive",
+    rule=(
+        "slope of accuracy over IMP's on the accuracy of training on the set alone above 0, for each "
+        "dataset, network and sparsity"
+    ),
+    frames=("fig6",),
+)
 def performance_needs_quality(frames: Frames) -> list[Finding]:
     """The accuracy ratio rises with what training on the set alone reaches, on each dataset, network and level."""
     return [
-        positive(name, inclines(part, "own_accuracy", "accuracy_ratio"))
+        positive(name, inclines(part, "own_accuracy", "accuracy_ratio"), A_HUNDRED_POINTS)
         for name, part in groups(frames)
         if part.groupby(["made_for", "ipc"]).ngroups > 1
     ]
 
 
+@claim(
+    "architecture-match",
+    paper=PAPER,
+    where="sections 2.2 and 5",
+    data=EACH,
+    statement="Distilled sets suit the architecture they were made on.",
+    paper_value="better on its own",
+    rule="paired differences above 0: accuracy over IMP's, own minus other; barrier over IMP's, other minus own",
+    frames=("fig6",),
+)
 def architecture_match(frames: Frames) -> list[Finding]:
     """A set made for the pruned network beats one made for another: higher accuracy ratio, lower barrier ratio."""
     found = []
@@ -76,6 +114,16 @@ def architecture_match(frames: Frames) -> list[Finding]:
     return found
 
 
+@claim(
+    "cifar100-weak",
+    paper=SUBMISSION,
+    where="section 3",
+    data=EACH,
+    statement="On CIFAR-100 distilled pruning is fair at low sparsity and poor above 90 %.",
+    paper_value="below 1, falling",
+    rule="ResNet-18, accuracy over IMP's: below 1 at 91 % sparsity, and lower there than at 59 %",
+    frames=("fig6",),
+)
 def weak_on_a_hundred(frames: Frames) -> list[Finding]:
     """On CIFAR-100 with ResNet-18 the accuracy ratio is below 1 at 91 % sparsity, and lower than at 59 %."""
     dataset, model = HUNDRED
@@ -86,14 +134,6 @@ def weak_on_a_hundred(frames: Frames) -> list[Finding]:
     for (made_for, ipc), part in frame.groupby(["made_for", "ipc"], sort=False):
         fair, poor = (by_init(part[part["level"] == level], "accuracy_ratio") for level in (FAIR, POOR))
         name = f"ipc {ipc}, made for {made_for}"
-        found.append(within(f"{name}, {sparse(part, POOR)}", list(poor.values()), -math.inf, 1.0))
+        found.append(within(f"{name}, {sparse(part, POOR)}", list(poor.values()), -math.inf, 1.0, TIMES))
         found.append(positive(f"{name}, {sparse(part, FAIR)} minus {sparse(part, POOR)}", paired(fair, poor)))
     return found
-
-
-MEASURES: dict[str, Measure] = {
-    "compression-stability": compression_stability,
-    "architecture-match": architecture_match,
-    "performance-needs-quality": performance_needs_quality,
-    "cifar100-weak": weak_on_a_hundred,
-}

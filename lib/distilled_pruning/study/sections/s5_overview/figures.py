@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ..common.series import DISTINCT, with_series
-from ..common.style import COLOURS, FAINT, INK, canvas, counted, empty, student
+from ..common.style import COLOURS, FAINT, INK, canvas, counted, describe, empty, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -76,7 +76,7 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
         for _, imp in kept[kept["method"] == "imp"].groupby(["dataset", "model"]):
             for level, marker in zip(levels, MARKERS, strict=False):
                 spot(ax, imp, level, marker, COLOURS["imp"])
-        ax.set(xlabel="loss barrier over that of IMP", ylabel="test accuracy over that of IMP")
+        ax.set(xlabel="← more stable    loss barrier over IMP's", ylabel="test accuracy over IMP's    more accurate →")
         ax.margins(0.09)
         entries = handles(
             palette, {name: float(distilled[distilled["series"] == name]["compression"].iloc[0]) for name in names}
@@ -86,6 +86,13 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
             for share, marker in zip(levels.values(), MARKERS, strict=False)
         ]
         figure.legend(handles=entries, loc="outside upper center", ncols=columns)
+        means = distilled.groupby(["series", "sparsity"], sort=False)[["barrier_ratio", "accuracy_ratio"]].mean()
+        parts = [
+            f"{row['series']} at {percent(row['sparsity'])}: barrier {row['barrier_ratio']:.2f}, "
+            f"accuracy {row['accuracy_ratio']:.2f}"
+            for row in means.reset_index().to_dict("records")
+        ]
+        describe(figure, "Accuracy over IMP's against barrier over IMP's.", f"{'; '.join(parts)}.")
     return figure
 
 

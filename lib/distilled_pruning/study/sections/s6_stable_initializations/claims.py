@@ -4,42 +4,62 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ...judging.statistics import CONV, Frames, Measure, by_init, paired, place, select, sparse, way
+from ...judging.claims import PAPER, SUBMISSION, claim
+from ...judging.statistics import Frames, by_init, paired, sparse, way
+from ...judging.units import POINTS, TIMES
 from ...judging.verdicts import (
     CONTRADICTED,
-    INSTABILITY_THRESHOLD,
     REPRODUCED,
     UNDECIDED,
     Finding,
     equal,
     positive,
-    within,
 )
-from ..common.tickets import EQUAL
-from ..s3_distilled_pruning import claims as lottery
+from ..common.rows import place
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd
 
-FEW, MANY = 0.4, 0.9  # the sparsities past which the paper finds no tickets in Figs. 2 and 7
+MANY = 0.9  # the sparsity past which the paper finds no tickets
 FEWER = 10.0
 SPARSEST = 17 / 25  # the paper's levels 18 to 25 of 25
 NEGLIGIBLE = 0.25
-FROM = (3, 5)  # level 4, about 60 %, and its neighbours
 
 
-def no_tickets_past(name: str, methods: tuple[str, ...], limit: float, **where: str) -> Measure:
-    """No ticket of any of the methods is sparser than a limit; on rows that match, where the claim names a network."""
+@claim(
+    "imp-k0-limit",
+    paper=PAPER,
+    where="section 6, Fig. 7",
+    data="imagenet10",
+    statement="IMP rewound to initialisation finds no ticket past 90 % (ResNet-10/ImageNet-10).",
+    paper_value="90 %",
+    rule=(
+        "sparsity of the sparsest ticket (mean accuracy at most 0.5 points below dense), with the range "
+        "the 95 % intervals leave it; at most 90 %"
+    ),
+    sizes=True,
+    frames=("fig7",),
+)
+def imp_k0_limit(frames: Frames) -> list[Finding]:
+    """No ticket of IMP from initialisation is sparser than 90 %."""
+    return lottery.none_past(frames, "fig7", ("imp",), MANY)
 
-    def measure(frames: Frames) -> list[Finding]:
-        frame = place(frames, name, **where)
-        dense = by_init(way(frame, "dense"), "accuracy")
-        found = (lottery.at_most(method, way(frame, method), dense, limit) for method in methods)
-        return [finding for finding in found if finding is not None]
 
-    return measure
-
-
+@claim(
+    "syn8-beyond",
+    paper=PAPER,
+    where="section 6, abstract",
+    data="imagenet10",
+    statement="Eight distilled levels, then IMP, find tickets with 10 times fewer weights.",
+    paper_value="10x",
+    rule=(
+        "weights kept by the sparsest ticket, IMP's over those after distilled levels: at least 10 times,"
+        " a level more or less"
+    ),
+    sizes=True,
+    frames=("fig7",),
+)
 def beyond(frames: Frames) -> list[Finding]:
     """Weights that the sparsest tickets of IMP keep, over those after eight distilled levels, as far as levels tell."""
     frame = place(frames, "fig7")
@@ -57,7 +77,7 @@ def beyond(frames: Frames) -> list[Finding]:
     wanted = FEWER * (1 - 0.2)  # a level more or less
     verdict = REPRODUCED if least >= wanted else CONTRADICTED if most is not None and most < wanted else UNDECIDED
     bounds = None if most is None else (least, most)
-    return [Finding("IMP over combined", kept[0] / kept[1], bounds, min(imp.n, combined.n), verdict)]
+    return [Finding("IMP over combined", kept[0] / kept[1], bounds, min(imp.n, combined.n), verdict, unit=TIMES)]
 
 
 def averaged(frame: pd.DataFrame | None, levels: set[int]) -> dict[int, float]:
@@ -83,6 +103,19 @@ def common(left: pd.DataFrame | None, right: pd.DataFrame | None, above: float) 
     return {int(level) for level in set(left["level"]) & set(right["level"]) if level > above}
 
 
+@claim(
+    "syn8-near-k3",
+    paper=PAPER,
+    where="Fig. 7",
+    data="imagenet10",
+    statement="At high sparsity that performs like rewinding to epoch 3.",
+    paper_value="about 0",
+    rule=(
+        "accuracy difference, averaged over levels 18 to 25 of 25, elsewhere over the same share of the "
+        "levels, within 1 point"
+    ),
+    frames=("fig7",),
+)
 def near_early(frames: Frames) -> list[Finding]:
     """Accuracy of IMP after distilled levels minus that of IMP from an early epoch, over the sparsest levels."""
     frame = place(frames, "fig7")
@@ -91,9 +124,19 @@ def near_early(frames: Frames) -> list[Finding]:
     levels = common(combined, rewound, last * SPARSEST)
     if not levels:
         return []
-    return [equal(span(combined, levels), paired(averaged(combined, levels), averaged(rewound, levels)), 0.01)]
+    return [equal(span(combined, levels), paired(averaged(combined, levels), averaged(rewound, levels)), 0.01, POINTS)]
 
 
+@claim(
+    "syn8-recovers",
+    paper=SUBMISSION,
+    where="section 5",
+    data="imagenet10",
+    statement="IMP after distilled levels regains the accuracy lost by them.",
+    paper_value="positive",
+    rule="paired accuracy difference at equal sparsity, averaged over the levels past the distilled ones, above 0",
+    frames=("fig7",),
+)
 def recovers(frames: Frames) -> list[Finding]:
     """Accuracy of IMP after distilled levels minus that of distilled pruning alone, past those levels."""
     frame = place(frames, "fig7")
@@ -102,9 +145,20 @@ def recovers(frames: Frames) -> list[Finding]:
     levels = common(combined, distilled, first)
     if not levels:
         return []
-    return [positive(span(combined, levels), paired(averaged(combined, levels), averaged(distilled, levels)))]
+    return [positive(span(combined, levels), paired(averaged(combined, levels), averaged(distilled, levels)), POINTS)]
 
 
+@claim(
+    "syn8-cheap",
+    paper=PAPER,
+    where="Fig. 7",
+    data="imagenet10",
+    statement="Eight distilled levels cost a negligible part of one training.",
+    paper_value="negligible",
+    rule="stored images, decoded images and steps over those of one real training: at most a quarter",
+    sizes=True,
+    frames=("fig7",),
+)
 def cheap(frames: Frames) -> list[Finding]:
     """Cost of the distilled levels in trainings on real data (exact counts): stored and decoded images, steps."""
     combined = way(place(frames, "fig7"), "combined")
@@ -119,44 +173,5 @@ def cheap(frames: Frames) -> list[Finding]:
     ):
         share = float((found[column] / found[run]).max())
         verdict = REPRODUCED if share <= NEGLIGIBLE else CONTRADICTED
-        findings.append(Finding(name, share, (share, share), int(found["init"].nunique()), verdict))
+        findings.append(Finding(name, share, (share, share), int(found["init"].nunique()), verdict, unit=TIMES))
     return findings
-
-
-def stable_from(frames: Frames) -> list[Finding]:
-    """First sparsity at which distilled tickets are stable: that of the means, and between which it surely lies."""
-    frame = select(frames, "barriers", method="distilled", setting=EQUAL, model=CONV)
-    if frame is None:
-        return []
-    frame = frame.assign(error_rise=frame["error_rise"].mask(frame["collapsed"], 1.0))
-    levels, bounds, means, counts = [], [], [], []
-    for level, part in frame.groupby("level"):
-        rises = list(by_init(part, "error_rise").values())
-        finding = within("", rises, float("-inf"), INSTABILITY_THRESHOLD)
-        levels.append(int(str(level)))
-        means.append(finding.value < INSTABILITY_THRESHOLD)
-        bounds.append((finding.verdict != CONTRADICTED, finding.verdict == REPRODUCED))
-        counts.append(len(rises))
-    shares = [lottery.sparsity(frame, level) for level in levels]
-    low, mean, high = (
-        next((share for share, holds in zip(shares, holding, strict=True) if holds), 1.0)
-        for holding in ([may for may, _ in bounds], means, [sure for _, sure in bounds])
-    )
-    wanted = tuple(1 - 0.8**level for level in FROM)
-    verdict = UNDECIDED
-    if wanted[0] <= low and high <= wanted[1]:
-        verdict = REPRODUCED
-    elif high < wanted[0] or low > wanted[1]:
-        verdict = CONTRADICTED
-    return [Finding("stable from", mean, (low, high), min(counts), verdict)]
-
-
-MEASURES: dict[str, Measure] = {
-    "no-tickets-past-40": no_tickets_past("fig2", ("imp", "distilled"), FEW, model="resnet18"),
-    "imp-k0-limit": no_tickets_past("fig7", ("imp",), MANY),
-    "syn8-beyond": beyond,
-    "syn8-near-k3": near_early,
-    "syn8-recovers": recovers,
-    "syn8-cheap": cheap,
-    "stable-from-60": stable_from,
-}

@@ -7,10 +7,24 @@ from typing import TYPE_CHECKING, Any
 from ...judging.statistics import by_init
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..b_controls.ways import MARKERS, course, weights_left
+from ..common import names
 from ..common.series import with_series
-from ..common.style import COLOURS, FAINT, INK, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
+from ..common.style import (
+    COLOURS,
+    FAINT,
+    INK,
+    NAMES,
+    POINTS,
+    canvas,
+    counted,
+    describe,
+    empty,
+    per_init,
+    settings,
+    student,
+)
 from ..common.trends import legend
-from ..s3_distilled_pruning import claims as lottery
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -47,8 +61,11 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
             weights_left(lower, 100 * (1 - float(frame["sparsity"].max())))
             upper.tick_params(labelbottom=False)
             if len(places) > 1:
-                upper.set_title(f"{model} on {dataset}", loc="left")
+                upper.set_title(names.place((dataset, model)), loc="left")
         legend(figure, axes[::2], 3)
+        sparsest = found[found["level"] == found["level"].max()].groupby("series", sort=False)["accuracy"].mean()
+        parts = [f"{name} {100 * value:.1f} %" for name, value in sparsest.items()]
+        describe(figure, "Test accuracy over the weights left.", f"At the last level: {'; '.join(parts)}.")
     return figure
 
 
@@ -116,5 +133,8 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
             look = {"ha": "right", "va": "bottom", "fontsize": POINTS, "color": FAINT}
             line[1].annotate("unstable above", (1, limit), xycoords=("axes fraction", "data"), **look)
             if len(places) > 1:
-                line[0].set_title(f"{model} on {dataset}", loc="left")
+                line[0].set_title(names.place((dataset, model)), loc="left")
+        rises = 100 * found.groupby("rewind")["error_rise"].mean()
+        parts = [f"{epoch} epochs {value:.1f}" for epoch, value in rises.items()]
+        describe(figure, "Barrier and error rise over the epochs in common.", f"Points: {', '.join(parts)}.")
     return figure

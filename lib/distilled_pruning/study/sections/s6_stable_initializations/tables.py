@@ -8,7 +8,7 @@ from ...display import Table, percent
 from ...judging.statistics import by_init
 from ..a_first_paper.claims import costs
 from ..common.tables import first, number, quote, summary
-from ..s3_distilled_pruning import claims as lottery
+from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,13 +1,44 @@
-"""What the claims on the papers' mechanism measure (2503.17905 sections 4 and 7)."""
+"""The claims on masks: what two share, and which weights carry the sharpness (2503.17905 sections 4 and 7)."""
 
 from __future__ import annotations
 
 import math
 
-from ...judging.statistics import CONV, LEVELS, Frames, Measure, by_init, paired, select, sparse
+from ...judging.claims import PAPER, claim
+from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse
+from ...judging.units import DISTANCE, POINTS, TIMES, TIMES_CHANCE, Unit
 from ...judging.verdicts import Finding, negative, within
+from ..common.tickets import EQUAL
+
+CHANCE = 1.1
+LAYER_MARGIN = 0.05
+MAGNITUDE_MARGIN = 0.05
 
 
+def _compared(frames: Frames, column: str, low: float, high: float, unit: Unit) -> list[Finding]:
+    """Judge that a comparison of IMP's mask with the distilled one of the same initialisation lies between bounds."""
+    findings = []
+    for level in LEVELS:
+        where: dict[str, str | int] = {"model": CONV, "level": level}
+        frame = select(frames, "overlap", method="imp", other="distilled", other_setting=EQUAL, **where)
+        if frame is None:
+            frame = select(frames, "overlap", method="distilled", setting=EQUAL, other="imp", **where)
+        findings.append(within(sparse(frame, level), list(by_init(frame, column).values()), low, high, unit))
+    return findings
+
+
+@claim(
+    "sharp-weights",
+    paper=PAPER,
+    where="sections 4, 7",
+    data="cifar10",
+    statement="The weights that IMP keeps and distilled pruning removes are those that sharpen the loss.",
+    rule=(
+        "mean magnitude of the Hessian's diagonal in the dense network, at weights that IMP alone keeps "
+        "over that at weights that distilled pruning alone keeps, above 1 at 59 and 87 %"
+    ),
+    frames=("membership",),
+)
 def sharp_weights(frames: Frames) -> list[Finding]:
     """The dense network's diagonal is larger at weights that IMP alone keeps than at those distilled alone does."""
     findings = []
@@ -17,10 +48,22 @@ def sharp_weights(frames: Frames) -> list[Finding]:
             for group in ("IMP alone", "distilled alone")
         )
         values = [imp[init] / distilled[init] for init in sorted(imp.keys() & distilled.keys())]
-        findings.append(within(sparse(select(frames, "membership", model=CONV), level), values, 1.0, math.inf))
+        findings.append(within(sparse(select(frames, "membership", model=CONV), level), values, 1.0, math.inf, TIMES))
     return findings
 
 
+@claim(
+    "order-dependence",
+    paper=PAPER,
+    where="section 4",
+    data="cifar10",
+    statement="Which weights IMP keeps depends on the order of the images, more than it does for distilled pruning.",
+    rule=(
+        "survivors that masks of two data orders share, over chance within layers: IMP's minus distilled "
+        "pruning's, paired by initialisation, below 0 at 59 and 87 %"
+    ),
+    frames=("orders",),
+)
 def order_dependence(frames: Frames) -> list[Finding]:
     """Two data orders of IMP's loop share fewer survivors over chance than two of the distilled loop."""
     findings = []
@@ -29,8 +72,52 @@ def order_dependence(frames: Frames) -> list[Finding]:
             by_init(select(frames, "orders", model=CONV, method=method, level=level), "layered_ratio")
             for method in ("imp", "distilled")
         )
-        findings.append(negative(sparse(select(frames, "orders", model=CONV), level), paired(imp, distilled)))
+        findings.append(
+            negative(sparse(select(frames, "orders", model=CONV), level), paired(imp, distilled), TIMES_CHANCE)
+        )
     return findings
 
 
-MEASURES: dict[str, Measure] = {"sharp-weights": sharp_weights, "order-dependence": order_dependence}
+@claim(
+    "masks-independent",
+    paper=PAPER,
+    where="section 4",
+    data="cifar10",
+    statement="Masks of IMP and distilled pruning from one initialisation are nearly independent.",
+    paper_value="about 1",
+    rule="shared survivors over chance within layers, at 59 and 87 %, at most 1.1 and at least 1/1.1",
+    frames=("overlap",),
+)
+def masks_independent(frames: Frames) -> list[Finding]:
+    """IMP's and distilled masks share about as many survivors as chance would."""
+    return _compared(frames, "layered_ratio", 1 / CHANCE, CHANCE, TIMES_CHANCE)
+
+
+@claim(
+    "layers-alike",
+    paper=PAPER,
+    where="section 7",
+    data="cifar10",
+    statement="Their per-layer sparsities are extremely similar.",
+    paper_value="about 0",
+    rule="largest difference over layers at most 5 points at 59 and 87 %",
+    frames=("overlap",),
+)
+def layers_alike(frames: Frames) -> list[Finding]:
+    """No layer's sparsity differs by more than the margin."""
+    return _compared(frames, "layer_gap", -math.inf, LAYER_MARGIN, POINTS)
+
+
+@claim(
+    "init-magnitudes-alike",
+    paper=PAPER,
+    where="section 4",
+    data="cifar10",
+    statement="Pruned weights have the same distribution of initial magnitudes in both.",
+    paper_value="same",
+    rule="Kolmogorov–Smirnov distance at most .05 at 59 and 87 %",
+    frames=("overlap",),
+)
+def init_magnitudes_alike(frames: Frames) -> list[Finding]:
+    """Pruned weights began alike in both."""
+    return _compared(frames, "ks_pruned", -math.inf, MAGNITUDE_MARGIN, DISTANCE)

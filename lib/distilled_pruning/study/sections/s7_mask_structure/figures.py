@@ -5,10 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ..common import names
+from ..common.dots import Measure, height, keys, panel, seen
 from ..common.series import with_series
-from ..common.style import FAINT, NAMES, POINTS, canvas, counted, empty, per_init, settings, student
-from ..common.trends import legend, trend
-from ..s4_2_hessian.claims import CHANCE, MAGNITUDE_MARGIN
+from ..common.style import (
+    FAINT,
+    INK,
+    NAMES,
+    NARROW,
+    POINTS,
+    WIDTH,
+    canvas,
+    counted,
+    describe,
+    empty,
+    per_init,
+    settings,
+    student,
+)
+from ..common.trends import above, legend
+from .claims import CHANCE, MAGNITUDE_MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -16,7 +32,9 @@ if TYPE_CHECKING:
 
 PANEL = 2.7
 MARKERS = "osD^vP"
-PAIRS = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#5f5f5f", "#7b3294", "#a6761d", "#1b7837")
+ASKED = ("imp", "distilled")  # the pair that the paper compares
+OVER = Measure("layered_ratio", "shared survivors over chance", 1, 2, zero=False)
+APART = Measure("ks_pruned", "distance of initial magnitudes", 1, 3)
 
 
 def layer_names(frame: pd.DataFrame) -> list[str]:
@@ -46,7 +64,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
         axes = figure.subplots(down * len(places), across, squeeze=False, sharey=True)
         for index, (dataset, model) in enumerate(places):
             here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            names = layer_names(here)
+            order = layer_names(here)
             panels = axes[index * down : (index + 1) * down].flatten()
             for ax in panels[len(levels) :]:
                 ax.set_axis_off()
@@ -59,7 +77,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     x="layer",
                     y="layer_sparsity",
                     hue="series",
-                    order=names,
+                    order=order,
                     hue_order=list(palette),
                     palette=palette,
                     errorbar=student,
@@ -73,13 +91,19 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     ax=ax,
                 )
                 ax.set(xlabel="", ylabel="" if place % across else "sparsity of the layer (%)")
-                ax.set_xticks(range(len(names)), [name.removesuffix(".weight") for name in names])
-                if len(names) > 6:
+                ax.set_xticks(range(len(order)), [name.removesuffix(".weight") for name in order])
+                if len(order) > 6:
                     ax.tick_params(axis="x", rotation=90, labelsize=POINTS)
                 head = f"network {percent(whole / 100)} sparse"
-                ax.set_title(head if len(places) == 1 else f"{model} on {dataset}, {head}")
+                ax.set_title(head if len(places) == 1 else f"{names.place((dataset, model))}, {head}")
         legend(figure, axes[:, 0])
         axes[0, 0].get_legend().remove()
+        spans = found.groupby(["series", "sparsity"], sort=False)["layer_sparsity"].agg(["min", "max"])
+        parts = [
+            f"{row['series']} at {percent(row['sparsity'])}: {row['min']:.0f} to {row['max']:.0f} %"
+            for row in spans.reset_index().to_dict("records")
+        ]
+        describe(figure, "Sparsity of each layer, a panel for each of the whole.", f"Layers: {'; '.join(parts)}.")
     return figure
 
 
@@ -87,64 +111,62 @@ def with_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Add the column ``series``, the two ways to find masks that are compared.
 
     Returns:
-        The frame, and pair to colour in the order of the rows.
+        The frame, and pair to colour, the paper's first; pairs are no method, so no method's colour is theirs.
     """
     sides = (("method", "setting", "rate"), ("other", "other_setting", "other_rate"))
     used: dict[str, set[float]] = {}
     for method, _, rate in sides:
         for name, value in zip(frame[method], frame[rate], strict=True):
             used.setdefault(name, set()).add(float(value))
-    names = []
+    pairs = []
     for row in frame.to_dict("records"):
         pair = [
             NAMES.get(str(row[method]), str(row[method])) + (f", {row[setting]}" if len(used[row[method]]) > 1 else "")
             for method, setting, _ in sides
         ]
-        names.append(" – ".join(pair))
-    palette = {name: PAIRS[i % len(PAIRS)] for i, name in enumerate(dict.fromkeys(names))}
-    return frame.assign(series=names), palette
+        pairs.append(" – ".join(pair))
+    asked = [{row["method"], row["other"]} == set(ASKED) for row in frame.to_dict("records")]
+    palette = {
+        name: INK if own else FAINT for name, own in sorted(zip(pairs, asked, strict=True), key=lambda of: not of[1])
+    }
+    return frame.assign(series=pairs), palette
 
 
-def overlap(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw shared survivors over chance, in the whole network and within layers, and distances of initial magnitudes.
+def overlap(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
+    """Draw shared survivors over chance, and distances of initial magnitudes, a row for each pair.
 
     Args:
         frame: As :func:`..analyses.overlap_frame` gives it.
-        stamp: Scale and parameters, for the foot.
+        stamp: Scale, for the foot.
+        width: In inches; on a phone's, panels stand below each other.
     """
     if frame.empty:
         return empty(stamp)
     frame, palette = with_pairs(frame)
-    found = per_init(frame, ["ratio", "layered_ratio", "ks_pruned"], ["level", "sparsity"])
-    found = found.assign(sparsity=100 * found["sparsity"])
-    places = settings(found)
-    with canvas(1.3 + PANEL * len(places), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(len(places), 3, squeeze=False, sharex=True)
-        for line, (dataset, model) in zip(axes, places, strict=True):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            whole, layered, magnitudes = line
-            trend(whole, here, "ratio", palette, "shared survivors over chance")
-            trend(layered, here, "layered_ratio", palette, "")
-            trend(magnitudes, here, "ks_pruned", palette, "distance of distributions")
-            chance(layered, frame[(frame["dataset"] == dataset) & (frame["model"] == model)])
-            for ax in (whole, layered):
-                ax.axhline(1, color=FAINT, linewidth=0.8)
+    found = per_init(frame, [OVER.column, APART.column], ["level", "sparsity"])
+    places, across = settings(found), 2 if width > NARROW else 1
+    down = 2 * len(places) // across
+    tall = height(found["series"].nunique())
+    with canvas(0.6 + tall * down, f"{stamp} · {counted(frame)}", width) as figure:
+        axes = figure.subplots(down, across, squeeze=False).flatten()
+        for index, place in enumerate(places):
+            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
+            layered, magnitudes = axes[2 * index : 2 * index + 2]
+            panel(layered, here, palette, OVER)
+            panel(magnitudes, here, palette, APART, named=across == 1)
+            chance(layered, frame[(frame["dataset"] == place[0]) & (frame["model"] == place[1])])
+            layered.axvline(1, color=FAINT, linewidth=0.8)
             for bound in (1 / CHANCE, CHANCE):
-                layered.axhline(bound, color=FAINT, linestyle=":", linewidth=1.2)
-            low, high = (f([*whole.get_ylim(), *layered.get_ylim()]) for f in (min, max))
-            whole.set_ylim(low, high)
-            layered.set_ylim(low, high)
-            magnitudes.axhline(MAGNITUDE_MARGIN, color=FAINT, linestyle=":", linewidth=1.2)
-            magnitudes.set_ylim(bottom=0)
-            place = f"{model} on {dataset}: " if len(places) > 1 else ""
-            for ax, head in zip(line, ("whole network", "within layers", "initial magnitudes"), strict=True):
-                ax.set_title(f"{place}{head}" if ax is whole else head)
-        legend(figure, axes[:, 0], most=2)
+                layered.axvline(bound, color=FAINT, linestyle=":", linewidth=1.2)
+            magnitudes.axvline(MAGNITUDE_MARGIN, color=FAINT, linestyle=":", linewidth=1.2)
+            if len(places) > 1:
+                layered.set_title(names.place(place), loc="left", weight="bold")
+        above(figure, keys(found), 3)
+        seen(figure, found, OVER, "Dot plots with a row for each pair of ways to find masks; 1 is chance.")
     return figure
 
 
 def chance(ax: Any, frame: pd.DataFrame) -> None:
     """Shade what independent masks with the same survivors in each layer share in 95 of 100 cases."""
     bounds = frame.assign(low=frame["low"] / frame["expected"], high=frame["high"] / frame["expected"])
-    means = bounds.groupby("sparsity")[["low", "high"]].mean()
-    ax.fill_between(100 * means.index, means["low"], means["high"], color="#bbbbbb", alpha=0.6, linewidth=0)
+    ax.axvspan(float(bounds["low"].mean()), float(bounds["high"].mean()), color="#bbbbbb", alpha=0.6, linewidth=0)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from ..common.style import COLOURS, FAINT, canvas, counted, empty, settings, student
+from ..common import names
+from ..common.style import COLOURS, FAINT, canvas, counted, describe, empty, settings, student
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -52,10 +53,11 @@ def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
                 ax.xaxis.set_major_formatter("{x:g}")
                 ax.xaxis.set_minor_formatter(NullFormatter())
-                place = f"{model} on {dataset}\n" if len(places) > 1 and ax is line[0] else ""
+                place = f"{names.place((dataset, model))}\n" if len(places) > 1 and ax is line[0] else ""
                 ax.set(xlabel="mean magnitude of the diagonal", title=f"{place}{network} network")
                 ax.set_yticks(range(len(lines)), [_name(here, level, group) for level, group in lines])
         axes[0, 0].invert_yaxis()
+        describe(figure, "Mean magnitude of the Hessian diagonal at weights by who keeps them, a panel a network.")
     return figure
 
 

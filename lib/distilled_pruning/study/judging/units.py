@@ -1,0 +1,56 @@
+"""Units of what claims measure: how a number is written, and what it can be at all."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Unit:
+    """How numbers of one kind are written.
+
+    Attributes:
+        name: Stands behind the number; empty for none.
+        factor: From the number kept to the number written.
+        digits: Decimals written, the same for a mean and its interval.
+        low: The quantity can be no less; an interval ends there.
+        high: The quantity can be no more.
+        signed: Whether a plus is written, as for differences.
+    """
+
+    name: str
+    factor: float = 1.0
+    digits: int = 3
+    low: float = -math.inf
+    high: float = math.inf
+    signed: bool = False
+
+    def clip(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
+        """Cut an interval where the quantity ends."""
+        return None if interval is None else (max(interval[0], self.low), min(interval[1], self.high))
+
+
+PLAIN = Unit("")
+POINTS = Unit("points", 100, 1, -1, 1, signed=True)
+PERCENT = Unit("%", 100, 1, 0, 1)
+NATS = Unit("nats", 1, 3, signed=True)
+TIMES = Unit("times", 1, 2, 0)
+TIMES_CHANCE = Unit("times chance", 1, 2)
+EXCESS = Unit("of what is possible", 1, 2, -math.inf, 1)
+DISTANCE = Unit("of the largest distance", 1, 3, 0, 1)
+CORRELATION = Unit("rank correlation", 1, 2, -1, 1)
+BASINS = Unit("basins", 1, 0, 1)
+WEIGHTS = Unit("weights", 1, 0, 0)
+NATS_A_SPARSITY = Unit("nats from dense to empty", 1, 3, signed=True)
+LOGS_A_SPARSITY = Unit("in the logarithm from dense to empty", 1, 2, signed=True)
+A_TENFOLD = Unit("for ten times the compression", 1, 2, signed=True)
+A_HUNDRED_POINTS = Unit("for a hundred points of the set's accuracy", 1, 3, signed=True)
+A_UNIT_OF_QUALITY = Unit("for a unit of the set's quality", 1, 3, signed=True)
+UNITS = {
+    unit.name: unit
+    for unit in (
+        *(PLAIN, POINTS, PERCENT, NATS, TIMES, TIMES_CHANCE, EXCESS, DISTANCE, CORRELATION, BASINS, WEIGHTS),
+        *(NATS_A_SPARSITY, LOGS_A_SPARSITY, A_TENFOLD, A_HUNDRED_POINTS, A_UNIT_OF_QUALITY),
+    )
+}

@@ -1,0 +1,94 @@
+"""Experiments: which jobs a figure or table needs, and what their results say, a row of a tidy frame each.
+
+An experiment is one generator of jobs, each with the columns that name it, and one function that reads a job's result
+into values. What is to be computed and the frame that shows it follow from both, so they cannot disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from ....registry import Registry
+from ...jobs import Job
+from .frames import Reader
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ...parameters.values import Values
+
+Columns = Mapping[str, Any]
+Plan = Callable[["Values"], Iterable[tuple[Job, Columns | None]]]
+Read = Callable[[Any, Reader], Iterable[Columns]]
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One figure or table.
+
+    Attributes:
+        name: Name on the command line and in the recorded index.
+        notebook: The notebook that shows it.
+        title: A few words.
+        plan: Parameters to jobs, each with the columns that name it; no columns where a job's result stands in the row
+            of another job.
+        values: A job and where results are to the further columns of each of its rows; none without a result.
+        tidy: What else is done to a frame of all rows.
+    """
+
+    name: str
+    notebook: str
+    title: str
+    plan: Plan
+    values: Read
+    tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+
+    def jobs(self, parameters: Values) -> list[Job]:
+        """List the jobs whose results are shown, each once."""
+        return list({job.key: job for job, _ in self.plan(parameters)}.values())
+
+    def frame(self, parameters: Values, reader: Reader) -> pd.DataFrame:
+        """Give the tidy frame; rows whose results are missing are left out."""
+        import pandas as pd
+
+        frame = pd.DataFrame(
+            [
+                {**columns, **row, "key": job.key}
+                for job, columns in self.plan(parameters)
+                if columns is not None
+                for row in self.values(job, reader)
+            ]
+        )
+        return frame if self.tidy is None or frame.empty else self.tidy(frame)
+
+
+EXPERIMENTS: Registry[Experiment] = Registry("figure")
+
+
+def experiment(
+    name: str,
+    notebook: str,
+    title: str,
+    values: Read,
+    tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
+) -> Callable[[Plan], Plan]:
+    """Register an experiment: the generator below, and what reads the results of its jobs.
+
+    Args:
+        name: Name on the command line and in the recorded index.
+        notebook: The notebook that shows it.
+        title: A few words.
+        values: A job and where results are to the further columns of each of its rows; none without a result.
+        tidy: What else is done to a frame of all rows.
+
+    Returns:
+        A decorator that gives the generator back, so that several experiments can share it.
+    """
+
+    def register(plan: Plan) -> Plan:
+        EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy))
+        return plan
+
+    return register
