@@ -165,17 +165,24 @@ def matched(name: str, value: Any) -> Any:
 
 def boxes(name: str, value: Any) -> Any:
     """Take ``method:iterations:width`` or ``method:iterations:width:rate`` items, comma-separated, or nothing."""
-    found: list[tuple[Any, ...]] = []
+    found = []
     for item in words(name, value) if value else ():
         method, *numbers = (part.strip() for part in item.split(":"))
-        rate = [convert(f"the rate of {item} in {name}", float, numbers.pop())] if len(numbers) == 3 else []
+        rate = numbers.pop() if len(numbers) == 3 else ""
         if method not in catalog.DISTILLERS:
             raise unknown("distiller", method, catalog.DISTILLERS)
         if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
             raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
         iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
-        width = between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))
-        found.append((method, iterations, width, *(IMAGE_RATE(f"the rate of {item} in {name}", r) for r in rate)))
+        box: tuple[Any, ...] = (
+            method,
+            iterations,
+            between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1])),
+        )
+        if rate:
+            said = f"the rate of {item} in {name}"
+            box = (*box, IMAGE_RATE(said, convert(said, float, rate)))
+        found.append(box)
     return tuple(found)
 
 

@@ -116,11 +116,10 @@ class Setup:
         """A set of a distillation method, at iterations, width and rate of its own where ``boxes`` names it."""
         p = self.parameters
         own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels, self.data.name)
-        iterations, width = p.get("distill_iterations", 0), p.get("distill_width", 0) or own
-        rate: float = p.get("distill_learning_rate", 0.0)
-        for name, *box in p.get("boxes", ()):
-            if name == method:
-                iterations, width, rate = box[0], box[1], box[2] if len(box) > 2 else rate
+        boxes = {name: box for name, *box in p.get("boxes", ())}
+        usual = (p.get("distill_iterations", 0), p.get("distill_width", 0) or own)
+        iterations, width, *given = boxes.get(method, usual)
+        rate: float = given[0] if given else p.get("distill_learning_rate", 0.0)
         return Distill(
             self.data,
             method,
