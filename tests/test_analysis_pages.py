@@ -191,10 +191,10 @@ def test_a_collapsed_ticket_is_not_drawn_as_smooth(pages: Pages) -> None:
     frame = pages["s4-2-hessian"].frame("hessian")
     figure = draw(pages, "hessian", collapsed=frame["method"] == "imp")
     heights, before = (
-        [float(y) for ax in drawn.axes for line in ax.lines for y in np.ravel(line.get_ydata())]
+        [float(x) for ax in drawn.axes for line in ax.lines for x in np.ravel(line.get_xdata())]
         for drawn in (figure, draw(pages, "hessian"))
     )
-    imp = frame[frame["method"] == "imp"].groupby("level")["std"].mean().iloc[-1]
+    imp = 1000 * frame[frame["method"] == "imp"].groupby("level")["std"].mean().iloc[-1]
     assert any(y == pytest.approx(imp) for y in before) and not any(y == pytest.approx(imp) for y in heights)
 
 
