@@ -109,7 +109,7 @@ def test_trainings_are_those_of_the_stability_page(name: str, scale: str) -> Non
 @pytest.mark.parametrize("scale", ["reduced", "paper"])
 def test_presets_are_scales_of_their_own(name: str, scale: str) -> None:
     found = resolve(name, file=scale)
-    assert found.scale == scale and found.dataset == "cifar10"
+    assert found.scale == scale and found.dataset == ("cifar10",)
 
 
 def test_a_plane_needs_three_networks() -> None:

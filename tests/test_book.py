@@ -93,6 +93,8 @@ def small_book(root: Path) -> list[execution.Page]:
     listed = iter(("one", "two"))
     lines = []
     for line in toc.splitlines():
+        if "title:" in line:
+            continue
         if "notebooks/" in line and "file:" in line:
             name = next(listed, None)
             line = re.sub(r"notebooks/\S+", f"notebooks/{name}", line) if name else ""
@@ -606,3 +608,178 @@ def test_the_ledger_is_published(index: Path) -> None:
     assert claims and all(claim["verdict"] in VERDICTS for claim in claims)
     scorecard = (index.parent / "book/scorecard.html").read_text(encoding="utf-8")
     assert all(f'id="claim-{claim["id"]}"' in scorecard for claim in claims)
+
+
+# What a reader must find, on the pages of the book that is looked at
+
+LOOK_UP = {"scorecard", "deviations", "glossary", "bibliography", "code", "how-fast"}
+SCREEN, WORDS, LONGEST = 900, 20_000, 12_000
+UNREACHED = """() => [...document.querySelectorAll('article *')]
+  .filter(node => !node.closest('mjx-container, pre') && node.tabIndex < 0)
+  .filter(node => ['auto', 'scroll'].includes(getComputedStyle(node).overflowX))
+  .filter(node => node.scrollWidth > node.clientWidth + 1)
+  .map(node => `${node.tagName}.${node.className}`)"""
+CUT = """() => [...document.querySelectorAll('article *')].filter(node => {
+  if (node.getBoundingClientRect().right <= innerWidth + 1 || !node.getBoundingClientRect().width) return false;
+  for (let at = node.parentElement; at.tagName !== 'MAIN'; at = at.parentElement)
+    if (['auto', 'scroll'].includes(getComputedStyle(at).overflowX)) return false;
+  return true;
+}).map(node => `${node.tagName}.${node.className}`)"""
+
+
+def whole() -> bool:
+    """Whether the book that is looked at is this repository's own."""
+    return bool(os.environ.get("DISTILLED_PRUNING_BOOK"))
+
+
+@pytest.mark.shown
+@pytest.mark.parametrize("width", [1280, 390])
+def test_a_result_page_begins_with_its_answer_and_its_best_evidence(index: Path, browser: Browser, width: int) -> None:
+    page, _ = watched(browser, width, "light")
+    for path in html_pages(index):
+        if path.parent.name != "notebooks" or path.stem.endswith(whatif.SUFFIX):
+            continue
+        opened(page, path)
+        answer, figure = page.locator(".answer"), page.locator("figure.evidence")
+        assert not whole() or (answer.count() and figure.count()), f"{path.name} has no answer or no evidence"
+        if answer.count() and figure.count():
+            box, drawn = answer.first.bounding_box(), figure.first.bounding_box()
+            assert box and box["y"] + box["height"] <= SCREEN, f"{path.name} at {width} px: the verdict comes late"
+            assert drawn and drawn["y"] <= 1.5 * SCREEN, f"{path.name} at {width} px: the evidence comes late"
+            assert figure.first.locator("figcaption").inner_text().strip()
+
+
+@pytest.mark.shown
+def test_the_book_is_short_enough_to_read(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 1280, "light")
+    total = 0
+    for path in html_pages(index):
+        if path.stem in LOOK_UP:
+            continue
+        opened(page, path)
+        words = page.locator("article").inner_text().split()
+        total += sum(any(letter.isalpha() for letter in word) for word in words)
+        height = page.evaluate("document.documentElement.scrollHeight")
+        assert height <= LONGEST, f"{path.name} is {height} px long with its folds closed"
+    assert total <= WORDS
+
+
+@pytest.mark.shown
+@pytest.mark.parametrize("width", [1280, 390])
+def test_what_is_wide_scrolls_in_a_frame_that_the_keyboard_reaches(index: Path, browser: Browser, width: int) -> None:
+    page, _ = watched(browser, width, "light")
+    for path in html_pages(index):
+        opened(page, path)
+        assert not page.evaluate(UNREACHED), f"{path.name} at {width} px"
+        assert not page.evaluate(CUT), f"{path.name} at {width} px: cut off"
+
+
+@pytest.mark.shown
+def test_figures_have_a_caption_and_no_automatic_number(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 1280, "light")
+    for path in html_pages(index):
+        opened(page, path)
+        for figure in page.locator("article figure:has(img)").all():
+            assert figure.locator("figcaption").inner_text().strip(), f"{path.name}: a figure without a caption"
+        assert not page.locator("article .caption-number").count(), f"{path.name}: a number of its own"
+
+
+@pytest.mark.shown
+def test_figures_are_not_dimmed_by_night(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 1280, "dark")
+    for path in html_pages(index):
+        opened(page, path)
+        dimmed = page.locator("article img").evaluate_all("all => all.map(i => getComputedStyle(i).filter)")
+        assert set(dimmed) <= {"none"}, path.name
+
+
+def verdicts(page: Page, path: Path) -> dict[str, str]:
+    """Verdicts a page gives to claims, by the claim that the row or the card links to."""
+    opened(page, path)
+    rows = page.locator("tr:has(a[href*='#claim-']):has(.verdict)").all()
+    links = [(row.locator("a[href*='#claim-']").first.get_attribute("href") or "", row) for row in rows]
+    return {link.partition("#claim-")[2]: row.locator(".verdict").first.inner_text() for link, row in links}
+
+
+@pytest.mark.shown
+def test_pages_agree_on_the_answer_and_on_every_verdict(index: Path, browser: Browser) -> None:
+    """Welcome, findings, scorecard, and the pages of the claims."""
+    page, _ = watched(browser, 1280, "light")
+    books = index.parent / "book"
+    opened(page, books / "scorecard.html")
+    rows = page.locator("tr.claim").all()
+    judged = {
+        (row.locator("th").get_attribute("id") or "").removeprefix("claim-"): (
+            row.locator(".statement").inner_text(),
+            row.locator("td .verdict").first.inner_text(),
+        )
+        for row in rows
+    }
+    assert len(judged) == len(rows)
+    said = verdicts(page, books / "findings.html")
+    assert len(said) >= 8 and all(judged[name][1] == verdict for name, verdict in said.items())
+    answer = page.locator("article blockquote").first.inner_text().strip()
+    opened(page, books / "welcome.html")
+    assert answer and page.locator(".sd-card", has_text=answer).count() == 1
+    by_statement = dict(judged.values())
+    for tile in page.locator(".tile:has(.verdict)").all():
+        statement = tile.locator("span:not(.where, .verdict, .blank)").inner_text()
+        assert by_statement[statement] == tile.locator(".verdict").inner_text()
+    if whole():
+        opened(page, index.parent / "notebooks/b-controls.html")
+        assert answer in page.locator("article").inner_text()
+
+
+@pytest.mark.shown
+def test_the_scorecard_is_filtered_by_keyboard_without_scripts(index: Path, browser: Browser) -> None:
+    context = browser.new_context(java_script_enabled=False, viewport={"width": 1280, "height": SCREEN})
+    page = context.new_page()
+    page.goto((index.parent / "book/scorecard.html").as_uri())
+    rows = page.locator("tr.claim")
+    everything = rows.count()
+    page.locator("#f-all").focus()
+    seen = 0
+    for kind in ("yes", "mixed", "no", "open", "not-run"):
+        page.keyboard.press("ArrowDown")
+        assert page.locator(f"#f-{kind}").is_checked()
+        shown = page.locator("tr.claim:visible").count()
+        assert shown == page.locator(f"tr.claim.is-{kind}").count()
+        seen += shown
+    assert seen == everything > 0
+    context.close()
+
+
+@pytest.mark.shown
+def test_every_fold_opens_by_keyboard(index: Path, browser: Browser) -> None:
+    page, _ = watched(browser, 390, "light")
+    for path in html_pages(index):
+        opened(page, path)
+        for fold in page.locator("article details:not(details details) > summary").all()[:12]:
+            before = fold.evaluate("summary => summary.parentElement.open")
+            fold.focus()
+            page.keyboard.press("Enter")
+            assert fold.evaluate("summary => summary.parentElement.open") != before, path.name
+
+
+@pytest.mark.shown
+def test_papers_and_their_code_are_one_click_from_every_page(index: Path) -> None:
+    wanted = (
+        "arxiv.org/abs/2503.17905",
+        "arxiv.org/abs/2307.03364",
+        "SyntheticDataForIMP",
+        "distilled-pruning",
+        "snu-mllab",
+    )
+    for path in html_pages(index):
+        found = Anchors()
+        found.feed(path.read_text(encoding="utf-8"))
+        outside = [link for link in found.links if link.startswith("https://")]
+        assert all(any(part in link for link in outside) for part in wanted), path.name
+
+
+@pytest.mark.shown
+def test_the_book_is_light_enough(index: Path) -> None:
+    files = [path for path in index.parent.rglob("*") if path.is_file()]
+    assert sum(path.stat().st_size for path in files) <= 25e6
+    heavy = [path.name for path in files if path.suffix == ".html" and path.stat().st_size > 1e6]
+    assert not heavy

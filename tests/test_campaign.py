@@ -17,6 +17,7 @@ from distilled_pruning.study.campaign import scale
 from distilled_pruning.study.campaign import steps as campaign
 from distilled_pruning.study.engine.entry import lines, sha256
 from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.fields import written
 from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
 from distilled_pruning.study.results.record import replace
 from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, index
@@ -27,7 +28,7 @@ STEPS = campaign.read_steps()
 
 def keep(root: Path, preset: str, rows: list[dict[str, Any]]) -> Record:
     """Record a frame of barriers under a preset."""
-    parameters = {n: v for n, v in bases("s4-stability")[preset].items() if n not in UNCOUNTED}
+    parameters = {n: written(v) for n, v in bases("s4-stability")[preset].items() if n not in UNCOUNTED}
     whole = [{"level": 9, "rate": 0.03, "collapsed": False, "barrier": 0.1, "accuracy": 0.5, **row} for row in rows]
     content = lines({name: [row[name] for row in whole] for name in whole[0]})
     name = f"barriers-{preset.replace('/', '-')}.json"

@@ -261,7 +261,7 @@ def test_the_commands_that_readers_are_shown_exist(line: str) -> None:
 def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
     assert everything("paper/resnet18") == ["s4-stability"]
     assert everything("reduced") == everything(None) == cells.notebooks()
-    assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == "resnet18"
+    assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == ("resnet18",)
     with pytest.raises(InputError, match="unknown preset of s7-mask-structure 'paper/resnet18'"):
         parameters.resolve_all(["s4-stability", "s7-mask-structure"], file="paper/resnet18")
 

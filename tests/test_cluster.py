@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import io
 import json
 import os
@@ -9,6 +10,7 @@ import shutil
 import subprocess
 import sys
 import time
+import types
 from pathlib import Path
 
 import pytest
@@ -104,3 +106,23 @@ def test_slurm_would_get_the_jobs_and_what_they_need(tmp_path: Path) -> None:
     dry = snakemake(tmp_path, "--profile", profile, "--dry-run", "--config", "plan=plan.json", "gpus=1")
     assert dry.returncode == 0, dry.stderr
     assert dry.stdout.count("rule job:") == 9 and "gpu=1" in dry.stdout and "mem_mb=4500" in dry.stdout
+
+
+def test_executors_quote_the_interpreter(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They would write a path with blanks into a shell line as it is; the Snakefile mends that in every process."""
+    monkeypatch.syspath_prepend(str(SNAKEFILE.parent))
+    quoting = importlib.import_module("quoting")
+    assert "quoting.quote_interpreter()" in SNAKEFILE.read_text(encoding="utf-8")
+    remote = importlib.import_module("snakemake_interface_executor_plugins.executors.remote")
+    step = importlib.import_module("snakemake_executor_plugin_slurm_jobstep")
+    for executor in (remote.RemoteExecutor, step.Executor):
+        monkeypatch.setattr(executor, "get_python_executable", executor.get_python_executable)
+    quoting.quote_interpreter()
+    quoting.quote_interpreter()
+    monkeypatch.setattr(sys, "executable", "/my book/.venv/bin/python")
+    settings = types.SimpleNamespace(shared_fs_usage={remote.SharedFSUsage.SOFTWARE_DEPLOYMENT})
+    run = types.SimpleNamespace(workflow=types.SimpleNamespace(storage_settings=settings))
+    for executor in (remote.RemoteExecutor, step.Executor):
+        assert executor.get_python_executable(run) == "'/my book/.venv/bin/python'"
+    settings.shared_fs_usage = set()
+    assert remote.RemoteExecutor.get_python_executable(run) == "python"

@@ -81,7 +81,7 @@ def variations() -> Iterator[tuple[str, dict[str, str]]]:
     for name in cells.notebooks():
         live = bases(name)[LIVE]
         yield name, {n: v for n, v in TINY.items() if n in live and not (n == "replicates" and "resolution" in live)}
-        for other in ({"image_size": "8"}, {"methods": ",".join(reversed(str(live.get("methods", "")).split(",")))}):
+        for other in ({"image_size": "8"}, {"methods": ",".join(reversed(live.get("methods", ())))}):
             if other.keys() <= live.keys():
                 yield name, other
 

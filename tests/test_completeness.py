@@ -38,6 +38,8 @@ NOT_PROSE = (
     re.compile(r"\$\$.*?\$\$|\$[^$]*\$", re.DOTALL),  # formulas
     re.compile(r"\{[a-z:-]+\}`[^`]*`"),  # roles: glued numbers, references, citations
     re.compile(r"`[^`]*`"),  # code
+    re.compile(r"{%.*?%}|{{.*?}}", re.DOTALL),  # of templates
+    re.compile(r"https?://[^\s)]*"),
 )
 LEVEL_OF_CONFIDENCE = "95 %"
 NAMES_WITH_NUMBERS = re.compile(r"(?:ConvNet|ResNet|CIFAR|ImageNet|Fig\.|Figure|Figures|section|level|IMP|ICLR) ?-?\d+")

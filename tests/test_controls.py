@@ -75,7 +75,7 @@ def test_all_masks_of_a_level_keep_the_same_number_of_weights(tmp_path: Path) ->
     parameters = page(**TINY, seeds=1, subset=100, batch_size=50)
     found = lines(parameters)
     masks = [line.job.a.mask for line in found if line.level]
-    assert {line.row.method for line in found} == set(parameters.methods.split(","))
+    assert {line.row.method for line in found} == set(parameters.methods)
     store = Store(tmp_path)
     outcome = run([mask for mask in masks if mask is not None], store)
     assert not outcome.failed and not outcome.left

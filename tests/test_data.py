@@ -500,8 +500,6 @@ def md5(content: bytes) -> str:
 
 def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> bytes:
     """Make an archive like CIFAR-10's with 4 images a file, and let every checksum be its own."""
-    from torchvision.datasets import CIFAR10
-
     random, sums = np.random.default_rng(0), {}
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
@@ -516,10 +514,7 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> bytes:
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
     archive = buffer.getvalue()
-    monkeypatch.setattr(CIFAR10, "tgz_md5", md5(archive))
-    monkeypatch.setattr(CIFAR10, "train_list", [[f"data_batch_{n}", sums[f"data_batch_{n}"]] for n in range(1, 6)])
-    monkeypatch.setattr(CIFAR10, "test_list", [["test_batch", sums["test_batch"]]])
-    monkeypatch.setattr(CIFAR10, "meta", CIFAR10.meta | {"md5": sums["batches.meta"]})
+    monkeypatch.setitem(official.ARCHIVES, "cifar10", (official.ARCHIVES["cifar10"][0], md5(archive)))
     key, train, test = official.CIFAR["cifar10"]
     own = [tuple((name, sums[name.split("/")[1]]) for name, _ in part) for part in (train, test)]
     monkeypatch.setitem(official.CIFAR, "cifar10", (key, *own))
@@ -552,6 +547,18 @@ def serve(root: Path, files: dict[str, bytes]) -> None:
     for name, content in files.items():
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(content)
+
+
+def test_archives_and_files_are_those_that_torchvision_knows() -> None:
+    from torchvision import datasets
+
+    for name, cls in (("cifar10", datasets.CIFAR10), ("cifar100", datasets.CIFAR100)):
+        assert official.downloads(name) == ((cls.filename, cls.tgz_md5),)
+        assert {(Path(file).name, total) for file, total in official.files(name)} == {
+            (file, total) for file, total in cls.train_list + cls.test_list
+        }
+    for name, cls in (("mnist", datasets.MNIST), ("fashion_mnist", datasets.FashionMNIST)):
+        assert {(Path(file).name, total) for file, total in official.downloads(name)} == set(cls.resources)
 
 
 def test_mirrors_are_tried_in_order_until_the_checksum_fits(
@@ -615,8 +622,6 @@ def idx(array: np.ndarray) -> bytes:
 def test_idx_files_are_fetched_and_read(
     name: str, server: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from torchvision import datasets
-
     address, served, _ = server
     images, labels = pictures(30, 28, 1)[..., 0], (np.arange(30) % 10).astype(np.uint8)
     parts = [idx(part) for part in (images[:20], labels[:20], images[20:], labels[20:])]
@@ -624,8 +629,6 @@ def test_idx_files_are_fetched_and_read(
     serve(served, dict(zip(names, parts, strict=True)))
     own = tuple((file, md5(part)) for (file, _), part in zip(official.IDX[name], parts, strict=True))
     monkeypatch.setitem(official.IDX, name, own)
-    cls = datasets.MNIST if name == "mnist" else datasets.FashionMNIST
-    monkeypatch.setattr(cls, "resources", [(n, md5(part)) for n, part in zip(names, parts, strict=True)])
     monkeypatch.setitem(download.BASES, name, (f"{address}/",))
     ds = data.load(name)
     assert np.array_equal(ds.train.images[:, 0].numpy(), images[:20])
@@ -636,7 +639,6 @@ def test_svhn_is_fetched_and_its_ten_is_zero(
     server: tuple[str, Path, list[str]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from scipy.io import savemat
-    from torchvision.datasets import SVHN
 
     address, served, _ = server
     images, labels = pictures(20, 32), np.arange(20) % 10 + 1
@@ -649,9 +651,6 @@ def test_svhn_is_fetched_and_its_ten_is_zero(
     serve(served, dict(zip(files, contents, strict=True)))
     sums = [md5(content) for content in contents]
     monkeypatch.setitem(official.MAT, "svhn", tuple(zip(files, sums, strict=True)))
-    monkeypatch.setattr(
-        SVHN, "split_list", {s: ["", f, m] for s, f, m in zip(("train", "test"), files, sums, strict=True)}
-    )
     monkeypatch.setitem(download.BASES, "svhn", (f"{address}/",))
     ds = data.load("svhn")
     assert np.array_equal(ds.train.images.numpy(), images.transpose(0, 3, 1, 2))
@@ -661,8 +660,6 @@ def test_svhn_is_fetched_and_its_ten_is_zero(
 def test_imagenette_is_fetched(
     server: tuple[str, Path, list[str]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from torchvision.datasets import Imagenette
-
     address, served, _ = server
     for part in ("train", "val"):
         write_folders(
@@ -674,8 +671,7 @@ def test_imagenette_is_fetched(
     with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
         tar.add(tmp_path / "made" / "imagenette2-320", "imagenette2-320")
     serve(served, {"imagenette2-320.tgz": buffer.getvalue()})
-    archives = Imagenette._ARCHIVES | {"320px": ("x/imagenette2-320.tgz", md5(buffer.getvalue()))}
-    monkeypatch.setattr(Imagenette, "_ARCHIVES", archives)
+    monkeypatch.setitem(official.ARCHIVES, "imagenette", ("imagenette2-320.tgz", md5(buffer.getvalue())))
     monkeypatch.setitem(download.BASES, "imagenette", (f"{address}/",))
     assert len(data.load("imagenette", size=8).train) == 10
 
@@ -695,7 +691,7 @@ def test_a_pickle_can_run_nothing(attack: Any) -> None:
             return attack, ("echo reached",)
 
     with pytest.raises(pickle.UnpicklingError, match="is not data"):
-        official.ArrayUnpickler(io.BytesIO(pickle.dumps(Attack())), encoding="bytes").load()
+        official._ArrayUnpickler(io.BytesIO(pickle.dumps(Attack())), encoding="bytes").load()
 
 
 def test_an_npz_under_a_known_name_must_be_that_dataset(tmp_path: Path) -> None:

@@ -39,7 +39,7 @@ def test_effects_of_claims_carry_verdict_interval_seeds_scale_and_data() -> None
     write = templates.environment(home()).from_string(page)
     text = write.render(item=found["dense-unstable-conv"])
     assert text.startswith(":Effect: ") and "\n" not in text
-    assert "[reproduced]{.verdict .reproduced} dense: +20.0 points" in text
+    assert "[reproduced]{.verdict .reproduced} ✓ dense: +20.0 points" in text
     assert "(reduced, n = 5, cifar100 in place of cifar10)" in text and "#claim-dense-unstable-conv" in text
     assert write.render(item=found["dense-unstable-r18"]) == ":Effect: Not measured yet."
 
@@ -55,7 +55,7 @@ def test_zeros_are_a_factor_with_its_interval() -> None:
     table = frame(std=0.5, std_nonzero=1.0)
     table.loc[table["init"] == 0, "std_nonzero"] = 1.3
     text = deviations.effects({"hessian": table}, "live")["zeros"]
-    assert "IMP 2.20 [1.34, 3.06] times, n = 3" in text
+    assert "IMP 2.20 ± 0.86 times, n = 3" in text
     gone = deviations.effects({"hessian": table.assign(collapsed=True)}, "live")["zeros"]
     assert gone == "", "a collapsed ticket is smooth for the wrong reason"
 

@@ -21,6 +21,8 @@ from distilled_pruning.study.jobs import (
     Train,
 )
 from distilled_pruning.study.judging import judgement
+from distilled_pruning.study.parameters.fields import FIELDS
+from distilled_pruning.study.parameters.values import Values
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.common.analyses import COLUMNS
 from distilled_pruning.study.sections.common.frames import cost_of
@@ -28,13 +30,12 @@ from distilled_pruning.study.sections.common.tickets import Tickets
 from distilled_pruning.study.sections.s2_dataset_distillation.experiment import PAGE as S2
 
 
-class Parameters(dict[str, Any]):
-    """A plain mapping with attribute access, as experiments see parameters."""
+def parsed(**given: Any) -> Values:
+    """Parameters as experiments see them, of no notebook."""
+    return Values({name: FIELDS[name].value(value) for name, value in given.items()})
 
-    __getattr__ = dict.__getitem__
 
-
-LIVE = Parameters(
+LIVE = parsed(
     dataset="digits", image_size=16, model="convnet3", width=16, methods="dense,imp,distilled", ipc=10, distiller="dm",
     levels=9, measured_levels="0,4,9", fraction=0.2, seeds=3, replicates=2, epochs=30, batch_size=32, learning_rate=0.3,
     inner_steps=300, inner_learning_rate="0.3,0.1", alphas=11, augmentation="shift2+cutmix", precision="fp32",
@@ -46,8 +47,8 @@ LIVE = Parameters(
 )  # fmt: skip
 
 
-def with_(**changes: Any) -> Parameters:
-    return Parameters({**LIVE, **changes})
+def with_(**changes: Any) -> Values:
+    return parsed(**{**LIVE, **changes})
 
 
 class Reader:

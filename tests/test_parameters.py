@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import cells, fields
 from distilled_pruning.study.parameters import presets as parameters
 from distilled_pruning.study.parameters.cells import read, source
 from distilled_pruning.study.parameters.fields import FIELDS
@@ -38,8 +38,9 @@ def test_the_cell_repeats_the_declared_help_and_canonical_values(name: str) -> N
     for line, (field, declared) in zip(lines, read(source(name)).items(), strict=True):
         code, _, comment = line.partition("  # ")
         assert comment == FIELDS[field].help
-        written = f'"{declared.value}"' if isinstance(declared.value, str) else str(declared.value)
-        assert code == f"{field}: {FIELDS[field].type.__name__} = {written}"
+        value = fields.written(declared.value)
+        quoted = f'"{value}"' if isinstance(value, str) else str(value)
+        assert code == f"{field}: {FIELDS[field].type.__name__} = {quoted}"
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
@@ -107,9 +108,11 @@ def test_the_datasets_own_size_is_the_native_size() -> None:
 @pytest.mark.parametrize(
     ("name", "given", "value"),
     [
-        ("inner_learning_rate", 0.1, "0.1"),
-        ("inner_learning_rate", "1e-2,.5", "0.01,0.5"),
-        ("measured_levels", 4, "4"),
+        ("inner_learning_rate", 0.1, (0.1,)),
+        ("inner_learning_rate", "1e-2,.5", (0.01, 0.5)),
+        ("measured_levels", 4, (4,)),
+        ("measured_levels", "9, 4", (4, 9)),
+        ("methods", "imp, dense", ("imp", "dense")),
         ("learning_rate", "1e-1", 0.1),
         ("learning_rate", 1, 1.0),
         ("levels", 3.0, 3),
@@ -127,8 +130,22 @@ def test_the_datasets_own_size_is_the_native_size() -> None:
     ],
 )
 def test_values_are_taken_as_typed_and_as_yaml_reads_them(name: str, given: Any, value: Any) -> None:
-    found = resolve(S4, [(name, given)])[name]
-    assert found == value and type(found) is type(value)
+    found = resolve(S4, [(name, given)])
+    assert found[name] == value and type(found[name]) is type(value)
+    stored = found.stored[name]
+    assert type(stored) is FIELDS[name].type and FIELDS[name].value(stored) == value == FIELDS[name].value(value)
+
+
+def test_lists_are_stored_as_text() -> None:
+    boxes = FIELDS["boxes"].value("dm : 07:8, idc:10:16")
+    assert boxes == (("dm", 7, 8), ("idc", 10, 16)) and fields.written(boxes) == "dm:7:8,idc:10:16"
+    assert FIELDS["boxes"].value(boxes) == boxes and FIELDS["boxes"].value("") == () and fields.written(()) == ""
+    assert fields.written((0.01, 0.5, 1.0)) == "0.01,0.5,1" and fields.written(0.5) == 0.5
+
+
+def test_the_order_of_a_list_counts_where_it_means_something() -> None:
+    assert resolve(S4, [("methods", "distilled,imp,dense")]).scale == "live"
+    assert resolve("s5-overview", [("ipcs", "1,10")]).scale == "custom: live, ipcs 1,10"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +206,7 @@ def test_own_data_is_named_by_its_file(tmp_path: Path) -> None:
     images = np.zeros((40, 8, 8, 1), np.uint8)
     np.savez(path, images=images, labels=np.arange(40) % 2)
     found = resolve(S4, [("dataset", str(path))])
-    assert found.dataset == str(path)
+    assert found.dataset == (str(path),)
     assert found.scale == "custom: live, dataset mine.npz"
 
 

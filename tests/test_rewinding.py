@@ -84,7 +84,7 @@ def test_the_page_shares_its_trainings_with_sections_3_and_4() -> None:
     new = [job for job in Section(LIVE).graph if isinstance(job, Train) and job.key not in known]
     real = [job for job in new if not isinstance(job.source, Distill) and not job.until]
     assert not [job for job in real if job.start is None and job.level < 8]
-    parted = [epoch for epoch in LIVE.common_epochs.split(",") if epoch != "0"]
+    parted = [epoch for epoch in LIVE.common_epochs if epoch]
     forks = len(parted) * LIVE.replicates
     assert len(real) == LIVE.seeds * (4 + 5 + 1) + 13 + forks, "IMP, combined, distilled; the early chain; the forks"
     unmasked = [job for job in Section(LIVE).graph if isinstance(job, Connect) and job.key in known]

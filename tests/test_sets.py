@@ -19,6 +19,7 @@ from distilled_pruning.study.results.record import record
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
+from test_experiments import parsed
 
 DATA = Data("digits", size=16, subset=100)
 SHORT = Recipe(learning_rate=0.1, steps=4, batch_size=20)
@@ -27,13 +28,7 @@ MADE = Distill(DATA, "dm", 1, iterations=2, width=4)
 COLUMNS = ("accuracies", "losses", "average", "supremum", "real_accuracies", "real_losses")
 
 
-class Parameters(dict[str, Any]):
-    """A plain mapping with attribute access."""
-
-    __getattr__ = dict.__getitem__
-
-
-LIVE = Parameters(
+LIVE = parsed(
     dataset="digits", image_size=16, model="convnet3", width=16, distillers="random,dm", ipcs="1,10", evaluations=2,
     epochs=30, batch_size=32, learning_rate=0.3, augmentation="shift2+cutmix", precision="fp32", compile=False,
     inner_steps=1, inner_learning_rate="0.3", levels=1, measured_levels="0", replicates=2, seeds=2,
@@ -110,12 +105,12 @@ def test_only_optimised_sets_have_snapshots_and_curves() -> None:
 
 
 def test_a_chosen_number_of_iterations_leaves_coresets_alone() -> None:
-    random, dm = (job for _, job in sets.sets_of(Parameters({**LIVE, "ipcs": "1", "distill_iterations": 5})))
+    random, dm = (job for _, job in sets.sets_of(parsed(**{**LIVE, "ipcs": "1", "distill_iterations": 5})))
     assert (random.iterations, dm.iterations) == (0, 5)
 
 
 def test_a_method_may_have_a_box_of_its_own() -> None:
-    boxed = Parameters({**LIVE, "ipcs": "1", "distill_iterations": 5, "boxes": "dm:7:8"})
+    boxed = parsed(**{**LIVE, "ipcs": "1", "distill_iterations": 5, "boxes": "dm:7:8"})
     random, dm = (job for _, job in sets.sets_of(boxed))
     assert (random.iterations, dm.iterations, dm.width) == (0, 7, 8) and random.width == LIVE.width
 
@@ -152,7 +147,7 @@ def test_an_iteration_costs_what_the_job_took_over_its_iterations() -> None:
 def test_a_published_file_goes_by_its_name_and_has_no_way_to_show(tmp_path: Path) -> None:
     file = tmp_path / "theirs.npz"
     np.savez(file, images=np.zeros((10, 1, 16, 16), np.float32), labels=np.arange(10))
-    parameters = Parameters({**LIVE, "distillers": f"dm,{file}", "ipcs": "1"})
+    parameters = parsed(**{**LIVE, "distillers": f"dm,{file}", "ipcs": "1"})
     (_, theirs) = (made for _, made in sets.sets_of(parameters))
     assert theirs.borrowed and (theirs.method, theirs.ipc, theirs.path) == ("published", 1, str(file))
     frame = EXPERIMENTS["sets"].frame(parameters, Reader(EXPERIMENTS["sets"].jobs(parameters)))

@@ -58,6 +58,19 @@ MAT: dict[str, tuple[File, File]] = {
 }
 
 
+# What holds the files of these, or their class folders, as it is fetched.
+ARCHIVES: dict[str, File] = {
+    "cifar10": ("cifar-10-python.tar.gz", "c58f30108f718f92721af3b95e74349a"),
+    "cifar100": ("cifar-100-python.tar.gz", "eb9058c3a382ffc7106e4002c42a8d85"),
+    "imagenette": ("imagenette2-320.tgz", "3df6f0d01a2c9592104656642f5e78a3"),
+}
+
+
+def downloads(name: str) -> tuple[File, ...]:
+    """List what is fetched of a dataset, below the data folder and with its MD5."""
+    return (ARCHIVES[name],) if name in ARCHIVES else files(name)
+
+
 def files(name: str) -> tuple[File, ...]:
     """List a dataset's files below the data folder with their MD5; empty for one torchvision does not keep in files."""
     if name in CIFAR:
@@ -82,17 +95,17 @@ def read(name: str, root: Path) -> Arrays:
     """
     if name in CIFAR:
         key, train, test = CIFAR[name]
-        parts = [cifar(root, part, key) for part in (train, test)]
+        parts = [_cifar(root, part, key) for part in (train, test)]
     elif name in IDX:
-        opened = [idx(root, file) for file in IDX[name]]
+        opened = [_idx(root, file) for file in IDX[name]]
         parts = [(opened[at][:, None], opened[at + 1].astype(np.int64)) for at in (0, 2)]
     else:
-        parts = [mat(root, file) for file in MAT[name]]
+        parts = [_mat(root, file) for file in MAT[name]]
     (train_images, train_labels), (test_images, test_labels) = parts
     return Arrays(train_images, train_labels, test_images, test_labels, catalog.DATASETS[name].classes)
 
 
-def checked_bytes(root: Path, file: File) -> bytes:
+def _read_checked(root: Path, file: File) -> bytes:
     """Read a file and compare its MD5 with the published one.
 
     Raises:
@@ -108,7 +121,7 @@ def checked_bytes(root: Path, file: File) -> bytes:
     return content
 
 
-class ArrayUnpickler(pickle.Unpickler):
+class _ArrayUnpickler(pickle.Unpickler):
     """Unpickles arrays, numbers, text and plain containers, and nothing that could run code."""
 
     ALLOWED = {  # noqa: RUF012 - a constant
@@ -126,20 +139,20 @@ class ArrayUnpickler(pickle.Unpickler):
             raise pickle.UnpicklingError(f"{module}.{name} is not data") from None
 
 
-def cifar(root: Path, parts: tuple[File, ...], key: bytes) -> tuple[np.ndarray, np.ndarray]:
+def _cifar(root: Path, parts: tuple[File, ...], key: bytes) -> tuple[np.ndarray, np.ndarray]:
     """Read CIFAR's pickles in their order."""
     rows = [
-        ArrayUnpickler(io.BytesIO(checked_bytes(root, file)), fix_imports=False, encoding="bytes").load()
+        _ArrayUnpickler(io.BytesIO(_read_checked(root, file)), fix_imports=False, encoding="bytes").load()
         for file in parts
     ]
     images = np.concatenate([row[b"data"] for row in rows]).reshape(-1, 3, 32, 32)
     return images, np.concatenate([np.asarray(row[key], dtype=np.int64) for row in rows])
 
 
-def idx(root: Path, file: File) -> np.ndarray:
+def _idx(root: Path, file: File) -> np.ndarray:
     """Read one gzipped IDX file of unsigned bytes: magic (0, 0, 8, axes), big-endian lengths, values."""
     try:
-        content = gzip.decompress(checked_bytes(root, file))
+        content = gzip.decompress(_read_checked(root, file))
         shape = tuple(np.frombuffer(content, ">u4", count=content[3], offset=4).tolist())
         return np.frombuffer(content, np.uint8, offset=4 + 4 * len(shape)).reshape(shape).copy()
     except (EOFError, zlib.error, IndexError, ValueError, OSError) as error:
@@ -148,10 +161,10 @@ def idx(root: Path, file: File) -> np.ndarray:
         raise InputError(f"{root / file[0]} is damaged ({error}): delete it and fetch it again") from error
 
 
-def mat(root: Path, file: File) -> tuple[np.ndarray, np.ndarray]:
+def _mat(root: Path, file: File) -> tuple[np.ndarray, np.ndarray]:
     """Read one of SVHN's MATLAB files, in which the digit 0 has the label 10."""
     from scipy.io import loadmat
 
-    content = loadmat(io.BytesIO(checked_bytes(root, file)))
+    content = loadmat(io.BytesIO(_read_checked(root, file)))
     images = np.ascontiguousarray(content["X"].transpose(3, 2, 0, 1))
     return images, content["y"].reshape(-1).astype(np.int64) % 10

@@ -80,7 +80,7 @@ def _reduced(recorded: Mapping[str, Any]) -> Parameters:
 
 def _column(p: Parameters, accuracy: str) -> dict[str, str]:
     """Give the settings of one run, name to words."""
-    dataset, model = str(p["dataset"]).split(",")[0], str(p["model"]).split(",")[0]
+    dataset, model = p.dataset[0], p.model[0]
     method = str(p["distiller"]).upper()
     return {
         "Data": names.dataset(dataset),

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..campaign import rules as campaign_rules
 from ..judging.ledger import stamp
 from ..parameters.cells import home, read
+from ..parameters.fields import written
 from ..sections import figures as drawn
 from ..sections.common import comparison
 from ..sections.section import Section
@@ -109,7 +110,7 @@ def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd
 
 def parameters(path: Path) -> list[tuple[str, str, str]]:
     """List a notebook's parameters: name, default, help."""
-    return [(name, str(line.value), line.field.help) for name, line in read(path).items()]
+    return [(name, str(written(line.value)), line.field.help) for name, line in read(path).items()]
 
 
 def code(functions: Mapping[str, Callable[..., Any]]) -> list[Code]:

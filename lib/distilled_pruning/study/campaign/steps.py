@@ -114,4 +114,4 @@ class Cells:
 def _deciding(preset: str) -> Mapping[str, object]:
     from ..parameters.presets import UNCOUNTED
 
-    return {name: value for name, value in resolve("s4-stability", file=preset).items() if name not in UNCOUNTED}
+    return {name: value for name, value in resolve("s4-stability", file=preset).stored.items() if name not in UNCOUNTED}

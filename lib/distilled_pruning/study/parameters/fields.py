@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import augmentations, catalog, disk, networks, places
+from ...distillation.files import locate
 from ...errors import InputError, quoted, shown, unknown
 from ...recipe import PRECISIONS
 from ..engine.machine import DEVICE
@@ -69,7 +70,7 @@ def several(what: str, known: Callable[[], Iterable[str]]) -> Check:
         for item in words(name, value):
             if item not in names:
                 raise unknown(what, item, names)
-        return ",".join(words(name, value))
+        return tuple(words(name, value))
 
     return check
 
@@ -105,7 +106,7 @@ def datasets(name: str, value: Any) -> Any:
             raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
         found.append(str(path or item))
         catalog.info(found[-1])
-    return ",".join(found)
+    return tuple(found)
 
 
 def distiller(name: str, value: Any) -> Any:
@@ -115,6 +116,9 @@ def distiller(name: str, value: Any) -> Any:
     path = as_path(value)
     if path is None:
         raise unknown("distiller", value, catalog.DISTILLERS)
+    if disk.is_dir(path):
+        locate(path)
+        return str(path)
     if not disk.is_file(path) or path.suffix.lower() not in (".npz", ".pt"):
         state = "is not a file of images" if disk.exists(path) else "is not there"
         raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
@@ -123,7 +127,7 @@ def distiller(name: str, value: Any) -> Any:
 
 def distillers(name: str, value: Any) -> Any:
     """Take distillation methods and paths of published sets, comma-separated; paths become absolute."""
-    return ",".join(distiller(name, item) for item in words(name, value))
+    return tuple(distiller(name, item) for item in words(name, value))
 
 
 def plain_name(name: str, value: Any) -> Any:
@@ -142,7 +146,7 @@ def models(*also: str) -> Check:
                 networks.source(item)
             elif item not in (*also, *catalog.MODELS):
                 raise unknown("model", item, (*also, *catalog.MODELS, "package.module:function"))
-        return ",".join(words(name, value))
+        return tuple(words(name, value))
 
     return check
 
@@ -151,7 +155,7 @@ def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
         raise unknown("model", value, catalog.MODELS)
-    return value and models()(name, value)
+    return value and models()(name, value)[0]
 
 
 def matched(name: str, value: Any) -> Any:
@@ -160,16 +164,26 @@ def matched(name: str, value: Any) -> Any:
 
 
 def boxes(name: str, value: Any) -> Any:
-    """Take ``method:iterations:width`` items, comma-separated, or nothing."""
+    """Take ``method:iterations:width`` or ``method:iterations:width:rate`` items, comma-separated, or nothing."""
+    found = []
     for item in words(name, value) if value else ():
-        method, *numbers = item.split(":")
+        method, *numbers = (part.strip() for part in item.split(":"))
+        rate = numbers.pop() if len(numbers) == 3 else ""
         if method not in catalog.DISTILLERS:
             raise unknown("distiller", method, catalog.DISTILLERS)
         if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
             raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
-        between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
-        between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))
-    return value.replace(" ", "")
+        iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
+        box: tuple[Any, ...] = (
+            method,
+            iterations,
+            between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1])),
+        )
+        if rate:
+            said = f"the rate of {item} in {name}"
+            box = (*box, IMAGE_RATE(said, convert(said, float, rate)))
+        found.append(box)
+    return tuple(found)
 
 
 def rates(name: str, value: Any) -> Any:
@@ -177,27 +191,25 @@ def rates(name: str, value: Any) -> Any:
     found = []
     for item in words(name, value):
         rate = convert(name, float, item)
-        found.append(between(0, 10, above=True)(name, rate))
-    return ",".join(f"{rate:.12g}" for rate in found)
+        found.append(float(f"{between(0, 10, above=True)(name, rate):.12g}"))
+    return tuple(found)
 
 
 def counts(high: int) -> Check:
     """Take a comma-separated list of whole numbers from 1 to ``high``."""
-    return lambda name, value: ",".join(str(between(1, high)(name, convert(name, int, i))) for i in words(name, value))
+    return lambda name, value: tuple(between(1, high)(name, convert(name, int, item)) for item in words(name, value))
 
 
 def epochs(name: str, value: Any) -> Any:
     """Take a comma-separated list of epochs, 0 included, in their order."""
-    found = {between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in words(name, value)}
-    return ",".join(str(epoch) for epoch in sorted(found))
+    return tuple(sorted({between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in words(name, value)}))
 
 
 def measured(name: str, value: Any) -> Any:
     """Take ``"all"`` or a comma-separated list of levels."""
     if value.strip() == "all":
         return "all"
-    found = {between(0, 100)(name, convert(name, int, item)) for item in words(name, value)}
-    return ",".join(str(level) for level in sorted(found))
+    return tuple(sorted({between(0, 100)(name, convert(name, int, item)) for item in words(name, value)}))
 
 
 def augmentation(name: str, value: Any) -> Any:
@@ -253,9 +265,10 @@ class Field:
 
     Attributes:
         name: As it is spelled in every notebook.
-        type: ``int``, ``float``, ``bool`` or ``str``.
+        type: ``int``, ``float``, ``bool`` or ``str``, as a notebook declares it.
         help: A few words.
-        check: Gives the canonical value, or raises :class:`InputError`.
+        check: Gives the value that is worked with, a tuple for a list, or raises :class:`InputError`.
+        ordered: Whether the order of a list matters.
         joint: What stands between the items of a list that is written as text.
     """
 
@@ -263,13 +276,26 @@ class Field:
     type: type
     help: str
     check: Check = keep
+    ordered: bool = False
     joint: str = ","
 
     def value(self, given: Any) -> Any:
-        """Convert and check a value; a list, as YAML has them, is joined where text is wanted."""
-        if isinstance(given, list | tuple) and self.type is str:
+        """Convert and check a value: text, what YAML reads, lists included, or one that was checked before."""
+        if isinstance(given, list) and self.type is str:
             given = self.joint.join(convert(self.name, str, item) for item in given)
-        return self.check(self.name, convert(self.name, self.type, given))
+        return self.check(self.name, convert(self.name, self.type, written(given)))
+
+
+def written(value: Any) -> Any:
+    """Give a value as it is stored and declared in notebooks: lists comma-separated, all else as it is."""
+    if not isinstance(value, tuple):
+        return value
+    return ",".join(":".join(map(_item, item)) if isinstance(item, tuple) else _item(item) for item in value)
+
+
+def _item(value: Any) -> str:
+    """Write an item of a list."""
+    return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
 def table(*fields: Field) -> dict[str, Field]:
@@ -277,6 +303,7 @@ def table(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
+IMAGE_RATE = between(0, 10**6)
 SOME, STEPS, EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
 BUDGETS = counts(255)
 
@@ -297,7 +324,7 @@ FIELDS: dict[str, Field] = table(
     ),
     Field("like", str, "way whose layer counts are taken over by layer-matched masks; empty for distilled", matched),
     Field("ipc", int, "stored images per class of a distilled set", between(1, 10**4)),
-    Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts(10**4)),
+    Field("ipcs", str, "stored images per class of the sets to compare, comma-separated", counts(10**4), ordered=True),
     Field("distiller", str, "distillation method, or the path of a published set", distiller),
     Field("distillers", str, "distillation methods and paths of published sets, comma-separated", distillers),
     Field("evaluations", int, "networks trained on each set, each from an initialisation of its own", between(1, 100)),
@@ -315,8 +342,25 @@ FIELDS: dict[str, Field] = table(
         "outer iterations of the distillation; 0 for the published number",
         STEPS,
     ),
+    Field(
+        "distill_learning_rate",
+        float,
+        "rate at which a distillation changes its images; 0 for the published one",
+        IMAGE_RATE,
+    ),
+    Field(
+        "distill_batch_size",
+        int,
+        "real images a step of a distillation, of mtt's experts or of others per class; 0 for the published number",
+        between(0, 2**16),
+    ),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, WIDEST)),
-    Field("boxes", str, "methods with iterations and width of their own, as idc:10:16, comma-separated", boxes),
+    Field(
+        "boxes",
+        str,
+        "methods with iterations, width and perhaps rate of their own, as idc:10:16 or mtt:50:16:20, comma-separated",
+        boxes,
+    ),
     Field("sets", int, "different distilled sets, shared in turn by the initialisations", between(1, 100)),
     Field("levels", int, "rounds of pruning", between(1, 40)),
     Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),

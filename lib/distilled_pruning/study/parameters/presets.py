@@ -12,7 +12,7 @@ from typing import Any
 from ... import catalog, disk, places
 from ...errors import InputError, quoted, unknown
 from .cells import read, source
-from .fields import FIELDS, as_path, between, convert
+from .fields import FIELDS, as_path, between, convert, written
 from .values import Values
 
 LIVE, PRESETS = "live", ("reduced", "paper")
@@ -20,22 +20,6 @@ UNCOUNTED = ("device", "store")
 PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
 MISREAD = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
 FIRST_PAPER = "a-first-paper"
-LISTS = (
-    "dataset",
-    "model",
-    "methods",
-    "main_methods",
-    "rated_methods",
-    "distillers",
-    "distill_models",
-    "inner_learning_rate",
-    "dose_rates",
-    "dose_steps",
-    "epsilons",
-    "severities",
-    "inits",
-    "init_methods",
-)
 
 
 def file_pairs(path: Path) -> dict[str, Any]:
@@ -135,11 +119,12 @@ def fit(values: Mapping[str, Any]) -> None:
     """Check what no single parameter can tell: enough images in every class, enough networks for a plane."""
     if "resolution" in values and values["replicates"] < 3:
         raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
-    ipcs = [int(ipc) for ipc in str(values.get("ipcs", values.get("ipc", ""))).split(",") if ipc]
-    made = str(values.get("distillers", values.get("distiller", ""))).split(",")
-    if len(ipcs) > 1 and not set(made) <= {"", *catalog.DISTILLERS}:
-        raise InputError(f"a published set has one number of images per class: name one in ipcs, not {values['ipcs']}")
-    for dataset in values.get("dataset", "").split(",") if ipcs else ():
+    ipcs = values["ipcs"] if "ipcs" in values else (values["ipc"],) if "ipc" in values else ()
+    made = values["distillers"] if "distillers" in values else (values["distiller"],) if "distiller" in values else ()
+    if len(ipcs) > 1 and not set(made) <= {*catalog.DISTILLERS}:
+        several = written(ipcs)
+        raise InputError(f"a published set has one number of images per class: name one in ipcs, not {several}")
+    for dataset in values.get("dataset", ()) if ipcs else ():
         info = catalog.info(dataset)
         smallest = min(info.per_class(values.get("subset", 0)))
         if max(ipcs) > smallest:
@@ -155,9 +140,9 @@ def dataset_name(dataset: str) -> str:
     return path.name if path is not None else dataset
 
 
-def measured(text: str, levels: int) -> tuple[int, ...]:
+def measured(chosen: tuple[int, ...] | str, levels: int) -> tuple[int, ...]:
     """List the levels at which tickets are retrained: those named within ``levels``, and ``levels`` itself."""
-    named = range(levels + 1) if text == "all" else [int(level) for level in text.split(",")]
+    named = range(levels + 1) if isinstance(chosen, str) else chosen
     return tuple(sorted({level for level in named if level <= levels} | {0, levels}))
 
 
@@ -167,7 +152,7 @@ class Parameters(Values):
     Attributes:
         notebook: Name of the notebook.
         path: Its file.
-        bases: Preset to the values that make it up, ``live`` first.
+        bases: Preset to the checked values that make it up, ``live`` first.
     """
 
     def __init__(
@@ -182,17 +167,22 @@ class Parameters(Values):
     def __repr__(self) -> str:
         return f"Parameters({self.notebook!r}, {self.scale!r})"
 
+    @property
+    def stored(self) -> dict[str, Any]:
+        """The values as they are stored and declared in notebooks: lists are text."""
+        return {name: written(value) for name, value in self.items()}
+
     def same(self, name: str, other: Any) -> bool:
         """Say whether another value of a parameter would have the same effect."""
         mine = self[name]
         if mine == other:
             return True
-        if name in LISTS:
-            return set(mine.split(",")) == set(other.split(","))
         if name == "measured_levels" and "levels" in self:
             return measured(mine, self.levels) == measured(other, self.levels)
+        if isinstance(mine, tuple) and not FIELDS[name].ordered:
+            return set(mine) == set(other)
         if name == "image_size" and "dataset" in self:
-            native = {catalog.info(dataset).size for dataset in self.dataset.split(",")}
+            native = {catalog.info(dataset).size for dataset in self.dataset}
             return len(native) == 1 and {mine, other} == {0, *native}
         return False
 
@@ -218,7 +208,7 @@ class Parameters(Values):
     def changes(self) -> list[str]:
         """The options that change the nearest preset's values to these, whether or not that has an effect."""
         base = self.bases[self.nearest]
-        return [w for n, v in self.items() if n not in UNCOUNTED and v != base[n] for w in ("-p", n, str(v))]
+        return [w for n, v in self.items() if n not in UNCOUNTED and v != base[n] for w in ("-p", n, str(written(v)))]
 
     @property
     def arguments(self) -> list[str]:
@@ -243,6 +233,7 @@ class Parameters(Values):
 
 def shown(value: Any) -> str:
     """Write a value for a stamp: paths by their last part, empty text as quotes."""
+    value = written(value)
     if isinstance(value, str):
         return ",".join(dataset_name(part) if "/" in part else part for part in value.split(",")) or "''"
     return f"{value:g}" if isinstance(value, float) else str(value)

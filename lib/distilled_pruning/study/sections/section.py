@@ -91,4 +91,4 @@ class Section:
     @property
     def deciding(self) -> dict[str, Any]:
         """The parameters that decide results: all but device and store."""
-        return {name: value for name, value in self.parameters.items() if name not in UNCOUNTED}
+        return {name: value for name, value in self.parameters.stored.items() if name not in UNCOUNTED}

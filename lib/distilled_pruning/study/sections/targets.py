@@ -121,7 +121,7 @@ def fitting(pairs: Sequence[tuple[str, Any]], file: str | Path | None) -> Iterat
 
 def at_hand(parameters: Parameters) -> bool:
     """Whether the datasets of a page are known by their digests or on this machine, so that planning fetches none."""
-    known = (catalog.DATASETS.get(name) for name in parameters.dataset.split(","))
+    known = (catalog.DATASETS.get(name) for name in parameters.dataset)
     unsure = [info.name for info in known if info is not None and info.digest is None]
     if not unsure:
         return True

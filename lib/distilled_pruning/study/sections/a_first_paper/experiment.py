@@ -13,7 +13,6 @@ from ....recipe import Recipe
 from ...jobs import Connect, Train
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, labels, line_values
-from ..common.setup import numbers, words
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
@@ -96,8 +95,8 @@ class FirstPaper(Tickets):
         yield self, Row("dense", 0.0, "")
         for epoch in dict.fromkeys((0, p.rewind)):
             yield self, Row("imp", self.outer.learning_rate, EQUAL, epoch)
-        for ipc, rate in itertools.product(numbers(p.ipcs), numbers(p.inner_learning_rate)):
-            tickets = self.on(int(ipc), MADE_FOR)
+        for ipc, rate in itertools.product(p.ipcs, p.inner_learning_rate):
+            tickets = self.on(ipc, MADE_FOR)
             assert isinstance(tickets, FirstPaper)
             yield tickets, Row("distilled", rate, "")
         yield self, Row("random", 0.0, "")
@@ -105,11 +104,7 @@ class FirstPaper(Tickets):
 
 def settings(parameters: Values) -> list[FirstPaper]:
     """One group of tickets for every dataset and model of the parameters."""
-    return [
-        FirstPaper(parameters, dataset, model)
-        for dataset in words(parameters.dataset)
-        for model in words(parameters.model)
-    ]
+    return [FirstPaper(parameters, dataset, model) for dataset in parameters.dataset for model in parameters.model]
 
 
 def ways(parameters: Values) -> Iterator[tuple[FirstPaper, Row, int]]:

@@ -13,7 +13,6 @@ from ...jobs import Connect, HessianDiagonal, MaskStatistics, Robustness
 from ..common import analyses
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, collapsed, flat, labels, line_values, settings
-from ..common.setup import numbers, words
 from ..common.tickets import Row, Tickets
 from ..common.ways import Kind, kind
 
@@ -34,8 +33,8 @@ def shown(tickets: Tickets, row: Row, init: int) -> bool:
     """
     p = tickets.parameters
     rates = [rate for rate, _ in tickets.distilled_settings()]
-    if row.method in words(p.get("main_methods", p.methods)):
-        everywhere = kind(row.method) is not Kind.SHORT_LOOP or row.method in words(p.get("rated_methods", p.methods))
+    if row.method in p.get("main_methods", p.methods):
+        everywhere = kind(row.method) is not Kind.SHORT_LOOP or row.method in p.get("rated_methods", p.methods)
         return init == 0 or everywhere or row.rate == rates[0]
     return init == 0 and (kind(row.method) is not Kind.SHORT_LOOP or row.rate == min(rates))
 
@@ -60,8 +59,8 @@ def doses(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """
     level = parameters.levels
     for tickets in settings(parameters):
-        grid = itertools.product(DOSED, numbers(parameters.dose_rates), numbers(parameters.dose_steps))
-        loops = [(Row(method, rate, tickets.setting(rate)), int(steps)) for method, rate, steps in grid]
+        grid = itertools.product(DOSED, parameters.dose_rates, parameters.dose_steps)
+        loops = [(Row(method, rate, tickets.setting(rate)), steps) for method, rate, steps in grid]
         full = tickets.outer.total_steps(tickets.data.images)
         loops += [(row, full) for row in tickets.rows if row.method == "imp"]
         for (row, steps), init in itertools.product(loops, range(parameters.dose_seeds)):
@@ -126,9 +125,7 @@ def _shifts(job: Robustness, reader: Reader) -> Iterator[dict[str, Any]]:
 @experiment("shifts", PAGE, "Accuracy on shifted images", _shifts)
 def shifted(parameters: Values) -> Iterator[tuple[Robustness, dict[str, Any]]]:
     """The first retraining of every ticket whose robustness is asked for, at every measured level."""
-    budgets, severities = (
-        tuple(sorted(int(n) for n in numbers(listed))) for listed in (parameters.epsilons, parameters.severities)
-    )
+    budgets, severities = (tuple(sorted(listed)) for listed in (parameters.epsilons, parameters.severities))
     for tickets, row, init, level in analyses.first_trained(parameters):
         if row.method in SHIFTED and shown(tickets, row, init):
             trained = tickets.ticket(row, init, level, 0)
@@ -142,11 +139,11 @@ def started(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
 
     ``start`` names how the initial weights were drawn (an open question of 2503.17905).
     """
-    for tickets, start in itertools.product(settings(parameters), words(parameters.inits)):
+    for tickets, start in itertools.product(settings(parameters), parameters.inits):
         drawn = tickets.drawn(start)
         gentlest = min(drawn.distilled_settings())[0]
         for row, seed in itertools.product(drawn.rows, range(parameters.init_seeds)):
-            if row.method not in words(parameters.init_methods):
+            if row.method not in parameters.init_methods:
                 continue
             if kind(row.method) is Kind.SHORT_LOOP and row.rate != gentlest:
                 continue

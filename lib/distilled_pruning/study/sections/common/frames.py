@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ...jobs import Connect, Distill, Prune, Train
-from .setup import words
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -38,11 +37,7 @@ class Reader(Protocol):
 
 def settings(parameters: Values) -> list[Tickets]:
     """One group of tickets for every dataset and model of the parameters."""
-    return [
-        Tickets(parameters, dataset, model)
-        for dataset in words(parameters.dataset)
-        for model in words(parameters.model)
-    ]
+    return [Tickets(parameters, dataset, model) for dataset in parameters.dataset for model in parameters.model]
 
 
 def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:

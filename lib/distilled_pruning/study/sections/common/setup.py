@@ -18,16 +18,6 @@ if TYPE_CHECKING:
 EQUAL, GENTLE = "equal rate", "gentle rate"
 
 
-def numbers(text: str) -> list[float]:
-    """Read a comma-separated list of numbers."""
-    return [float(part) for part in str(text).split(",") if part.strip()]
-
-
-def words(text: str) -> list[str]:
-    """Read a comma-separated list of names."""
-    return [part.strip() for part in str(text).split(",") if part.strip()]
-
-
 class Setup:
     """One dataset and network under one set of parameters.
 
@@ -46,8 +36,8 @@ class Setup:
     def __init__(self, parameters: Values, dataset: str | None = None, model: str | None = None) -> None:
         """Choose one of the parameters' datasets and models, the first by default."""
         self.parameters = parameters
-        self.model = model or words(parameters.model)[0]
-        name = dataset or words(parameters.dataset)[0]
+        self.model = model or parameters.model[0]
+        name = dataset or parameters.dataset[0]
         whitened: bool = parameters.get("whitened", False)
         self.data = Data(
             name,
@@ -79,7 +69,7 @@ class Setup:
 
     def distilled_settings(self) -> Iterator[tuple[float, str]]:
         """The inner rates of the short loops, each with how it stands to the retraining's."""
-        for rate in numbers(self.parameters.inner_learning_rate):
+        for rate in self.parameters.inner_learning_rate:
             yield rate, self.setting(rate)
 
     def setting(self, rate: float) -> str:
@@ -107,7 +97,7 @@ class Setup:
     def distilled(self, seed: int) -> Distill:
         """The distilled set used with an initialisation."""
         p = self.parameters
-        if p.distiller.lower().endswith((".npz", ".pt")):
+        if p.distiller not in catalog.DISTILLERS:
             return Distill(self.data, "published", self.ipc, path=p.distiller)
         return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 
@@ -123,11 +113,13 @@ class Setup:
         return Distill(self.data, "published", self.ipc, path=str(catalog.published(name)))
 
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
-        """A set of a distillation method, at its own iterations and width where ``boxes`` names it, else everyone's."""
+        """A set of a distillation method, at iterations, width and rate of its own where ``boxes`` names it."""
         p = self.parameters
         own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels, self.data.name)
-        boxes = {name: (int(i), int(w)) for name, i, w in (item.split(":") for item in words(p.get("boxes", "")))}
-        iterations, width = boxes.get(method, (p.get("distill_iterations", 0), p.get("distill_width", 0) or own))
+        boxes = {name: box for name, *box in p.get("boxes", ())}
+        usual = (p.get("distill_iterations", 0), p.get("distill_width", 0) or own)
+        iterations, width, *given = boxes.get(method, usual)
+        rate: float = given[0] if given else p.get("distill_learning_rate", 0.0)
         return Distill(
             self.data,
             method,
@@ -137,4 +129,6 @@ class Setup:
             width=width,
             seed=seed,
             compile=method == "dm" and p.compile,
+            image_rate=0.0 if method in CORESETS else rate,
+            real_batch=0 if method in CORESETS else p.get("distill_batch_size", 0),
         )

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from ....errors import InputError
 from ...jobs import Connect, Prune, Train
-from .setup import EQUAL, GENTLE, Setup, numbers, words
+from .setup import EQUAL, GENTLE, Setup
 from .ways import WAYS, Kind, kind
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ class Tickets(Setup):
     @property
     def rows(self) -> list[Row]:
         """The rows to compare, in the order of the ``methods`` parameter."""
-        return [row for method in words(self.parameters.methods) for row in self.rows_of(method)]
+        return [row for method in self.parameters.methods for row in self.rows_of(method)]
 
     def rows_of(self, method: str) -> list[Row]:
         """The rows of one way: one for each inner rate of a short loop."""
@@ -114,9 +114,8 @@ class Tickets(Setup):
     def measured(self) -> list[int]:
         """Levels at which tickets are trained: the measured ones within ``levels``, and ``levels`` itself."""
         levels = self.parameters.levels
-        if self.parameters.measured_levels == "all":
-            return list(range(levels + 1))
-        wanted = {int(level) for level in numbers(self.parameters.measured_levels)}
+        chosen = self.parameters.measured_levels
+        wanted = range(levels + 1) if chosen == "all" else chosen
         return sorted({level for level in wanted if level <= levels} | {0, levels})
 
     def chain(self, row: Row, seed: int, level: int) -> Prune | None:

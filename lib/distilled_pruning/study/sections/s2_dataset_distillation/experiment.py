@@ -13,7 +13,6 @@ from ....distillation.defaults import evaluation_recipe
 from ...jobs import Data, Distill, Evaluate, Train
 from ..common.experiment import experiment
 from ..common.frames import Reader, settings
-from ..common.setup import numbers, words
 from ..common.tickets import Tickets
 
 if TYPE_CHECKING:
@@ -31,10 +30,10 @@ Made = tuple[Tickets, Distill]
 def sets_of(parameters: Values) -> list[Made]:
     """Every set: a dataset, a model, a method or a published file, and a number of images per class."""
     return [
-        (tickets, made_by(tickets, method, int(ipc)))
+        (tickets, made_by(tickets, method, ipc))
         for tickets in settings(parameters)
-        for ipc in numbers(parameters.ipcs)
-        for method in words(parameters.distillers)
+        for ipc in parameters.ipcs
+        for method in parameters.distillers
     ]
 
 
@@ -132,7 +131,7 @@ def optimised(parameters: Values) -> Iterator[tuple[Distill, dict[str, Any]]]:
 @experiment("stopping", PAGE, "Distillation stopped early", _accuracies)
 def stopped(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
     """Evaluations of the snapshots of the optimised sets with most images; ``share`` is in per cent of iterations."""
-    most = max(numbers(parameters.ipcs))
+    most = max(parameters.ipcs)
     for tickets, made in sets_of(parameters):
         for share, at in snapshots(made).items() if made.ipc == most else ():
             yield evaluation(tickets, made, at), {**names(tickets, made), "share": share, "iteration": at}

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import Connect
 from ..common.experiment import experiment
 from ..common.frames import labels, line_values, settings
-from ..common.setup import numbers, words
 from ..common.tickets import EQUAL, Row, Tickets
 from ..s2_dataset_distillation.experiment import names
 
@@ -27,10 +26,10 @@ def compared(parameters: Values) -> Iterator[tuple[Tickets, Row]]:
     for tickets in settings(parameters):
         yield tickets, Row("imp", tickets.outer.learning_rate, EQUAL)
         rates = list(tickets.distilled_settings())
-        models = dict.fromkeys(tickets.model if name == "own" else name for name in words(parameters.distill_models))
-        for made_for, (place, ipc) in itertools.product(models, enumerate(numbers(parameters.ipcs))):
+        models = dict.fromkeys(tickets.model if name == "own" else name for name in parameters.distill_models)
+        for made_for, (place, ipc) in itertools.product(models, enumerate(parameters.ipcs)):
             for rate, setting in rates if place == 0 else rates[:1]:
-                yield tickets.on(int(ipc), made_for), Row("distilled", rate, setting)
+                yield tickets.on(ipc, made_for), Row("distilled", rate, setting)
 
 
 @experiment(

@@ -11,7 +11,6 @@ from ....errors import InputError
 from ...jobs import Connect, Train
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, cost_of, labels, line_values, settings
-from ..common.setup import numbers
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
@@ -77,7 +76,7 @@ def tickets_at_high_sparsity(parameters: Values) -> Iterator[tuple[Train, dict[s
 def forks(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """Lines between trainings of the dense network that part after as many common epochs (Frankle et al. 2020)."""
     for tickets in settings(parameters):
-        for init, epoch in itertools.product(early(tickets), numbers(parameters.common_epochs)):
-            row = Row("dense", 0.0, "", int(epoch))
+        for init, epoch in itertools.product(early(tickets), parameters.common_epochs):
+            row = Row("dense", 0.0, "", epoch)
             for pair, job in tickets.lines(row, init, 0):
                 yield job, {**labels(tickets, row, 0, init), "rewind": row.rewind, "pair": pair}
