@@ -160,7 +160,6 @@ def test_planes_show_every_initialisation_with_its_basins(pages: Pages) -> None:
     assert len(titles) == 3 * 4, "a row for each initialisation, a column for each way"
     assert titles[4:6] == ["2 basins", "2 basins"] and titles[-1] == "1 basin"
     assert "Dense: 2, 2, 2; IMP: 2, 2, 2" in figure.get_label()
-    assert png(draw(pages, "planes")) == png(draw(pages, "planes"))
     phone = figures.planes(
         pages["s4-1-loss-landscape"].frame("planes"), pages["s4-1-loss-landscape"].frame("basins"), STAMP, 3.7
     )
