@@ -6,6 +6,7 @@ import ast
 import functools
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import unknown
@@ -192,13 +193,18 @@ class Page(Showing):
         return best_of(by_scale(only={claim.id for claim in self._claims}))
 
     @said
-    def claims(self) -> Table:
-        """Show the claims that this page judges: what the paper gives, the best evidence, the verdict."""
+    def claims(self, folded: bool = False) -> Table:
+        """Show the claims that this page judges: what the paper gives, the best evidence, the verdict.
+
+        Args:
+            folded: Show the table behind a click.
+        """
         from ..judging.ledger import judge
         from .answers import table
 
         run = judge([self.section], everything=False, recorded={})
-        return table(self._claims, self._recorded, {found.claim.id: found for found in run.judgements})
+        found = table(self._claims, self._recorded, {item.claim.id: item for item in run.judgements})
+        return replace(found, folded=folded)
 
     @said
     def provenance(self) -> display.Folded:
