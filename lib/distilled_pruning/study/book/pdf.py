@@ -74,12 +74,8 @@ def write(build: Path) -> Path:
     page = single(stage, build / "print")
     target = build / "book.pdf"
     target.unlink(missing_ok=True)
-    options = [
-        "--headless",
-        "--disable-gpu",
-        "--no-sandbox",
-        "--no-pdf-header-footer",
-    ]  # which root needs; the page is our own
+    # Root prints only without the sandbox; the page is our own.
+    options = ["--headless", "--disable-gpu", "--no-sandbox", "--no-pdf-header-footer"]
     options += [f"--virtual-time-budget={SETTLE_MS}", f"--print-to-pdf={target}", page.resolve().as_uri()]
     done = subprocess.run([program, *options], capture_output=True, text=True, check=False)
     if done.returncode or not target.is_file():

@@ -12,8 +12,8 @@ from ...recipe import Recipe
 from .base import Context, Data, Job, Network, Result, source_digest
 from .sizes import macs, widened
 
-EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
-MADE = ("images", "labels")
+_EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
+_MADE = ("images", "labels")
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ class Distill(Job):
 
     def lent(self, array: str) -> bool:
         """Whether an array holds somebody else's images: snapshots begin with the real ones that were distilled."""
-        return self.borrowed or (self.data.name != EMBEDDED and array not in MADE)
+        return self.borrowed or (self.data.name != _EMBEDDED and array not in _MADE)
 
     @functools.cached_property
     def settings(self) -> Settings | None:

@@ -142,7 +142,7 @@ def models(*also: str) -> Check:
                 networks.source(item)
             elif item not in (*also, *catalog.MODELS):
                 raise unknown("model", item, (*also, *catalog.MODELS, "package.module:function"))
-        return ",".join(words(name, value))
+        return tuple(words(name, value))
 
     return check
 
