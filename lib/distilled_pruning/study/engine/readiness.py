@@ -153,6 +153,7 @@ def _check_distill(job: Distill) -> Data:
         _check_size(network, job.data)
         company = _needs_company(network, job.data)
         suit(replace(job.settings, model=job.model), job.data.name, (size, size), counts, info.classes, company)
+        _check_travel(job)
         if job.method in _EMBEDDING and is_own(job.model) and not trial(network, job.data).linear:
             raise InputError(
                 f"{job.method} cuts off the last linear layer of a network, and {job.model} has none: set distiller or "
@@ -161,6 +162,24 @@ def _check_distill(job: Distill) -> Data:
     elif job.ipc > min(counts):
         raise InputError(f"ipc {job.ipc} is more than the {min(counts)} training images of a class: choose fewer")
     return job.data
+
+
+def _check_travel(job: Distill) -> None:
+    """Raise :class:`InputError` where the students of trajectory matching would overshoot their experts.
+
+    On few images an expert takes few steps an epoch. A student, which takes all of its own to match a few epochs, is
+    then far beyond the mark at once, and the learned step size never recovers.
+    """
+    s, images = job.settings, job.data.images
+    if s is None or s.method != "mtt":
+        return
+    steps = s.span * -(-images // s.expert_batch)
+    if steps < s.student_steps:
+        most = images * s.span // s.student_steps
+        raise InputError(
+            f"on {images} images an expert of mtt takes {steps} steps in the {s.span} epochs that a student has "
+            f"{s.student_steps} steps to match, which diverges: set distill_batch_size to at most {max(1, most)}"
+        )
 
 
 def _check_connect(job: Connect) -> Data:

@@ -60,14 +60,14 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
     rows = []
     for (method, share), paper in printed.items():
         for setting in ("", GENTLE) if method == "distilled" else ("",):
-            columns = [
+            sources = [
                 {} if setting else paper,
                 values(before[1], method, share, setting) if before else {},
                 values(frame, method, share, setting),
             ]
-            if not setting or any(columns):
+            if not setting or any(sources):
                 name = NAMES[method] + (f", {setting}" if setting else "")
-                cells = [stacked(lines) for lines in (STATISTICS, *map(statistics, columns))]
+                cells = [stacked(lines) for lines in (STATISTICS, *map(statistics, sources))]
                 rows.append([name, percent(share), *cells])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = (
