@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -42,12 +43,12 @@ BY_CI = {  # run by .ci/run, as these words of it say
     "!git clone": ".ci/ways_in.py",
     "%cd book": ".ci/ways_in.py",
 }
-BY_TESTS = {  # run by a test of its own, which this names
-    "snakemake": "test_slurm.py",
-    "uv pip install backpack-for-pytorch curvlinops-for-pytorch": "test_blocks.py",
-    "make setup": "test_setting_up.py",
-    "make pdf": "test_pdf.py",
+BY_TESTS = {  # run by a test of its own, which this names with the words that do it
+    "snakemake": ("test_cluster.py", 'shutil.which("snakemake"'),
+    "make setup": ("test_setting_up.py", '"make", "setup"'),
+    "make pdf": ("test_pdf.py", "pdf.write("),
 }
+PEERS = "uv pip install"
 SHELL = {"export DISTILLED_PRUNING_STORE=/shared/store", "source .venv/bin/activate"}
 
 
@@ -74,7 +75,7 @@ def lines() -> list[str]:
 
 def commands() -> list[str]:
     """List the lines that are run here."""
-    aside = (*BY_CI, *BY_TESTS)
+    aside = (*BY_CI, *BY_TESTS, PEERS)
     return [line for line in lines() if line not in SHELL and not line.startswith(aside)]
 
 
@@ -91,10 +92,11 @@ def test_what_is_left_to_others_is_run_by_them() -> None:
     for start, words in BY_CI.items():
         assert any(line.startswith(start) for line in lines()), f"no document shows {start}"
         assert words in ci, start
-    for start, test in BY_TESTS.items():
-        if any(line.startswith(start) for line in lines()):
-            assert start.split()[0] in (ROOT / "tests" / test).read_text(encoding="utf-8")
-    assert lines().count("uv pip install backpack-for-pytorch curvlinops-for-pytorch") == 1
+    for start, (test, words) in BY_TESTS.items():
+        assert words in (ROOT / "tests" / test).read_text(encoding="utf-8"), start
+    (peers,) = (line for line in lines() if line.startswith(PEERS))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert peers.removeprefix(PEERS).split() == project["optional-dependencies"]["bench"]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=[f"{block.document}-{n}" for n, block in enumerate(PYTHON)])
@@ -147,7 +149,7 @@ def test_a_command_runs_as_printed(line: str, copy: Path) -> None:
         command = command.replace("make ", "make -n ", 1)
     around = {name: value for name, value in os.environ.items() if name != "DISTILLED_PRUNING_STORE"}
     around |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], str(ROOT / ".uv/bin")]),
         "PYTHONPATH": str(copy / "lib"),
     }
     found = subprocess.run(["bash", "-c", command], cwd=copy, env=around, capture_output=True, text=True, check=False)

@@ -142,7 +142,7 @@ def models(*also: str) -> Check:
                 networks.source(item)
             elif item not in (*also, *catalog.MODELS):
                 raise unknown("model", item, (*also, *catalog.MODELS, "package.module:function"))
-        return ",".join(words(name, value))
+        return tuple(words(name, value))
 
     return check
 
@@ -151,7 +151,9 @@ def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
         raise unknown("model", value, catalog.MODELS)
-    return value and models()(name, value)
+    if value:
+        models()(name, value)
+    return value
 
 
 def matched(name: str, value: Any) -> Any:
