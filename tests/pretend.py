@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -9,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.study.engine import runner
-from distilled_pruning.study.engine.attempt import Settings
+from distilled_pruning.study.engine.perform import Settings
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.jobs import (
     CORRUPTIONS,
@@ -152,3 +153,11 @@ def keep(section: Section, figure: str, jobs: list[Job], root: Path) -> None:
     frame = {str(name): values for name, values in section.frame(figure).to_dict("list").items()}
     made = (section.deciding, section.jobs(figure), section.store, root)
     record(figure, "reduced", *made, frame=frame, partial=True)
+
+
+def run_cell(text: str, scope: dict[str, Any]) -> Any:
+    """Run a cell of a notebook; gives what its last line shows."""
+    body = ast.parse(text).body
+    last = body.pop() if body and isinstance(body[-1], ast.Expr) else None
+    exec(compile(ast.Module(body, []), "cell", "exec"), scope)
+    return eval(compile(ast.Expression(last.value), "cell", "eval"), scope) if isinstance(last, ast.Expr) else None

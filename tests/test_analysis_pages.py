@@ -16,7 +16,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
-from distilled_pruning.study.display import png
+from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.jobs import Distill, HessianDiagonal, Landscape, Train
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
@@ -28,7 +28,7 @@ from distilled_pruning.study.sections.s7_mask_structure import experiment as str
 from distilled_pruning.study.sections.s7_mask_structure import figures as masks
 from distilled_pruning.study.sections.section import Section
 from PIL import Image
-from pretend import fill
+from pretend import fill, run_cell
 from test_figures import fits, texts
 
 PAGES = ("s4-1-loss-landscape", "s4-2-hessian", "s7-mask-structure")
@@ -75,19 +75,20 @@ def draw(pages: Pages, name: str, **changes: Any) -> Any:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_every_cell_runs(name: str, pages: Pages, shown: list[dict[str, Any]]) -> None:
+def test_every_cell_runs(name: str, pages: Pages) -> None:
     scope: dict[str, Any] = {}
+    said: list[Any] = []
     for cell in nbformat.read(source(name), as_version=4).cells:
         if cell.cell_type != "code":
             continue
-        exec(cell.source, scope)
+        said.append(run_cell(cell.source, scope))
         if cell.id == "parameters":
             scope.update({n: v for n, v in pages[name].parameters.items() if n in SMALLER})
-    assert sum("image/png" in item for item in shown) == sum(
-        notebook_name == name for notebook_name, _ in DRAWN.values()
-    )
-    glued = {item["scrapbook"]["name"]: item for item in shown if "scrapbook" in item}
-    assert glued and all("–" not in str(item) for item in glued.values()), "a number of the text was not found"
+    drawn = [part for item in said if isinstance(item, Stack) for part in item.parts if isinstance(part, Picture)]
+    own = [picture for picture in drawn if picture.name.startswith("own-")]
+    assert len(own) == sum(notebook_name == name for notebook_name, _ in DRAWN.values())
+    answers = [item for item in said if isinstance(item, Answer)]
+    assert answers and all("–" not in str(item.answer) for item in answers), "a number of an answer was not found"
 
 
 @pytest.mark.parametrize("scale", ["live", "reduced", "paper"])
@@ -139,7 +140,7 @@ def test_several_networks_and_one_initialisation_fit_too(name: str, pages: Pages
     more = [pd.concat([part, part.assign(key=part["key"] + "x")]) for part in basins]
     figure = getattr(figures, name)(pd.concat([one, again]), *more, STAMP)
     written = " ".join(text.get_text() for text in texts(figure))
-    assert "resnet10 on digits" in written and "n = 1" in written
+    assert "ResNet-10, digits" in written and "n = 1" in written
     assert fits(figure)
 
 
@@ -152,11 +153,38 @@ def test_without_results_all_say_so(name: str, pages: Pages) -> None:
         assert "Nothing has been computed" in table(nothing).note
 
 
-def test_planes_show_the_first_initialisation_with_its_basins(pages: Pages) -> None:
-    titles = [ax.get_title() for ax in draw(pages, "planes").axes if ax.get_title()]
-    assert titles[0] == "Dense\n2 basins" and titles[1].startswith("IMP\n2 basins, 59 % sparse")
-    assert len(titles) == 4 and all("1 basin," in title for title in titles[2:])
+def test_planes_show_every_initialisation_with_its_basins(pages: Pages) -> None:
+    figure = draw(pages, "planes")
+    titles = [ax.get_title() for ax in figure.axes if ax.get_title()]
+    assert titles[0] == "Dense\n2 basins" and titles[1] == "IMP, 59 %\n2 basins"
+    assert len(titles) == 3 * 4, "a row for each initialisation, a column for each way"
+    assert titles[4:6] == ["2 basins", "2 basins"] and titles[-1] == "1 basin"
+    assert "Dense: 2, 2, 2; IMP: 2, 2, 2" in figure.get_label()
     assert png(draw(pages, "planes")) == png(draw(pages, "planes"))
+    phone = figures.planes(
+        pages["s4-1-loss-landscape"].frame("planes"), pages["s4-1-loss-landscape"].frame("basins"), STAMP, 3.7
+    )
+    assert len([ax for ax in phone.axes if ax.get_title()]) == 4 and fits(phone)
+
+
+def test_a_barrier_of_a_tenth_of_a_nat_crosses_a_contour_line(pages: Pages) -> None:
+    """Two networks at loss 0 and a pass of 0.1 nats between them: two lines lie on the way, whatever the base."""
+    xs = np.linspace(-0.5, 1.5, 21)
+    rows = [
+        {"dataset": "digits", "model": "convnet3", "method": "dense", "setting": "", "rate": 0.0, "level": 0,
+         "sparsity": 0.0, "init": 0, "orders": "0,1,2", "key": "k", "x": x, "y": y,
+         "loss": 1.3 + 0.1 * np.sin(np.pi * min(max(x, 0.0), 1.0)) ** 2 + 0.2 * y**2}
+        for x in xs for y in xs
+    ]  # fmt: skip
+    basins = pd.DataFrame([{**rows[0], "basins": 2, "coordinates": [[0.0, 0.0], [1.0, 0.0], [0.5, 0.0]]}])
+    figure = figures.planes(pd.DataFrame(rows), basins, STAMP)
+    (lines,) = (found for found in figure.axes[0].collections if hasattr(found, "levels"))
+    heights = [
+        level
+        for level, path in zip(lines.levels, lines.get_paths(), strict=True)
+        if any(abs(y) < 0.02 and 0 < x < 0.5 for x, y in path.vertices)
+    ]
+    assert len(heights) == 2 and heights[1] - heights[0] == pytest.approx(0.05)
 
 
 def test_a_collapsed_ticket_is_not_drawn_as_smooth(pages: Pages) -> None:

@@ -93,6 +93,8 @@ def small_book(root: Path) -> list[execution.Page]:
     listed = iter(("one", "two"))
     lines = []
     for line in toc.splitlines():
+        if "title:" in line:
+            continue
         if "notebooks/" in line and "file:" in line:
             name = next(listed, None)
             line = re.sub(r"notebooks/\S+", f"notebooks/{name}", line) if name else ""

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import torch
 from distilled_pruning import data
-from distilled_pruning.distillation import evaluate, published
+from distilled_pruning.distillation import evaluate, files, published
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
 
@@ -66,6 +66,57 @@ def test_bytes_are_pixels_with_channels_last_too(tmp_path: Path) -> None:
     assert syn.space == "pixel" and torch.allclose(syn.images, images.float() / 255)
 
 
+def test_a_file_of_dc_holds_its_repetitions_and_accuracies(tmp_path: Path) -> None:
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    sets = [[pixels() * 4 - 2, labels], [pixels() * 3 - 1, labels]]
+    accuracies = {"ConvNet": [np.float64(0.3), np.float32(0.4), np.int64(1)]}
+    path = tmp_path / "res_DC_CIFAR10_ConvNet_2ipc.pt"
+    torch.save({"data": sets, "accs_all_exps": accuracies}, path)
+    for given in (path, tmp_path):
+        syn = published.load(given)
+        assert torch.equal(syn.images, sets[0][0]) and syn.ipc == 2 and syn.classes == 3
+
+
+@pytest.fixture
+def three(tmp_path: Path) -> published.Home:
+    return published.Home("mine", 3, (3, 8, 8), False)
+
+
+def test_images_without_labels_go_class_by_class(tmp_path: Path, three: published.Home) -> None:
+    torch.save(pixels(), tmp_path / "images_best.pt")
+    published.examine(tmp_path / "images_best.pt", three, 2)
+    images = np.random.default_rng(0).integers(0, 256, (30, 8, 8, 3), dtype=np.uint8)
+    np.savez(tmp_path / "mine.npz", images=images, labels=np.arange(30) % 3)
+    syn = published.load(tmp_path, ds=data.load(str(tmp_path / "mine.npz")))
+    assert syn.labels.tolist() == [0, 0, 1, 1, 2, 2] and torch.equal(syn.images, pixels())
+    torch.save(pixels(5), tmp_path / "images_best.pt")
+    with pytest.raises(InputError, match=r"holds images only and labels_best.pt is not beside it"):
+        published.examine(tmp_path, three, 2)
+
+
+def test_a_file_for_each_class_makes_one_set(tmp_path: Path, three: published.Home) -> None:
+    whole = pixels()
+    for number in (0, 1, 10):
+        torch.save(whole[2 * min(number, 2) :][:2].clone(), tmp_path / f"images_{number}.pt")
+    published.examine(tmp_path, three, 2)
+    np.savez(tmp_path / "mine.npz", images=np.random.default_rng(0).random((30, 8, 8, 3)), labels=np.arange(30) % 3)
+    syn = published.load(tmp_path, ds=data.load(str(tmp_path / "mine.npz")))
+    assert torch.equal(syn.images, whole) and syn.labels.tolist() == [0, 0, 1, 1, 2, 2]
+    with pytest.raises(InputError, match=r"has 3 files of images .images_0.pt, images_1.pt, images_10.* of 10 classes"):
+        published.examine(tmp_path, three._replace(classes=10), 2)
+    with pytest.raises(InputError, match="whose number of classes is not known"):
+        published.load(tmp_path)
+    before = files.digest(str(tmp_path))
+    torch.save(whole[4:] / 2, tmp_path / "images_10.pt")
+    assert files.digest(str(tmp_path)) != before
+
+
+@pytest.mark.parametrize("labels", [torch.eye(3)[[0, 0, 1, 1, 2, 2]], torch.tensor([[0], [0], [1], [1], [2], [2]])])
+def test_one_hot_labels_and_columns_are_classes(tmp_path: Path, labels: torch.Tensor) -> None:
+    torch.save([pixels(), labels], tmp_path / "data.pt")
+    assert published.load(tmp_path).labels.tolist() == [0, 0, 1, 1, 2, 2]
+
+
 class Harmful:
     """What an unsafe reader would execute."""
 
@@ -95,7 +146,8 @@ def damaged(images: Any = None, labels: Any = None) -> list[Any]:
         (damaged(images=pixels().double() * torch.nan), "not finite"),
         (damaged(images=(pixels() * 255).long()), "must be float or uint8"),
         (damaged(labels=torch.tensor([0, 1])), r"labels of shape \(2,\) for 6 images"),
-        (damaged(labels=torch.full((6, 3), 0.3)), r"labels of shape \(6, 3\)"),
+        (damaged(labels=torch.full((6, 3), 0.3)), r"labels of .* are soft, 3 values an image.*save labels.argmax"),
+        (damaged(labels=torch.full((6, 3, 1), 0)), r"labels of shape \(6, 3, 1\)"),
         (damaged(labels=torch.tensor([0.5, 0, 1, 1, 2, 2])), "not whole numbers"),
         (damaged(labels=torch.tensor([-1, 0, 1, 1, 2, 2])), "numbered from 0"),
         (damaged(labels=torch.tensor([0, 0, 0, 1, 2, 2])), "from 1 to 3 images"),

@@ -71,11 +71,11 @@ def test_the_plan_leads_to_the_larger_scales(page: notebook.Page) -> None:
     plan = page.plan()
     assert plan.after is not None
     entries = {term: str(content) for term, content in plan.after.entries}
-    assert list(entries) == ["from an empty store", "at reduced scale", "which takes", "at paper scale"]
+    assert list(entries) == ["first run", "at reduced scale", "time there", "at paper scale"]
     assert entries["at reduced scale"] == (
         "papermill notebooks/s4-stability.ipynb out.ipynb -f notebooks/presets/reduced/s4-stability.yaml"
     )
-    assert "which takes" in plan._repr_html_() and "which takes" in repr(plan)
+    assert "time there" in plan._repr_html_() and "time there" in repr(plan)
 
 
 def test_an_option_keeps_the_pages_other_parameters(page: notebook.Page) -> None:
@@ -95,7 +95,7 @@ def test_a_page_without_the_data_of_its_larger_scale_still_opens(
 
     monkeypatch.setattr(effort, "resolve", absent)
     entries = dict(effort.of_page(page.section).entries)
-    assert entries["which takes"] == "nobody knows before its data are on this machine"
+    assert entries["time there"] == "nobody knows before its data are on this machine"
 
 
 def test_the_book_lists_every_page(page: notebook.Page) -> None:

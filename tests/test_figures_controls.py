@@ -162,6 +162,7 @@ DRAWN: dict[str, tuple[Frame, Callable[..., Figure]]] = {
     "dose": (dose, figures.dose),
     "kinship": (kinship, figures.kinship),
     "protocols": (protocols, figures.protocols),
+    "shift_costs": (shifts, figures.shift_costs),
     "shifts": (shifts, figures.shifts),
     "starts": (starts, figures.starts),
 }
@@ -211,7 +212,7 @@ def test_one_initialisation_gives_a_figure_without_interval(name: str) -> None:
 
 
 def test_rows_on_fewer_initialisations_are_said_to_be() -> None:
-    assert "n = 3 initialisations where there is a bar, else 1" in written(figures.controls(controls(), STAMP))
+    assert "n = 1 to 3 initialisations" in written(figures.controls(controls(), STAMP))
 
 
 def test_a_rung_shows_the_mean_of_what_did_not_collapse() -> None:
@@ -224,7 +225,7 @@ def test_a_rung_shows_the_mean_of_what_did_not_collapse() -> None:
         for line in ax.lines
         if line.get_marker() == "o" and abs(float(np.asarray(line.get_ydata())[0]) - rung) < 0.5
     ]
-    assert [float(np.asarray(line.get_xdata())[0]) for line in big] == pytest.approx([0.31, 0.31])
+    assert [float(np.asarray(line.get_xdata())[0]) for line in big] == pytest.approx([100 * (0.3 / 4 + 0.0005)] * 2)
     crosses = [line for line in ax.lines if line.get_marker() == "x" and len(np.asarray(line.get_xdata()))]
     assert len(crosses) == 4  # two levels of SynFlow, two of IMP
 
@@ -233,11 +234,11 @@ def test_a_rung_shows_the_mean_of_what_did_not_collapse() -> None:
 def test_the_matrix_holds_every_measure_beside_stability(models: tuple[str, ...]) -> None:
     figure = figures.controls(controls(models=models), STAMP, **matrix(models=models))
     said = written(figure)
-    for label in ("loss barrier", "loss at the ends", "final distance", "inner distance", "Hessian", "shared", "keeps"):
+    for label in ("error rise", "loss at the ends", "distance of the", "inner distance", "Hessian", "shared", "keeps"):
         assert said.count(label) >= len(models), label
     png(figure)  # which lays it out
-    assert fits(figure) and len(figure.axes) == 10 * len(models)
-    assert len(figures.controls(controls(), STAMP).axes) == 5  # without the other frames there is one bank
+    assert fits(figure) and len(figure.axes) == 9 * len(models)
+    assert len(figures.controls(controls(), STAMP).axes) == 6  # without the other frames there are two banks
 
 
 def test_each_layer_stands_at_the_share_of_weights_it_keeps() -> None:
@@ -291,8 +292,8 @@ def test_the_same_frame_gives_the_same_bytes() -> None:
 
 def test_tables_have_every_number_with_its_interval_and_n() -> None:
     table = control_tables.controls(controls())
-    (row,) = (row for row in table.rows if row[0] == "IMP" and row[1] == "9")
-    assert row[3] == "0.320 [0.270, 0.370]" and row[-1] == "3"  # .30, .32, .34; t(.975, 2) = 4.303
+    (row,) = (row for row in table.rows if row[0] == "IMP" and row[1] == "87 %")
+    assert row[2] == "0.320 ± 0.050" and row[-1] == "3"  # .30, .32, .34; t(.975, 2) = 4.303
     assert any("SynFlow (collapsed)" in row[0] for row in table.rows)
     assert "724 to 724 at level 9" in table.note
     assert all("Magnitude" not in row[0] for row in control_tables.loops(controls()).rows)
@@ -320,7 +321,7 @@ def test_an_effect_is_paired_signed_and_has_its_interval() -> None:
     frame.loc[other, "barrier"] += 0.1 + 0.01 * frame.loc[other, "init"]
     row = next(row for row in control_tables.effects(frame).rows if row[0] == "IMP: unmasked")
     assert row[1] == "as here"
-    assert row[2] == "0.110 [0.085, 0.135]"  # .10, .11, .12; t(.975, 2) = 4.303
+    assert row[2] == "0.110 ± 0.025"  # .10, .11, .12; t(.975, 2) = 4.303
     assert row[-2:] == ["3", "higher"]
     frame.loc[other & (frame["init"] == 0), "barrier"] -= 1
     assert control_tables.effects(frame).rows[0][-1] == "lower, not surely"
@@ -348,8 +349,8 @@ def test_a_way_is_set_against_the_one_it_names() -> None:
 def test_some_collapsed_tickets_are_in_no_mean_and_counted() -> None:
     frame = controls()
     frame.loc[(frame["method"] == "imp") & (frame["init"] == 2), ["collapsed", "barrier"]] = [True, 9.0]
-    (row,) = (row for row in control_tables.controls(frame).rows if row[0].startswith("IMP") and row[1] == "9")
-    assert row[0] == "IMP (1 of 3 collapsed, left out)" and row[3].startswith("0.310") and row[-1] == "2"
+    (row,) = (row for row in control_tables.controls(frame).rows if row[0].startswith("IMP") and row[1] == "87 %")
+    assert row[0] == "IMP (1 of 3 collapsed, left out)" and row[2].startswith("0.310") and row[-1] == "2"
 
 
 def test_a_shift_is_averaged_over_its_strengths() -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from distilled_pruning import cli, costs, models, sparsity
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
@@ -177,6 +178,22 @@ def test_a_published_set_that_fits_and_an_ending_in_capitals_are_planned(
     words += ["-p", "distiller", str(tmp_path / "SET.NPZ"), "--store", str(tmp_path / "store")]
     code, _, err = ask(capsys, "plan", "s4-stability", *SMALL, *words)
     assert code == 0 and not err
+
+
+def test_a_folder_of_a_published_set_is_planned(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "set").mkdir()
+    for label in range(3):
+        images = torch.rand(1, 3, 8, 8, generator=torch.Generator().manual_seed(label))
+        torch.save(images, tmp_path / "set" / f"images_{label}.pt")
+    words = ["-p", "image_size", "0", "-p", "dataset", str(npz(tmp_path / "data"))]
+    words += ["-p", "distiller", str(tmp_path / "set"), "--store", str(tmp_path / "store")]
+    code, _, err = ask(capsys, "plan", "s4-stability", *SMALL, *words)
+    assert code == 0 and not err
+    (tmp_path / "set" / "images_2.pt").unlink()
+    code, out, err = ask(capsys, "plan", "s4-stability", *SMALL, *words)
+    assert code == 2 and not out and "has 2 files of images" in err and err.count("\n") == 1
+    code, out, err = ask(capsys, "plan", "s4-stability", *SMALL, "-p", "distiller", str(tmp_path / "data"))
+    assert code == 2 and "holds no data.pt, images_best.pt, images.pt, data.npz or res_*.pt" in err
 
 
 def test_what_is_in_order_is_planned_and_what_is_left_out_is_said(

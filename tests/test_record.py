@@ -517,7 +517,7 @@ def test_code_is_named_by_commit_and_tree_and_dirty_when_changed(
     package = tmp_path / "lib" / "distilled_pruning"
     package.mkdir(parents=True)
     (package / "a.py").write_text("")
-    monkeypatch.setattr(provenance, "PACKAGE", package)
+    monkeypatch.setattr(provenance, "_PACKAGE", package)
     code = provenance.code.__wrapped__
     nowhere = {"commit": None, "tree": None, "dirty": None}
     assert code() == nowhere
@@ -529,14 +529,14 @@ def test_code_is_named_by_commit_and_tree_and_dirty_when_changed(
     assert code() == {"commit": head, "tree": provenance.git("rev-parse", "HEAD:lib"), "dirty": False}
     (package / "b.py").write_text("")
     assert code()["dirty"] is True
-    monkeypatch.setattr(provenance, "PACKAGE", tmp_path / "venv" / "site-packages" / "distilled_pruning")
+    monkeypatch.setattr(provenance, "_PACKAGE", tmp_path / "venv" / "site-packages" / "distilled_pruning")
     (tmp_path / "venv" / "site-packages" / "distilled_pruning").mkdir(parents=True)
     assert code() == nowhere
 
 
 def test_peak_memory_is_that_of_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's part is played by two files: not every sandbox lets a process start a new peak."""
-    monkeypatch.setattr(provenance, "PROC", tmp_path)
+    monkeypatch.setattr(provenance, "_PROC", tmp_path)
     (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t  524288 kB\nVmRSS:\t  1024 kB\n")
     meter = provenance.Meter()
     assert (tmp_path / "clear_refs").read_text() == "5"
@@ -544,7 +544,7 @@ def test_peak_memory_is_that_of_one_job(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_peak_memory_without_proc_is_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "PROC", tmp_path / "absent")
+    monkeypatch.setattr(provenance, "_PROC", tmp_path / "absent")
     factor = 1 if sys.platform == "darwin" else 1024
     peak = factor * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     assert provenance.Meter().provenance("cpu", 1)["memory_mb"] >= peak >> 20 > 0

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.study.book import notebook
-from distilled_pruning.study.display import png
+from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
@@ -21,7 +21,7 @@ from distilled_pruning.study.sections.s6_stable_initializations import tables as
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
-from pretend import fill
+from pretend import fill, run_cell
 from test_figures import fits, texts, written
 
 S6, FIRST = "s6-stable-initializations", "a-first-paper"
@@ -68,16 +68,19 @@ def frame_of(pages: Pages, name: str) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("name", SMALLER)
-def test_every_cell_runs(name: str, pages: Pages, shown: list[dict[str, Any]]) -> None:
+def test_every_cell_runs(name: str, pages: Pages) -> None:
     scope: dict[str, Any] = {}
+    said: list[Any] = []
     for cell in nbformat.read(source(name), as_version=4).cells:
         if cell.cell_type == "code":
-            exec(cell.source, scope)
+            said.append(run_cell(cell.source, scope))
             if cell.id == "parameters":
                 scope.update({**SMALLER[name], "store": pages[name].parameters.store})
-    assert sum("image/png" in item for item in shown) == sum(page == name for page, _ in DRAWN.values())
-    glued = {item["scrapbook"]["name"]: item for item in shown if "scrapbook" in item}
-    assert glued and all("–" not in str(item) for item in glued.values()), "a number of the text was not found"
+    drawn = [part for item in said if isinstance(item, Stack) for part in item.parts if isinstance(part, Picture)]
+    own = [picture for picture in drawn if picture.name.startswith("own-")]
+    assert len(own) == sum(page == name for page, _ in DRAWN.values())
+    answers = [item for item in said if isinstance(item, Answer)]
+    assert answers and all("–" not in str(item.answer) for item in answers), "a number of an answer was not found"
 
 
 @pytest.mark.parametrize("scale", ["reduced", "paper"])
@@ -104,7 +107,7 @@ def test_several_networks_and_one_initialisation_fit_too(name: str, pages: Pages
     one = one[one["init"] == 0]
     figure = draw(name, pd.concat([one, one.assign(model="resnet10", key=one["key"] + "x")]))
     assert png(figure) and "n = 1" in written(figure) and fits(figure)
-    assert "resnet10 on digits" in written(figure) or name == "first_sessions"
+    assert "ResNet-10, digits" in written(figure) or name == "first_sessions"
 
 
 @pytest.mark.parametrize("name", DRAWN)

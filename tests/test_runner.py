@@ -155,7 +155,7 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
 
 
 def test_says_how_a_long_job_goes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(progress, "_HEARTBEAT_SECONDS", 0.2)
     _, said = go([Toy("long", 130)], store)
     beats = [line for line in said.splitlines() if "toy long:" in line]
     assert 1 <= len(beats) <= 8 and "/130, loss 0.0" in beats[0] and "left" in beats[0]

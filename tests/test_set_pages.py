@@ -15,7 +15,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
-from distilled_pruning.study.display import png
+from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.claims import find
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, combine
@@ -29,7 +29,7 @@ from distilled_pruning.study.sections.s2_dataset_distillation.figures import mom
 from distilled_pruning.study.sections.section import Section
 from matplotlib.figure import Figure
 from PIL import Image
-from pretend import fill
+from pretend import fill, run_cell
 from test_figures import fits, texts, written
 
 PAGE = "s2-dataset-distillation"
@@ -55,17 +55,22 @@ def galleries(page: notebook.Page) -> list[sets.Gallery]:
     return sets.galleries(page.parameters, page.section.store)
 
 
-def test_every_cell_runs(page: notebook.Page, shown: list[dict[str, Any]]) -> None:
+def test_every_cell_runs(page: notebook.Page) -> None:
     scope: dict[str, Any] = {}
+    said: list[Any] = []
     for cell in nbformat.read(source(PAGE), as_version=4).cells:
         if cell.cell_type == "code":
-            exec(cell.source, scope)
+            said.append(run_cell(cell.source, scope))
             if cell.id == "parameters":
                 scope["store"] = page.parameters.store
-    assert sum("image/png" in item for item in shown) == 4
-    glued = {item["scrapbook"]["name"]: item for item in shown if "scrapbook" in item}
-    assert glued and all("–" not in str(item) for item in glued.values()), "a number of the text was not found"
-    assert "2.3 · 10¹⁷" in str(glued["s2-published-work"])
+    (gallery,) = (item for item in said if isinstance(item, Picture))
+    assert gallery.name == "gallery" and "before, during and after" in gallery.alt
+    drawn = [part for item in said if isinstance(item, Stack) for part in item.parts if isinstance(part, Picture)]
+    assert [picture.name for picture in drawn if picture.name not in ("sets", "stopping")] == [
+        "own-sets", "matching", "own-stopping",
+    ]  # fmt: skip
+    (answer,) = (item for item in said if isinstance(item, Answer))
+    assert "–" not in str(answer.answer), "a number of the answer was not found"
 
 
 def test_references_are_the_dense_networks_of_the_other_pages() -> None:

@@ -13,7 +13,7 @@ import numpy as np
 import oldform
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.engine import entry, upkeep
+from distilled_pruning.study.engine import entry, maintenance
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Result, graph
@@ -77,16 +77,16 @@ STRANGE = [
 def test_is_put_aside_and_the_rest_works(store: Store, place: str, kind: str) -> None:
     oldform.save(store, OLD, Result({"x": 1}), {"seconds": 60.0})
     become(store.root / PLACES[place], kind)
-    assert upkeep.status(store).entries["toy"] >= 1
-    upkeep.verify(store)
-    upkeep.gc(store, upkeep.waste(store, [JOB.key, OTHER.key, OLD.key]))
+    assert maintenance.status(store).entries["toy"] >= 1
+    maintenance.verify(store)
+    maintenance.gc(store, maintenance.waste(store, [JOB.key, OTHER.key, OLD.key]))
     if place != "shard" or JOB.key[:2] != OTHER.key[:2]:
         assert store.load(OTHER.key).metrics == {"x": 1}
     jobs = [JOB, OTHER, OLD, Toy("third")]
     outcome = run(jobs, store, perform=lambda job, context: Result({"x": 2}), stream=io.StringIO())
     assert not outcome.failed and not outcome.left
     assert all(store.load(job.key) for job in jobs)
-    assert upkeep.verify(store) == {} and upkeep.status(store).damaged == []
+    assert maintenance.verify(store) == {} and maintenance.status(store).damaged == []
 
 
 def test_a_store_that_may_not_be_read_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_store_that_may_not_be_read_is_one_sentence(store: Store, monkeypatch:
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(InputError, match=r"the store '.*' cannot be read \(Permission denied\): give a folder"):
-        upkeep.status(store)
+        maintenance.status(store)
 
 
 def test_part_of_a_store_that_may_not_be_read_is_left_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -145,29 +145,29 @@ def test_damage_after_damage_is_kept_under_free_names(store: Store, caplog: pyte
 
 def test_the_quarantine_is_no_leftover(store: Store) -> None:
     store.path(JOB.key).write_text("{}")
-    assert upkeep.verify(store)
-    found = upkeep.waste(store)
-    assert not found.precious and upkeep.gc(store, found).quarantined == []
+    assert maintenance.verify(store)
+    found = maintenance.waste(store)
+    assert not found.precious and maintenance.gc(store, found).quarantined == []
     assert len(list((store.root / "quarantine").iterdir())) == 1
-    found = upkeep.waste(store, quarantine=True)
+    found = maintenance.waste(store, quarantine=True)
     assert found.precious and len(found.quarantined) == 1 and "quarantine" in str(found)
-    upkeep.gc(store, found)
+    maintenance.gc(store, found)
     assert not any((store.root / "quarantine").iterdir())
 
 
 def test_gc_says_what_and_how_much_and_counts_only_what_went(store: Store) -> None:
     half = store.checkpoint(Toy("half").key)
     (half / "state.npy").write_bytes(b"0" * 1000)
-    found = upkeep.waste(store, [JOB.key])
+    found = maintenance.waste(store, [JOB.key])
     assert "1 results (1 toy; 1.0 minutes of computing)" in str(found) and "1 jobs stopped half-way" in str(found)
     with store.lock(OTHER.key):
-        removed = upkeep.gc(store, found)
+        removed = maintenance.gc(store, found)
     assert not removed.results and removed.unfinished == [half] and removed.bytes == 1000 and store.has(OTHER.key)
 
 
 def test_what_an_unfinished_target_is_made_from_is_kept(store: Store) -> None:
     child = Toy("child", needs=(JOB,))
-    assert list(upkeep.waste(store, [job.key for job in graph([child])]).results) == [OTHER.key]
+    assert list(maintenance.waste(store, [job.key for job in graph([child])]).results) == [OTHER.key]
 
 
 @pytest.mark.parametrize(

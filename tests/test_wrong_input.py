@@ -169,7 +169,7 @@ WRONG: list[tuple[list[str], str]] = [
 def test_is_one_true_sentence(
     words: list[str], part: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "gpus", lambda: ())
+    monkeypatch.setattr(hardware, "_gpus", lambda: ())
     before = sorted(place.rglob("*"))
     try:
         code = cli.main(words)

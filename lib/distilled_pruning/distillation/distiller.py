@@ -174,9 +174,11 @@ class _Run:
         loss = STEPS[settings.method](self.problem, self.draft, self.done)
         self.done += 1
         if not math.isfinite(loss):
+            batch = f"distill_batch_size below {settings.expert_batch} or " if settings.method == "mtt" else ""
             raise InputError(
-                f"distillation diverged at iteration {self.done} (matching loss {loss}): choose another distiller than "
-                f"{settings.method}, in Python also an image_rate below {settings.image_rate:g}"
+                f"distillation by {settings.method} diverged at iteration {self.done} (matching loss {loss}): set "
+                f"{batch}distill_learning_rate below {settings.image_rate:g}, in Python "
+                f"{'expert_batch or ' if batch else ''}image_rate"
             )
         self.history.append(loss)
         if self.done in self.kept:

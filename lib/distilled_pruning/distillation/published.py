@@ -1,4 +1,4 @@
-"""Distilled sets that others published: IDC's ``data.pt``, MTT's pair of files, ``.npz``; read safely and checked."""
+"""Distilled sets that others published, by IDC, DC or MTT or as ``.npz``; read safely and checked."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, unknown
+from .files import locate
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
@@ -20,6 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Home", "examine", "holds", "load", "smoothness", "space_of"]
 
+NUMBERS: list[Any] = [  # NumPy's, as DC keeps accuracies beside its images
+    np.dtype,
+    *((np.float64(0).__reduce__()[0], f"numpy.{home}.multiarray.scalar") for home in ("core", "_core")),
+    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
+]
 SPACES = ("pixel", "normalised", "zca")
 
 
@@ -72,9 +78,11 @@ def load(
     """Read a distilled set from files of tensors or arrays; nothing in them is ever executed.
 
     Args:
-        path: IDC's ``data.pt`` (a list of images and labels), MTT's images file, a ``.npz`` with ``images`` and
-            ``labels``, or a folder that holds one of them under its usual name.
-        labels: MTT's labels file; found beside the images file by its name when not given.
+        path: IDC's ``data.pt`` (a list of images and labels), DC's ``res_*.pt`` (of whose repetitions the first is
+            taken), MTT's images file, a ``.npz`` with ``images`` and ``labels``, or a folder that holds one of them
+            under its usual name or a file of images for each class.
+        labels: MTT's labels file; found beside the images file by its name when not given. Where there is none, ``ds``
+            tells how many classes the images are of, one after the other.
         ds: The dataset the set stands for: its shape, classes and space are checked, its normalisation is used.
         factor: Tiles along each side of a stored image (IDC: 2 for CIFAR, 3 for ImageNet; the file does not say).
         space: ``"pixel"``, ``"normalised"`` or ``"zca"``; ``"auto"`` tells from the values.
@@ -86,7 +94,9 @@ def load(
         InputError: A file that is missing, unsafe, damaged or of another form; images, labels or a space that cannot
             be, or that do not fit ``ds``.
     """
-    file, images, targets, classes, space = _opened(path, labels, factor, space)
+    file, images, targets, classes, space = _opened(
+        path, labels, factor, space, None if ds is None else ds.train.classes
+    )
     if ds is not None:
         whitened = ds.train.whitening is not None
         _fits(
@@ -125,7 +135,7 @@ def examine(path: str | Path, home: Home, ipc: int, factor: int = 1) -> None:
     Raises:
         InputError: As :func:`load`, or for another number of images.
     """
-    file, images, _, classes, space = _opened(path, None, factor, "auto")
+    file, images, _, classes, space = _opened(path, None, factor, "auto", home.classes)
     _fits(file.name, home, images, classes, space)
     holds(len(images) // classes, ipc)
 
@@ -137,13 +147,17 @@ def holds(found: int, ipc: int) -> None:
 
 
 def _opened(
-    path: str | Path, labels: str | Path | None, factor: int, space: str
+    path: str | Path, labels: str | Path | None, factor: int, space: str, known: int | None
 ) -> tuple[Path, Tensor, Tensor, int, str]:
-    """Read and check a set for itself: its file, images, labels, number of classes and space."""
+    """Read and check a set for itself: its file, images, labels, number of classes (``known``, if it is) and space."""
     if space not in ("auto", *SPACES):
         raise unknown("image space", space, ("auto", *SPACES))
-    file = _locate(Path(path))
-    images, targets = _read(file, Path(labels) if labels is not None else None)
+    held = locate(Path(path))
+    file = held[0] if len(held) == 1 else Path(path)
+    if len(held) > 1:
+        images, targets = _parts(file, held, known)
+    else:
+        images, targets = _read(file, Path(labels) if labels is not None else None, known)
     images, targets, classes = _check(file.name, images, targets)
     found = "pixel" if images.dtype == torch.uint8 else space_of(images.float())
     images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
@@ -164,19 +178,25 @@ def _opened(
     return file, images, targets, classes, space
 
 
-def _locate(path: Path) -> Path:
-    """Find the file of images."""
-    if path.is_dir():
-        for name in ("data.pt", "images_best.pt", "images.pt", "data.npz"):
-            if (path / name).is_file():
-                return path / name
-        raise InputError(f"{path} holds no data.pt, images_best.pt, images.pt or data.npz: give the file itself")
-    if not path.is_file():
-        raise InputError(f"there is no file {path}: give the path of a distilled set")
-    return path
+def _parts(folder: Path, files: tuple[Path, ...], known: int | None) -> tuple[Any, Any]:
+    """Read a set that has a file of images for each class."""
+    parts = [_tensors(file) for file in files]
+    if not all(isinstance(part, Tensor) and part.ndim == 4 for part in parts):
+        raise InputError(f"the files of images in {folder} must hold a tensor each: give the file of one set itself")
+    if known is None or len(files) != known:
+        which = "whose number of classes is not known" if known is None else f"of {known} classes"
+        names = ", ".join(file.name for file in files[:4])
+        raise InputError(
+            f"{folder} has {len(files)} files of images ({names}{', …' if len(files) > 4 else ''}) for a dataset "
+            f"{which}: give one file for each class, or the file of one set itself"
+        )
+    if len({part.shape[1:] for part in parts}) > 1:
+        raise InputError(f"the files of images in {folder} have images of several shapes: give those of one set")
+    counts = torch.tensor([len(part) for part in parts])
+    return torch.cat(parts), torch.arange(known).repeat_interleave(counts)
 
 
-def _read(file: Path, labels: Path | None) -> tuple[Any, Any]:
+def _read(file: Path, labels: Path | None, known: int | None) -> tuple[Any, Any]:
     """Read images and labels, whatever they are."""
     if file.suffix.lower() == ".npz":
         try:
@@ -193,9 +213,15 @@ def _read(file: Path, labels: Path | None) -> tuple[Any, Any]:
         return content[0], content[1]
     if isinstance(content, dict) and {"images", "labels"} <= set(content):
         return content["images"], content["labels"]
+    if isinstance(content, dict) and isinstance(content.get("data"), list) and content["data"]:
+        first = content["data"][0]  # DC keeps the sets of all repetitions in one file
+        if isinstance(first, (list, tuple)) and len(first) == 2:
+            return first[0], first[1]
     if not isinstance(content, Tensor):
         raise InputError(f"{file.name} holds a {type(content).__name__}: it must hold images and labels, or images")
     beside = labels if labels is not None else file.with_name(file.name.replace("images", "labels"))
+    if (beside == file or not beside.is_file()) and labels is None and known and len(content) % known == 0:
+        return content, torch.arange(known).repeat_interleave(len(content) // known)  # class by class, as all are kept
     if beside == file or not beside.is_file():
         raise InputError(f"{file.name} holds images only and {beside.name} is not beside it: give its labels file too")
     return content, _tensors(beside)
@@ -204,7 +230,8 @@ def _read(file: Path, labels: Path | None) -> tuple[Any, Any]:
 def _tensors(file: Path) -> Any:
     """Load a file of tensors, refusing anything else."""
     try:
-        return torch.load(file, map_location="cpu", weights_only=True)
+        with torch.serialization.safe_globals(NUMBERS):
+            return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
             f"{file.name} holds more than tensors and was not opened: save it again as plain tensors"
@@ -229,6 +256,15 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
         raise InputError(f"the images of {name} are {images.dtype}: they must be float or uint8")
     if images.is_floating_point() and not bool(images.isfinite().all()):
         raise InputError(f"the images of {name} hold values that are not finite: fetch the file again")
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim == 2 and len(labels) == len(images):
+        if not bool(((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all()):
+            raise InputError(
+                f"the labels of {name} are soft, {labels.shape[1]} values an image, and training here takes one class "
+                "an image: save labels.argmax(1) in their place"
+            )
+        labels = labels.argmax(1)
     if labels.ndim != 1 or len(labels) != len(images):
         raise InputError(
             f"{name} has labels of shape {tuple(labels.shape)} for {len(images)} images: one class each is needed"

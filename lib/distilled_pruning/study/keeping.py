@@ -17,8 +17,8 @@ from .jobs import graph
 from .sections.targets import jobs_of, sections_of
 
 if TYPE_CHECKING:
+    from .engine.maintenance import Waste
     from .engine.store import Store
-    from .engine.upkeep import Waste
 
 
 def record(options: Namespace) -> int:
@@ -82,7 +82,7 @@ def sources() -> Path:
 
 def status(options: Namespace) -> int:
     """Say what the store holds."""
-    from .engine.upkeep import status as look
+    from .engine.maintenance import status as look
 
     targets = chosen(options)
     store = sections_of(targets)[0].store
@@ -112,8 +112,8 @@ def needed(options: Namespace, store: Store) -> None:
 
 def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
+    from .engine.maintenance import verify as look
     from .engine.store import Store
-    from .engine.upkeep import verify as look
     from .parameters.cells import home
     from .results.recorded import Recorded
 
@@ -133,8 +133,8 @@ def verify(options: Namespace) -> int:
 
 def gc(options: Namespace) -> int:
     """Remove what nobody needs; what was computed goes only when the user says so."""
-    from .engine.upkeep import gc as clean
-    from .engine.upkeep import waste
+    from .engine.maintenance import gc as clean
+    from .engine.maintenance import waste
 
     targets = chosen(options)
     store = sections_of(targets)[0].store

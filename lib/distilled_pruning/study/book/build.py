@@ -32,9 +32,9 @@ from .rendering import render, repository, stage
 from .values import gather
 from .whatif import WhatIf, choose
 
-EXECUTE, RENDER = "execute the notebooks", "render the pages"
+_EXECUTE, _RENDER = "execute the notebooks", "render the pages"
 FIRST = ("s3-distilled-pruning", "s4-stability", "s7-mask-structure")  # the pages that readers want most
-SOON_SECONDS = 60.0  # a filled page waits so long for the next, to be rendered together
+_SOON_SECONDS = 60.0  # a filled page waits so long for the next, to be rendered together
 
 
 def assemble(
@@ -66,10 +66,10 @@ def assemble(
     around = surroundings(root)
     identities = {identity(page, around): page for page in wanted}
     stale = {key: page for key, page in identities.items() if not is_fresh(build / f"executed/{page.name}.ipynb", key)}
-    with phases.phase(EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
+    with phases.phase(_EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
         if stale:
             execute_all(stale, build, build.parent, jobs, phases.note)
-    with phases.phase(RENDER, f"{len(contents(root))} pages"):
+    with phases.phase(_RENDER, f"{len(contents(root))} pages"):
         known = notebooks_of(root)
         names = [page.name for page in wanted if page.name in known]
         staged = stage(root, build, names, values, ledger, beside)
@@ -139,11 +139,11 @@ class Book:
         wanted = [
             awaiting(section, self.sources[section.name], nothing)
             if section.name in waiting
-            else page_of(section, self.sources[section.name])
+            else _describe(section, self.sources[section.name])
             for section in self.sections
         ]
         others = [other for other in self.others if other.section.complete]
-        wanted += [page_of(other.section, other.source, other.name) for other in others]
+        wanted += [_describe(other.section, other.source, other.name) for other in others]
         prose = gather(self.sections, self.sources, rows, asked, repository(self.root), waiting)
         beside = {other.original.name: other.head() for other in others}
         return assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside)
@@ -165,7 +165,7 @@ class Book:
         spent, failed = 0.0, dict[str, str]()
         shown, since = self.waiting, math.inf  # what the book says, and when a page filled that it lacks
         for place, section in enumerate(queue, 1):
-            if time.monotonic() + self.seconds([section]) > since + SOON_SECONDS:
+            if time.monotonic() + self.seconds([section]) > since + _SOON_SECONDS:
                 self.render()
                 shown, since = self.waiting, math.inf
             left = f"about {duration(self.seconds(queue[place - 1 :]))} left for all"
@@ -257,7 +257,7 @@ def build(
     return index.parent / FOLDER / f"{others[0].name}.html" if others else index
 
 
-def page_of(section: Section, source: Path, name: str = "") -> Page:
+def _describe(section: Section, source: Path, name: str = "") -> Page:
     """Describe a section's page: the parameters that differ from its cell, and all results it reads."""
     live, given = section.parameters.bases[LIVE], section.parameters
     changed = {name: value for name, value in given.stored.items() if given[name] != live[name]}
@@ -276,4 +276,4 @@ def awaiting(section: Section, source: Path, nothing: Store) -> Page:
     path = nothing.root.parent / source.name
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(notebook), encoding="utf-8")
-    return replace(page_of(section, path), keys=(), store=str(nothing.root))
+    return replace(_describe(section, path), keys=(), store=str(nothing.root))

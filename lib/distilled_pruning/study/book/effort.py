@@ -77,11 +77,11 @@ def of_page(section: Section) -> Note:
     """Say what a page takes from an empty store, and the commands that take it to the larger scales."""
     estimate = Estimate.of(section.store, section.parameters.get("device", "auto"))
     here = f"{effort(section, estimate)}, on this {kind(estimate)}"
-    entries: list[tuple[str, Any]] = [("from an empty store", here)]
+    entries: list[tuple[str, Any]] = [("first run", here)]
     for place, scale in enumerate(scales(section.parameters)):
         entries.append((f"at {scale} scale", code(papermill(section.name, scale))))
         if place == 0:
-            entries.append(("which takes", at(section.name, scale, section.store, estimate)))
+            entries.append(("time there", at(section.name, scale, section.store, estimate)))
     return Note(entries)
 
 

@@ -110,7 +110,7 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
         kept, ran = row.get("recorded"), row["verdict"] != NOT_RUN
         live = _found(row["this_run"], ours)
         best = _found(kept, ours) if kept else live
-        text = TITLES.get(str(row["paper"]), "2023 submission")
+        text = TITLES.get(str(row["paper"]), "ICLR 2024 submission")
         found[str(row["id"])] = Evidence(
             str(row["id"]),
             ours,

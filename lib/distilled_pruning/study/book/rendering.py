@@ -19,8 +19,8 @@ from . import editions, hero, templates, whatif
 from .execution import BuildError, digest_of
 from .previews import Preview, of_page
 
-GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
-STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
+_GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")
+_STRAY = (".*", "*~", "#*#")  # of editors, of Jupyter, of file managers
 
 
 def upstream(root: Path) -> str:
@@ -31,7 +31,7 @@ def upstream(root: Path) -> str:
     top = provenance.git("rev-parse", "--show-toplevel", folder=root)
     if top is None or Path(top).resolve() != root.resolve():
         return ""
-    found = GITHUB.search(provenance.git("remote", "get-url", "origin", folder=root) or "")
+    found = _GITHUB.search(provenance.git("remote", "get-url", "origin", folder=root) or "")
     return f"https://github.com/{found[1]}" if found else ""
 
 
@@ -92,7 +92,7 @@ def stage(
     for name in beside:
         toc = whatif.insert(toc, f"{FOLDER}/{name}", f"{FOLDER}/{name}{whatif.SUFFIX}")
     (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
-    left = shutil.ignore_patterns(*STRAY)
+    left = shutil.ignore_patterns(*_STRAY)
     shutil.copytree(root / "book", target / "book", ignore=left, ignore_dangling_symlinks=True)
     shutil.rmtree(target / "book" / templates.PARTS, ignore_errors=True)
     if (target / "book/assets").is_dir():
@@ -106,7 +106,7 @@ def stage(
         page = editions.arranged(page if head is None else whatif.adapt(page, head))
         page = editions.unpacked(page, target / "_static/pages", "../_static/pages")
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
-    draw(target / "_static", values.get("hero"), previews)
+    _draw(target / "_static", values.get("hero"), previews)
     for path in (target / f"{name}.md" for name in contents(root)):
         if path.is_file():
             written = templates.write(root, path.name, {**values, "previews": previews})
@@ -116,7 +116,7 @@ def stage(
     return target
 
 
-def draw(folder: Path, found: hero.Hero | None, previews: Mapping[str, Preview]) -> None:
+def _draw(folder: Path, found: hero.Hero | None, previews: Mapping[str, Preview]) -> None:
     """Write the pictures of the welcome page: the one of all results, and one for the card of each page."""
     pictures = {preview.file: preview.picture for preview in previews.values() if preview.file}
     folder.mkdir(exist_ok=True)
@@ -124,7 +124,7 @@ def draw(folder: Path, found: hero.Hero | None, previews: Mapping[str, Preview])
         (folder / name).write_bytes(content)
 
 
-def trim(mathjax: Path) -> None:
+def _trim(mathjax: Path) -> None:
     """Remove the parts of MathJax that set no TeX as HTML: three quarters of the book's size."""
     kept = ("tex-chtml.js", "output/chtml", "input/tex/extensions")
     for path in mathjax.rglob("*"):
@@ -149,12 +149,12 @@ def render(source: Path, build: Path, strict: bool = True, around: str = "") -> 
     """
     made = build / f"html-{hashlib.sha256(f'{digest_of([source])} {strict} {around}'.encode()).hexdigest()[:16]}"
     if not made.is_dir():
-        typeset(source, build, strict).replace(made)
+        _typeset(source, build, strict).replace(made)
     show(made, build / "html")
     return build / "html/index.html"
 
 
-def typeset(source: Path, build: Path, strict: bool) -> Path:
+def _typeset(source: Path, build: Path, strict: bool) -> Path:
     """Run Jupyter Book; gives the folder of the pages, as :func:`render`."""
     scratch, log = build / "render", build / "book.log"
     shutil.rmtree(scratch, ignore_errors=True)
@@ -167,7 +167,7 @@ def typeset(source: Path, build: Path, strict: bool) -> Path:
         shown = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
         first = next((line.strip() for line in shown.splitlines() if "WARNING" in line or "rror" in line), "no message")
         raise BuildError(f"Jupyter Book did not accept the pages: {first} (all of it in {log})")
-    trim(made / "_static/mathjax")
+    _trim(made / "_static/mathjax")
     return made
 
 

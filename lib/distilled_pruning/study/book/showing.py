@@ -174,6 +174,11 @@ class Showing:
         """Tabulate a recorded frame."""
         return replace(table(self.recorded(name)), caption=caption)
 
+    @said
+    def beside(self, table: Callable[[pd.DataFrame, str], Table], name: str) -> Table:
+        """Set published, recorded and this run's numbers of a figure side by side."""
+        return table(self.frame(name), self.parameters.scale)
+
     def answer(self, question: str, answer: str, **changes: Any) -> display.Answer:
         """Ask a question, with its answer behind a click.
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
 
 SPEC, METRICS, ARRAYS, PROVENANCE = "spec.json", "metrics.json", "arrays.safetensors", "provenance.json"
-SEALED = (SPEC, METRICS, ARRAYS)
+_SEALED = (SPEC, METRICS, ARRAYS)
 HEAD, BODY = ".json", ".safetensors"
 KEPT = "kept"  # in a recorded entry: names and checksum of its arrays, where not all were kept
 
@@ -223,7 +223,7 @@ class Entry:
     def check(self) -> None:
         """Check all but the content of the arrays, of which only the size is compared."""
         files = self.read()["provenance"]["files"]
-        if strange := [name for name in files if name not in SEALED]:
+        if strange := [name for name in files if name not in _SEALED]:
             raise Damaged(f"provenance names {strange[0]}, which no entry has")
         if ARRAYS in files and not (
             disk.is_file(self._arrays) and self._arrays.stat().st_size == files[ARRAYS]["bytes"]

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from ..jobs import Job
     from .store import Store
 
-NEIGHBOURS = 8
-ALIKE = math.log(1000)  # jobs of a kind whose sizes differ by more say nothing of each other's speed
+_NEIGHBOURS = 8
+_ALIKE = math.log(1000)  # jobs of a kind whose sizes differ by more say nothing of each other's speed
 # Before anything of a kind was measured here: multiply-accumulates a second of small convolutional networks in float32,
 # on one CPU thread and on a data-centre GPU, a fixed time for every job, a process with PyTorch, a small network.
-DEFAULT_CPU, DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
+_DEFAULT_CPU, _DEFAULT_GPU, DEFAULT_SECONDS = 8e9, 1e12, 0.05
 # A training step of a ConvNet on next to no images: Python and the start of some 150 operations, on a CPU as on a GPU.
 CALL_SECONDS = 0.003
 DEFAULT_MEMORY_MB, DEFAULT_BYTES = 2000, 1_000_000
@@ -31,7 +31,7 @@ DEFAULT_MEMORY_MB, DEFAULT_BYTES = 2000, 1_000_000
 START_SECONDS, FIRST_SECONDS = 8.0, 8.0
 
 
-class Measured(NamedTuple):
+class _Measured(NamedTuple):
     """What one finished job took; ordered by the logarithm of its size."""
 
     place: float
@@ -68,8 +68,8 @@ class Estimate:
     def __init__(self, device: str = "auto") -> None:
         """Start with the defaults for a device."""
         self.device = hardware.name(device)
-        self.default = DEFAULT_CPU if self.device == hardware.processor() else DEFAULT_GPU
-        self.measured: dict[str, list[Measured]] = {}
+        self.default = _DEFAULT_CPU if self.device == hardware.processor() else _DEFAULT_GPU
+        self.measured: dict[str, list[_Measured]] = {}
         self.start = START_SECONDS + FIRST_SECONDS
 
     @classmethod
@@ -105,7 +105,7 @@ class Estimate:
         """Add a measurement."""
         size = self.size_of(provenance)
         stored = sum(file["bytes"] for file in provenance["files"].values())
-        measured = Measured(math.log(size), size, provenance["seconds"], provenance.get("memory_mb", 0), stored)
+        measured = _Measured(math.log(size), size, provenance["seconds"], provenance.get("memory_mb", 0), stored)
         bisect.insort(self.measured.setdefault(provenance["kind"], []), measured)
 
     def size(self, cost: float, calls: float) -> float:
@@ -123,11 +123,11 @@ class Estimate:
     def expected(self, kind: str, size: float) -> Needs:
         """Estimate a job by its kind and its size, see :meth:`size`."""
         place = math.log(size)
-        measured = [other for other in self.measured.get(kind, ()) if abs(other.place - place) < ALIKE]
+        measured = [other for other in self.measured.get(kind, ()) if abs(other.place - place) < _ALIKE]
         if not measured:
             return Needs(DEFAULT_SECONDS + size, DEFAULT_MEMORY_MB, DEFAULT_BYTES, False)
         distances = sorted(abs(other.place - place) for other in measured)
-        near = [other for other in measured if abs(other.place - place) <= distances[:NEIGHBOURS][-1]]
+        near = [other for other in measured if abs(other.place - place) <= distances[:_NEIGHBOURS][-1]]
         seconds = size * sum(other.seconds for other in near) / sum(other.size for other in near)
         return Needs(seconds, max(other.memory_mb for other in near), max(other.bytes for other in near), True)
 

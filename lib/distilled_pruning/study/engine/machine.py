@@ -17,7 +17,7 @@ DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 
 
 @functools.cache
-def gpus() -> tuple[str, ...]:
+def _gpus() -> tuple[str, ...]:
     """Names of the GPUs this process may use, in their order."""
     torch = sys.modules.get("torch")
     if torch is not None and torch.version.cuda is not None:
@@ -30,10 +30,10 @@ def gpus() -> tuple[str, ...]:
     )
     names = tuple(line.strip() for line in found.stdout.splitlines() if line.strip()) if found.returncode == 0 else ()
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return names if visible is None else names[: len(tokens(visible))]
+    return names if visible is None else names[: len(_split_devices(visible))]
 
 
-def tokens(visible: str) -> list[str]:
+def _split_devices(visible: str) -> list[str]:
     """Split ``CUDA_VISIBLE_DEVICES`` into its devices."""
     return [token for token in visible.split(",") if token.strip() and token.strip() != "-1"]
 
@@ -41,7 +41,7 @@ def tokens(visible: str) -> list[str]:
 def devices() -> list[str]:
     """Values of ``CUDA_VISIBLE_DEVICES`` that give a process one GPU each."""
     visible = os.environ.get("CUDA_VISIBLE_DEVICES")
-    return tokens(visible) if visible is not None else [str(index) for index in range(len(gpus()))]
+    return _split_devices(visible) if visible is not None else [str(index) for index in range(len(_gpus()))]
 
 
 @functools.cache
@@ -56,8 +56,8 @@ def processor() -> str:
 
 def name(device: str = "auto") -> str:
     """Name what ``device`` means here: a GPU's name, or the CPU's."""
-    if device.startswith("cuda") or (device == "auto" and gpus()):
-        return (gpus() or ("cuda",))[0]
+    if device.startswith("cuda") or (device == "auto" and _gpus()):
+        return (_gpus() or ("cuda",))[0]
     return processor() if device in ("auto", "cpu") else device
 
 
@@ -70,20 +70,20 @@ def check(device: str) -> None:
     kind, _, number = device.partition(":")
     if not DEVICE.fullmatch(device):
         raise InputError(f"unknown device {quoted(device)}: use auto, cpu, cuda or cuda:N")
-    if kind == "cuda" and not gpus():
+    if kind == "cuda" and not _gpus():
         raise InputError(f"device {device!r} was asked for but this machine has no CUDA GPU: use auto or cpu")
-    if kind == "cuda" and int(number or 0) >= len(gpus()):
-        raise InputError(f"device {device!r} was asked for but this machine counts its GPUs to cuda:{len(gpus()) - 1}")
+    if kind == "cuda" and int(number or 0) >= len(_gpus()):
+        raise InputError(f"device {device!r} was asked for but this machine counts its GPUs to cuda:{len(_gpus()) - 1}")
 
 
-def cores() -> int:
+def _count_cores() -> int:
     """Number of CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def workers(device: str = "auto") -> int:
     """Choose how many jobs to run side by side: one a core, or one a GPU."""
-    return cores() if name(device) == processor() else max(1, len(devices()))
+    return _count_cores() if name(device) == processor() else max(1, len(devices()))
 
 
 def memory() -> int:

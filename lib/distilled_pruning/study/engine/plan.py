@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..jobs import Job
     from .store import Store
 
-HEADER = ("job", "planned", "cached", "missing", "minutes", "memory MB", "disk MB")
+_HEADER = ("job", "planned", "cached", "missing", "minutes", "memory MB", "disk MB")
 
 
 @dataclass(frozen=True)
@@ -117,11 +117,11 @@ class Plan:
             )
             for row in (*self.rows, self.total)
         ]
-        return [HEADER, *rows]
+        return [_HEADER, *rows]
 
     def __str__(self) -> str:
         cells = self.cells()
-        widths = [max(len(row[column]) for row in cells) for column in range(len(HEADER))]
+        widths = [max(len(row[column]) for row in cells) for column in range(len(_HEADER))]
         lines = ("  ".join([row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])]) for row in cells)
         return "\n".join(lines)
 
@@ -173,7 +173,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
     schedule = Schedule(jobs, store)
     notes = examine(schedule.jobs[key] for key in schedule.pending)
     estimate = Estimate.of(store, device)
-    chains = chains_of(list(schedule.jobs.values()))
+    chains = _name_chains(list(schedule.jobs.values()))
     steps = tuple(
         Step(
             job,
@@ -204,7 +204,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
     return Plan(tuple(rows), steps, estimate.start, notes)
 
 
-def chains_of(jobs: Sequence[Job]) -> dict[str, str]:
+def _name_chains(jobs: Sequence[Job]) -> dict[str, str]:
     """Name the chain of every job that is a link of one: a pruning level, or the training that leads to it.
 
     Returns:

@@ -15,7 +15,7 @@ from ...signals import tell
 if TYPE_CHECKING:
     from ..jobs import Job
 
-HEARTBEAT_SECONDS = 15.0
+_HEARTBEAT_SECONDS = 15.0
 
 
 def duration(seconds: float) -> str:
@@ -30,7 +30,7 @@ def duration(seconds: float) -> str:
     return f"{minutes / 60:.1f} h"
 
 
-def figures(values: dict[str, float]) -> str:
+def _write_figures(values: dict[str, float]) -> str:
     """Write progress figures such as loss and accuracy."""
     return "".join(f", {name} {value:.4g}" for name, value in values.items())
 
@@ -61,10 +61,10 @@ class Progress:
 
     def heartbeat(self, job: Job, done: int, total: int, values: dict[str, float], left: float) -> None:
         """Say how far a running job is: at once on a terminal, at most every 15 seconds elsewhere."""
-        text = f"{job.title}: {done}/{total}{figures(values)}"
+        text = f"{job.title}: {done}/{total}{_write_figures(values)}"
         if self.bar is not None:
             self.bar.set_postfix_str(f"about {duration(left)} left; {text}")
-        elif time.monotonic() - self.spoke >= HEARTBEAT_SECONDS:
+        elif time.monotonic() - self.spoke >= _HEARTBEAT_SECONDS:
             self.say(f"        {text}, about {duration(left)} left")
 
     def done(self, job: Job, seconds: float, left: float) -> None:

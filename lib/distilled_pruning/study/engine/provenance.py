@@ -18,17 +18,17 @@ from typing import Any
 from ... import __version__
 from . import machine as hardware
 
-PACKAGE = Path(__file__).resolve().parents[2]
-PROC = Path("/proc/self")
-HOOKED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "torchvision", "safetensors")
+_PACKAGE = Path(__file__).resolve().parents[2]
+_PROC = Path("/proc/self")
+_HOOKED = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX", "GIT_COMMON_DIR", "GIT_OBJECT_DIRECTORY")
+_PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "torchvision", "safetensors")
 
 
 def git(*arguments: str, folder: Path | None = None) -> str | None:
     """Ask git about a folder, by default the one this code runs from; ``None`` where there is no answer."""
-    around = {name: value for name, value in os.environ.items() if name not in HOOKED}
+    around = {name: value for name, value in os.environ.items() if name not in _HOOKED}
     try:
-        asked = ["git", "-C", str(folder or PACKAGE), *arguments]
+        asked = ["git", "-C", str(folder or _PACKAGE), *arguments]
         found = subprocess.run(asked, capture_output=True, text=True, check=False, env=around)
     except OSError:
         return None
@@ -45,9 +45,9 @@ def code() -> dict[str, Any]:
     """
     nowhere = {"commit": None, "tree": None, "dirty": None}
     top = git("rev-parse", "--show-toplevel")
-    if top is None or Path(top).resolve() / "lib" / PACKAGE.name != PACKAGE:
+    if top is None or Path(top).resolve() / "lib" / _PACKAGE.name != _PACKAGE:
         return nowhere
-    status = git("status", "--porcelain", "--", str(PACKAGE.parent))
+    status = git("status", "--porcelain", "--", str(_PACKAGE.parent))
     commit, tree = git("rev-parse", "HEAD"), git("rev-parse", "HEAD:lib")
     return nowhere if commit is None else {"commit": commit, "tree": tree, "dirty": status != ""}
 
@@ -56,7 +56,7 @@ def code() -> dict[str, Any]:
 def versions() -> dict[str, str]:
     """Versions of Python, of this package and of those its numbers depend on."""
     found = {"python": platform.python_version(), "distilled-pruning": __version__}
-    for package in PACKAGES:
+    for package in _PACKAGES:
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
@@ -71,7 +71,7 @@ class Meter:
         self.code = code()
         self.began, self.at = time.monotonic(), datetime.now(UTC)
         with contextlib.suppress(OSError):
-            (PROC / "clear_refs").write_text("5")  # start a new peak
+            (_PROC / "clear_refs").write_text("5")  # start a new peak
         if (cuda := self._cuda()) is not None:
             cuda.reset_peak_memory_stats()
 
@@ -94,15 +94,15 @@ class Meter:
             "threads": threads,
             "began": self.at.isoformat(timespec="seconds"),
             "seconds": round(time.monotonic() - self.began, 4),
-            "memory_mb": peak_memory() >> 20,
+            "memory_mb": _peak_memory() >> 20,
             **({"gpu_memory_mb": cuda.max_memory_allocated() >> 20} if cuda is not None else {}),
         }
 
 
-def peak_memory() -> int:
+def _peak_memory() -> int:
     """Peak resident memory in bytes: since the last :class:`Meter` where the kernel allows it, else of the process."""
     try:
-        lines = (PROC / "status").read_text().splitlines()
+        lines = (_PROC / "status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM"))
     except (OSError, StopIteration):
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

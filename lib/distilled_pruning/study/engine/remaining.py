@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
-LOOK_SECONDS = 2.0  # a job's progress over a shorter time says little of its pace
+_LOOK_SECONDS = 2.0  # a job's progress over a shorter time says little of its pace
 
 
 @dataclass
@@ -23,7 +23,7 @@ class _Seen:
     def whole(self) -> float | None:
         """Seconds that all of the job takes at this pace, ``None`` before that shows."""
         seconds, share = self.at - self.began, self.share - self.first
-        return seconds / share if share > 0 and seconds >= LOOK_SECONDS else None
+        return seconds / share if share > 0 and seconds >= _LOOK_SECONDS else None
 
 
 class Remaining:

@@ -18,8 +18,8 @@ from ...errors import InputError, Interrupted
 from ...exits import DONE, FAILED, STOPPED
 from ...signals import ENDING, handling
 from . import machine as hardware
-from .attempt import Perform, Report, Settings, perform_job
 from .estimate import Estimate
+from .perform import Perform, Report, Settings, perform_job
 from .progress import Progress, duration
 from .readiness import examine
 from .remaining import Remaining
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Interrupted", "Outcome", "run"]
 
-MOST_JOBS = 4096
-POLL_SECONDS = 0.2
-BUSY_SECONDS = 1.0
+_MOST_JOBS = 4096
+_POLL_SECONDS = 0.2
+_BUSY_SECONDS = 1.0
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Outcome:
         return FAILED if self.failed else STOPPED if self.left else DONE
 
 
-class Stop:
+class _Stop:
     """The wish to stop: a signal, or the end of the budget."""
 
     def __init__(self, budget: float | None) -> None:
@@ -120,8 +120,8 @@ def run(
             be done.
     """
     for name, value in (("jobs", jobs_n), ("threads", threads)):
-        if not 1 <= value <= MOST_JOBS:
-            raise InputError(f"{name} must be at least 1 and at most {MOST_JOBS}, not {value}")
+        if not 1 <= value <= _MOST_JOBS:
+            raise InputError(f"{name} must be at least 1 and at most {_MOST_JOBS}, not {value}")
     began = time.monotonic()
     for job in jobs:
         store.sound(job.key)  # a damaged result is missing from here on
@@ -131,14 +131,14 @@ def run(
     notes = examine(schedule.jobs[key] for key in schedule.pending)
     hardware.check(device)
     store.prepare()
-    return Run(schedule, Settings(store, device, threads, perform), jobs_n, Stop(budget), stream).go(began, notes)
+    return _Run(schedule, Settings(store, device, threads, perform), jobs_n, _Stop(budget), stream).go(began, notes)
 
 
-class Run:
+class _Run:
     """One run of a schedule on some workers."""
 
     def __init__(
-        self, schedule: Schedule, settings: Settings, jobs_n: int, stop: Stop, stream: TextIO | None = None
+        self, schedule: Schedule, settings: Settings, jobs_n: int, stop: _Stop, stream: TextIO | None = None
     ) -> None:
         self.schedule, self.jobs_n, self.stop = schedule, jobs_n, stop
         self.estimate = Estimate.of(settings.store, settings.device)
@@ -199,8 +199,8 @@ class Run:
                 if not self.schedule.running:
                     if not self.busy:
                         return
-                    time.sleep(POLL_SECONDS)
-            for report in workers.reports(POLL_SECONDS):
+                    time.sleep(_POLL_SECONDS)
+            for report in workers.reports(_POLL_SECONDS):
                 self.note(report)
 
     def wake(self) -> None:
@@ -225,7 +225,7 @@ class Run:
             self.progress.done(job, report.seconds, self.left())
         elif report.status == "busy":
             schedule.running.discard(key)
-            self.busy[key] = time.monotonic() + BUSY_SECONDS
+            self.busy[key] = time.monotonic() + _BUSY_SECONDS
         elif report.status == "stopped" and self.stop():
             schedule.put_back(key)
         elif report.status == "missing":

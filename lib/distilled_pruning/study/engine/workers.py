@@ -20,20 +20,20 @@ from typing import TYPE_CHECKING
 
 from ...signals import ENDING
 from . import machine as hardware
-from .attempt import Report, Settings, attempt, pin, rate_limited
+from .perform import Report, Settings, attempt, pin, rate_limited
 
 if TYPE_CHECKING:
     from ..jobs import Job
 
-Progress = Callable[[str, int, int, dict[str, float]], None]
-HANDLED = (signal.SIGINT, *ENDING)
-THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+_Progress = Callable[[str, int, int, dict[str, float]], None]
+_HANDLED = (signal.SIGINT, *ENDING)
+_THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Local:
     """One worker, in this process."""
 
-    def __init__(self, settings: Settings, stop: Callable[[], bool], progress: Progress) -> None:
+    def __init__(self, settings: Settings, stop: Callable[[], bool], progress: _Progress) -> None:
         """Load what performs jobs and pin the threads."""
         self.settings, self.stop, self.progress = settings, stop, progress
         self.pinned = pin(settings.threads)
@@ -65,15 +65,15 @@ class Local:
         self.pinned()
 
 
-class Worker:
+class _Worker:
     """One process beside this one and the pipe to it."""
 
     def __init__(self, settings: Settings, gpu: str | None) -> None:
         """Start the process."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
-        self.process: BaseProcess = context.Process(target=serve, args=(theirs, settings, gpu), daemon=True)
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, HANDLED)  # inherited: none is lost while the process starts
+        self.process: BaseProcess = context.Process(target=_serve, args=(theirs, settings, gpu), daemon=True)
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED)  # inherited: none is lost while the process starts
         try:
             self.process.start()
         finally:
@@ -93,10 +93,10 @@ class Worker:
 class Pool:
     """Several workers, each a process of its own; on a machine with GPUs each sees one of them."""
 
-    def __init__(self, settings: Settings, size: int, progress: Progress) -> None:
+    def __init__(self, settings: Settings, size: int, progress: _Progress) -> None:
         """Prepare ``size`` workers; each process starts with its first job."""
         self.settings, self.progress = settings, progress
-        self.workers: list[Worker | None] = [None] * size
+        self.workers: list[_Worker | None] = [None] * size
         self.gpus = hardware.devices() if settings.device == "auto" else []
 
     @property
@@ -111,7 +111,7 @@ class Pool:
         worker = self.workers[index]
         if worker is None:
             gpu = self.gpus[index % len(self.gpus)] if self.gpus else None
-            worker = self.workers[index] = Worker(self.settings, gpu)
+            worker = self.workers[index] = _Worker(self.settings, gpu)
         worker.job = job
         with contextlib.suppress(OSError):  # it died idle: its pipe reports that
             worker.pipe.send(job)
@@ -128,7 +128,7 @@ class Pool:
             except (EOFError, OSError):
                 self.retire(index)
                 if worker.job is not None:
-                    yield ended(worker.job, worker.process.exitcode)
+                    yield _report_end(worker.job, worker.process.exitcode)
                 continue
             if isinstance(news, Report):
                 worker.job = None
@@ -160,14 +160,14 @@ class Pool:
             self.retire(index)
 
 
-def ended(job: Job, status: int | None) -> Report:
+def _report_end(job: Job, status: int | None) -> Report:
     """Report on a job whose process ended: because it was told to, or by an accident."""
     if status == 0:
         return Report(job.key, "stopped", message="its process was told to end")
     return Report(job.key, "died", message=f"its process died (exit status {status}), perhaps out of memory")
 
 
-def die_with_parent() -> None:
+def _die_with_parent() -> None:
     """End this process as soon as its parent is gone, however that went."""
     parent = multiprocessing.parent_process()
     if parent is not None:
@@ -175,14 +175,14 @@ def die_with_parent() -> None:
         os._exit(1)
 
 
-def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
+def _serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
     """Do jobs as they come through the pipe, until it or the parent process ends.
 
     An interrupt from the keyboard and the end of the terminal are the parent's to handle; a termination stops at the
     job's next checkpoint.
     """
-    threading.Thread(target=die_with_parent, daemon=True).start()
-    for variable in THREAD_VARIABLES:
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    for variable in _THREAD_VARIABLES:
         os.environ[variable] = str(settings.threads)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
@@ -198,7 +198,7 @@ def serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, terminate)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, HANDLED)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED)
 
     def stop() -> bool:
         nonlocal terminated

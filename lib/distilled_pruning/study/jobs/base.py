@@ -96,26 +96,26 @@ class Network:
     init: str = "default"
 
 
-def encode(value: Any) -> Any:
+def _encode(value: Any) -> Any:
     """Turn a field's value into canonical JSON: parents become their keys, defaults and paths are left out."""
     if isinstance(value, Job):
         return {"job": value.key}
     if isinstance(value, Data):
-        named = fields_of(value)
+        named = _list_fields(value)
         if value.name not in catalog.DATASETS:
             del named["name"]
         return {**named, "digest": value.digest}
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return fields_of(value)
+        return _list_fields(value)
     if isinstance(value, tuple):
-        return [encode(item) for item in value]
+        return [_encode(item) for item in value]
     return value
 
 
-def fields_of(value: Any) -> dict[str, Any]:
+def _list_fields(value: Any) -> dict[str, Any]:
     """List the fields of a dataclass that differ from their defaults, with the source of somebody's own network."""
     found = {
-        item.name: encode(getattr(value, item.name))
+        item.name: _encode(getattr(value, item.name))
         for item in dataclasses.fields(value)
         if getattr(value, item.name) != item.default
     }
@@ -189,7 +189,7 @@ class Job:
 
     def spec(self) -> dict[str, Any]:
         """Describe the job as JSON, parents by key."""
-        return {"kind": self.kind, "version": self.version + self.revision, "fields": fields_of(self)}
+        return {"kind": self.kind, "version": self.version + self.revision, "fields": _list_fields(self)}
 
     @property
     def revision(self) -> int:

@@ -6,14 +6,14 @@ import functools
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
-from ...distillation import defaults, passes
+from ...distillation import defaults, files, passes
 from ...distillation.settings import CORESETS, METHODS, Settings
 from ...recipe import Recipe
-from .base import Context, Data, Job, Network, Result, source_digest
+from .base import Context, Data, Job, Network, Result
 from .sizes import macs, widened
 
-EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
-MADE = ("images", "labels")
+_EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
+_MADE = ("images", "labels")
 
 
 @dataclass(frozen=True)
@@ -31,9 +31,11 @@ class Distill(Job):
         seed: Seed of everything random.
         path: File of a published set.
         shuffle_labels: Permute the labels (a control).
-        real_batch: Real images per class and matching step, 0 for the published number.
+        real_batch: Real images per class and matching step, of ``"mtt"`` per step of an expert; 0 for the published
+            number.
         compile: Whether the networks are compiled and real features are in bf16 (``"dm"``).
         scorers: Early networks whose mean EL2N score chooses the ``"easy"`` images.
+        image_rate: Learning rate of the images, 0 for the published one.
     """
 
     kind: ClassVar[str] = "distill"
@@ -50,12 +52,13 @@ class Distill(Job):
     real_batch: int = 0
     compile: bool = False
     scorers: tuple[Train, ...] = ()
+    image_rate: float = 0.0
 
     def spec(self) -> dict[str, Any]:
         """Describe the job; a published file is named by its digest, not by its path."""
         spec = super().spec()
         if self.path:
-            spec["fields"]["path"] = {"digest": source_digest(self.path)}
+            spec["fields"]["path"] = {"digest": files.digest(self.path)}
         return spec
 
     @property
@@ -83,16 +86,26 @@ class Distill(Job):
 
     def lent(self, array: str) -> bool:
         """Whether an array holds somebody else's images: snapshots begin with the real ones that were distilled."""
-        return self.borrowed or (self.data.name != EMBEDDED and array not in MADE)
+        return self.borrowed or (self.data.name != _EMBEDDED and array not in _MADE)
 
     @functools.cached_property
     def settings(self) -> Settings | None:
         """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""
         if self.method not in METHODS:
             return None
-        options = {name: getattr(self, name) or None for name in ("factor", "iterations", "real_batch")}
         classes = len(self.data.info.classes)
-        return defaults.resolve(self.method, self.data.called, self.ipc, self.data.pixels, classes, options)
+        return defaults.resolve(self.method, self.data.called, self.ipc, self.data.pixels, classes, self.options)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """What was chosen of the settings, ``None`` for what was published."""
+        batch = "expert_batch" if self.method == "mtt" else "real_batch"
+        return {
+            "factor": self.factor or None,
+            "iterations": self.iterations or None,
+            "image_rate": self.image_rate or None,
+            batch: self.real_batch or None,
+        }
 
     @property
     def images(self) -> int:

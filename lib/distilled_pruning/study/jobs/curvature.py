@@ -10,7 +10,7 @@ from .base import Context, Job, Result
 from .chain import Train
 from .sizes import macs
 
-USUAL_WIDTH = 64  # stands for that of a network whose own function says it
+_USUAL_WIDTH = 64  # stands for that of a network whose own function says it
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class HessianDiagonal(Job):
         """Work in multiply-accumulates: about 730 forward passes an image at width 128, fewer below."""
         return (
             6.0
-            * (self.trained.network.width or USUAL_WIDTH)
+            * (self.trained.network.width or _USUAL_WIDTH)
             * self.images
             * macs(self.trained.network, self.trained.data)
         )

@@ -17,7 +17,7 @@ from ...errors import InputError, Interrupted
 from .base import Context, Data, Network, source_digest, unchanged
 from .chain import Distill, Prune, Source, Train
 
-CHECKPOINT_SECONDS = 20.0
+_CHECKPOINT_SECONDS = 20.0
 
 
 @functools.lru_cache(maxsize=4)
@@ -111,7 +111,7 @@ class Checkpoints:
     def __call__(self, snapshot: Callable[[], Any]) -> None:
         """Write the state if it is time; raise :class:`Interrupted` after writing if the runner wants to stop."""
         stopping = self.context.stop()
-        if not stopping and time.monotonic() - self.last < CHECKPOINT_SECONDS:
+        if not stopping and time.monotonic() - self.last < _CHECKPOINT_SECONDS:
             return
         state = snapshot()
         disk.write_whole({self.path: lambda place: torch.save(state, place)}, self.path.with_suffix(".tmp"))

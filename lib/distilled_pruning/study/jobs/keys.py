@@ -9,14 +9,14 @@ from typing import Any
 
 from ...errors import InputError
 
-KEY_BYTES = 16
+_KEY_BYTES = 16
 _KEY = re.compile(r"[0-9a-f]{32}")
 
 
 def key_of(spec: dict[str, Any]) -> str:
     """Hash a job's spec: kind, version, fields that differ from their defaults, parents by key."""
     text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
-    return hashlib.blake2b(text.encode(), digest_size=KEY_BYTES).hexdigest()
+    return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).hexdigest()
 
 
 def is_key(text: object) -> bool:

@@ -14,7 +14,7 @@ from .base import Context, Result, unchanged
 from .chain import Distill, Prune, Train
 from .inputs import Checkpoints, arrays, build, load, mask_of, split_of, syn_of, tensors
 
-SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
+_SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 
 
 def distill(job: Distill, context: Context) -> Result:
@@ -23,23 +23,21 @@ def distill(job: Distill, context: Context) -> Result:
     checkpoints = Checkpoints(context)
     ds = load(job.data)
     if job.shuffle_labels:
-        syn = mislabelled(job, context)
+        syn = _permute_labels(job, context)
     elif job.method == "published":
         syn = distillation.published.load(job.path, ds=ds, factor=max(1, job.factor))
         distillation.published.holds(syn.ipc, job.ipc)
     elif job.method == "easy":
-        syn = easy(job, ds, context)
+        syn = _choose_easy(job, ds, context)
     else:
         syn = distillation.distill(
             ds,
             method=job.method,
             ipc=job.ipc,
-            factor=job.factor or None,
-            iterations=job.iterations or None,
             seed=job.seed,
             model=job.model,
             width=job.width,
-            real_batch=job.real_batch or None,
+            **job.options,
             compile=job.compile,
             device=context.device,
             state=checkpoints.read(),
@@ -50,14 +48,14 @@ def distill(job: Distill, context: Context) -> Result:
     return Result({"set": meta, "images": len(syn.decode())}, stored)
 
 
-def mislabelled(job: Distill, context: Context) -> distillation.Synthetic:
+def _permute_labels(job: Distill, context: Context) -> distillation.Synthetic:
     """Permute the labels of a set that was made before."""
     syn = syn_of(job.labelled, context)
     order = torch.randperm(len(syn.labels), generator=training.seeded("labels", job.seed))
     return replace(syn, labels=syn.labels[order])
 
 
-def easy(job: Distill, ds: data.Dataset, context: Context) -> distillation.Synthetic:
+def _choose_easy(job: Distill, ds: data.Dataset, context: Context) -> distillation.Synthetic:
     """Choose the training images that early networks get least wrong (small EL2N, Paul et al. 2022)."""
     outputs = []
     for scorer in job.scorers:
@@ -77,7 +75,7 @@ def easy(job: Distill, ds: data.Dataset, context: Context) -> distillation.Synth
     )
 
 
-def start_of(job: Train, context: Context, net: nn.Module) -> training.State | None:
+def _read_start(job: Train, context: Context, net: nn.Module) -> training.State | None:
     """Give the state a rewound training begins with: weights of the true epoch, fresh momentum, the run's schedule."""
     if job.start is None:
         return None
@@ -93,7 +91,7 @@ def train(job: Train, context: Context) -> Result:
     split = split_of(job.source, context)
     net = build(job.network, ds)
     mask = mask_of(job.mask, context)
-    start = start_of(job, context, net)
+    start = _read_start(job, context, net)
     if job.rewind == "weights" and job.mask is not None and job.mask.training is not None:
         last = tensors(context.load(job.mask.training).arrays)
         kept = {name: tensor for name, tensor in net.state_dict().items() if name in pruning.prunable(net)}
@@ -134,7 +132,7 @@ def train(job: Train, context: Context) -> Result:
     return Result(metrics, arrays(net.state_dict()))
 
 
-def target(net: nn.Module, job: Prune) -> int:
+def _count_target(net: nn.Module, job: Prune) -> int:
     """Count the weights that survive as many levels as a one-shot method replaces."""
     total = sum(weight.numel() for weight in pruning.prunable(net).values())
     return pruning.survivors(total, job.level, job.fraction)
@@ -151,13 +149,14 @@ def prune(job: Prune, context: Context) -> Result:
     if inner is not None:
         net.load_state_dict(tensors(inner.arrays))
     one_shot = job.method in ("snip", "synflow")
-    goal: dict[str, Any] = {"like": like} if like is not None else {"count": target(net, job)} if one_shot else {}
+    goal: dict[str, Any] = {"count": _count_target(net, job)} if one_shot else {}
+    goal = {"like": like} if like is not None else goal
     if job.method == "magnitude":
         mask = pruning.magnitude(net, parent, job.fraction)
     elif job.method == "random":
         mask = pruning.random(net, parent, job.fraction, seed=job.order_seed)
     elif job.method == "snip":
-        batch = ds.train.subset(min(SNIP_IMAGES_A_CLASS * ds.train.classes, len(ds.train)), job.order_seed)
+        batch = ds.train.subset(min(_SNIP_IMAGES_A_CLASS * ds.train.classes, len(ds.train)), job.order_seed)
         mask = pruning.snip(net, batch.normalised(), batch.labels, **goal)
     elif job.method == "synflow":
         mask = pruning.synflow(net, tuple(ds.train.images.shape[1:]), **goal)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import augmentations, catalog, disk, networks, places
+from ...distillation.files import locate
 from ...errors import InputError, quoted, shown, unknown
 from ...recipe import PRECISIONS
 from ..engine.machine import DEVICE
@@ -115,6 +116,9 @@ def distiller(name: str, value: Any) -> Any:
     path = as_path(value)
     if path is None:
         raise unknown("distiller", value, catalog.DISTILLERS)
+    if disk.is_dir(path):
+        locate(path)
+        return str(path)
     if not disk.is_file(path) or path.suffix.lower() not in (".npz", ".pt"):
         state = "is not a file of images" if disk.exists(path) else "is not there"
         raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
@@ -151,9 +155,7 @@ def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
         raise unknown("model", value, catalog.MODELS)
-    if value:
-        models()(name, value)
-    return value
+    return value and models()(name, value)[0]
 
 
 def matched(name: str, value: Any) -> Any:
@@ -162,16 +164,25 @@ def matched(name: str, value: Any) -> Any:
 
 
 def boxes(name: str, value: Any) -> Any:
-    """Take ``method:iterations:width`` items, comma-separated, or nothing."""
+    """Take ``method:iterations:width`` or ``method:iterations:width:rate`` items, comma-separated, or nothing."""
     found = []
     for item in words(name, value) if value else ():
         method, *numbers = (part.strip() for part in item.split(":"))
+        rate = numbers.pop() if len(numbers) == 3 else ""
         if method not in catalog.DISTILLERS:
             raise unknown("distiller", method, catalog.DISTILLERS)
         if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
             raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
         iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
-        found.append((method, iterations, between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))))
+        box: tuple[Any, ...] = (
+            method,
+            iterations,
+            between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1])),
+        )
+        if rate:
+            said = f"the rate of {item} in {name}"
+            box = (*box, IMAGE_RATE(said, convert(said, float, rate)))
+        found.append(box)
     return tuple(found)
 
 
@@ -292,6 +303,7 @@ def table(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
+IMAGE_RATE = between(0, 10**6)
 SOME, STEPS, EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
 BUDGETS = counts(255)
 
@@ -330,8 +342,25 @@ FIELDS: dict[str, Field] = table(
         "outer iterations of the distillation; 0 for the published number",
         STEPS,
     ),
+    Field(
+        "distill_learning_rate",
+        float,
+        "rate at which a distillation changes its images; 0 for the published one",
+        IMAGE_RATE,
+    ),
+    Field(
+        "distill_batch_size",
+        int,
+        "real images a step of a distillation, of mtt's experts or of others per class; 0 for the published number",
+        between(0, 2**16),
+    ),
     Field("distill_width", int, "width of the networks it matches; 0 for that of the pruned one", between(0, WIDEST)),
-    Field("boxes", str, "methods with iterations and width of their own, as idc:10:16, comma-separated", boxes),
+    Field(
+        "boxes",
+        str,
+        "methods with iterations, width and perhaps rate of their own, as idc:10:16 or mtt:50:16:20, comma-separated",
+        boxes,
+    ),
     Field("sets", int, "different distilled sets, shared in turn by the initialisations", between(1, 100)),
     Field("levels", int, "rounds of pruning", between(1, 40)),
     Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),

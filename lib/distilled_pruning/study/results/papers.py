@@ -10,10 +10,10 @@ from typing import Any
 from ...errors import InputError
 from ..parameters.cells import home
 
-FILE = Path("results", "papers", "authors-numbers.csv")
+_FILE = Path("results", "papers", "authors-numbers.csv")
 HESSIAN = "Hessian table (sec 4.2)"
 SETS = "Basic results"
-DATASETS = {
+_DATASETS = {
     "CIFAR-10": "cifar10",
     "CIFAR-100": "cifar100",
     "SVHN": "svhn",
@@ -22,15 +22,15 @@ DATASETS = {
     "ImageNet-10": "imagenet10",
     "ImageNet-100": "imagenet100",
 }
-CURVES = "paper 1 sparsity curve"
-SESSION = "sec 3.2"
-METHODS = {"IMP": "imp", "distilled": "distilled", "random": "random"}
-OURS = {"AlexNet": "alexnet", "ConvNetW128": "convnet3"}
-Row = dict[str, str]
+_CURVES = "paper 1 sparsity curve"
+_SESSION = "sec 3.2"
+_METHODS = {"IMP": "imp", "distilled": "distilled", "random": "random"}
+_OURS = {"AlexNet": "alexnet", "ConvNetW128": "convnet3"}
+_Row = dict[str, str]
 
 
 @functools.lru_cache(maxsize=4)
-def read(path: Path) -> tuple[Row, ...]:
+def _read(path: Path) -> tuple[_Row, ...]:
     """Read a file of numbers, column to text in every row.
 
     Raises:
@@ -46,7 +46,7 @@ def read(path: Path) -> tuple[Row, ...]:
     return rows
 
 
-def numbers(table: str, path: Path | None = None, **where: str) -> list[Row]:
+def numbers(table: str, path: Path | None = None, **where: str) -> list[_Row]:
     """Give the rows of one figure or table.
 
     Args:
@@ -58,7 +58,7 @@ def numbers(table: str, path: Path | None = None, **where: str) -> list[Row]:
         InputError: The file cannot be read.
     """
     wanted = {"figure_table": table, **where}
-    rows = read(path or home() / FILE)
+    rows = _read(path or home() / _FILE)
     return [row for row in rows if all(row[column] == value for column, value in wanted.items())]
 
 
@@ -89,14 +89,14 @@ def curves(path: Path | None = None) -> list[dict[str, Any]]:
         InputError: The file cannot be read.
     """
     found = []
-    for row in numbers(CURVES, path):
-        if row["model"] not in OURS or row["metric"] != "test_accuracy_real_retrain":
+    for row in numbers(_CURVES, path):
+        if row["model"] not in _OURS or row["metric"] != "test_accuracy_real_retrain":
             continue
-        method = next(ours for word, ours in METHODS.items() if row["method"].startswith(word))
+        method = next(ours for word, ours in _METHODS.items() if row["method"].startswith(word))
         found.append(
             {
                 "dataset": row["dataset"].lower().replace("-", ""),
-                "model": OURS[row["model"]],
+                "model": _OURS[row["model"]],
                 "method": method,
                 "setting": "",
                 "rate": 0.0,
@@ -117,7 +117,7 @@ def sessions(path: Path | None = None) -> tuple[float, float]:
     Raises:
         InputError: The file cannot be read.
     """
-    found = {row["metric"]: float(row["value"]) for row in numbers(SESSION, path)}
+    found = {row["metric"]: float(row["value"]) for row in numbers(_SESSION, path)}
     return 60 * found["real_training_session_minutes"], found["distilled_training_session_seconds"]
 
 
@@ -131,6 +131,6 @@ def distilled(path: Path | None = None) -> dict[tuple[str, str, int], float]:
         InputError: The file cannot be read.
     """
     return {
-        (DATASETS[row["dataset"]], row["method"].lower(), int(row["ipc"])): float(row["value"])
+        (_DATASETS[row["dataset"]], row["method"].lower(), int(row["ipc"])): float(row["value"])
         for row in numbers(SETS, path)
     }

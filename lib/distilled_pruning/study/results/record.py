@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     from ..engine.store import Store
     from ..jobs import Job
 
-ARRAY_BYTES = 64 * 1024
-TOTAL_BYTES = 40_000_000
-ALWAYS = ("distill", "prune")
+_ARRAY_BYTES = 64 * 1024
+_TOTAL_BYTES = 40_000_000
+_ALWAYS = ("distill", "prune")
 
 
 def record(
@@ -33,9 +33,9 @@ def record(
     stated: str | None = None,
     partial: bool = False,
     frame: Mapping[str, Sequence[Any]] | None = None,
-    array_bytes: int = ARRAY_BYTES,
-    always: Sequence[str] = ALWAYS,
-    total_bytes: int = TOTAL_BYTES,
+    array_bytes: int = _ARRAY_BYTES,
+    always: Sequence[str] = _ALWAYS,
+    total_bytes: int = _TOTAL_BYTES,
 ) -> Record:
     """Promote the results behind a figure.
 
@@ -89,7 +89,7 @@ def record(
     everything = graph(list(jobs))
     reader = RecordedFirst(recorded, store)
     found = {job.key: reader.read(job.key) for job in everything}
-    awaited = below(missing, found)
+    awaited = _list_awaited(missing, found)
     for job in everything:
         whole = found[job.key]
         if whole is None:
@@ -111,7 +111,7 @@ def record(
             continue  # recorded before, of another run or not here any more
         packed = store.entry(job.key).packed(whole) if small and serves and not job.borrowed else None
         if packed is not None:
-            files[recorded.path(job.key, BODY)], kept = own(job, packed)
+            files[recorded.path(job.key, BODY)], kept = _keep_own(job, packed)
             whole |= {KEPT: kept} if kept else {}
         files[recorded.path(job.key)] = lines(whole)
     framed: tuple[str, str] | tuple[()] = ()
@@ -132,10 +132,11 @@ def record(
         missing=len(absent),
         behind=tuple(sorted(awaited)),
     )
-    records = [old for old in recorded.records() if not contains(new, old)] + [new]
+    records = [old for old in recorded.records() if not _contains(new, old)] + [new]
     files[recorded.root / INDEX] = index(records)
-    files[recorded.root / EVER] = "".join(f"{' '.join(row)}\n" for row in sorted(ever(recorded, new, records))).encode()
-    stale = orphans(recorded, records, needed)
+    shown = sorted(_list_ever(recorded, new, records))
+    files[recorded.root / EVER] = "".join(f"{' '.join(row)}\n" for row in shown).encode()
+    stale = _list_orphans(recorded, records, needed)
     size = sum(map(len, files.values())) + sum(
         path.stat().st_size for path in recorded.root.rglob("*") if path.is_file() and path not in {*files, *stale}
     )
@@ -150,7 +151,7 @@ def record(
     return new
 
 
-def below(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:
+def _list_awaited(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:
     """Give the keys of the finished results from which missing ones are to be made."""
     waited: set[str] = set()
     seen: set[str] = set()
@@ -167,7 +168,7 @@ def below(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:
     return waited
 
 
-def own(job: Job, content: bytes) -> tuple[bytes, dict[str, Any]]:
+def _keep_own(job: Job, content: bytes) -> tuple[bytes, dict[str, Any]]:
     """Leave out the arrays that hold other people's images.
 
     Returns:
@@ -229,13 +230,13 @@ def digests(spec: Any) -> Iterator[tuple[str, str]]:
             yield from digests(value)
 
 
-def contains(new: Record, old: Record) -> bool:
+def _contains(new: Record, old: Record) -> bool:
     """Say whether a recording makes another one superfluous: it is the same, or has all its results and more."""
     same = new.figure == old.figure and new.scale == old.scale
     return new.name == old.name or (same and set(old.keys) < set(new.keys))
 
 
-def ever(recorded: Recorded, new: Record, records: Sequence[Record]) -> set[Shown]:
+def _list_ever(recorded: Recorded, new: Record, records: Sequence[Record]) -> set[Shown]:
     """List every result ever recorded, those about to be written included.
 
     Raises:
@@ -255,7 +256,7 @@ def ever(recorded: Recorded, new: Record, records: Sequence[Record]) -> set[Show
     return (known - replaced) | there
 
 
-def orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
+def _list_orphans(recorded: Recorded, records: Sequence[Record], needed: set[str]) -> list[Path]:
     """List files in the folder that no record needs any more, nor any result about to be written."""
     named = {key for record in records for key in (*record.keys, *record.behind)}
     needed = needed | recorded.closure(needed | named)

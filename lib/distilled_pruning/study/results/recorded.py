@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 
 INDEX, FRAMES, EVER = "index.json", "frames", "ever.txt"
 SCALES = ("reduced", "paper")
-TUPLES = ("keys", "frame", "behind")
-BESIDE = ("methods", "published", "seeds", "dense_seeds")  # what recordings of one comparison may differ in
-RATE = "inner_learning_rate"  # and this where rows name it
+_TUPLES = ("keys", "frame", "behind")
+_BESIDE = ("methods", "published", "seeds", "dense_seeds")  # what recordings of one comparison may differ in
+_RATE = "inner_learning_rate"  # and this where rows name it
 
 
 def scale_of(stamp: str) -> str | None:
@@ -106,7 +106,7 @@ class Recorded(Entries):
             return []
         try:
             rows = json.loads(path.read_bytes())["records"]
-            found = [Record(**{**row, **{name: tuple(row.get(name, ())) for name in TUPLES}}) for row in rows]
+            found = [Record(**{**row, **{name: tuple(row.get(name, ())) for name in _TUPLES}}) for row in rows]
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
             raise InputError(f"{path} is not an index of recorded results ({error}): restore it from git") from error
         wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
@@ -164,7 +164,7 @@ class Recorded(Entries):
             place = [name for name in ("dataset", "model") if name in frame]
             named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
             ways = list(zip(*(frame[name] for name in ("method", "rate") if name in frame), strict=True)) or named
-            beside = (*BESIDE, RATE) if "rate" in frame else BESIDE
+            beside = (*_BESIDE, _RATE) if "rate" in frame else _BESIDE
             settings = {name: value for name, value in given(record.parameters).items() if name not in beside}
             free = [
                 name not in held or (held[name][0] == settings and way not in held[name][1])

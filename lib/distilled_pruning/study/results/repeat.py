@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
     from ..sections.targets import Target
 
-NAMING = (
+_NAMING = (
     "dataset", "model", "method", "setting", "rate", "level", "ipc", "rewind", "steps", "made_for", "made_by", "start",
     "protocol", "against", "shift", "strength", "share", "alpha", "x", "y",
 )  # fmt: skip
-MEASURES = ("accuracy", "loss", "barrier", "error_rise", "end_loss", "mean_abs", "std")
+_MEASURES = ("accuracy", "loss", "barrier", "error_rise", "end_loss", "mean_abs", "std")
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ class Landing:
         word = {None: "?", True: "inside", False: "OUTSIDE"}[self.inside]
         bounds = "[{:.4g}, {:.4g}]".format(*self.interval) if self.interval is not None else "no interval"
         before = "not recorded" if self.recorded is None else f"recorded {self.recorded:.4g}"
-        place = f"{self.figure}, {about}, {'inits' if len(self.inits) > 1 else 'init'} {spans(self.inits)}"
+        place = f"{self.figure}, {about}, {'inits' if len(self.inits) > 1 else 'init'} {_write_spans(self.inits)}"
         return f"{word:>7}  {place}: {self.measure} {self.value:.4g} in {bounds}, {before}, n = {self.n}"
 
 
@@ -123,14 +123,14 @@ def compared(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str
     """Compare the rows of one figure with those recorded of the same tickets, means over initialisations."""
     if frame.empty or kept.empty or "key" not in frame or "init" not in kept:
         return
-    named = [name for name in NAMING if name in frame and name in kept]
+    named = [name for name in _NAMING if name in frame and name in kept]
     done = frame[frame["key"].isin(keys)]
     for values, rows in done.groupby(named, sort=False):
         ticket = dict(zip(named, values, strict=True))
         alike = kept
         for name, value in ticket.items():
             alike = alike[alike[name] == value]
-        for measure in (name for name in MEASURES if name in frame and name in kept):
+        for measure in (name for name in _MEASURES if name in frame and name in kept):
             again = rows.dropna(subset=measure)
             before = alike.dropna(subset=measure)
             if again.empty or before.empty:
@@ -150,7 +150,7 @@ def compared(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str
             )
 
 
-def spans(numbers: Sequence[int]) -> str:
+def _write_spans(numbers: Sequence[int]) -> str:
     """Write sorted numbers, neighbours joined: ``"0 to 2, 4"``."""
     runs: list[list[int]] = []
     for number in numbers:

@@ -40,19 +40,19 @@ class Column:
 
 BANKS = (
     (
-        Column("controls", "error_rise", "error rise halfway (points)", 100),
-        Column("controls", "accuracy", "test accuracy (%)", 100),
-        Column("controls", "end_loss", "training loss at the ends"),
+        Column("controls", "error_rise", "error rise\n(points)", 100),
+        Column("controls", "accuracy", "test accuracy\n(%)", 100),
+        Column("controls", "end_loss", "training loss\nat the ends"),
     ),
     (
-        Column("controls", "travelled", "inner distance (initial norms)"),
-        Column("controls", "distance", "distance of the retraining"),
-        Column("curvatures", "std", "Hessian, deviation (10⁻³)", 1000),
+        Column("controls", "travelled", "inner distance\n(initial norms)"),
+        Column("controls", "distance", "distance of the\nretraining"),
+        Column("curvatures", "std", "Hessian,\ndeviation (10⁻³)", 1000),
     ),
     (
-        Column("curvatures", "mean_abs", "Hessian, magnitude (10⁻³)", 1000),
-        Column("kinship", "layered_ratio", "shared with distilled"),
-        Column("anatomy", "layer_sparsity", "each layer keeps (%)"),
+        Column("curvatures", "mean_abs", "Hessian,\nmagnitude (10⁻³)", 1000),
+        Column("kinship", "layered_ratio", "shared with\ndistilled"),
+        Column("anatomy", "layer_sparsity", "each layer\nkeeps (%)"),
     ),
 )
 

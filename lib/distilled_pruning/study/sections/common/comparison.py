@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,21 +60,33 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
     rows = []
     for (method, share), paper in printed.items():
         for setting in ("", GENTLE) if method == "distilled" else ("",):
-            columns = [
+            sources = [
                 {} if setting else paper,
                 values(before[1], method, share, setting) if before else {},
                 values(frame, method, share, setting),
             ]
-            if not setting or any(columns):
+            if not setting or any(sources):
                 name = NAMES[method] + (f", {setting}" if setting else "")
-                cells = [stacked(lines) for lines in (STATISTICS, *map(statistics, columns))]
+                cells = [stacked(lines) for lines in (STATISTICS, *map(statistics, sources))]
                 rows.append([name, percent(share), *cells])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = (
         "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
         f"This run: {scale}."
     )
-    return Table(["network", "sparsity", "diagonal", "Paper", heading, "This run"], rows, note)
+    columns = ["network", "sparsity", "diagonal", "Paper", heading, "This run"]
+    return spoken(Table(columns, rows, note, caption="The paper's Hessian table beside ours"))
+
+
+def spoken(table: Table) -> Table:
+    """Leave out the columns of a table that say nothing."""
+    said = [
+        index
+        for index, _ in enumerate(table.columns)
+        if any(set(str(row[index]).split("; ")) != {"–"} for row in table.rows) or not table.rows
+    ]
+    rows = [[row[index] for index in said] for row in table.rows]
+    return replace(table, columns=[table.columns[index] for index in said], rows=rows)
 
 
 def logs(frame: pd.DataFrame, scale: str, levels: Sequence[int], root: Path | None = None) -> Table:
@@ -110,10 +123,12 @@ def logs(frame: pd.DataFrame, scale: str, levels: Sequence[int], root: Path | No
                 rows.append([*named_row, *([] if before else ["–"]), *cells])
     heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = (
-        "Test accuracy in per cent: mean [95 % interval] over the authors' seeds, or over our initialisations; ours on "
+        "Test accuracy in per cent: mean ± half the width of its 95 % interval over the authors' seeds, or over our "
+        "initialisations; ours on "
         f"the same data where there is such a run, else on other data. This run: {scale}."
     )
-    return Table(["Paper's network", "mask from", "sparsity", "Paper (logs)", heading, "This run"], rows, note)
+    columns = ["Paper's network", "mask from", "sparsity", "Paper (logs)", heading, "This run"]
+    return spoken(Table(columns, rows, note, caption="Accuracy beside the authors' logs", folded=True))
 
 
 def nearest(frame: pd.DataFrame, dataset: str, model: str, **where: object) -> pd.DataFrame:

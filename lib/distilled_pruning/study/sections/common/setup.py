@@ -97,7 +97,7 @@ class Setup:
     def distilled(self, seed: int) -> Distill:
         """The distilled set used with an initialisation."""
         p = self.parameters
-        if p.distiller.lower().endswith((".npz", ".pt")):
+        if p.distiller not in catalog.DISTILLERS:
             return Distill(self.data, "published", self.ipc, path=p.distiller)
         return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 
@@ -113,11 +113,13 @@ class Setup:
         return Distill(self.data, "published", self.ipc, path=str(catalog.published(name)))
 
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
-        """A set of a distillation method, at its own iterations and width where ``boxes`` names it, else everyone's."""
+        """A set of a distillation method, at iterations, width and rate of its own where ``boxes`` names it."""
         p = self.parameters
         own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels, self.data.name)
         boxes = {name: box for name, *box in p.get("boxes", ())}
-        iterations, width = boxes.get(method, (p.get("distill_iterations", 0), p.get("distill_width", 0) or own))
+        usual = (p.get("distill_iterations", 0), p.get("distill_width", 0) or own)
+        iterations, width, *given = boxes.get(method, usual)
+        rate: float = given[0] if given else p.get("distill_learning_rate", 0.0)
         return Distill(
             self.data,
             method,
@@ -127,4 +129,6 @@ class Setup:
             width=width,
             seed=seed,
             compile=method == "dm" and p.compile,
+            image_rate=0.0 if method in CORESETS else rate,
+            real_batch=0 if method in CORESETS else p.get("distill_batch_size", 0),
         )

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...display import Table
 from ...results import papers
-from ..common import comparison
+from ..common import comparison, names
 from ..common.tables import number, quote
 from .figures import named
 
@@ -66,17 +66,23 @@ def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table
     shown = {ALWAYS, *(key[0] for column in columns[1:] for key in column)}
     keys = [key for key in dict.fromkeys(key for column in columns for key in column) if key[0] in shown]
     rows = [
-        [dataset, named(method), str(ipc), *(column.get((dataset, method, ipc), "–") for column in columns)]
+        [
+            named(method),
+            names.dataset(dataset),
+            str(ipc),
+            *(column.get((dataset, method, ipc), "–") for column in columns),
+        ]
         for dataset, method, ipc in sorted(keys, key=lambda key: (key[0] != ALWAYS, *key))
     ]
     heading = f"Recorded ({before[0]})" if before else "Recorded"
-    note = f"Test accuracy in per cent, ours as mean over initialisations [95 % interval]. This run: {scale}."
+    note = "Test accuracy in per cent, ours as mean over initialisations ± half the width of its 95 % interval."
     if before and before[0] != "paper":
         note += (
             f" Recorded: networks and iterations of notebooks/presets/{before[0]}/s2-dataset-distillation.yaml, "
             "smaller and fewer than the published."
         )
-    return Table(["data", "set", "images a class", "Paper", heading, "This run"], rows, note)
+    headings = ["set", "data", "images a class", "Paper", heading, "This run"]
+    return comparison.spoken(Table(headings, rows, note, caption="Beside published accuracies"))
 
 
 def accuracies(frame: pd.DataFrame) -> dict[Key, str]:

@@ -114,14 +114,14 @@ class Waste:
     def __str__(self) -> str:
         kinds = ", ".join(f"{n} {kind}" for kind, n in Counter(kind for kind, _ in self.results.values()).items())
         minutes = sum(seconds for _, seconds in self.results.values()) / 60
-        results = f"{len(self.results)} results" + f" ({kinds}; {minutes:.1f} minutes of computing)" * bool(kinds)
-        parts = [results, f"{len(self.leftovers)} leftovers of dead processes"]
+        details = f" ({kinds}; {minutes:.1f} minutes of computing)" if kinds else ""
+        parts = [f"{len(self.results)} results{details}", f"{len(self.leftovers)} leftovers of dead processes"]
         parts += [f"{len(self.unfinished)} jobs stopped half-way"] if self.unfinished else []
         parts += [f"{len(self.quarantined)} damaged ones in quarantine"] if self.quarantined else []
         return f"{', '.join(parts[:-1])} and {parts[-1]}, {self.bytes / 1e6:.1f} MB"
 
 
-def ancestors(store: Store, keys: Iterable[str]) -> set[str]:
+def _add_ancestors(store: Store, keys: Iterable[str]) -> set[str]:
     """Give keys together with those of all results they were made from, as far as the store knows."""
     found: set[str] = set()
     stack = list(keys)
@@ -142,30 +142,30 @@ def waste(store: Store, keep: Iterable[str] | None = None, *, quarantine: bool =
         quarantine: Count what is in quarantine too; it is kept otherwise.
     """
     found = Waste()
-    kept = None if keep is None else ancestors(store, keep)
+    kept = None if keep is None else _add_ancestors(store, keep)
     for key in store:
-        if kept is not None and key not in kept and is_free(store, key):
+        if kept is not None and key not in kept and _is_free(store, key):
             provenance = store.provenance(key) or {}
             found.results[key] = str(provenance.get("kind", "damaged")), float(provenance.get("seconds", 0.0))
     for path in disk.children(store.root / "tmp"):
-        if is_key(key_of(path)) and is_free(store, key_of(path)):
+        if is_key(_read_key(path)) and _is_free(store, _read_key(path)):
             found.leftovers.append(path)
     for path in disk.children(store.root / "checkpoints"):
-        key = key_of(path)
+        key = _read_key(path)
         unwanted = is_key(key) and kept is not None and key not in kept
-        if unwanted and not store.has(key) and disk.children(path) and is_free(store, key):
+        if unwanted and not store.has(key) and disk.children(path) and _is_free(store, key):
             found.unfinished.append(path)
-        elif is_key(key) and (unwanted or store.has(key)) and is_free(store, key):
+        elif is_key(key) and (unwanted or store.has(key)) and _is_free(store, key):
             found.leftovers.append(path)
     found.quarantined = disk.children(store.root / "quarantine") if quarantine else []
-    found.leftovers += [path for path in store.halves() if is_free(store, path.stem)]
+    found.leftovers += [path for path in store.halves() if _is_free(store, path.stem)]
     results = [path for key in found.results for path in store.entry(key).files]
     paths = [*results, *found.unfinished, *found.leftovers, *found.quarantined]
     found.bytes = sum(map(disk.size_of, paths))
     return found
 
 
-def key_of(path: Path) -> str:
+def _read_key(path: Path) -> str:
     """Give the key in the name of a temporary folder, a checkpoint or a lock, if it is one."""
     return path.name.split(".")[0]
 
@@ -178,10 +178,11 @@ def gc(store: Store, found: Waste) -> Waste:
     """
     removed = Waste()
     removed.results = {
-        key: facts for key, facts in found.results.items() if clear(store, key, store.entry(key).files, removed)
+        key: facts for key, facts in found.results.items() if _remove(store, key, store.entry(key).files, removed)
     }
     for name in ("unfinished", "leftovers"):
-        setattr(removed, name, [path for path in getattr(found, name) if clear(store, key_of(path), [path], removed)])
+        gone = [path for path in getattr(found, name) if _remove(store, _read_key(path), [path], removed)]
+        setattr(removed, name, gone)
     for path in found.quarantined:
         size = disk.size_of(path)
         if disk.remove(path):
@@ -195,7 +196,7 @@ def gc(store: Store, found: Waste) -> Waste:
     return removed
 
 
-def is_free(store: Store, key: str) -> bool:
+def _is_free(store: Store, key: str) -> bool:
     """Whether no running job holds a key, as far as one may know."""
     try:
         with store.lock(key):
@@ -206,7 +207,7 @@ def is_free(store: Store, key: str) -> bool:
         return True
 
 
-def clear(store: Store, key: str, paths: Sequence[Path], removed: Waste) -> bool:
+def _remove(store: Store, key: str, paths: Sequence[Path], removed: Waste) -> bool:
     """Remove what belongs to a key, unless a running job holds it; whether it is gone."""
     size = sum(map(disk.size_of, paths))
     try:

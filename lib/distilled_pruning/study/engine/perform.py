@@ -18,8 +18,8 @@ from ..jobs import Context, Job, Result
 from .provenance import Meter
 from .store import Busy, Missing, Store
 
-STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
-REST_SECONDS = 0.5
+_STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
+_REST_SECONDS = 0.5
 
 
 Perform = Callable[[Job, Context], Result]
@@ -108,7 +108,7 @@ def attempt(
     except InputError as mistake:
         return Report(job.key, "failed", message=str(mistake))
     except Exception as error:
-        if isinstance(error, OSError) and (error.errno in STORAGE or within(store.root, error.filename)):
+        if isinstance(error, OSError) and (error.errno in _STORAGE or _is_within(store.root, error.filename)):
             return Report(job.key, "storage", message=f"the store {store.root} cannot be written ({error.strerror})")
         try:
             store.prepare()  # a full disk shows in other ways too, such as PyTorch's own error
@@ -117,7 +117,7 @@ def attempt(
         return Report(job.key, "failed", message=f"{type(error).__name__}: {error}", details=traceback.format_exc())
 
 
-def within(root: Path, name: object) -> bool:
+def _is_within(root: Path, name: object) -> bool:
     """Whether an error names a file below a folder."""
     return isinstance(name, str | Path) and Path(name).is_relative_to(root)
 
@@ -142,7 +142,7 @@ def pin(threads: int) -> Callable[[], None]:
 
 
 def rate_limited(
-    send: Callable[[int, int, dict[str, float]], None], seconds: float = REST_SECONDS
+    send: Callable[[int, int, dict[str, float]], None], seconds: float = _REST_SECONDS
 ) -> Callable[[int, int, dict[str, float]], None]:
     """Let a progress callback through at most once in a while."""
     last = 0.0
