@@ -41,7 +41,7 @@ def said(controls: Section) -> dict[str, str]:
 def test_three_pages_give_the_recorded_answer(tmp_path: Path) -> None:
     found = said(section(tmp_path))
     answer = found["controls"]
-    assert answer.startswith("Recorded (reduced, cifar10): ") and conclusions.OPEN not in answer
+    assert answer.startswith("Recorded (reduced, cifar10): ") and conclusions.UNTOLD not in answer
     assert "it is not the distilled data" not in answer
     assert (found["welcome"].count(pages.plain(answer)), found["findings"].count(pages.plain(answer))) == (1, 2)
 
@@ -53,7 +53,7 @@ def test_three_pages_give_the_answer_of_this_run_where_nothing_is_recorded(
     controls = section(tmp_path)
     nothing = said(controls)
     assert (
-        nothing["controls"] == f"So far {conclusions.OPEN}" and pages.plain(nothing["controls"]) in nothing["welcome"]
+        nothing["controls"] == f"So far {conclusions.UNTOLD}" and pages.plain(nothing["controls"]) in nothing["welcome"]
     )
     controls.store.prepare()
     fill(controls)

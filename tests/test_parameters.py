@@ -122,9 +122,9 @@ def test_the_datasets_own_size_is_the_native_size() -> None:
         ("augmentation", "", ""),
         ("augmentation", "flip + cutmix", "flip+cutmix"),
         ("fraction", ".5", 0.5),
-        ("methods", ["dense", "imp"], "dense,imp"),
-        ("inner_learning_rate", [0.1, "1e-2"], "0.1,0.01"),
-        ("measured_levels", [4, 0], "0,4"),
+        ("methods", ["dense", "imp"], ("dense", "imp")),
+        ("inner_learning_rate", [0.1, "1e-2"], (0.1, 0.01)),
+        ("measured_levels", [4, 0], (0, 4)),
         ("augmentation", ["flip", "shift2"], "flip+shift2"),
         ("distiller", ["dm"], "dm"),
     ],
@@ -270,7 +270,7 @@ def test_what_yaml_would_misread_in_silence_is_refused(tmp_path: Path, content: 
 def test_lists_may_be_written_as_yaml_does(tmp_path: Path, content: str) -> None:
     (tmp_path / "own.yaml").write_text(f"{content}\nepochs: 8\nlearning_rate: 0.5\naugmentation: ''\nseeds: 0x2\n")
     found = resolve(S4, file=tmp_path / "own.yaml")
-    assert (found.methods, found.epochs, found.learning_rate, found.seeds) == ("dense,imp", 8, 0.5, 2)
+    assert (found.methods, found.epochs, found.learning_rate, found.seeds) == (("dense", "imp"), 8, 0.5, 2)
 
 
 def test_several_notebooks_take_the_changes_they_declare() -> None:

@@ -27,7 +27,7 @@ def said(verdict: str, *settings: tuple[str, float, Any, str], **more: Any) -> d
         for name, value, bounds, found in settings
     ]
     found = {"findings": [{**item, "unit": "points"} for item in items], "verdict": verdict, "n": 5, "scale": "live"}
-    return {**found, "data": "digits", "failed": [], "unsure": [], **more}
+    return {**found, "data": "digits", "failed": [], "unsure": [], "word": verdict, "exploratory": False, **more}
 
 
 RUN = said("reproduced", ("59 %", -0.01, [-0.02, 0.001], "reproduced"), ("87 %", 0.02, None, "undecided"))

@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import Connect, Distill, Prune, Train, graph
-from distilled_pruning.study.judging import judgement
-from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging.claims import find
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, REPRODUCED, UNDECIDED, combine
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
@@ -150,15 +150,15 @@ def study(inits: int = 4, levels: int = 12, **gaps: Any) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def verdict(name: str, frame: pd.DataFrame, scale: str = "paper", figure: str = "fig7") -> str:
-    return next(found.verdict for found in judgement.judge({figure: frame}, scale) if found.claim.id == name)
+def verdict(name: str, frame: pd.DataFrame, figure: str = "fig7") -> str:
+    """What a claim's own rule says, whatever must hold before it is tested."""
+    return combine(find(name).findings({figure: frame}))
 
 
-def test_limits_are_judged_at_the_papers_scale_alone() -> None:
+def test_limits_are_judged_by_the_sparsest_ticket() -> None:
     assert verdict("imp-k0-limit", study()) == REPRODUCED
     assert verdict("imp-k0-limit", study(imp=lambda level: 0.0 if level < 12 else -1.0)) == CONTRADICTED
     assert verdict("imp-k0-limit", study(imp=lambda level: 0.0, levels=10)) == UNDECIDED, "may go on past the levels"
-    assert verdict("imp-k0-limit", study(), "live") == UNDECIDED
     assert verdict("imp-k0-limit", study(inits=2)) == UNDECIDED
 
 
@@ -172,27 +172,26 @@ def test_ten_times_fewer_weights_are_ten_levels_and_a_half() -> None:
 
 
 def test_near_means_within_a_point_over_the_sparsest_levels() -> None:
-    assert verdict("syn8-near-k3", study(), "live") == REPRODUCED
-    assert verdict("syn8-near-k3", study(combined=lambda level: -0.03), "live") == CONTRADICTED
-    assert verdict("syn8-near-k3", study(combined=lambda level: -0.03 * (level == 8)), "live") == REPRODUCED
+    assert verdict("syn8-near-k3", study()) == REPRODUCED
+    assert verdict("syn8-near-k3", study(combined=lambda level: -0.03)) == CONTRADICTED
+    assert verdict("syn8-near-k3", study(combined=lambda level: -0.03 * (level == 8))) == REPRODUCED
     frame = study()
     few = frame[(frame["rewind"] == 0) | (frame["init"] == 0)]
-    assert verdict("syn8-near-k3", few, "live") == UNDECIDED
-    assert verdict("syn8-near-k3", frame[frame["rewind"] == 0], "live") == NOT_RUN
+    assert verdict("syn8-near-k3", few) == UNDECIDED
+    assert verdict("syn8-near-k3", frame[frame["rewind"] == 0]) == NOT_RUN
 
 
 def test_regained_accuracy_is_over_distilled_tickets_past_the_common_levels() -> None:
     lost = study(distilled=lambda level: -0.02)
-    assert verdict("syn8-recovers", lost, "live") == REPRODUCED
-    assert verdict("syn8-recovers", study(distilled=lambda level: 0.02), "live") == CONTRADICTED
-    assert verdict("syn8-recovers", lost[lost["level"] <= 8], "live") == NOT_RUN
+    assert verdict("syn8-recovers", lost) == REPRODUCED
+    assert verdict("syn8-recovers", study(distilled=lambda level: 0.02)) == CONTRADICTED
+    assert verdict("syn8-recovers", lost[lost["level"] <= 8]) == NOT_RUN
 
 
 def test_cheap_counts_what_eight_levels_cost() -> None:
-    assert verdict("syn8-cheap", study()) == PARTLY, "30 of 100 steps are no small part"
+    assert verdict("syn8-cheap", study()) == MIXED, "30 of 100 steps are no small part"
     assert verdict("syn8-cheap", study().assign(steps=3)) == REPRODUCED
     assert verdict("syn8-cheap", study().assign(steps=300, points=400, points_decoded=1600)) == CONTRADICTED
-    assert verdict("syn8-cheap", study().assign(steps=3), "live") == UNDECIDED
 
 
 def test_tickets_past_40_percent_are_those_of_figure_2() -> None:
@@ -201,9 +200,9 @@ def test_tickets_past_40_percent_are_those_of_figure_2() -> None:
     assert verdict("no-tickets-past-40", fig2.assign(model="resnet18"), figure="fig2") == REPRODUCED
     some = study(imp=lambda level: 0.0 if level <= 3 else -0.1, distilled=lambda level: -0.1).drop(columns="rewind")
     some = some[some["method"] != "combined"]
-    assert verdict("no-tickets-past-40", some.assign(model="resnet18"), figure="fig2") == PARTLY
+    assert verdict("no-tickets-past-40", some.assign(model="resnet18"), figure="fig2") == MIXED
     both = pd.concat([fig2.assign(model="convnet3"), some.assign(model="resnet18")])
-    assert verdict("no-tickets-past-40", both, figure="fig2") == PARTLY, "the claim is about ResNet-18"
+    assert verdict("no-tickets-past-40", both, figure="fig2") == MIXED, "the claim is about ResNet-18"
     assert verdict("no-tickets-past-40", some.assign(model="convnet3"), figure="fig2") == NOT_RUN
 
 
@@ -223,10 +222,10 @@ def test_stable_from_is_the_first_level_below_the_threshold(stable: set[int], ex
         for init in range(4)
     ]  # fmt: skip
     frame = pd.DataFrame(rows)
-    assert verdict("stable-from-60", frame, "live", "barriers") == expected
+    assert verdict("stable-from-60", frame, "barriers") == expected
     few = frame[frame["init"] < 2]
-    assert verdict("stable-from-60", few, "live", "barriers") == UNDECIDED
-    assert verdict("stable-from-60", frame.assign(collapsed=True), "live", "barriers") == CONTRADICTED
+    assert verdict("stable-from-60", few, "barriers") == UNDECIDED
+    assert verdict("stable-from-60", frame.assign(collapsed=True), "barriers") == CONTRADICTED
 
 
 def test_masks_of_the_combined_method_are_prunes_all_the_way() -> None:

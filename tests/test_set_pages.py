@@ -18,7 +18,7 @@ from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.claims import find
-from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED, UNDECIDED, combine
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, REPRODUCED, UNDECIDED, combine
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
@@ -233,25 +233,27 @@ def verdict(claim: str, **frames: pd.DataFrame) -> str:
 
 def test_sets_are_judged_against_their_own_start() -> None:
     assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=0.02)) == REPRODUCED
-    assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=-0.02)) == PARTLY
+    assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=-0.02)) == MIXED
     assert verdict("sets-beat-start", stopping=stopping(dm=-0.02)) == CONTRADICTED
     few = stopping(dm=0.05)
     assert verdict("sets-beat-start", stopping=few[few["init"] < 2]) == UNDECIDED
     assert verdict("sets-beat-start", stopping=pd.DataFrame()) == NOT_RUN
 
 
-def test_objectives_are_compared_with_accuracy_by_rank() -> None:
-    assert verdict("objectives-agree", sets=evaluations([4.0, 3.0, 2.9, 0.1])) == REPRODUCED
-    assert verdict("objectives-agree", sets=evaluations([0.1, 2.9, 3.0, 4.0])) == CONTRADICTED
-    assert verdict("objectives-agree", sets=evaluations([1.0, 2.0])) == NOT_RUN
+def test_objectives_are_compared_with_accuracy_by_rank_over_sets() -> None:
+    """Five sets in one order have a chance of 1/120 of it; of four, 1/24, which decides nothing."""
+    assert verdict("objectives-agree", sets=evaluations([5.0, 4.0, 3.0, 2.9, 0.1])) == REPRODUCED
+    assert verdict("objectives-agree", sets=evaluations([0.1, 2.9, 3.0, 4.0, 5.0])) == CONTRADICTED
+    assert verdict("objectives-agree", sets=evaluations([4.0, 3.0, 2.9, 0.1])) == UNDECIDED
+    assert verdict("objectives-agree", sets=evaluations([3.0, 0.1, 5.0, 2.9, 4.0])) == UNDECIDED
     (first, _) = find("objectives-agree").measure({"sets": evaluations([4.0, 3.0, 1.0])})
-    assert first.value == pytest.approx(-1) and first.interval is not None and first.interval[0] >= -1
+    assert first.values == pytest.approx((0.7, 0.6, 0.5)) and (first.n, first.interval) == (3, None)
 
 
 def test_low_accuracy_is_left_behind_where_the_ticket_loses_less_than_half() -> None:
     name = "low-distilled-acc-ok"
     assert verdict(name, fig2=tickets(0.2, 0.01)) == REPRODUCED
-    assert verdict(name, fig2=tickets(0.2, 0.15)) == PARTLY, "the loop falls short, and so does the ticket"
+    assert verdict(name, fig2=tickets(0.2, 0.15)) == CONTRADICTED, "the loop falls short, and so does the ticket"
     assert verdict(name, fig2=tickets(-0.2, 0.1)) == CONTRADICTED
     assert verdict(name, fig2=tickets(0.2, 0.01).drop(columns="loop_accuracy")) == NOT_RUN
 
@@ -261,7 +263,7 @@ def test_the_page_judges_its_claims(page: notebook.Page) -> None:
     assert "low-distilled-acc-ok" in {claim.id for claim in ledger.claims_of(["fig2"])}
     verdicts = {row[0].partition(" (")[0]: str(row[-1]) for row in page.claims().rows}
     beaten = "Training on a distilled set beats training on the images it began with."
-    assert verdicts[beaten] == REPRODUCED
+    assert verdicts[beaten].startswith("supported")
 
 
 def test_the_page_imports_no_pytorch_until_something_is_computed(page: notebook.Page) -> None:

@@ -99,7 +99,7 @@ def claims(evidence: str = BEST, *, preset: str | None = None, **parameters: Any
 
     Returns:
         A row for each claim, with ``id``, ``paper`` (the text making it), ``where``, ``statement``, ``paper_value``,
-        ``value`` and ``interval`` (95 %, of the mean over initialisations) by setting, ``n`` initialisations,
+        ``value``, ``interval`` (95 %, of the mean over initialisations) and ``unit`` by setting, ``n`` initialisations,
         ``scale``, ``data``, ``verdict`` and ``evidence``, which is empty for a claim that nothing was run for.
 
     Raises:
@@ -122,12 +122,7 @@ def claims(evidence: str = BEST, *, preset: str | None = None, **parameters: Any
     sections = sections_of(find([], parameters.items(), preset))
     rows = judge(sections, recorded={} if evidence == RUN else None).rows()
     return pd.DataFrame(
-        [
-            _line(row, row["recorded"], RECORDED)
-            if row["recorded"]
-            else _line(row, {**row, "value": row["this_run"]}, RUN)
-            for row in rows
-        ]
+        [_line(row, row["recorded"], RECORDED) if row["recorded"] else _line(row, row["this_run"], RUN) for row in rows]
     )
 
 
@@ -251,8 +246,14 @@ def _line(row: dict[str, Any], judged: dict[str, Any] | None, evidence: str) -> 
 
     about = {name: row[name] for name in ("id", "paper", "where", "statement", "paper_value")}
     found = judged or {"verdict": NOT_RUN, "n": 0}
-    said = {name: found.get(name) for name in ("value", "interval", "n", "scale", "data", "verdict")}
-    return {**about, **said, "evidence": "" if found["verdict"] == NOT_RUN else evidence}
+    said = {name: found.get(name) for name in ("n", "scale", "data", "verdict")}
+    settings = [item for item in found.get("findings", ()) if item["primary"] and item["n"]]
+    by_setting = {
+        "value": {item["setting"]: item["value"] for item in settings},
+        "interval": {item["setting"]: item["interval"] for item in settings},
+        "unit": {item["setting"]: item["unit"] for item in settings},
+    }
+    return {**about, **by_setting, **said, "evidence": "" if found["verdict"] == NOT_RUN else evidence}
 
 
 def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.Module:

@@ -166,11 +166,11 @@ def ledger(options: Namespace) -> Ledger:
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
     from .judging import wording
-    from .judging.verdicts import CONTRADICTED, NOT_RUN, PARTLY, REPRODUCED
+    from .judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, PARTLY, REFUTED, REPRODUCED, SUPPORTED
     from .parameters.cells import home
     from .results.recorded import Recorded
 
-    colours = {REPRODUCED: GREEN, PARTLY: YELLOW, CONTRADICTED: RED}
+    colours = {REPRODUCED: GREEN, SUPPORTED: GREEN, PARTLY: YELLOW, MIXED: YELLOW, CONTRADICTED: RED, REFUTED: RED}
     found = ledger(options)
     if options.accept:
         from .judging.expectations import accept
@@ -188,12 +188,12 @@ def check(options: Namespace) -> int:
         write({"claims": rows})
     else:
         width = max((len(row["id"]) for row in rows), default=0)
-        words = max((len(row["verdict"]) for row in rows), default=0)
+        words = max((len(row["word"]) for row in rows), default=0)
         for row in rows:
             run = row["this_run"]
             value = f"  {'; '.join(wording.findings(run))}  (n = {run['n']})" if run else ""
             doubts = "".join(f"; {text}" for text in wording.doubts(row))
-            verdict = paint(f"{row['verdict']:<{words}}", colours.get(row["verdict"]))
+            verdict = paint(f"{row['word']:<{words}}", colours.get(row["verdict"]))
             print(f"{verdict} {row['id']:<{width}}{value}{doubts}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")
     for problem in problems:

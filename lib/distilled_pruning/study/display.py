@@ -273,9 +273,10 @@ def percent(share: float) -> str:
     return f"{100 * share:.{digits}f} %"
 
 
-def verdict(name: str) -> Markup:
-    """Show a verdict as a word in its colour."""
-    return Markup(f'<span class="verdict {name.replace(" ", "-")}">{escape(name)}</span>', name)
+def verdict(name: str, word: str = "") -> Markup:
+    """Show a verdict as a word in its colour; as another word where that says more."""
+    shown = word or name
+    return Markup(f'<span class="verdict {name.replace(" ", "-")}">{escape(shown)}</span>', shown)
 
 
 def fold(title: str, content: str) -> str:

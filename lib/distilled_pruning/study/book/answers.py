@@ -48,7 +48,7 @@ def verdict(found: Judgement | None) -> Markup:
     """Show a verdict with the scale, the data and the number of initialisations that it rests on."""
     if found is None or found.verdict == NOT_RUN:
         return display.verdict(NOT_RUN)
-    word = display.verdict(found.verdict)
+    word = display.verdict(found.verdict, found.word)
     about = ", ".join([f"{found.scale} scale", f"n = {found.n}", *([f"on {found.on}"] if not found.own else [])])
     return Markup(f'{word.html} <span class="scale">{escape(about)}</span>', f"{word} ({about})")
 

@@ -8,22 +8,31 @@ from typing import Any
 
 from ..judging import wording
 from ..judging.claims import claims
-from ..judging.verdicts import CONTRADICTED, NOT_RUN, NOT_TESTABLE, PARTLY, REPRODUCED, UNDECIDED
+from ..judging.verdicts import (
+    CONTRADICTED,
+    MIXED,
+    NOT_RUN,
+    NOT_TESTABLE,
+    OPEN,
+    PARTLY,
+    REFUTED,
+    REPRODUCED,
+    SUPPORTED,
+    UNDECIDED,
+)
 from ..sections.registry import EXPERIMENTS
 
 OURS = "this companion"
 TITLES = {"arXiv:2503.17905": "2025 paper", "arXiv:2307.03364": "2023 paper"}
-QUESTIONS = {REPRODUCED: "supported", PARTLY: "mixed", CONTRADICTED: "refuted", UNDECIDED: "open"}
 KINDS = {
     REPRODUCED: "yes",
-    "supported": "yes",
+    SUPPORTED: "yes",
     PARTLY: "mixed",
-    "mixed": "mixed",
+    MIXED: "mixed",
     CONTRADICTED: "no",
-    "refuted": "no",
+    REFUTED: "no",
     NOT_RUN: "not-run",
 }
-OPEN = "open"
 SIGNS = {"yes": "✓", "mixed": "≈", "no": "✗", "open": "?", "not-run": "–"}
 
 
@@ -39,6 +48,8 @@ class Found:
         data: The data they are about.
         doubts: Preconditions that do not hold or may not.
         beside: Settings that were judged and turn no verdict.
+        word: The verdict as it is shown, with the scale where that is not the papers'.
+        exploratory: Whether it answers a question of ours that is not among the primary comparisons.
     """
 
     verdict: str
@@ -48,6 +59,8 @@ class Found:
     data: str = ""
     doubts: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
+    word: str = NOT_RUN
+    exploratory: bool = False
 
     @property
     def kind(self) -> str:
@@ -108,8 +121,8 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
     for row in rows:
         ours = row["paper"] == OURS
         kept, ran = row.get("recorded"), row["verdict"] != NOT_RUN
-        live = _found(row["this_run"], ours)
-        best = _found(kept, ours) if kept else live
+        live = _found(row["this_run"])
+        best = _found(kept) if kept else live
         text = TITLES.get(str(row["paper"]), "ICLR 2024 submission")
         found[str(row["id"])] = Evidence(
             str(row["id"]),
@@ -129,18 +142,20 @@ def _pages_of(frames: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(EXPERIMENTS[name].notebook for name in frames))
 
 
-def _found(entry: Mapping[str, Any] | None, ours: bool) -> Found:
+def _found(entry: Mapping[str, Any] | None) -> Found:
     if entry is None or entry["verdict"] == NOT_RUN:
         return Found(NOT_RUN)
     verdict = str(entry["verdict"])
     return Found(
-        QUESTIONS.get(verdict, verdict) if ours else verdict,
+        verdict,
         tuple(_marked(entry)),
         int(entry["n"]),
         str(entry["scale"]),
         str(entry["data"]),
         tuple(wording.doubts(entry)),
         tuple(text.removeprefix("beside: ") for text in wording.beside(entry)),
+        str(entry["word"]),
+        bool(entry["exploratory"]),
     )
 
 
@@ -166,7 +181,7 @@ def count(found: Iterable[Evidence]) -> list[tuple[str, str, int]]:
     by: dict[str, int] = {}
     for item in found:
         by[item.best.verdict] = by.get(item.best.verdict, 0) + 1
-    order = [REPRODUCED, "supported", PARTLY, "mixed", CONTRADICTED, "refuted", UNDECIDED, OPEN, NOT_TESTABLE]
+    order = [REPRODUCED, SUPPORTED, PARTLY, MIXED, CONTRADICTED, REFUTED, UNDECIDED, OPEN, NOT_TESTABLE]
     words = sorted(by, key=lambda word: order.index(word) if word in order else len(order) + (word == NOT_RUN))
     return [(word, KINDS.get(word, OPEN), by[word]) for word in words]
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..judging import wording
-from ..judging.verdicts import CONTRADICTED, REPRODUCED
+from ..judging.verdicts import REFUTED, SUPPORTED
 from . import conclusions
 from .conclusions import place
 
@@ -44,8 +44,8 @@ def reasons(rows: Sequence[Row]) -> list[Reason]:
     written = []
     for name, by in conclusions.SENTENCES.items():
         entry = found.get(name, {})
-        verdict = entry.get("verdict")
+        verdict = str(entry.get("verdict"))
         if verdict in by:
             behind = "; ".join([*wording.findings(entry, markdown=True), f"n = {entry['n']}"])
-            written.append(Reason(by[verdict], behind, verdict in (REPRODUCED, CONTRADICTED)))
+            written.append(Reason(by[verdict], behind, verdict in (SUPPORTED, REFUTED)))
     return written

@@ -16,7 +16,7 @@ import importlib.util
 import math
 import pkgutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TypedDict, Unpack
 
@@ -72,6 +72,8 @@ class Facts(TypedDict, total=False):
     primary: Primary | None
     preconditions: tuple[Precondition, ...]
     sentences: Mapping[str, str]
+    family: int
+    of_sets: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -92,6 +94,9 @@ class Claim:
         primary: The settings its verdict rests on; ``None`` for all that it measures.
         preconditions: What must hold before it can be tested.
         sentences: What each verdict says in plain words, where a page concludes from it.
+        family: How many of the companion's primary comparisons it states; these are judged after Holm's correction over
+            all of them, and a question that states none is exploratory.
+        of_sets: Methods whose masks are found on distilled sets, so that initialisations may share one.
     """
 
     id: str
@@ -106,7 +111,19 @@ class Claim:
     data: str = ""
     primary: Primary | None = None
     preconditions: tuple[Precondition, ...] = ()
-    sentences: Mapping[str, str] | None = None
+    sentences: Mapping[str, str] = field(default_factory=dict)
+    family: int = 0
+    of_sets: tuple[str, ...] = ()
+
+    @property
+    def ours(self) -> bool:
+        """Whether it is a question of this companion rather than a claim of a paper."""
+        return self.paper == OURS
+
+    @property
+    def exploratory(self) -> bool:
+        """Whether it is a question of our own that is not among the primary comparisons."""
+        return self.ours and not self.family
 
     def findings(self, frames: Frames) -> tuple[Finding, ...]:
         """Measure it, and say which findings are primary; nothing where nothing was run."""

@@ -2,17 +2,33 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .claims import EACH, Claim, claims
 from .preconditions import Standing, stand
 from .statistics import Frames
-from .verdicts import DECIDED, NOT_RUN, NOT_TESTABLE, UNDECIDED, Finding, combine
+from .verdicts import (
+    DECIDED,
+    LEVEL_OF_TESTS,
+    NOT_JUDGED,
+    NOT_RUN,
+    NOT_TESTABLE,
+    QUESTION,
+    UNDECIDED,
+    Finding,
+    combine,
+    holm,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+PAPERS_SCALE = "paper"
+OTHER_WAYS = {"dense", "imp", "real"}
 
 
 @dataclass(frozen=True)
@@ -34,6 +50,18 @@ class Judgement:
     verdict: str
     data: tuple[str, ...] = ()
     standing: Standing = field(default_factory=Standing)
+
+    @property
+    def ran(self) -> bool:
+        """Whether anything was run, be it beside the settings that the verdict rests on."""
+        return self.verdict != NOT_RUN or any(item.n for item in self.findings)
+
+    @property
+    def word(self) -> str:
+        """The verdict as it is shown: one on a paper's claim reached below the paper's scale says so."""
+        if self.claim.ours or self.scale == PAPERS_SCALE or self.verdict not in DECIDED:
+            return self.verdict
+        return f"{self.verdict} at {self.scale.partition(':')[0]} scale"
 
     @property
     def primary(self) -> list[Finding]:
@@ -62,6 +90,8 @@ class Judgement:
         """Give what it says as data: numbers as they are, each finding with its unit."""
         return {
             "verdict": self.verdict,
+            "word": self.word,
+            "exploratory": self.claim.exploratory,
             "n": self.n,
             "scale": self.scale,
             "data": self.on,
@@ -77,6 +107,7 @@ class _Seen(Mapping[str, "pd.DataFrame"]):
     def __init__(self, frames: Frames, claim: Claim) -> None:
         self._frames, self._claim = frames, claim
         self.data: dict[str, None] = {}
+        self._sets: list[int] = []
 
     def __getitem__(self, name: str) -> pd.DataFrame:
         frame = self._frames[name]
@@ -87,7 +118,15 @@ class _Seen(Mapping[str, "pd.DataFrame"]):
             there = [self._claim.data if self._claim.data in there else there[0]]
             frame = frame[frame["dataset"] == there[0]]
         self.data.update(dict.fromkeys(there))
+        if "sets" in frame and "method" in frame:
+            rows = frame[frame["method"].isin(self._claim.of_sets)]
+            self._sets += list(rows["sets"].unique())
         return frame
+
+    def sets(self, n: int) -> int | None:
+        """Give how many distilled sets are behind values of n initialisations, where these are fewer."""
+        fewest = min((int(number) for number in self._sets), default=n)
+        return fewest if fewest < n else None
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._frames)
@@ -96,7 +135,9 @@ class _Seen(Mapping[str, "pd.DataFrame"]):
         return len(self._frames)
 
 
-def judge(frames: Frames, scale: str, only: Collection[str] | None = None) -> list[Judgement]:
+def judge(
+    frames: Frames, scale: str, only: Collection[str] | None = None, around: Frames | None = None
+) -> list[Judgement]:
     """Judge claims on the frames of one scale, and on one dataset: never on a mixture of several.
 
     A claim is judged on the dataset it is about; where there is none of that, on the first there is. The judgement
@@ -106,22 +147,60 @@ def judge(frames: Frames, scale: str, only: Collection[str] | None = None) -> li
         frames: Tidy frames by experiment name; missing ones leave their claims *not run*.
         scale: The derived stamp of those frames, ``"paper"``, ``"reduced"``, ``"live"`` or ``"custom: …"``.
         only: Names of the claims to judge; all of them by default.
+        around: Frames that preconditions are measured on, where these are more than those.
     """
-    return [_judge(claim, frames, scale) for claim in claims() if only is None or claim.id in only]
+    chosen = [claim for claim in claims() if only is None or claim.id in only]
+    corrected = _corrected(frames) if any(claim.family for claim in chosen) else {}
+    needs = frames if around is None else around
+    return [_judge(claim, frames, needs, scale, corrected) for claim in chosen]
 
 
-def _judge(claim: Claim, frames: Frames, scale: str) -> Judgement:
+def _corrected(frames: Frames) -> dict[str, tuple[Finding, ...]]:
+    """Give the findings of the companion's primary comparisons after Holm's correction over all that are named."""
+    family = [claim for claim in claims() if claim.family]
+    found = {claim.id: claim.findings(_Seen(frames, claim)) for claim in family}
+    places = [(name, i) for name, items in found.items() for i, item in enumerate(items) if item.primary and item.n]
+    ps = holm([found[name][i].p or 1.0 for name, i in places], sum(claim.family for claim in family))
+    adjusted = dict(zip(places, ps, strict=True))
+    return {
+        name: tuple(_after(item, adjusted.get((name, i))) for i, item in enumerate(items))
+        for name, items in found.items()
+    }
+
+
+def _after(finding: Finding, p: float | None) -> Finding:
+    """Take back a finding that is not decided any more after correction."""
+    if p is None:
+        return finding
+    decided = finding.verdict if p < LEVEL_OF_TESTS else UNDECIDED
+    return replace(finding, verdict=decided, p=p)
+
+
+def _on_a_set(finding: Finding) -> bool:
+    """Say whether a finding of a claim about distilled masks is about one: its setting names no other way alone."""
+    words = set(re.findall(r"[a-z]+", finding.setting.lower()))
+    return "distilled" in words or not words & OTHER_WAYS
+
+
+def _judge(
+    claim: Claim, frames: Frames, around: Frames, scale: str, corrected: Mapping[str, tuple[Finding, ...]]
+) -> Judgement:
     """Judge one claim."""
     seen = _Seen(frames, claim)
     findings = claim.findings(seen)
+    if claim.family:
+        findings = corrected[claim.id]
     verdict = combine(findings)
-    standing = stand(claim.preconditions, seen) if verdict != NOT_RUN else Standing()
+    data = tuple(seen.data) if verdict != NOT_RUN else ()
+    findings = tuple(replace(item, sets=seen.sets(item.n)) if _on_a_set(item) else item for item in findings)
+    standing = stand(claim.preconditions, _Seen(around, claim)) if verdict != NOT_RUN else Standing()
     if standing.failed:
         verdict = NOT_TESTABLE
-    elif verdict != NOT_RUN and (standing.unsure or (claim.sizes and scale != "paper")):
+    elif verdict != NOT_RUN and claim.sizes and scale != PAPERS_SCALE:
+        verdict = NOT_JUDGED
+    elif verdict != NOT_RUN and standing.unsure:
         verdict = UNDECIDED
-    data = tuple(seen.data) if verdict != NOT_RUN else ()
-    return Judgement(claim, scale, findings, verdict, data, standing)
+    return Judgement(claim, scale, findings, QUESTION.get(verdict, verdict) if claim.ours else verdict, data, standing)
 
 
 def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
@@ -131,7 +210,7 @@ def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
     n, scale and data of this run stand in the row as well.
     """
     claim = now.claim
-    kept = recorded.as_json() if recorded is not None and recorded.verdict != NOT_RUN else None
+    kept = recorded.as_json() if recorded is not None and recorded.ran else None
     return {
         "id": claim.id,
         "paper": claim.paper,
@@ -142,6 +221,6 @@ def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
         "primary": str(claim.primary or ""),
         "preconditions": [item.states for item in claim.preconditions],
         "recorded": kept,
-        "this_run": now.as_json() if now.verdict != NOT_RUN or any(item.n for item in now.findings) else None,
+        "this_run": now.as_json() if now.ran else None,
         **{name: value for name, value in now.as_json().items() if name not in ("findings",)},
     }

@@ -13,7 +13,6 @@ from . import expectations
 from . import judgement as judging
 from .claims import Claim, claims
 from .judgement import Judgement
-from .verdicts import NOT_RUN
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,8 +36,21 @@ class Page(Protocol):
         """The experiments it shows, by name."""
         ...
 
+    @property
+    def deciding(self) -> Mapping[str, Any]:
+        """The parameters that decide results."""
+        ...
+
     def frame(self, name: str) -> pd.DataFrame:
         """Give the frame of one of them."""
+        ...
+
+    def beside(self, name: str) -> pd.DataFrame:
+        """Give the frame of another page's experiment under this page's parameters.
+
+        Raises:
+            KeyError: There is no such frame under these parameters.
+        """
         ...
 
 
@@ -86,7 +98,7 @@ def judge(sections: Sequence[Page], everything: bool = True, recorded: Mapping[s
     """
     frames = _Pages(sections)
     only = None if everything else ids_of(sections)
-    judgements = judging.judge(frames, frames.scale, only)
+    judgements = judging.judge(frames, frames.scale, only, _Around(sections))
     found = best_of(by_scale(only=only)) if recorded is None else recorded
     short = wanted(expectations.shortfalls(judgements), only)
     return Ledger(tuple(judgements), found, short, {frames.scale: judgements})
@@ -123,21 +135,39 @@ def wanted(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, 
     return tuple(text for text in problems if only is None or text.partition(":")[0] in only)
 
 
+def _stamped(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
+    """Add what judging must know of a frame's parameters: how many sets its rows share, and whose mask is shuffled."""
+    if frame.empty:
+        return frame
+    return frame.assign(sets=int(parameters.get("sets", 1)), like=parameters.get("like") or "distilled")
+
+
 class _Pages(Mapping[str, "pd.DataFrame"]):
     """Frames of several pages, each made when it is first asked for."""
 
     def __init__(self, pages: Sequence[Page]) -> None:
-        self.scale = stamp(pages)
+        self.scale, self._pages = stamp(pages), pages
         self._by_name = {name: page for page in pages for name in page.experiments}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        return self._by_name[name].frame(name)
+        page = self._by_name[name]
+        return _stamped(page.frame(name), page.deciding)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._by_name)
 
     def __len__(self) -> int:
         return len(self._by_name)
+
+
+class _Around(_Pages):
+    """The same, and where there is one page alone, frames of others under its parameters: for preconditions."""
+
+    def __getitem__(self, name: str) -> pd.DataFrame:
+        if name in self._by_name or len(self._pages) != 1:
+            return super().__getitem__(name)
+        (page,) = self._pages
+        return _stamped(page.beside(name), page.deciding)
 
 
 class _Tables(Mapping[str, "pd.DataFrame"]):
@@ -152,7 +182,10 @@ class _Tables(Mapping[str, "pd.DataFrame"]):
         if name not in self._names:
             raise KeyError(name)
         if name not in self._read:
-            self._read[name] = self._folder.table(name, self._scale)
+            import pandas as pd
+
+            parts = [_stamped(part, record.parameters) for record, part in self._folder.parts(name, self._scale)]
+            self._read[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
         return self._read[name]
 
     def __iter__(self) -> Iterator[str]:
@@ -180,6 +213,6 @@ def best_of(scales: Mapping[str, Sequence[Judgement]]) -> dict[str, Judgement]:
     for judgements in scales.values():
         for judgement in judgements:
             before = found.get(judgement.claim.id)
-            if judgement.verdict != NOT_RUN and (before is None or (judgement.own and not before.own)):
+            if judgement.ran and (before is None or (judgement.own and not before.own)):
                 found[judgement.claim.id] = judgement
     return found

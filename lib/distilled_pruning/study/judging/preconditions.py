@@ -1,7 +1,9 @@
 """What must hold before a claim can be tested at all, measured on the same results as the claim.
 
-A claim about tickets says nothing where there are none: where the dense network is hardly trained, or where what the
-claim sets itself against is not there. Each claim names its preconditions, as calls of the functions here.
+A claim about tickets says nothing where there are none: where the dense network is hardly trained, where what the
+claim sets itself against is not there, where the set is far worse than the paper's, or where both loops are about as
+long. Each claim names its preconditions, as calls of the functions here. One that fails, or that nothing measures,
+leaves the claim *not testable here*; one that may or may not hold leaves it undecided.
 """
 
 from __future__ import annotations
@@ -11,11 +13,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from .statistics import LEVELS, Frames, Measure, by_init, paired, rise, select, sparse
-from .units import POINTS
-from .verdicts import CONTRADICTED, REPRODUCED, Finding, unstable, within
+from .units import PERCENT, POINTS, TIMES
+from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, unstable, within
 from .wording import finding
 
 WITHIN = 0.01
+WORSE = 0.1
+LONGER = 10.0
+PAPERS_SET = {
+    ("convnet3", 1): 0.506,
+    ("convnet3", 10): 0.675,
+    ("convnet3", 50): 0.745,
+    ("resnet18", 10): 0.675,  # the same set
+    ("resnet10", 10): 0.728,
+    ("resnet10", 20): 0.766,
+}
+
+PAPERS_HUNDRED = {10: 0.451}
+OWN = "convnet3"
 
 
 @dataclass(frozen=True)
@@ -36,7 +51,7 @@ class Standing:
     """How the preconditions of a claim stand.
 
     Attributes:
-        failed: Those that surely do not hold, each with what was found.
+        failed: Those that do not hold, each with what was found, or that it was not measured.
         unsure: Those that may or may not hold, likewise.
     """
 
@@ -52,18 +67,19 @@ def stand(preconditions: Sequence[Precondition], frames: Frames) -> Standing:
         against = [part for part in found if part.verdict == CONTRADICTED]
         if against:
             failed.append(f"{item.states}: {'; '.join(map(finding, against))}")
-        elif not found or any(part.verdict != REPRODUCED for part in found):
-            said = "; ".join(finding(part) for part in found if part.n)
-            unsure.append(f"{item.states}: {said or 'not run'}")
+        elif not found or any(part.verdict == NOT_RUN for part in found):
+            failed.append(f"{item.states}: not measured")
+        elif any(part.verdict != REPRODUCED for part in found):
+            unsure.append(f"{item.states}: {'; '.join(map(finding, found))}")
     return Standing(tuple(failed), tuple(unsure))
 
 
-def dense_keeps_up(model: str, frame: str) -> Precondition:
+def dense_keeps_up(model: str, frame: str = "barriers") -> Precondition:
     """The dense network is at least as accurate as IMP's tickets, within a point; else it is hardly trained.
 
     Args:
         model: The claim's network.
-        frame: The frame that the claim is judged by.
+        frame: A frame with a column ``accuracy``.
     """
 
     def measure(frames: Frames) -> list[Finding]:
@@ -78,22 +94,101 @@ def dense_keeps_up(model: str, frame: str) -> Precondition:
     return Precondition("the dense network is at least as accurate as IMP's tickets, within a point", measure)
 
 
-def dense_unstable(model: str) -> Precondition:
-    """The dense network is unstable."""
+def dense_unstable(model: str, frame: str = "barriers") -> Precondition:
+    """The dense network is unstable, so that a ticket can be more stable."""
     return Precondition(
         "the dense network is unstable",
-        lambda frames: [unstable("error rise", rise(frames, 0, model=model, method="dense"))],
+        lambda frames: [unstable("error rise", rise(frames, 0, frame, model=model, method="dense"))],
     )
 
 
-def imp_unstable(model: str) -> Precondition:
+def imp_unstable(model: str, frame: str = "barriers") -> Precondition:
     """IMP's tickets are unstable, so that others can be more stable."""
 
     def measure(frames: Frames) -> list[Finding]:
-        tickets = select(frames, "barriers", model=model, method="imp")
+        tickets = select(frames, frame, model=model, method="imp")
         return [
-            unstable(f"error rise, {sparse(tickets, level)}", rise(frames, level, model=model, method="imp"))
+            unstable(f"error rise, {sparse(tickets, level)}", rise(frames, level, frame, model=model, method="imp"))
             for level in LEVELS
         ]
 
     return Precondition("IMP's tickets are unstable", measure)
+
+
+def good_set(model: str, setting: str, ipc: int = 10) -> Precondition:
+    """The set's own accuracy is at most ten points below the paper's: that of the first inner loop, on test images.
+
+    Args:
+        model: The claim's network.
+        setting: The rate of the paper's inner loop.
+        ipc: Images per class of the paper's set.
+    """
+    least = PAPERS_SET[model, ipc] - WORSE
+
+    def measure(frames: Frames) -> list[Finding]:
+        tickets = select(frames, "fig2", model=model, method="distilled", setting=setting)
+        if tickets is None or "loop_accuracy" not in tickets:
+            return []
+        inits = tickets.groupby("level")["init"].nunique()
+        first = tickets[tickets["level"] == inits.index[inits == inits.max()].min()]
+        return [within("own accuracy", list(by_init(first, "loop_accuracy").values()), least, math.inf, PERCENT)]
+
+    paper = f"{100 * PAPERS_SET[model, ipc]:.1f} %"
+    return Precondition(f"the set's own accuracy is within ten points of the paper's {paper}", measure)
+
+
+def good_sets(dataset: str = "cifar10") -> Precondition:
+    """The sets of every size are as good as the paper's of that size, as trained on alone, within ten points."""
+
+    def measure(frames: Frames) -> list[Finding]:
+        rows = select(frames, "fig6", method="distilled")
+        if rows is None:
+            return []
+        findings = []
+        for ipc, part in rows.groupby("ipc"):
+            paper = PAPERS_HUNDRED.get(int(str(ipc))) if dataset == "cifar100" else PAPERS_SET.get((OWN, int(str(ipc))))
+            if paper is not None:
+                values = list(by_init(part.dropna(subset="own_accuracy"), "own_accuracy").values())
+                findings.append(within(f"ipc {ipc}, own accuracy", values, paper - WORSE, math.inf, PERCENT))
+        return findings
+
+    return Precondition("each set's own accuracy is within ten points of the paper's", measure)
+
+
+def shorter_loop(model: str, setting: str) -> Precondition:
+    """IMP's inner loop has at least ten times the steps of the distilled one; exact counts."""
+
+    def measure(frames: Frames) -> list[Finding]:
+        imp, ours = (
+            select(frames, "fig2", model=model, method=method, setting=setting) for method in ("imp", "distilled")
+        )
+        if imp is None or ours is None:
+            return []
+        level = min(imp["level"].max(), ours["level"].max())
+        steps = [float(part[part["level"] == level]["steps"].max()) for part in (imp, ours)]
+        if not steps[1]:
+            return []
+        ratio, n = steps[0] / steps[1], int(imp["init"].nunique())
+        verdict = REPRODUCED if ratio >= LONGER else CONTRADICTED
+        return [Finding("IMP's steps over the distilled loop's", ratio, None, n, verdict, unit=TIMES)]
+
+    return Precondition("IMP's inner loop has at least ten times the steps of the distilled one", measure)
+
+
+def network(model: str, frame: str) -> Precondition:
+    """The network is the claim's."""
+
+    def measure(frames: Frames) -> list[Finding]:
+        rows = select(frames, frame)
+        if rows is None:
+            return []
+        there = list(dict.fromkeys(rows["model"]))
+        verdict = REPRODUCED if model in there else CONTRADICTED
+        return [Finding(f"{' and '.join(there)} in place of {model}", math.nan, None, 0, verdict)]
+
+    return Precondition(f"the network is the claim's, {model}", measure)
+
+
+def of_the_paper(model: str, setting: str) -> tuple[Precondition, ...]:
+    """What every claim about distilled masks of a network needs: a good set, and a loop that is short beside IMP's."""
+    return good_set(model, setting), shorter_loop(model, setting)

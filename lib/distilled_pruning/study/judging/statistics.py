@@ -53,9 +53,9 @@ def by_init(frame: pd.DataFrame | None, column: str) -> dict[int, float]:
     return {int(init): float(mean) for init, mean in zip(means.index, means, strict=True)}
 
 
-def rise(frames: Frames, level: int, **where: str) -> list[float]:
+def rise(frames: Frames, level: int, name: str = "barriers", **where: str) -> list[float]:
     """Error rise of each initialisation at a level; a collapsed ticket never counts as stable."""
-    frame = select(frames, "barriers", level=level, **where)
+    frame = select(frames, name, level=level, **where)
     if frame is None:
         return []
     return list(

@@ -1,27 +1,37 @@
-"""Verdict rules: from values over initialisations to reproduced, partly, contradicted, undecided or none.
+"""Verdict rules: from values over units of replication to findings, and from findings to a verdict.
 
-There is none where nothing was run, and none where a precondition of the claim does not hold: *not testable here*.
+Two vocabularies, never counted together. What a paper claims is *reproduced*, *partly* so, *mixed*, *contradicted* or
+*undecided*; what this companion asks is *supported*, *mixed*, *refuted* or *open*. Neither is judged where nothing was
+run, where what the claim takes for granted does not hold (*not testable here*), or where it states a size and the scale
+is not the papers' (*not judged at this scale*).
 
-The unit of evidence is an initialisation: the lines or retrainings of one initialisation are averaged first, since they
-share its mask. Intervals are two-sided 95 % Student intervals over initialisations; fewer than three never decide.
+The unit of evidence is an initialisation, or a distilled set where the claim is about sets: what shares one is averaged
+first. Intervals are two-sided 95 % Student intervals over these units; fewer than three never decide.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from .units import PLAIN, POINTS, UNITS, Unit
 
-REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED = "reproduced", "partly", "contradicted", "undecided"
-NOT_TESTABLE, NOT_RUN = "not testable here", "not run"
-VERDICTS = (REPRODUCED, PARTLY, CONTRADICTED, UNDECIDED, NOT_TESTABLE, NOT_RUN)
-RANK = {REPRODUCED: 5, PARTLY: 4, UNDECIDED: 3, CONTRADICTED: 2, NOT_TESTABLE: 1, NOT_RUN: 0}
-DECIDED = (REPRODUCED, PARTLY, CONTRADICTED)
+REPRODUCED, PARTLY, MIXED, CONTRADICTED, UNDECIDED = "reproduced", "partly", "mixed", "contradicted", "undecided"
+SUPPORTED, REFUTED, OPEN = "supported", "refuted", "open"
+NOT_JUDGED, NOT_TESTABLE, NOT_RUN = "not judged at this scale", "not testable here", "not run"
+OF_PAPERS = (REPRODUCED, PARTLY, MIXED, CONTRADICTED, UNDECIDED, NOT_JUDGED, NOT_TESTABLE, NOT_RUN)
+OF_QUESTIONS = (SUPPORTED, MIXED, REFUTED, OPEN, NOT_JUDGED, NOT_TESTABLE, NOT_RUN)
+VERDICTS = tuple(dict.fromkeys((*OF_PAPERS, *OF_QUESTIONS)))
+QUESTION = {REPRODUCED: SUPPORTED, PARTLY: OPEN, CONTRADICTED: REFUTED, UNDECIDED: OPEN}
+_ORDER = ((NOT_RUN,), (NOT_TESTABLE,), (NOT_JUDGED,), (UNDECIDED, OPEN), (CONTRADICTED, REFUTED), (MIXED,), (PARTLY,))
+RANK = {word: rank for rank, words in enumerate((*_ORDER, (REPRODUCED, SUPPORTED))) for word in words}
+DECIDED = (REPRODUCED, PARTLY, MIXED, CONTRADICTED, SUPPORTED, REFUTED)
 ENOUGH = 3
 INSTABILITY_THRESHOLD = 0.02
+LEVEL_OF_TESTS = 0.05
+RANGE = "range"
 
 
 @dataclass(frozen=True)
@@ -39,6 +49,10 @@ class Finding:
         primary: Whether the claim's verdict rests on it; what is not primary is judged and shown beside.
         unit: How its numbers are written.
         values: What each unit of replication gave, where these are shown in place of an interval.
+        essential: Whether the claim's verdict follows it, and the others only qualify.
+        p: Two-sided p-value against the bound that was judged, where there is one bound.
+        sets: Distilled sets behind the values, where these are fewer than the initialisations.
+        spread: What the interval is: of a mean, or a range that the levels leave (``"range"``).
     """
 
     setting: str
@@ -51,6 +65,10 @@ class Finding:
     primary: bool = True
     unit: Unit = PLAIN
     values: tuple[float, ...] = ()
+    essential: bool = False
+    p: float | None = None
+    sets: int | None = None
+    spread: str = "mean"
 
     def as_json(self) -> dict[str, Any]:
         """Give it as ``check --json`` prints it: numbers as they are, with the name of their unit; ``None`` for NaN."""
@@ -107,7 +125,63 @@ def within(setting: str, values: Sequence[float], low: float, high: float, unit:
         verdict = CONTRADICTED
     else:
         verdict = UNDECIDED
-    return Finding(setting, mean, bounds, len(found), verdict, unit=unit)
+    bound = low if high == math.inf else high if low == -math.inf else None
+    p = None if bound is None else p_value([value - bound for value in found])
+    return Finding(setting, mean, bounds, len(found), verdict, unit=unit, p=p)
+
+
+def p_value(values: Sequence[float]) -> float | None:
+    """Give the two-sided p-value of a mean against zero (Student), ``None`` for fewer than two values."""
+    n = len(values)
+    if n < 2:
+        return None
+    from scipy.special import stdtr
+
+    mean = math.fsum(values) / n
+    error = math.sqrt(math.fsum((value - mean) ** 2 for value in values) / (n - 1) / n)
+    if error == 0:
+        return 1.0 if mean == 0 else 0.0
+    return float(2 * stdtr(n - 1, -abs(mean) / error))
+
+
+def holm(ps: Sequence[float], m: int | None = None) -> list[float]:
+    """Adjust p-values by Holm's step-down, in the order given.
+
+    Args:
+        ps: The p-values.
+        m: Number of comparisons that were named, where some of them were not run; those count as the largest.
+    """
+    m = max(m or 0, len(ps))
+    adjusted, largest = [1.0] * len(ps), 0.0
+    for rank, index in enumerate(sorted(range(len(ps)), key=lambda i: ps[i])):
+        largest = max(largest, min(1.0, (m - rank) * ps[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def each(setting: str, values: Sequence[float], low: float, high: float, unit: Unit = PLAIN) -> Finding:
+    """Judge bounded counts one by one: reproduced when all of at least three lie in (low, high), contradicted if none.
+
+    A Student interval says nothing about a count that can only be one or two; the values stand in its place.
+    """
+    found = [value for value in values if math.isfinite(value)]
+    if not found:
+        return Finding(setting, math.nan, None, 0, NOT_RUN, unit=unit)
+    inside = [low < value < high for value in found]
+    verdict = UNDECIDED
+    if len(found) >= ENOUGH:
+        verdict = REPRODUCED if all(inside) else CONTRADICTED if not any(inside) else UNDECIDED
+    return Finding(setting, math.fsum(found) / len(found), None, len(found), verdict, unit=unit, values=tuple(found))
+
+
+def essential(finding: Finding) -> Finding:
+    """Mark a finding as the one that its claim's verdict follows."""
+    return replace(finding, essential=True)
+
+
+def beside(finding: Finding) -> Finding:
+    """Mark a finding as one that turns no verdict."""
+    return replace(finding, primary=False)
 
 
 def positive(setting: str, values: Sequence[float], unit: Unit = PLAIN) -> Finding:
@@ -136,13 +210,24 @@ def unstable(setting: str, rises: Sequence[float]) -> Finding:
 
 
 def combine(findings: Sequence[Finding]) -> str:
-    """Join the primary settings of one claim: all must hold; *partly* when some of at least two clearly do."""
+    """Join the primary settings of one claim, in the papers' words.
+
+    All must hold for *reproduced*, all must fail for *contradicted*. With one that holds and one that fails the claim
+    is *mixed*; *partly* means that one holds and the rest is undecided. One that fails among undecided ones
+    contradicts nothing yet, and a primary setting that was not run leaves the claim undecided at best. Where a
+    setting is essential, the verdict follows it, and the others can only qualify that it holds.
+    """
     primary = [finding for finding in findings if finding.primary]
-    verdicts = [finding.verdict for finding in primary if finding.verdict != NOT_RUN]
-    if not verdicts:
+    verdicts = [finding.verdict for finding in primary]
+    if all(verdict == NOT_RUN for verdict in verdicts):
         return NOT_RUN
-    if all(verdict == REPRODUCED for verdict in verdicts) and len(verdicts) == len(primary):
-        return REPRODUCED
-    if REPRODUCED in verdicts:
-        return PARTLY
-    return CONTRADICTED if CONTRADICTED in verdicts else UNDECIDED
+    if NOT_RUN in verdicts:
+        return UNDECIDED
+    core = {finding.verdict for finding in primary if finding.essential} or set(verdicts)
+    if {REPRODUCED, CONTRADICTED} <= core:
+        return MIXED
+    if REPRODUCED not in core:
+        return CONTRADICTED if core == {CONTRADICTED} else UNDECIDED
+    if CONTRADICTED in verdicts:
+        return MIXED
+    return PARTLY if UNDECIDED in verdicts else REPRODUCED

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 from .units import Unit
-from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED, Finding
+from .verdicts import CONTRADICTED, NOT_RUN, RANGE, REPRODUCED, UNDECIDED, Finding
 
 MINUS = "−"
 CAME_OUT = {REPRODUCED: "holds", CONTRADICTED: "does not hold", UNDECIDED: "undecided", NOT_RUN: "not run"}
@@ -24,14 +25,16 @@ def number(value: float, digits: int = 3, signed: bool = False) -> str:
     return text.replace("-", MINUS) if float(text) else text.lstrip("+-")
 
 
-def quantity(value: float, interval: Sequence[float] | None, unit: Unit) -> str:
+def quantity(value: float, interval: Sequence[float] | None, unit: Unit, ranged: bool = False) -> str:
     """Write a number in its unit with its interval, all with the same decimals, as "+10.7 points [6.3, 15.1]".
 
-    An interval that shows no width is left out.
+    An interval that shows no width is left out. What levels leave open is a range, and written as one.
     """
     ends = [number(unit.factor * bound, unit.digits) for bound in interval or ()]
     name = f" {unit.name}" if unit.name else ""
     bounds = f" [{', '.join(ends)}]" if len(set(ends)) > 1 else ""
+    if ranged and bounds:
+        bounds = f", anywhere from {ends[0]} to {ends[1]}"
     return f"{number(unit.factor * value, unit.digits, unit.signed)}{name}{bounds}"
 
 
@@ -52,9 +55,10 @@ def finding(
         if item.values:
             each = ", ".join(number(item.unit.factor * value, item.unit.digits) for value in item.values)
             parts.append(f"{each} {item.unit.name}".rstrip())
-        else:
-            parts.append(quantity(item.value, item.interval, item.unit))
+        elif math.isfinite(item.value):
+            parts.append(quantity(item.value, item.interval, item.unit, ranged=item.spread == RANGE))
         parts += [f"n = {item.n}"] if item.n != n else []
+        parts += ["one set" if item.sets == 1 else f"{item.sets} sets"] if item.sets else []
     parts += [CAME_OUT.get(item.verdict, item.verdict)] if verdict or not item.n else []
     text = f"{item.setting}: {', '.join(parts)}" if item.setting else ", ".join(parts)
     return plain(text) if markdown else text

@@ -5,11 +5,11 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any
 
-from ...errors import unknown
+from ...errors import InputError, unknown
 from ..engine.store import Store
 from ..jobs import Job, graph
 from ..parameters.cells import home
-from ..parameters.presets import UNCOUNTED, Parameters
+from ..parameters.presets import LIVE, UNCOUNTED, Parameters, bases, resolve
 from ..results.recorded import Recorded
 from . import registry as experiments
 from .registry import Experiment
@@ -79,6 +79,22 @@ class Section:
         if name not in self._frames:
             self._frames[name] = self.experiment(name).frame(self.parameters, self.store)
         return self._frames[name]
+
+    def beside(self, name: str) -> pd.DataFrame:
+        """Give the frame of another page's experiment under this page's parameters, from the same store.
+
+        Raises:
+            KeyError: There is no such frame under these parameters.
+        """
+        notebook = experiments.EXPERIMENTS[name].notebook
+        known = bases(notebook)
+        file = self.parameters.nearest if self.parameters.nearest in known else LIVE
+        shared = [(key, value) for key, value in self.deciding.items() if key in known[LIVE]]
+        try:
+            other = Section(resolve(notebook, shared, None if file == LIVE else file), self.store)
+        except InputError as error:
+            raise KeyError(name) from error
+        return other.frame(name)
 
     def frames(self) -> dict[str, pd.DataFrame]:
         """Give all frames of the notebook."""

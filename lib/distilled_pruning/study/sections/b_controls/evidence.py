@@ -117,18 +117,18 @@ def spoken(method: str) -> str:
     return method.replace("-", " ")
 
 
-def lower(frames: Frames, control: str) -> list[Finding]:
-    """The control's barrier is above the distilled ticket's, which shows at every level and setting."""
-    frame = lines(frames, "distilled", control)
+def lower(frames: Frames, control: str, than: str) -> list[Finding]:
+    """A control's barrier is above that of another way, at every level and setting of the latter."""
+    frame = lines(frames, than, control)
     if frame is None:
         return []
     findings = []
-    for level, setting in cases(frame, "distilled"):
+    for level, setting in cases(frame, than):
         theirs = {"method": control, "level": level}
         if control in frame[frame["setting"] == setting]["method"].unique():
             theirs["setting"] = setting
         above = values(frame, "barrier", **theirs)
-        ours = values(frame, "barrier", method="distilled", level=level, setting=setting)
+        ours = values(frame, "barrier", method=than, level=level, setting=setting)
         findings.append(at(frame, level, setting, "barrier", higher, paired(above, ours)))
     return findings
 

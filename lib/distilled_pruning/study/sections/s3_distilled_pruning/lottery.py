@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ...judging.statistics import Frames, by_init, paired, way
 from ...judging.units import PERCENT
-from ...judging.verdicts import CONTRADICTED, ENOUGH, REPRODUCED, UNDECIDED, Finding, interval
+from ...judging.verdicts import CONTRADICTED, ENOUGH, RANGE, REPRODUCED, UNDECIDED, Finding, interval
 from ..common.rows import place
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def at_most(setting: str, frame: pd.DataFrame | None, dense: Mapping[int, float]
         return None
     low, high = range_of(frame, found)
     verdict = REPRODUCED if high <= limit else CONTRADICTED if low > limit else UNDECIDED
-    return Finding(setting, sparsity(frame, found.level), (low, high), found.n, verdict, unit=PERCENT)
+    return Finding(setting, sparsity(frame, found.level), (low, high), found.n, verdict, unit=PERCENT, spread=RANGE)
 
 
 def none_past(frames: Frames, name: str, methods: tuple[str, ...], limit: float, **where: str) -> list[Finding]:

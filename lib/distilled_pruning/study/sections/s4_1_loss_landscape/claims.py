@@ -5,10 +5,12 @@ from __future__ import annotations
 import math
 
 from ...judging.claims import PAPER, SUBMISSION, claim
-from ...judging.statistics import Frames, by_init, slopes, sparse
-from ...judging.units import BASINS
-from ...judging.verdicts import Finding, negative, within
+from ...judging.preconditions import dense_keeps_up, dense_unstable, of_the_paper
+from ...judging.statistics import CONV, Frames, by_init, slopes, sparse
+from ...judging.units import BASINS, LENGTHS
+from ...judging.verdicts import Finding, each, negative
 from ..common.rows import row_of
+from ..common.tickets import EQUAL
 
 
 @claim(
@@ -23,6 +25,8 @@ from ..common.rows import row_of
         "for dense and IMP, below for distilled"
     ),
     frames=("basins",),
+    preconditions=(dense_keeps_up(CONV), dense_unstable(CONV), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def basins(frames: Frames) -> list[Finding]:
     """Basins on the plane of the sparsest tickets, counted up to two: two for dense and IMP, one for distilled."""
@@ -32,7 +36,7 @@ def basins(frames: Frames) -> list[Finding]:
         level = 0 if frame is None else int(frame["level"].max())
         counts = by_init(row_of(frames, "basins", method, level), "basins")
         setting = method if level == 0 else f"{method}, {sparse(frame, level)}"
-        findings.append(within(setting, [min(count, 2.0) for count in counts.values()], low, high, BASINS))
+        findings.append(each(setting, [min(count, 2.0) for count in counts.values()], low, high, BASINS))
     return findings
 
 
@@ -45,9 +49,14 @@ def basins(frames: Frames) -> list[Finding]:
     paper_value="slightly lower",
     rule="slope of the L2 distance of two retrainings over sparsity below 0, from the dense network on, both methods",
     frames=("basins",),
+    preconditions=(dense_keeps_up(CONV), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def distances_shrink(frames: Frames) -> list[Finding]:
-    """The distance of two retrainings falls from the dense network to sparser and sparser tickets."""
+    """The distance of two retrainings, over the root of the share of weights that survive, falls with sparsity.
+
+    Fewer weights are closer for that alone, so that the distance itself would fall for any mask.
+    """
     findings = []
     for method in ("imp", "distilled"):
         parts = [
@@ -57,6 +66,7 @@ def distances_shrink(frames: Frames) -> list[Finding]:
         if len(parts) == 2:
             import pandas as pd
 
-            found = slopes(pd.concat(parts), "unit")
-        findings.append(negative(method, found))
+            both = pd.concat(parts)
+            found = slopes(both.assign(unit=both["unit"] / (1 - both["sparsity"]) ** 0.5), "unit")
+        findings.append(negative(method, found, LENGTHS))
     return findings

@@ -7,8 +7,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from ...judging.claims import EACH, PAPER, SUBMISSION, claim
-from ...judging.statistics import LEVELS, Frames, by_init, paired, select, slope, sparse
-from ...judging.units import A_HUNDRED_POINTS, A_TENFOLD, TIMES
+from ...judging.preconditions import good_sets, imp_unstable
+from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, slope, sparse
+from ...judging.units import A_HUNDRED_POINTS, A_TENFOLD, TIMES, TIMES_APART
 from ...judging.verdicts import Finding, negative, positive, within
 from ..common.tickets import EQUAL
 
@@ -36,13 +37,32 @@ def groups(frames: Frames, *columns: str) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def inclines(frame: pd.DataFrame, x: str, y: str) -> list[float]:
-    """Slope of a column over another for each initialisation with at least two different sets."""
+    """Slope of a column over another, one for each distilled set of every size: the unit is the set.
+
+    Initialisation i is pruned on set i modulo their number; what shares a set is averaged first. A frame that does not
+    say how many sets there are is taken to have one of each size.
+    """
+    number = frame["sets"].max() if "sets" in frame else 1
+    frame = frame.assign(which=frame["init"] % number)
     found = []
-    for _, rows in frame.dropna(subset=[x, y]).groupby("init"):
+    for _, rows in frame.dropna(subset=[x, y]).groupby("which"):
         means = rows.groupby(["made_for", "ipc"])[[x, y]].mean()
         if means[x].nunique() > 1:
             found.append(slope(list(means[x]), list(means[y])))
     return found
+
+
+def over_imp(frames: Frames, part: pd.DataFrame) -> pd.DataFrame:
+    """Add the barrier over IMP's on the same initialisations: those that share a set, averaged before the division."""
+    number = part["sets"].max() if "sets" in part else 1
+    part = part.assign(which=part["init"] % number)
+    where = {name: part[name].iloc[0] for name in ("dataset", "model", "level")}
+    imp = select(frames, "fig6", method="imp", collapsed=False, **where)
+    theirs = by_init(imp, "barrier")
+    part = part[part["init"].isin(theirs)].assign(imp=lambda f: f["init"].map(theirs))
+    keys = ["which", "made_for", "ipc"]
+    sums = part.groupby(keys)[["barrier", "imp"]].transform("mean")
+    return part.assign(barrier_ratio=(sums["barrier"] / sums["imp"]).where(sums["imp"] > 0))
 
 
 @claim(
@@ -53,17 +73,21 @@ def inclines(frame: pd.DataFrame, x: str, y: str) -> list[float]:
     statement="More compression of the data, lower barrier relative to IMP.",
     paper_value="negative",
     rule=(
-        "slope of barrier, over the mean of IMP's, on the logarithm of compression below 0, for each "
+        "slope of barrier, over that of IMP on the same initialisations, on the logarithm of compression"
+        " below 0, for each "
         "dataset, network and sparsity"
     ),
     frames=("fig6",),
+    preconditions=(imp_unstable(CONV, "fig6"), good_sets()),
+    of_sets=("distilled",),
 )
 def compression_stability(frames: Frames) -> list[Finding]:
     """The barrier ratio falls with the logarithm of the compression, on each dataset, network and level."""
     found = []
     for name, part in groups(frames, "made_for"):
         if part["ipc"].nunique() > 1:
-            logs = part.assign(log=[math.log10(value) for value in part["compression"]])
+            paired_rows = over_imp(frames, part)
+            logs = paired_rows.assign(log=[math.log10(value) for value in paired_rows["compression"]])
             found.append(negative(name, inclines(logs, "log", "barrier_ratio"), A_TENFOLD))
     return found
 
@@ -80,6 +104,8 @@ def compression_stability(frames: Frames) -> list[Finding]:
         "dataset, network and sparsity"
     ),
     frames=("fig6",),
+    preconditions=(good_sets(),),
+    of_sets=("distilled",),
 )
 def performance_needs_quality(frames: Frames) -> list[Finding]:
     """The accuracy ratio rises with what training on the set alone reaches, on each dataset, network and level."""
@@ -99,6 +125,8 @@ def performance_needs_quality(frames: Frames) -> list[Finding]:
     paper_value="better on its own",
     rule="paired differences above 0: accuracy over IMP's, own minus other; barrier over IMP's, other minus own",
     frames=("fig6",),
+    preconditions=(good_sets(),),
+    of_sets=("distilled",),
 )
 def architecture_match(frames: Frames) -> list[Finding]:
     """A set made for the pruned network beats one made for another: higher accuracy ratio, lower barrier ratio."""
@@ -123,6 +151,8 @@ def architecture_match(frames: Frames) -> list[Finding]:
     paper_value="below 1, falling",
     rule="ResNet-18, accuracy over IMP's: below 1 at 91 % sparsity, and lower there than at 59 %",
     frames=("fig6",),
+    preconditions=(good_sets("cifar100"),),
+    of_sets=("distilled",),
 )
 def weak_on_a_hundred(frames: Frames) -> list[Finding]:
     """On CIFAR-100 with ResNet-18 the accuracy ratio is below 1 at 91 % sparsity, and lower than at 59 %."""
@@ -136,4 +166,28 @@ def weak_on_a_hundred(frames: Frames) -> list[Finding]:
         name = f"ipc {ipc}, made for {made_for}"
         found.append(within(f"{name}, {sparse(part, POOR)}", list(poor.values()), -math.inf, 1.0, TIMES))
         found.append(positive(f"{name}, {sparse(part, FAIR)} minus {sparse(part, POOR)}", paired(fair, poor)))
+    return found
+
+
+@claim(
+    "harder-data-worse",
+    paper=PAPER,
+    where="section 5",
+    data=EACH,
+    statement="The more complex the data, the worse distilled pruning does beside IMP.",
+    paper_value="under-performs",
+    rule="accuracy over IMP's at equal network, size of set and sparsity: CIFAR-10 minus CIFAR-100, paired, above 0",
+    frames=("fig6",),
+    preconditions=(good_sets(),),
+    of_sets=("distilled",),
+)
+def harder_data(frames: Frames) -> list[Finding]:
+    """Accuracy over IMP's on CIFAR-10 minus that on CIFAR-100, for each network, size of set and sparsity."""
+    frame = select(frames, "fig6", method="distilled", setting=EQUAL)
+    if frame is None or not {"cifar10", "cifar100"} <= set(frame["dataset"]):
+        return []
+    found = []
+    for (model, ipc, level), part in frame[frame["level"].isin(LEVELS)].groupby(["model", "ipc", "level"]):
+        easy, hard = (by_init(part[part["dataset"] == name], "accuracy_ratio") for name in ("cifar10", "cifar100"))
+        found.append(positive(f"{model}, ipc {ipc}, {sparse(part, int(str(level)))}", paired(easy, hard), TIMES_APART))
     return found

@@ -5,10 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...judging.claims import PAPER, SUBMISSION, claim
+from ...judging.preconditions import dense_keeps_up, network
 from ...judging.statistics import Frames, by_init, paired, sparse, way
 from ...judging.units import POINTS, TIMES
 from ...judging.verdicts import (
     CONTRADICTED,
+    RANGE,
     REPRODUCED,
     UNDECIDED,
     Finding,
@@ -21,6 +23,7 @@ from ..s3_distilled_pruning import lottery
 if TYPE_CHECKING:
     import pandas as pd
 
+TEN = "resnet10"
 MANY = 0.9  # the sparsity past which the paper finds no tickets
 FEWER = 10.0
 SPARSEST = 17 / 25  # the paper's levels 18 to 25 of 25
@@ -40,6 +43,8 @@ NEGLIGIBLE = 0.25
     ),
     sizes=True,
     frames=("fig7",),
+    preconditions=(network(TEN, "fig7"), dense_keeps_up(TEN, "fig7")),
+    of_sets=("distilled",),
 )
 def imp_k0_limit(frames: Frames) -> list[Finding]:
     """No ticket of IMP from initialisation is sparser than 90 %."""
@@ -59,6 +64,8 @@ def imp_k0_limit(frames: Frames) -> list[Finding]:
     ),
     sizes=True,
     frames=("fig7",),
+    preconditions=(network(TEN, "fig7"), dense_keeps_up(TEN, "fig7")),
+    of_sets=("distilled",),
 )
 def beyond(frames: Frames) -> list[Finding]:
     """Weights that the sparsest tickets of IMP keep, over those after eight distilled levels, as far as levels tell."""
@@ -77,7 +84,11 @@ def beyond(frames: Frames) -> list[Finding]:
     wanted = FEWER * (1 - 0.2)  # a level more or less
     verdict = REPRODUCED if least >= wanted else CONTRADICTED if most is not None and most < wanted else UNDECIDED
     bounds = None if most is None else (least, most)
-    return [Finding("IMP over combined", kept[0] / kept[1], bounds, min(imp.n, combined.n), verdict, unit=TIMES)]
+    return [
+        Finding(
+            "IMP over combined", kept[0] / kept[1], bounds, min(imp.n, combined.n), verdict, unit=TIMES, spread=RANGE
+        )
+    ]
 
 
 def averaged(frame: pd.DataFrame | None, levels: set[int]) -> dict[int, float]:
@@ -115,6 +126,8 @@ def common(left: pd.DataFrame | None, right: pd.DataFrame | None, above: float) 
         "levels, within 1 point"
     ),
     frames=("fig7",),
+    preconditions=(network(TEN, "fig7"), dense_keeps_up(TEN, "fig7")),
+    of_sets=("distilled",),
 )
 def near_early(frames: Frames) -> list[Finding]:
     """Accuracy of IMP after distilled levels minus that of IMP from an early epoch, over the sparsest levels."""
@@ -136,6 +149,8 @@ def near_early(frames: Frames) -> list[Finding]:
     paper_value="positive",
     rule="paired accuracy difference at equal sparsity, averaged over the levels past the distilled ones, above 0",
     frames=("fig7",),
+    preconditions=(network(TEN, "fig7"), dense_keeps_up(TEN, "fig7")),
+    of_sets=("distilled",),
 )
 def recovers(frames: Frames) -> list[Finding]:
     """Accuracy of IMP after distilled levels minus that of distilled pruning alone, past those levels."""
@@ -158,6 +173,8 @@ def recovers(frames: Frames) -> list[Finding]:
     rule="stored images, decoded images and steps over those of one real training: at most a quarter",
     sizes=True,
     frames=("fig7",),
+    preconditions=(network(TEN, "fig7"),),
+    of_sets=("distilled",),
 )
 def cheap(frames: Frames) -> list[Finding]:
     """Cost of the distilled levels in trainings on real data (exact counts): stored and decoded images, steps."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from ...judging.claims import PAPER, claim
+from ...judging.preconditions import dense_keeps_up, of_the_paper
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse
 from ...judging.units import DISTANCE, POINTS, TIMES, TIMES_CHANCE, Unit
 from ...judging.verdicts import Finding, negative, within
@@ -38,6 +39,8 @@ def _compared(frames: Frames, column: str, low: float, high: float, unit: Unit) 
         "over that at weights that distilled pruning alone keeps, above 1 at 59 and 87 %"
     ),
     frames=("membership",),
+    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def sharp_weights(frames: Frames) -> list[Finding]:
     """The dense network's diagonal is larger at weights that IMP alone keeps than at those distilled alone does."""
@@ -63,6 +66,8 @@ def sharp_weights(frames: Frames) -> list[Finding]:
         "pruning's, paired by initialisation, below 0 at 59 and 87 %"
     ),
     frames=("orders",),
+    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def order_dependence(frames: Frames) -> list[Finding]:
     """Two data orders of IMP's loop share fewer survivors over chance than two of the distilled loop."""
@@ -87,6 +92,8 @@ def order_dependence(frames: Frames) -> list[Finding]:
     paper_value="about 1",
     rule="shared survivors over chance within layers, at 59 and 87 %, at most 1.1 and at least 1/1.1",
     frames=("overlap",),
+    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def masks_independent(frames: Frames) -> list[Finding]:
     """IMP's and distilled masks share about as many survivors as chance would."""
@@ -102,6 +109,8 @@ def masks_independent(frames: Frames) -> list[Finding]:
     paper_value="about 0",
     rule="largest difference over layers at most 5 points at 59 and 87 %",
     frames=("overlap",),
+    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def layers_alike(frames: Frames) -> list[Finding]:
     """No layer's sparsity differs by more than the margin."""
@@ -117,6 +126,8 @@ def layers_alike(frames: Frames) -> list[Finding]:
     paper_value="same",
     rule="Kolmogorov–Smirnov distance at most .05 at 59 and 87 %",
     frames=("overlap",),
+    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
 )
 def init_magnitudes_alike(frames: Frames) -> list[Finding]:
     """Pruned weights began alike in both."""
