@@ -28,6 +28,7 @@ DOCUMENTS = [
     *sorted((ROOT / "book").rglob("*.md")),
 ]
 FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+\.py)\n")
 SHELLS = ("shell", "bash")
 TEMPLATE = "{{ item.source }}"  # book/code.md: the code of the figures themselves
 PROGRAM = "distilled-pruning"
@@ -67,6 +68,13 @@ def blocks() -> Iterator[Block]:
             yield Block(str(path.relative_to(ROOT)), language, text)
 
 
+def write_files(folder: Path) -> None:
+    """Write the blocks that are files: those whose first line is a comment with a name."""
+    for block in blocks():
+        if named := FILE.match(block.text):
+            (folder / named[1]).write_text(block.text, encoding="utf-8")
+
+
 def lines() -> list[str]:
     """List the shell's lines, each once, without comments."""
     found = [line for block in blocks() if block.language in SHELLS for line in block.text.splitlines()]
@@ -101,6 +109,7 @@ def test_what_is_left_to_others_is_run_by_them() -> None:
 
 @pytest.mark.parametrize("block", PYTHON, ids=[f"{block.document}-{n}" for n, block in enumerate(PYTHON)])
 def test_python_runs_as_printed(block: Block, tmp_path: Path) -> None:
+    write_files(tmp_path)
     around = {**os.environ, "MPLBACKEND": "agg", "DISTILLED_PRUNING_STORE": str(tmp_path / "store")}
     found = subprocess.run([sys.executable, "-c", block.text], cwd=tmp_path, env=around, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
@@ -118,6 +127,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, root / name)
     (root / ".venv").symlink_to(Path(sys.prefix))
     (root / "path/to").mkdir(parents=True)
+    write_files(root)
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (300, 16, 16, 3), dtype=np.uint8), np.arange(300) % 3
     np.savez(root / "path/to/images.npz", images=images, labels=labels)
