@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import __version__, plugins
+from . import __version__
 from .errors import InputError, quoted
 from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, STOPPED, WRONG
 from .signals import ENDING, Terminated, handling, tell, terminate
@@ -221,9 +221,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = BROKEN_PIPE
     try:
         here()
-        if parsed.plugins is not None:
-            plugins.use(parsed.plugins)
-        plugins.load()
+        _add_plugins(parsed.plugins)
         with handling(ENDING, terminate):
             code = handlers()[parsed.command](parsed)
             sys.stdout.flush()
@@ -243,6 +241,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"distilled-pruning: {where} cannot be used ({error.strerror or error})", file=sys.stderr)
         return FAILED
     return code
+
+
+def _add_plugins(names: str | None) -> None:
+    """Import the modules that the command or the environment names."""
+    from . import plugins
+
+    if names is not None:
+        plugins.use(names)
+    plugins.load()
 
 
 def full() -> bool:
