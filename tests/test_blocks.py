@@ -14,6 +14,7 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -27,6 +28,7 @@ DOCUMENTS = [
     *sorted((ROOT / "book").rglob("*.md")),
 ]
 FENCE = re.compile(r"^( *)```([a-z]*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+FILE = re.compile(r"# (\w+\.py)\n")
 SHELLS = ("shell", "bash")
 TEMPLATE = "{{ item.source }}"  # book/code.md: the code of the figures themselves
 PROGRAM = "distilled-pruning"
@@ -42,13 +44,18 @@ BY_CI = {  # run by .ci/run, as these words of it say
     "!git clone": ".ci/ways_in.py",
     "%cd book": ".ci/ways_in.py",
 }
-BY_TESTS = {  # run by a test of its own, which this names
-    "snakemake": "test_slurm.py",
-    "uv pip install backpack-for-pytorch curvlinops-for-pytorch": "test_blocks.py",
-    "make setup": "test_setting_up.py",
-    "make pdf": "test_pdf.py",
+BY_TESTS = {  # run by a test of its own, which this names with the words that do it
+    "snakemake": ("test_cluster.py", 'shutil.which("snakemake"'),
+    "make setup": ("test_setting_up.py", '"make", "setup"'),
+    "make pdf": ("test_pdf.py", "pdf.write("),
+    "distilled-pruning --plugins": ("test_plugins.py", '"--plugins"'),
 }
-SHELL = {"export DISTILLED_PRUNING_STORE=/shared/store", "source .venv/bin/activate"}
+PEERS = "uv pip install"
+SHELL = {
+    "export DISTILLED_PRUNING_STORE=/shared/store",
+    "export DISTILLED_PRUNING_PLUGINS=my_additions",
+    "source .venv/bin/activate",
+}
 
 
 class Block(NamedTuple):
@@ -66,6 +73,13 @@ def blocks() -> Iterator[Block]:
             yield Block(str(path.relative_to(ROOT)), language, text)
 
 
+def write_files(folder: Path) -> None:
+    """Write the blocks that are files: those whose first line is a comment with a name."""
+    for block in blocks():
+        if named := FILE.match(block.text):
+            (folder / named[1]).write_text(block.text, encoding="utf-8")
+
+
 def lines() -> list[str]:
     """List the shell's lines, each once, without comments."""
     found = [line for block in blocks() if block.language in SHELLS for line in block.text.splitlines()]
@@ -74,7 +88,7 @@ def lines() -> list[str]:
 
 def commands() -> list[str]:
     """List the lines that are run here."""
-    aside = (*BY_CI, *BY_TESTS)
+    aside = (*BY_CI, *BY_TESTS, PEERS)
     return [line for line in lines() if line not in SHELL and not line.startswith(aside)]
 
 
@@ -91,14 +105,16 @@ def test_what_is_left_to_others_is_run_by_them() -> None:
     for start, words in BY_CI.items():
         assert any(line.startswith(start) for line in lines()), f"no document shows {start}"
         assert words in ci, start
-    for start, test in BY_TESTS.items():
-        if any(line.startswith(start) for line in lines()):
-            assert start.split()[0] in (ROOT / "tests" / test).read_text(encoding="utf-8")
-    assert lines().count("uv pip install backpack-for-pytorch curvlinops-for-pytorch") == 1
+    for start, (test, words) in BY_TESTS.items():
+        assert words in (ROOT / "tests" / test).read_text(encoding="utf-8"), start
+    (peers,) = (line for line in lines() if line.startswith(PEERS))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert peers.removeprefix(PEERS).split() == project["optional-dependencies"]["bench"]
 
 
 @pytest.mark.parametrize("block", PYTHON, ids=[f"{block.document}-{n}" for n, block in enumerate(PYTHON)])
 def test_python_runs_as_printed(block: Block, tmp_path: Path) -> None:
+    write_files(tmp_path)
     around = {**os.environ, "MPLBACKEND": "agg", "DISTILLED_PRUNING_STORE": str(tmp_path / "store")}
     found = subprocess.run([sys.executable, "-c", block.text], cwd=tmp_path, env=around, capture_output=True, text=True)
     assert found.returncode == 0, found.stderr
@@ -116,6 +132,7 @@ def copy(tmp_path_factory: pytest.TempPathFactory) -> Path:
             shutil.copy(ROOT / name, root / name)
     (root / ".venv").symlink_to(Path(sys.prefix))
     (root / "path/to").mkdir(parents=True)
+    write_files(root)
     rng = np.random.default_rng(0)
     images, labels = rng.integers(0, 256, (300, 16, 16, 3), dtype=np.uint8), np.arange(300) % 3
     np.savez(root / "path/to/images.npz", images=images, labels=labels)
@@ -147,7 +164,7 @@ def test_a_command_runs_as_printed(line: str, copy: Path) -> None:
         command = command.replace("make ", "make -n ", 1)
     around = {name: value for name, value in os.environ.items() if name != "DISTILLED_PRUNING_STORE"}
     around |= {
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"], str(ROOT / ".uv/bin")]),
         "PYTHONPATH": str(copy / "lib"),
     }
     found = subprocess.run(["bash", "-c", command], cwd=copy, env=around, capture_output=True, text=True, check=False)

@@ -136,6 +136,30 @@ def test_own_images_are_named_to_rebuild_a_network(tmp_path: Path, monkeypatch: 
     assert net(torch.zeros(2, 3, 16, 16)).shape == (2, 3)
 
 
+def test_an_own_network_is_rebuilt_from_its_file_while_that_is_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = tmp_path / "ownnet.py"
+    lines = [
+        "from torch import nn",
+        "",
+        "def small(images, width, seed):",
+        "    inputs = images.channels * images.size**2",
+    ]
+    lines.append("    return nn.Sequential(nn.Flatten(), nn.Linear(inputs, images.classes))")
+    source.write_text("\n".join(lines))
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(tmp_path / "store"))
+    job = Prune(Network("ownnet:small", 0), Data("digits"), fraction=0.5)
+    assert not run([job], Store()).left
+    net = results.network(job.key)
+    assert int((net[1].weight != 0).sum()) == 320  # type: ignore[index]
+    source.write_text("\n".join([*lines, "# changed"]))
+    with pytest.raises(InputError, match="ownnet:small has changed since this result was computed"):
+        results.network(job.key)
+
+
 @pytest.mark.parametrize(
     ("ask", "part"),
     [

@@ -258,6 +258,7 @@ def _line(row: dict[str, Any], judged: dict[str, Any] | None, evidence: str) -> 
 
 def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.Module:
     """Build the network that a training or a pruning names, at initialisation."""
+    from . import networks
     from .study.jobs import Data, Network
     from .study.jobs.inputs import build
 
@@ -272,7 +273,13 @@ def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.
     if "name" not in named and data.digest != named["digest"]:
         raise InputError(f"{name} does not hold the images that this network is for: name those")
     facts = _Facts(data.pixels, data.info.channels, len(data.info.classes), data.called)
-    return build(Network(**fields["network"]), facts)
+    made = dict(fields["network"])
+    code = made.pop("code", None)
+    if code is not None and networks.digest(made["model"]) != code:
+        raise InputError(
+            f"the file of {made['model']} has changed since this result was computed: restore it as it was"
+        )
+    return build(Network(**made), facts)
 
 
 def _fill(net: nn.Module, arrays: dict[str, Any]) -> None:

@@ -35,7 +35,7 @@ def home() -> Path:
     if found is None:
         raise InputError(
             "neither this folder nor one above is a copy of the book, and this installation holds none: "
-            "run this from a copy, or install the wheel that `python -m build` makes of one"
+            "run this from a copy, or install the wheel that `uv build --wheel` makes of one"
         )
     return found
 
