@@ -195,15 +195,6 @@ def test_provenance_names_scale_code_and_command(page: Page) -> None:
     assert all(job.key in page.provenance()._repr_html_() for job in page.section.graph)
 
 
-def test_numbers_are_glued_with_their_interval(page: Page, shown: list[dict[str, Any]]) -> None:
-    quoted = page.quote("barriers", "barrier", method="dense")
-    assert quoted == "0.525 ± 0.062"  # mean of .5, .525, .55; t(.975, 2) = 4.303
-    assert page.quote("barriers", "barrier", method="snip") == "–"
-    page.glue("here", quoted)
-    assert shown[0]["metadata"]["scrapbook"]["name"] == "here"
-    assert shown[0]["data"] == {"application/papermill.record/text/plain": repr(quoted)}
-
-
 def test_a_figure_of_another_page_is_refused(page: Page) -> None:
     with pytest.raises(InputError, match="unknown figure of s4-stability 'fig2'"):
         page.frame("fig2")
