@@ -108,7 +108,7 @@ def test_every_claim_has_its_row_on_the_scorecard() -> None:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_a_page_shows_its_claims(name: str) -> None:
-    assert bool(ledger.claims_of({item.name for item in of_notebook(name)})) == ("page.claims()" in code(name))
+    assert bool(ledger.claims_of({item.name for item in of_notebook(name)})) == ("page.claims(" in code(name))
 
 
 # Experiments and figures

@@ -100,7 +100,7 @@ def test_a_page_shows_it_and_tabulates_it(root: Path, monkeypatch: pytest.Monkey
     assert isinstance(picture, Picture) and picture.wide.startswith(b"<?xml") and "reduced scale" in str(picture.about)
     assert isinstance(table, Table) and table.folded and len(table.rows) == 2
     assert page.tell("barriers", "barrier", method="dense") == tables.quote(
-        list(page.recorded("barriers").query("method == 'dense'")["barrier"])
+        list(page._best("barriers").query("method == 'dense'")["barrier"])
     )
     assert "recorded barriers: reduced scale" in repr(page.provenance()), "what a page shows is in its provenance"
 

@@ -49,7 +49,8 @@ def verdict(found: Judgement | None) -> Markup:
     if found is None or found.verdict == NOT_RUN:
         return display.verdict(NOT_RUN)
     word = display.verdict(found.verdict, found.word)
-    about = ", ".join([f"{found.scale} scale", f"n = {found.n}", *([f"on {found.on}"] if not found.own else [])])
+    scale = [] if found.scale in found.word else [f"{found.scale} scale"]
+    about = ", ".join([*scale, f"n = {found.n}", *([] if found.own else [f"on {found.on}"])])
     return Markup(f'{word.html} <span class="scale">{escape(about)}</span>', f"{word} ({about})")
 
 

@@ -16,7 +16,6 @@ from ..engine import machine as hardware
 from ..engine import provenance
 from ..parameters.cells import read, source
 from ..parameters.presets import resolve
-from ..sections.common import tables
 from ..sections.section import Section
 from .showing import Showing, said
 
@@ -25,10 +24,8 @@ if TYPE_CHECKING:
     from ..judging.claims import Claim
     from ..judging.judgement import Judgement
 
-GLUED = "application/papermill.record/"
 INTERACTIVE = ("In", "Out", "exit", "quit", "get_ipython", "open")
 START = "notebook.start("
-NARROW_SPACE = "\u202f"
 
 
 class Unfinished(RuntimeError):
@@ -132,22 +129,6 @@ class Page(Showing):
         outcome = run(section.jobs(), section.store, jobs_n=hardware.workers(device), device=device)
         section.forget()
         return Note([("computed", summary(outcome, len(section.graph)))])
-
-    def quote(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
-        """Write mean and interval over initialisations of a column, in the matching rows of the first network."""
-        values = tables.by_init(tables.first(self.frame(name), **where), column)
-        return tables.quote([factor * value for value in values], digits)
-
-    def total(self, name: str, column: str, **where: object) -> str:
-        """Write the largest value of a count in the matching rows of the first network."""
-        frame = tables.first(self.frame(name), **where)
-        return "–" if frame.empty else f"{int(frame[column].max()):,}".replace(",", NARROW_SPACE)
-
-    def glue(self, name: str, value: Any) -> None:
-        """Keep a number under a name for the prose of any page (``{glue:text}`name```)."""
-        from IPython.display import display as out
-
-        out({f"{GLUED}text/plain": repr(value)}, raw=True, metadata={"scrapbook": {"name": name, "mime_prefix": GLUED}})
 
     @said
     def campaign(self) -> display.Folded:

@@ -160,7 +160,7 @@ class Showing:
         return display.Slides(title, drawn, width, seen, caption)
 
     @said
-    def recorded(self, name: str) -> pd.DataFrame:
+    def _best(self, name: str) -> pd.DataFrame:
         """Give the recorded frame of a figure at the largest scale that has one, this run's own where none has."""
         from . import exhibits
 
@@ -168,14 +168,14 @@ class Showing:
         return self.frame(name) if found is None else found.frames[0]
 
     def tell(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
-        """Write mean and half-width of a column in the matching recorded rows, as :meth:`quote` does of this run."""
-        values = tables.by_init(tables.first(self.recorded(name), **where), column)
+        """Write mean and half-width of a column in the matching recorded rows, over initialisations."""
+        values = tables.by_init(tables.first(self._best(name), **where), column)
         return tables.quote([factor * value for value in values], digits)
 
     @said
     def table(self, table: Callable[[pd.DataFrame], Table], name: str, caption: str) -> Table:
         """Tabulate a recorded frame."""
-        return replace(table(self.recorded(name)), caption=caption)
+        return replace(table(self._best(name)), caption=caption)
 
     @said
     def beside(self, table: Callable[[pd.DataFrame, str], Table], name: str) -> Table:
