@@ -47,8 +47,13 @@ BY_TESTS = {  # run by a test of its own, which this names
     "uv pip install backpack-for-pytorch curvlinops-for-pytorch": "test_blocks.py",
     "make setup": "test_setting_up.py",
     "make pdf": "test_pdf.py",
+    "distilled-pruning --plugins": "test_plugins.py",
 }
-SHELL = {"export DISTILLED_PRUNING_STORE=/shared/store", "source .venv/bin/activate"}
+SHELL = {
+    "export DISTILLED_PRUNING_STORE=/shared/store",
+    "export DISTILLED_PRUNING_PLUGINS=my_additions",
+    "source .venv/bin/activate",
+}
 
 
 class Block(NamedTuple):
