@@ -48,9 +48,14 @@ BY_TESTS = {  # run by a test of its own, which this names with the words that d
     "snakemake": ("test_cluster.py", 'shutil.which("snakemake"'),
     "make setup": ("test_setting_up.py", '"make", "setup"'),
     "make pdf": ("test_pdf.py", "pdf.write("),
+    "distilled-pruning --plugins": ("test_plugins.py", '"--plugins"'),
 }
 PEERS = "uv pip install"
-SHELL = {"export DISTILLED_PRUNING_STORE=/shared/store", "source .venv/bin/activate"}
+SHELL = {
+    "export DISTILLED_PRUNING_STORE=/shared/store",
+    "export DISTILLED_PRUNING_PLUGINS=my_additions",
+    "source .venv/bin/activate",
+}
 
 
 class Block(NamedTuple):

@@ -612,7 +612,7 @@ def test_the_ledger_is_published(index: Path) -> None:
 
 # What a reader must find, on the pages of the book that is looked at
 
-LOOK_UP = {"scorecard", "deviations", "glossary", "bibliography", "code", "how-fast"}
+LOOK_UP = {"api", "scorecard", "deviations", "glossary", "bibliography", "code", "how-fast"}
 SCREEN, WORDS, LONGEST = 900, 20_000, 12_000
 UNREACHED = """() => [...document.querySelectorAll('article *')]
   .filter(node => !node.closest('mjx-container, pre') && node.tabIndex < 0)
@@ -641,7 +641,9 @@ def test_a_result_page_begins_with_its_answer_and_its_best_evidence(index: Path,
             continue
         opened(page, path)
         answer, figure = page.locator(".answer"), page.locator("figure.evidence")
-        assert not whole() or (answer.count() and figure.count()), f"{path.name} has no answer or no evidence"
+        assert not whole() or answer.count(), f"{path.name} has no answer"
+        recorded = answer.count() and "not run" not in answer.first.inner_text()
+        assert not whole() or not recorded or figure.count(), f"{path.name} has no evidence"
         if answer.count() and figure.count():
             box, drawn = answer.first.bounding_box(), figure.first.bounding_box()
             assert box and box["y"] + box["height"] <= SCREEN, f"{path.name} at {width} px: the verdict comes late"
@@ -727,7 +729,7 @@ def test_pages_agree_on_the_answer_and_on_every_verdict(index: Path, browser: Br
         assert by_statement[statement] == tile.locator(".verdict").inner_text()
     if whole():
         opened(page, index.parent / "notebooks/b-controls.html")
-        assert answer in page.locator("article").inner_text()
+        assert answer.replace("’", "'") in page.locator("article").inner_text().replace("’", "'")
 
 
 @pytest.mark.shown

@@ -32,7 +32,7 @@ from distilled_pruning.study.sections.registry import EXPERIMENTS, of_notebook
 ROOT = Path(__file__).parent.parent
 NOTEBOOKS = notebooks()
 PROSE = sorted((ROOT / "book").glob("*.md"))
-READERS = ("frame", "data", "quote", "total")
+READERS = ("frame", "quote", "total", "show")
 NUMBER = re.compile(r"(?<![\w.])\d+(?:[.,]\d+)*")
 NOT_PROSE = (
     re.compile(r"\$\$.*?\$\$|\$[^$]*\$", re.DOTALL),  # formulas
@@ -67,7 +67,7 @@ def asked(name: str) -> set[str]:
     for call in calls(name):
         reader = call.func
         if isinstance(reader, ast.Attribute) and reader.attr in READERS and ast.unparse(reader.value) == "page":
-            found.add(ast.literal_eval(call.args[0]))
+            found |= {argument.value for argument in call.args if isinstance(argument, ast.Constant)}
     return found
 
 

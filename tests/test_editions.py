@@ -30,7 +30,7 @@ def test_a_page_that_awaits_its_results_reads_none(name: str) -> None:
     code = [text for text, cell in zip(sources, found["cells"], strict=True) if cell["cell_type"] == "code"]
     assert not [text for text in code if RESULTS.search(text)]
     assert not [text for text in sources if "{glue:" in text]
-    for kept in ("page.verdict(", "page.evidence(", "page.claims()", "page.plan()", "page.provenance()"):
+    for kept in ("page.verdict(", "page.evidence(", "page.claims(", "page.plan()", "page.provenance()"):
         assert any(kept in text for text in code), kept
     (note,) = [text for text in sources if "Not run in this build" in text]
     assert f"distilled-pruning run {name}\n" in note

@@ -84,6 +84,7 @@ def test_mtt_that_would_diverge_is_refused_by_the_plan_with_what_to_set(
     assert cli.main([*words, "-p", "distill_batch_size", "10"]) == 0
 
 
+@pytest.mark.slow
 def test_mtt_learns_from_images_that_are_no_digits(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     data = Data(bands(tmp_path / "bands"), size=8)

@@ -20,7 +20,7 @@ from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train, graph
 from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.presets import resolve
-from distilled_pruning.study.results.record import RecordedFirst, digests, record
+from distilled_pruning.study.results.record import Limits, RecordedFirst, digests, record
 from distilled_pruning.study.results.recorded import Record, Recorded, index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.section import Section
@@ -59,7 +59,7 @@ def files(root: Path) -> dict[str, bytes]:
 
 
 def test_keeps_metrics_of_everything_and_small_arrays(store: Store, root: Path) -> None:
-    kept = keep(store, root, stated="paper")
+    kept = keep(store, root)
     assert (kept.figure, kept.scale, kept.parameters) == ("fig3", "paper", PARAMETERS)
     assert (kept.keys, kept.code, kept.seconds) == ((JOBS[2].key,), {"c" * 40: "d" * 40}, 6.0)
     recorded = Recorded(root)
@@ -159,13 +159,13 @@ def test_work_behind_missing_results_outlives_other_recordings(store: Store, roo
 
 
 def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path) -> None:
-    keep(store, root, always=("toy",))
+    keep(store, root, limits=Limits(always=("toy",)))
     assert all(Recorded(root).has(job.key) for job in JOBS)
 
 
 def test_other_peoples_images_are_never_kept(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Toy, "borrowed", True)
-    keep(store, root, always=("toy",))
+    keep(store, root, limits=Limits(always=("toy",)))
     assert not list(root.rglob("*.safetensors"))
 
 
@@ -243,9 +243,8 @@ def test_a_damaged_set_without_snapshots_is_seen(distilled: Store, root: Path) -
     [
         ({"scale": "live"}, "'live' are not recorded"),
         ({"scale": "custom: paper, epochs 3"}, "are not recorded: choose one of reduced, paper"),
-        ({"stated": "reduced"}, "'paper', not 'reduced'"),
         ({"jobs": [*JOBS, Toy("absent")]}, "1 of 4 results behind fig3 are missing"),
-        ({"total_bytes": 2000}, "more than 0 MB"),
+        ({"limits": Limits(total_bytes=2000)}, "more than 0 MB"),
     ],
 )
 def test_refuses_with_one_sentence_and_writes_nothing(

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 from distilled_pruning.cli import main
 from distilled_pruning.errors import InputError
+from distilled_pruning.study import repeat
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Connect, Context, Job, Result
 from distilled_pruning.study.parameters.presets import LIVE, resolve
-from distilled_pruning.study.results import repeat
 from distilled_pruning.study.sections.section import Section
 from distilled_pruning.study.sections.targets import Target
 from pretend import keep, perform

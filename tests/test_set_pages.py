@@ -122,7 +122,7 @@ def test_several_networks_and_one_initialisation_fit_too(name: str, page: notebo
     frame = page.frame(name)
     one = frame[frame["init"] == 0] if "init" in frame else frame
     figure = DRAWN[name](pd.concat([one, one.assign(model="resnet10")]), STAMP)
-    assert "resnet10 on digits" in written(figure) and whole(figure)
+    assert "ResNet-10, digits" in written(figure) and whole(figure)
 
 
 def test_without_results_all_say_so() -> None:

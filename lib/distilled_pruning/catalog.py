@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, TypeVar
 
 from . import disk, places
 from .errors import InputError, quoted, unknown
+from .registry import Registry
+
+A = TypeVar("A", bound=Callable[[], Any])
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
-DISTILLERS = ("idc", "dc", "dsa", "dm", "mtt", "random", "herding", "kcenter")
 
 ENVIRONMENT = "DISTILLED_PRUNING_DATA"
 WHITENED = 4096  # values of an image whose covariance can be had
@@ -53,11 +56,13 @@ class DatasetInfo:
         train: Number of training images.
         test: Number of test images.
         digest: SHA-256 of the source in canonical order, or ``None`` where it is computed from the files at hand.
-        kind: ``"sklearn"``, ``"torchvision"``, ``"folders"`` or ``"npz"``.
+        kind: ``"sklearn"``, ``"torchvision"``, ``"folders"``, ``"npz"`` or ``"function"``.
         wnids: ImageNet synsets whose folders hold the classes, in label order.
         papers: Mean and standard deviation in the papers' code where they differ (2503.17905 and IDC, whose CIFAR
             deviations are means over images rather than over pixels); empty where they do not.
         counts: Training images of each class; empty where all classes have as many.
+        folders: Names that its folder may have, of class folders; the first one found is read.
+        arrays: Makes its :class:`.sources.Arrays`, where they are not read from files.
     """
 
     name: str
@@ -73,6 +78,8 @@ class DatasetInfo:
     wnids: tuple[str, ...] = ()
     papers: tuple[tuple[float, ...], tuple[float, ...]] | tuple[()] = ()
     counts: tuple[int, ...] = ()
+    folders: tuple[str, ...] = ()
+    arrays: Callable[[], Any] | None = None
 
     def per_class(self, images: int = 0) -> list[int]:
         """Count the training images of each class, of a stratified subset of ``images`` unless it is 0."""
@@ -121,9 +128,8 @@ _IMAGENETTE = {
 _PAPERS_CIFAR = ((0.4914, 0.4822, 0.4465), (0.2023, 0.1994, 0.2010))
 _PAPERS_IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 
-DATASETS: dict[str, DatasetInfo] = {
-    item.name: item
-    for item in (
+DATASETS: Registry[DatasetInfo] = Registry("dataset")
+for _item in (
         DatasetInfo(
             "digits", _TEN, 8, 1, (0.3056,), (0.3762,), 1437, 360,
             "e9bd9e79c26ff2370770dd3deabf518e826d62999c0982d664eecc7d484954df", "sklearn",
@@ -151,13 +157,35 @@ DATASETS: dict[str, DatasetInfo] = {
         DatasetInfo(
             "imagenet10", tuple(_IMAGENET10.values()), 224, 3, (), (), 13_000, 500, None,
             "folders", wnids=tuple(_IMAGENET10), papers=_PAPERS_IMAGENET,
+            folders=("imagenet10", "imagenet", "ILSVRC2012"),
         ),
         DatasetInfo(
             "imagenette", tuple(_IMAGENETTE.values()), 128, 3, (), (), 9_469, 3_925, None,
             "folders", wnids=tuple(_IMAGENETTE), papers=_PAPERS_IMAGENET,
+            folders=("imagenette", "imagenette2-320", "imagenette2", "imagenette2-160"),
         ),
-    )
-}  # fmt: skip
+):  # fmt: skip
+    DATASETS.add(_item.name, _item)
+
+
+def dataset(name: str, classes: Sequence[str], size: int, channels: int, train: int, test: int) -> Callable[[A], A]:
+    """Add a dataset: the function below makes its :class:`.sources.Arrays`, the same ones at every call.
+
+    Args:
+        name: Its name, which no other dataset may have.
+        classes: Class names in label order.
+        size: Side of the images in pixels.
+        channels: 1 or 3.
+        train: Number of training images, as many of each class.
+        test: Number of test images.
+    """
+
+    def register(arrays: A) -> A:
+        info = DatasetInfo(name, tuple(classes), size, channels, (), (), train, test, None, "function", arrays=arrays)
+        DATASETS.add(name, info, arrays)
+        return arrays
+
+    return register
 
 
 def info(name: str) -> DatasetInfo:

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from . import __version__
+from . import __version__, plugins
 from .errors import InputError, quoted
 from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, STOPPED, WRONG
 from .signals import ENDING, Terminated, handling, tell, terminate
@@ -67,6 +67,9 @@ def parser() -> Parser:
         "Reproduce two papers on distilled pruning: train what is missing, judge the claims, build the book."
     )
     root.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    root.add_argument(
+        "--plugins", metavar="MODULES", help="modules of your own that add to the house (DISTILLED_PRUNING_PLUGINS)"
+    )
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
 
     def add(name: str, text: str) -> Parser:
@@ -218,6 +221,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     code = BROKEN_PIPE
     try:
         here()
+        if parsed.plugins is not None:
+            plugins.use(parsed.plugins)
+        plugins.load()
         with handling(ENDING, terminate):
             code = handlers()[parsed.command](parsed)
             sys.stdout.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from .errors import InputError, unknown
+from .networks import is_own
 
 __all__ = ["border", "check_size", "forward_macs", "needs_company", "papers_width", "prunable_weights", "residual_form"]
 
@@ -54,7 +55,7 @@ def papers_width(model: str, size: int, dataset: str = "") -> int:
         size: Image side in pixels.
         dataset: Name of the dataset.
     """
-    if ":" in model:
+    if is_own(model):
         return 0  # a network of somebody's own has its own
     if not model.startswith("resnet"):
         return 128

@@ -21,10 +21,6 @@ from .whitening import Whitening
 __all__ = ["Dataset", "Split", "Whitening", "digest", "fetch", "find", "listing", "load", "read", "verify"]
 
 NORMALISATIONS = ("dataset", "papers")
-FOLDERS = {
-    "imagenet10": ("imagenet10", "imagenet", "ILSVRC2012"),
-    "imagenette": ("imagenette", "imagenette2-320", "imagenette2", "imagenette2-160"),
-}
 
 
 def load(
@@ -105,10 +101,12 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
             return path
         raise catalog.not_found(name)
     place = folder(root)
+    if info.arrays is not None:
+        return place
     if (place / f"{name}.npz").is_file():
         return place / f"{name}.npz"
     if info.kind == "folders":
-        return next((place / part for part in FOLDERS[name] if (place / part).is_dir()), None)
+        return next((place / part for part in info.folders if (place / part).is_dir()), None)
     return place if info.kind == "sklearn" or official.present(name, place) else None
 
 
@@ -130,6 +128,9 @@ def read(
     path = find(name, root)
     if path is None:
         path = fetch(name, root)
+    if info is not None and info.arrays is not None:
+        arrays = replace(info.arrays(), classes=info.classes)
+        return sources.checked(name, arrays), sources.digest(arrays)
     if path.is_dir() and (info is None or info.kind == "folders"):
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
         return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
@@ -188,7 +189,7 @@ def listing(root: str | Path | None = None) -> list[dict[str, Any]]:
                 "channels": info.channels,
                 "train": info.train,
                 "test": info.test,
-                "path": None if path is None else "built in" if info.kind == "sklearn" else str(path),
+                "path": None if path is None else "built in" if info.kind in ("sklearn", "function") else str(path),
             }
         )
     return rows

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,7 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from . import connectivity, pooling, training
-from .basins import Basins, basins, loss_range
+from .basins import Basins, Grid, basins, loss_range
 from .errors import InputError, unknown
 from .planes import Plane, masked, plane
 from .recipe import PRECISIONS
@@ -30,43 +29,6 @@ __all__ = ["Basins", "Grid", "Plane", "basins", "evaluate", "evaluations", "loss
 
 ALIGNED = 16  # entries; tensors begin at multiples of it, as kernels like them to
 RESIDENT = 2**30  # bytes of normalised images kept between points; more are normalised again at each
-
-
-@dataclass(frozen=True, eq=False)
-class Grid:
-    """Loss and accuracy at points of a plane.
-
-    Attributes:
-        points: ``[m, 2]`` coordinates, float64; a regular grid row by row, y ascending, x ascending within a row.
-        loss: ``[m]`` mean cross-entropy in nats, NaN where not evaluated yet.
-        accuracy: ``[m]`` top-1 accuracy in [0, 1], NaN likewise.
-        resolution: Points a side of a regular grid, ``None`` for random points.
-        coordinates: x and y of the plane's networks.
-        unit: Length of a coordinate's unit in weight space (L2).
-    """
-
-    points: np.ndarray
-    loss: np.ndarray
-    accuracy: np.ndarray
-    resolution: int | None
-    coordinates: tuple[tuple[float, float], ...]
-    unit: float
-
-    @property
-    def complete(self) -> bool:
-        """Whether every point has been evaluated."""
-        return not bool(np.isnan(self.accuracy).any())
-
-    @property
-    def surface(self) -> np.ndarray:
-        """The loss of a regular grid as ``[resolution, resolution]``, rows by y.
-
-        Raises:
-            InputError: For random points.
-        """
-        if self.resolution is None:
-            raise InputError("random points have no surface: evaluate a regular grid (points=None)")
-        return self.loss.reshape(self.resolution, self.resolution)
 
 
 def evaluate(

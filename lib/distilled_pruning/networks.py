@@ -20,18 +20,32 @@ import hashlib
 import importlib
 import importlib.util
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from . import places
 from .errors import InputError, quoted
+from .registry import Registry
 
 if TYPE_CHECKING:
     from torch import nn
 
-__all__ = ["Images", "Maker", "digest", "images_of", "is_own", "load", "source"]
+__all__ = [
+    "NAMED",
+    "Images",
+    "Maker",
+    "digest",
+    "images_of",
+    "is_own",
+    "know",
+    "load",
+    "network",
+    "source",
+    "widen_path",
+]
 
 FORM = "write it as package.module:function"
 _DIGEST = "__distilled_pruning_source__"
@@ -62,9 +76,27 @@ class Maker(Protocol):
         ...
 
 
+M = TypeVar("M", bound=Maker)
+NAMED: Registry[str] = Registry("network")
+
+
+def network(name: str) -> Callable[[M], M]:
+    """Give a function of the module's form a short name, by which parameters call the network.
+
+    Args:
+        name: The name, which no other network may have.
+    """
+
+    def register(maker: M) -> M:
+        NAMED.add(name, f"{maker.__module__}:{getattr(maker, '__name__', '')}", maker)
+        return maker
+
+    return register
+
+
 def is_own(name: object) -> bool:
     """Tell whether a network's name is that of a function and not one of the papers' networks."""
-    return isinstance(name, str) and ":" in name
+    return isinstance(name, str) and (":" in name or name in NAMED)
 
 
 def images_of(ds: Any, size: int, channels: int, classes: int) -> Images:
@@ -78,10 +110,10 @@ def source(name: str) -> Path:
     Raises:
         InputError: The name is of another form, or there is no such module with a source.
     """
-    module, _, function = name.partition(":")
+    module, _, function = NAMED.get(name, name).partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), function)):
         raise InputError(f"{quoted(name)} is no network of your own: {FORM}")
-    _widen_path()
+    widen_path()
     try:
         spec = importlib.util.find_spec(module)
     except Exception as error:  # looking for a.b imports a, which may do anything
@@ -114,7 +146,7 @@ def load(name: str) -> Maker:
     """
     path = source(name)
     wanted = hashlib.sha256(path.read_bytes()).hexdigest()
-    module, _, function = name.partition(":")
+    module, _, function = NAMED.get(name, name).partition(":")
     try:
         found = _fresh(module, wanted)
     except Exception as error:  # other people's code may fail in any way
@@ -136,7 +168,14 @@ def _fresh(module: str, wanted: str) -> ModuleType:
     return found
 
 
-def _widen_path() -> None:
+def know(module: ModuleType) -> None:
+    """Note what a module's file was when it was imported, so that it is not imported anew before it is edited."""
+    path = Path(getattr(module, "__file__", None) or "")
+    if not hasattr(module, _DIGEST) and path.is_file():
+        setattr(module, _DIGEST, hashlib.sha256(path.read_bytes()).hexdigest())
+
+
+def widen_path() -> None:
     """Let modules be found where commands and kernels are started, after all others."""
     importlib.invalidate_caches()
     for folder in (places.working(), places.checkout()):

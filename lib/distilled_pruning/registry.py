@@ -21,16 +21,23 @@ class Registry(Mapping[str, T]):
         """
         self.what = what
         self._things: dict[str, T] = {}
+        self._owners: dict[str, str] = {}
 
-    def add(self, name: str, thing: T) -> T:
+    def add(self, name: str, thing: T, owner: object = None) -> T:
         """Add a thing under a name of its own, and give it back.
+
+        Args:
+            name: The name.
+            thing: The thing.
+            owner: The function that makes it what it is; a module that is imported anew may register its own again.
 
         Raises:
             InputError: The name is taken.
         """
-        if name in self._things:
+        module = getattr(owner, "__module__", "")
+        if name in self._things and not (module and self._owners[name] == module):
             raise InputError(f"there is already a {self.what} called {name!r}: give the other one another name")
-        self._things[name] = thing
+        self._things[name], self._owners[name] = thing, module
         return thing
 
     def __getitem__(self, name: str) -> T:

@@ -17,7 +17,7 @@ from . import fused, pooling
 from .recipe import Recipe
 
 if TYPE_CHECKING:
-    from .pruning import Mask
+    from .pruning.mask import Mask
 
 __all__ = ["Step"]
 

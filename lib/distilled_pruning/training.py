@@ -20,7 +20,7 @@ from .suit import suit
 
 if TYPE_CHECKING:
     from .data import Split
-    from .pruning import Mask
+    from .pruning.mask import Mask
 
 __all__ = ["Log", "Recipe", "State", "evaluate", "resolve", "train"]
 

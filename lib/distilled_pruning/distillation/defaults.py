@@ -12,23 +12,9 @@ from typing import Any
 
 from ..errors import unknown
 from ..recipe import Recipe
-from .settings import METHODS, Settings
+from .methods import DISTILLERS, IDC
+from .settings import Settings
 
-_IDC: dict[str, Any] = {
-    "factor": 2,
-    "init": "mix",
-    "iterations": 2000,
-    "inner": 100,
-    "metric": "mse",
-    "apart": True,
-    "space": "pixel",
-    "clamp": True,
-    "real_batch": 64,
-    "siamese": "color+crop+cutout",
-    "train_steps": 32,
-    "train_augmentation": "color+crop+cutmix",
-    "image_rate": 5e-3,
-}
 _IDC_IMAGENET: dict[str, Any] = {
     "factor": 3,
     "pad": True,
@@ -60,79 +46,8 @@ _IDC_OWN: dict[str, dict[str, Any]] = {
     },
 }
 _IDC_SIDE = {"mnist": 28} | dict.fromkeys(_IMAGENETS, 224)
-_DC: dict[str, Any] = {
-    "iterations": 1000,
-    "init": "noise",
-    "metric": "cosine",
-    "image_rate": 0.1,
-    "train_on": "synthetic",
-    "train_batch": 256,
-    "train_momentum": 0.5,
-    "train_weight_decay": 0.0,
-}
 _DC_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
-_PUBLISHED: dict[str, dict[str, Any]] = {
-    "idc": _IDC,
-    "dc": _DC,
-    "dsa": _DC | {"init": "real", "train_momentum": 0.0, "siamese": "mtt-dsa", "train_augmentation": "mtt-dsa"},
-    "dm": {"iterations": 20_000, "image_rate": 1.0, "siamese": "mtt-dsa"},
-    "mtt": {"iterations": 5000, "image_rate": 1000.0, "train_augmentation": "mtt-dsa"},
-    "random": {"space": "pixel"},
-    "herding": {"space": "pixel", "pretrain": 10},
-    "kcenter": {"space": "pixel", "pretrain": 10},
-}
 UPRIGHT = ("mnist", "svhn")  # mirrored digits are no digits
-# One step with each fresh network at every ipc: training them in between, as published from ipc 10 on, takes minutes.
-_DIGITS_DC: dict[str, Any] = {
-    "iterations": 60,
-    "init": "real",
-    "image_rate": 0.3,
-    "real_batch": 64,
-    "inner": 1,
-    "train_steps": 0,
-    "width": 16,
-}
-_DIGITS: dict[str, dict[str, Any]] = {
-    "idc": {
-        "iterations": 10,
-        "inner": 10,
-        "siamese": "shift2",
-        "train_steps": 8,
-        "train_augmentation": "shift2",
-        "width": 16,
-    },
-    "dc": _DIGITS_DC,
-    "dsa": _DIGITS_DC
-    | {
-        "siamese": "shift2",
-        "train_augmentation": "shift2",
-    },
-    "dm": {
-        "iterations": 300,
-        "optimiser": "adam",
-        "image_rate": 0.02,
-        "real_batch": 64,
-        "siamese": "shift2",
-        "width": 16,
-    },
-    "mtt": {
-        "iterations": 50,
-        "image_rate": 20.0,
-        "expert_count": 3,
-        "expert_epochs": 6,
-        "expert_rate": 0.05,
-        "expert_batch": 32,
-        "span": 2,
-        "last_start": 3,
-        "student_steps": 10,
-        "step_size": 0.05,
-        "train_augmentation": "shift2",
-        "width": 16,
-    },
-    "random": {"width": 16},
-    "herding": {"pretrain": 2, "train_rate": 0.1, "width": 16},
-    "kcenter": {"pretrain": 2, "train_rate": 0.1, "width": 16},
-}
 
 
 def _loops(ipc: int) -> tuple[int, int]:
@@ -144,7 +59,7 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
     """Fill in what the published recipes set for a dataset and ipc.
 
     Args:
-        method: One of :data:`METHODS`.
+        method: A name of :data:`.methods.DISTILLERS`.
         dataset: Name of the dataset; an unknown one (a user's own) gets the CIFAR-10 recipe.
         ipc: Stored images per class.
         size: Side of the images in pixels.
@@ -157,13 +72,13 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
     Raises:
         InputError: An unknown method or option, or a value no distillation could use.
     """
-    if method not in METHODS:
-        raise unknown("distillation method", method, METHODS)
+    if method not in DISTILLERS:
+        raise unknown("distillation method", method, DISTILLERS)
     known = [field.name for field in fields(Settings)]
     for name in options:
         if name not in known or name in ("method", "ipc"):
             raise unknown("distillation option", name, known[2:])
-    chosen: dict[str, Any] = dict(_PUBLISHED[method])
+    chosen: dict[str, Any] = dict(DISTILLERS[method].published)
     if method == "idc":
         chosen |= _idc(dataset, ipc, size, options.get("factor"))
     if method in ("dc", "dsa"):
@@ -174,7 +89,7 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
     if dataset in UPRIGHT:
         chosen |= {name: "mtt-dsa-noflip" for name, value in chosen.items() if value == "mtt-dsa"}
     if dataset == "digits":
-        chosen |= _DIGITS[method]
+        chosen |= DISTILLERS[method].digits
     chosen |= {name: value for name, value in options.items() if value is not None}
     if options.get("init") is None and (chosen.get("factor", 1) > 1) != (chosen.get("init") == "mix"):
         chosen["init"] = "mix" if chosen.get("factor", 1) > 1 else "real"
@@ -183,7 +98,7 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
 
 def _idc(dataset: str, ipc: int, size: int, factor: int | None) -> dict[str, Any]:
     """Give what IDC sets for a dataset, in its ``misc/reproduce.py`` and ``argument.py``."""
-    found = _IDC | _IDC_OWN.get(dataset, {})
+    found = IDC | _IDC_OWN.get(dataset, {})
     factor = factor or found["factor"]
     found["image_rate"] = found["image_rate"] * ipc / 10
     if dataset != "digits":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -11,10 +12,10 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError
-from . import coreset, distribution, gradient, trajectory
+from . import coreset, trajectory
 from .defaults import resolve
+from .methods import CORESETS, DISTILLERS
 from .problem import Draft, Problem
-from .settings import CORESETS
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
@@ -23,13 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["distill"]
 
 KEPT = (10, 20, 50, 100)
-STEPS: dict[str, Callable[[Problem, Draft, int], float]] = {
-    "dm": distribution.step,
-    "dc": gradient.step,
-    "dsa": gradient.step,
-    "idc": gradient.step,
-    "mtt": trajectory.step,
-}
 
 
 def distill(
@@ -113,6 +107,15 @@ def _draft(problem: Problem, experts: Sequence[Tensor] | None) -> Draft:
     return Draft(images, torch.optim.SGD(groups, momentum=settings.image_momentum), step_size, experts)
 
 
+def _step(method: str) -> Callable[[Problem, Draft, int], float]:
+    """Find what does an outer iteration of a method."""
+    step = DISTILLERS[method].step
+    if callable(step):
+        return step
+    found: Callable[[Problem, Draft, int], float] = importlib.import_module(f".{step}", __package__).step
+    return found
+
+
 class _Run:
     """A draft with its history and all that is needed to go on from here."""
 
@@ -171,7 +174,7 @@ class _Run:
         if settings.clamp and self.problem.space == "pixel":
             with torch.no_grad():
                 self.draft.images.clamp_(0, 1)
-        loss = STEPS[settings.method](self.problem, self.draft, self.done)
+        loss = _step(settings.method)(self.problem, self.draft, self.done)
         self.done += 1
         if not math.isfinite(loss):
             batch = f"distill_batch_size below {settings.expert_batch} or " if settings.method == "mtt" else ""

@@ -8,7 +8,8 @@ few per cent too high.
 
 from __future__ import annotations
 
-from .settings import CORESETS, Settings
+from .methods import CORESETS
+from .settings import Settings
 
 __all__ = ["before", "calls_before", "calls_per_loop", "per_loop"]
 

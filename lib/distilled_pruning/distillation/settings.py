@@ -5,11 +5,9 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from ..catalog import DISTILLERS
 from ..errors import InputError, unknown
+from .methods import DISTILLERS
 
-METHODS = DISTILLERS
-CORESETS = ("random", "herding", "kcenter")
 INITS = ("real", "mix", "noise")
 METRICS = ("mse", "l1", "cosine")
 SPACES = ("pixel", "normalised")
@@ -20,7 +18,7 @@ class Settings:
     """Everything that decides a distillation besides data and seed.
 
     Attributes:
-        method: One of :data:`METHODS`.
+        method: A name of :data:`.methods.DISTILLERS`.
         ipc: Stored images per class.
         factor: Multi-formation factor f: a stored image holds f x f tiles, each one training image (IDC section 4.1).
         iterations: Outer iterations; each starts with a fresh network (MTT: a fresh expert segment).
@@ -112,7 +110,7 @@ class Settings:
     def __post_init__(self) -> None:
         """Raise :class:`InputError` for settings no distillation could use."""
         for what, value, known in (
-            ("distillation method", self.method, METHODS),
+            ("distillation method", self.method, DISTILLERS),
             ("initialisation", self.init, INITS),
             ("matching metric", self.metric, METRICS),
             ("image space", self.space, SPACES),

@@ -111,7 +111,7 @@ class Synthetic:
             belong to (pixels, possibly a little outside [0, 1], or whitened).
         labels: Int64 [classes * ipc].
         factor: Tiles along each side; a stored image holds ``factor ** 2`` training images.
-        method: How it was made, a name of :data:`.settings.METHODS` or ``"published"``.
+        method: How it was made, a name of :data:`.methods.DISTILLERS` or ``"published"``.
         mean: Channel means for normalising.
         std: Channel standard deviations for normalising.
         classes: Number of classes.

@@ -126,7 +126,7 @@ def repeat(options: Namespace) -> int:
     """Do recorded work again from nothing and say where its numbers land."""
     from .engine.runner import run as start
     from .engine.store import Store
-    from .results.repeat import afresh, landings
+    from .repeat import afresh, landings
 
     options.store = options.store or str(places.usual(".again"))
     targets = chosen(options)

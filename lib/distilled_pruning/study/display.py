@@ -147,7 +147,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Folded:
-    """Tables and notes behind a click.
+    """What is shown behind a click.
 
     Attributes:
         title: What to click on.
@@ -155,7 +155,7 @@ class Folded:
     """
 
     title: str
-    parts: Sequence[Table | Note]
+    parts: Sequence[Table | Note | Picture]
 
     def _repr_html_(self) -> str:
         return fold(self.title, "".join(part._repr_html_() for part in self.parts))

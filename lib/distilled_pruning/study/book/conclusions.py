@@ -9,7 +9,7 @@ from typing import Any
 
 from ..display import Table
 from ..display import verdict as badge
-from ..judging import judgement, ledger, wording
+from ..judging import ledger, wording
 from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED
@@ -83,8 +83,9 @@ class Paragraphs:
 
 
 def judged(section: Section) -> dict[str, Judgement]:
-    """Judge the claims on a section's results."""
-    return {found.claim.id: found for found in judgement.judge(section.frames(), section.scale)}
+    """Judge the claims that earlier papers speak to, on a section's results."""
+    book = ledger.judge([section], recorded={}, only={claim for _, _, claim, _ in RELATIVES})
+    return {found.claim.id: found for found in book.judgements}
 
 
 def overall(verdicts: Mapping[str, str]) -> str:

@@ -6,6 +6,7 @@ import ast
 import functools
 from collections import Counter
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import unknown
@@ -177,12 +178,10 @@ class Page(Showing):
 
     @functools.cached_property
     def _claims(self) -> list[Claim]:
-        """The claims that this page judges: the papers', or ours where it judges none of theirs."""
-        from ..judging.claims import OURS
+        """The claims that this page judges, the papers' and ours."""
         from ..judging.ledger import claims_of
 
-        found = claims_of(self.section.experiments)
-        return [claim for claim in found if claim.paper != OURS] or found
+        return claims_of(self.section.experiments)
 
     @functools.cached_property
     def _recorded(self) -> dict[str, Judgement]:
@@ -192,13 +191,21 @@ class Page(Showing):
         return best_of(by_scale(only={claim.id for claim in self._claims}))
 
     @said
-    def claims(self) -> Table:
-        """Show the claims that this page judges: what the paper gives, the best evidence, the verdict."""
+    def claims(self, ours: bool = False, folded: bool = False) -> Table:
+        """Show the papers' claims that this page judges: what they give, the best evidence, the verdict.
+
+        Args:
+            ours: Show our own as well.
+            folded: Show the table behind a click.
+        """
+        from ..judging.claims import OURS
         from ..judging.ledger import judge
         from .answers import table
 
         run = judge([self.section], everything=False, recorded={})
-        return table(self._claims, self._recorded, {found.claim.id: found for found in run.judgements})
+        shown = [claim for claim in self._claims if ours or claim.paper != OURS]
+        found = table(shown, self._recorded, {item.claim.id: item for item in run.judgements})
+        return replace(found, folded=folded)
 
     @said
     def provenance(self) -> display.Folded:

@@ -108,8 +108,9 @@ class Showing:
         caption: str = "",
         name: str = "",
         table: Callable[[pd.DataFrame], Table] | None = None,
+        folded: bool = False,
         **more: Any,
-    ) -> display.Stack | Note:
+    ) -> display.Stack | display.Folded | Note:
         """Show a figure of recorded results, the best there are; without any, say what they would take.
 
         Args:
@@ -118,6 +119,7 @@ class Showing:
             caption: What it is and how it is read.
             name: Anchor to link to.
             table: Tabulates the first frame, behind a click.
+            folded: Show the title of the caption alone, and the figure behind a click.
             more: What else it is drawn from.
         """
         from . import exhibits
@@ -130,7 +132,8 @@ class Showing:
         more |= dict(zip(names[1:], others, strict=True))
         line = found.line(draw.__name__)
         picture = pictured(draw, first, found.stamp, found.about, caption=caption, line=line, name=name, **more)
-        return display.Stack([picture, *tabled(table, first)])
+        parts: list[display.Picture | Table] = [picture, *tabled(table, first)]
+        return display.Folded(FIRST.split(caption)[0], parts) if folded else display.Stack(parts)
 
     def draw(self, draw: Callable[..., Figure], *given: Any, caption: str = "", name: str = "") -> display.Picture:
         """Show a figure that needs no results: a diagram, or what the papers published.

@@ -18,6 +18,7 @@ from multiprocessing.process import BaseProcess
 from types import FrameType
 from typing import TYPE_CHECKING
 
+from ... import plugins
 from ...signals import ENDING
 from . import machine as hardware
 from .perform import Report, Settings, attempt, pin, rate_limited
@@ -186,6 +187,7 @@ def _serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
         os.environ[variable] = str(settings.threads)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    plugins.load()
     terminated = working = False
     cold = True
 

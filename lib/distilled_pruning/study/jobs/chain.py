@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 from ...distillation import defaults, files, passes
-from ...distillation.settings import CORESETS, METHODS, Settings
+from ...distillation.methods import CORESETS, DISTILLERS
+from ...distillation.settings import Settings
 from ...recipe import Recipe
 from .base import Context, Data, Job, Network, Result
 from .sizes import macs, widened
@@ -22,7 +23,7 @@ class Distill(Job):
 
     Attributes:
         data: The dataset.
-        method: One of ``catalog.DISTILLERS``, ``"easy"`` (small EL2N score) or ``"published"``.
+        method: A name of ``distillation.methods.DISTILLERS``, ``"easy"`` (small EL2N score) or ``"published"``.
         ipc: Stored images per class.
         factor: Multi-formation factor, 0 for the published default.
         iterations: Outer iterations, 0 for the published default.
@@ -55,8 +56,10 @@ class Distill(Job):
     image_rate: float = 0.0
 
     def spec(self) -> dict[str, Any]:
-        """Describe the job; a published file is named by its digest, not by its path."""
+        """Describe the job; files, published ones and those of methods from outside, are named by their digests."""
         spec = super().spec()
+        if self.method in DISTILLERS and DISTILLERS[self.method].code:
+            spec["fields"]["code"] = DISTILLERS[self.method].code
         if self.path:
             spec["fields"]["path"] = {"digest": files.digest(self.path)}
         return spec
@@ -91,7 +94,7 @@ class Distill(Job):
     @functools.cached_property
     def settings(self) -> Settings | None:
         """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""
-        if self.method not in METHODS:
+        if self.method not in DISTILLERS:
             return None
         classes = len(self.data.info.classes)
         return defaults.resolve(self.method, self.data.called, self.ipc, self.data.pixels, classes, self.options)

@@ -12,7 +12,7 @@ from typing import Any
 from ...errors import InputError
 from ..parameters.presets import LIVE, PRESETS
 from .judgement import Judgement
-from .verdicts import DECIDED, ENOUGH, NOT_RUN, PARTLY, RANK, UNDECIDED
+from .verdicts import DECIDED, ENOUGH, NOT_RUN, OPEN, PARTLY, RANK, UNDECIDED
 
 FILE = "expected.json"
 STAMPS = (LIVE, *PRESETS)
@@ -94,7 +94,7 @@ def shortfalls(judgements: Sequence[Judgement]) -> list[str]:
             if now.verdict == NOT_RUN != wanted["verdict"]:
                 problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {NOT_RUN}")
         elif RANK[now.verdict] < RANK[wanted["verdict"]] and not (
-            now.verdict in (PARTLY, UNDECIDED) and compatible(now, wanted)
+            now.verdict in (PARTLY, UNDECIDED, OPEN) and compatible(now, wanted)
         ):
             problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {now.verdict}")
         elif now.n < wanted["n"]:

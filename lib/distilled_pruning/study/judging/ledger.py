@@ -88,16 +88,22 @@ def stamp(sections: Sequence[Page]) -> str:
     return "custom: " + "; ".join(f"{name} {scale.removeprefix('custom: ')}" for name, scale in scales.items())
 
 
-def judge(sections: Sequence[Page], everything: bool = True, recorded: Mapping[str, Judgement] | None = None) -> Ledger:
+def judge(
+    sections: Sequence[Page],
+    everything: bool = True,
+    recorded: Mapping[str, Judgement] | None = None,
+    only: Collection[str] | None = None,
+) -> Ledger:
     """Judge claims on what the stores hold; nothing is trained.
 
     Args:
         sections: Notebooks under their parameters.
         everything: Judge every claim; otherwise only those these notebooks' results judge.
         recorded: Judgements on recorded results; by default those of :func:`recorded_judgements`.
+        only: Names of the claims to judge, whatever the notebooks.
     """
     frames = _Pages(sections)
-    only = None if everything else ids_of(sections)
+    only = only if only is not None or everything else ids_of(sections)
     judgements = judging.judge(frames, frames.scale, only, _Around(sections))
     found = best_of(by_scale(only=only)) if recorded is None else recorded
     short = wanted(expectations.shortfalls(judgements), only)

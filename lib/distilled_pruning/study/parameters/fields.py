@@ -11,6 +11,7 @@ from typing import Any
 
 from ... import augmentations, catalog, disk, networks, places
 from ...distillation.files import locate
+from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, shown, unknown
 from ...recipe import PRECISIONS
 from ..engine.machine import DEVICE
@@ -111,11 +112,11 @@ def datasets(name: str, value: Any) -> Any:
 
 def distiller(name: str, value: Any) -> Any:
     """Take a distillation method, or the path of a published set."""
-    if value in catalog.DISTILLERS:
+    if value in DISTILLERS:
         return value
     path = as_path(value)
     if path is None:
-        raise unknown("distiller", value, catalog.DISTILLERS)
+        raise unknown("distiller", value, DISTILLERS)
     if disk.is_dir(path):
         locate(path)
         return str(path)
@@ -145,7 +146,7 @@ def models(*also: str) -> Check:
             if networks.is_own(item):
                 networks.source(item)
             elif item not in (*also, *catalog.MODELS):
-                raise unknown("model", item, (*also, *catalog.MODELS, "package.module:function"))
+                raise unknown("model", item, (*also, *catalog.MODELS, *networks.NAMED, "package.module:function"))
         return tuple(words(name, value))
 
     return check
@@ -169,8 +170,8 @@ def boxes(name: str, value: Any) -> Any:
     for item in words(name, value) if value else ():
         method, *numbers = (part.strip() for part in item.split(":"))
         rate = numbers.pop() if len(numbers) == 3 else ""
-        if method not in catalog.DISTILLERS:
-            raise unknown("distiller", method, catalog.DISTILLERS)
+        if method not in DISTILLERS:
+            raise unknown("distiller", method, DISTILLERS)
         if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
             raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
         iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))

@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ... import catalog, disk, places
+from ... import catalog, disk, places, plugins
+from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, unknown
 from .cells import read, source
 from .fields import FIELDS, as_path, between, convert, written
@@ -121,7 +122,7 @@ def fit(values: Mapping[str, Any]) -> None:
         raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
     ipcs = values["ipcs"] if "ipcs" in values else (values["ipc"],) if "ipc" in values else ()
     made = values["distillers"] if "distillers" in values else (values["distiller"],) if "distiller" in values else ()
-    if len(ipcs) > 1 and not set(made) <= {*catalog.DISTILLERS}:
+    if len(ipcs) > 1 and not set(made) <= {*DISTILLERS}:
         several = written(ipcs)
         raise InputError(f"a published set has one number of images per class: name one in ipcs, not {several}")
     for dataset in values.get("dataset", ()) if ipcs else ():
@@ -283,6 +284,7 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     Raises:
         InputError: Something is unknown, ill-typed, out of range or does not fit together.
     """
+    plugins.load()
     name = source(notebook).stem
     known = bases(notebook)
     values: Mapping[str, Any] = known[LIVE]
@@ -312,6 +314,7 @@ def resolve_all(
     Raises:
         InputError: As :func:`resolve`; a name that none of the notebooks declares is unknown.
     """
+    plugins.load()
     wanted, given = list(dict.fromkeys(names)), list(pairs)
     asked = [name for name in wanted if only is None or name in only]
     if len(wanted) == 1:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,48 @@ if TYPE_CHECKING:
     from ..engine.store import Store
     from ..jobs import Job
 
-_ARRAY_BYTES = 64 * 1024
-_TOTAL_BYTES = 40_000_000
-_ALWAYS = ("distill", "prune")
+
+@dataclass(frozen=True)
+class Limits:
+    """How much is kept.
+
+    Attributes:
+        array_bytes: Largest arrays to keep, in bytes of one result.
+        always: Kinds whose arrays are kept whatever their size: masks and distilled images; images that were chosen
+            from a dataset or published by others are never kept, nor are those that distillation began with.
+        total_bytes: Largest size of the whole folder.
+    """
+
+    array_bytes: int = 64 * 1024
+    always: tuple[str, ...] = ("distill", "prune")
+    total_bytes: int = 40_000_000
+
+
+@dataclass
+class _Behind:
+    """What a figure was made from: commits, datasets, time, and the keys that are needed to tell."""
+
+    code: dict[str, str] = field(default_factory=dict)
+    data: dict[str, str] = field(default_factory=dict)
+    needed: set[str] = field(default_factory=set)
+    seconds: float = 0.0
+
+    def add(self, job: Job, whole: Mapping[str, Any]) -> None:
+        """Add one result.
+
+        Raises:
+            InputError: It was made by code that is not committed.
+        """
+        provenance = whole["provenance"]
+        if provenance.get("commit") is None or provenance.get("dirty"):
+            raise InputError(
+                f"the result {job.key} ({job.title}) was made by code that is not committed: commit, "
+                "and run it from a clean checkout, as in a git worktree"
+            )
+        self.code[provenance["commit"]] = provenance["tree"]
+        self.data.update(digests(whole["spec"]))
+        self.seconds += provenance["seconds"]
+        self.needed.update((job.key, *provenance["parents"]))
 
 
 def record(
@@ -30,22 +70,16 @@ def record(
     store: Store,
     root: str | Path,
     *,
-    stated: str | None = None,
     partial: bool = False,
     frame: Mapping[str, Sequence[Any]] | None = None,
-    array_bytes: int = _ARRAY_BYTES,
-    always: Sequence[str] = _ALWAYS,
-    total_bytes: int = _TOTAL_BYTES,
+    limits: Limits = Limits(),
 ) -> Record:
     """Promote the results behind a figure.
 
     A recording of the same figure, scale and parameters, or of all the results of another and more, takes its place
-    in the index. A single result that is recorded stays what it is: another run of it is not written. No result that
-    was ever recorded is dropped, unless it was one of these very parameters and as many of another version take its
-    place.
-
-    Metrics of everything the figure was made from go along, arrays only where they are small and a figure shows them or
-    a job that is still missing needs them.
+    in the index. A single result that is recorded stays what it is, and none is dropped, unless it was one of these
+    very parameters and as many of another version take its place. Metrics of everything the figure was made from go
+    along, arrays only where they are small and a figure shows them or a job that is still missing needs them.
 
     Args:
         figure: Name of the experiment.
@@ -54,66 +88,29 @@ def record(
         jobs: The jobs whose results the figure shows, in the experiment's order.
         store: Where they are.
         root: The folder of recorded results.
-        stated: The scale the user said it is.
-        partial: Record what there is, and how many results are missing; finished work behind missing results is kept
-            too, so that another machine can go on from it.
+        partial: Record what there is, and finished work behind missing results, from which another machine can go on.
         frame: The figure's tidy frame by column, ``frame.to_dict("list")``.
-        array_bytes: Largest arrays to keep, in bytes of one result.
-        always: Kinds whose arrays are kept whatever their size: masks and distilled images; images that were chosen
-            from a dataset or published by others are never kept, nor are those that distillation began with.
-        total_bytes: Largest size of the whole folder.
+        limits: How much is kept.
 
     Returns:
         The entry of the index.
 
     Raises:
-        InputError: The scale is live or not the stated one, results are missing, were made by code that is not
-            committed, the folder would grow too large, or a recorded result would go; nothing is written.
+        InputError: The scale is live, results are missing or were made by code that is not committed, the folder would
+            grow too large, or a recorded result would go; nothing is written.
     """
-    if stated is not None and stated != scale:
-        raise InputError(f"these parameters are {scale!r}, not {stated!r}: give those of the preset, unchanged")
-    if scale not in SCALES:
-        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
     recorded = Recorded(root)
     missing = [job for job in jobs if not store.sound(job.key) and not recorded.holds(job.key)]
-    if len(missing) == len(jobs) or (missing and not partial):
-        raise InputError(
-            f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first"
-            + ("" if partial else ", or record --partial")
-        )
-    files: dict[Path, bytes] = {}
-    code: dict[str, str] = {}
-    data: dict[str, str] = {}
-    needed: set[str] = set()
-    seconds = 0.0
+    _refuse(figure, scale, jobs, missing, partial)
     everything = graph(list(jobs))
     reader = RecordedFirst(recorded, store)
     found = {job.key: reader.read(job.key) for job in everything}
     awaited = _list_awaited(missing, found)
-    for job in everything:
-        whole = found[job.key]
-        if whole is None:
-            continue  # nobody needed it any more
-        provenance = whole["provenance"]
-        if provenance.get("commit") is None or provenance.get("dirty"):
-            raise InputError(
-                f"the result {job.key} ({job.title}) was made by code that is not committed: commit, "
-                "and run it from a clean checkout, as in a git worktree"
-            )
-        code[provenance["commit"]] = provenance["tree"]
-        data.update(digests(whole["spec"]))
-        seconds += provenance["seconds"]
-        needed.update((job.key, *provenance["parents"]))
-        size = provenance["files"].get(ARRAYS, {"bytes": 0})["bytes"]
-        small = size <= array_bytes or job.kind in always
-        serves = not job.passing or job.key in awaited
-        if recorded.holds(job.key) and not (store.holds(job.key) and store.read(job.key) == whole):
-            continue  # recorded before, of another run or not here any more
-        packed = store.entry(job.key).packed(whole) if small and serves and not job.borrowed else None
-        if packed is not None:
-            files[recorded.path(job.key, BODY)], kept = _keep_own(job, packed)
-            whole |= {KEPT: kept} if kept else {}
-        files[recorded.path(job.key)] = lines(whole)
+    there = [(job, whole) for job in everything if (whole := found[job.key]) is not None]  # of others nobody had need
+    behind = _Behind()
+    for job, whole in there:
+        behind.add(job, whole)
+    files = _pack(there, reader, awaited, limits)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None:
         content = lines({name: list(values) for name, values in frame.items()})
@@ -125,13 +122,52 @@ def record(
         scale,
         dict(parameters),
         keys=tuple(job.key for job in jobs if job.key not in absent),
-        data=dict(sorted(data.items())),
+        data=dict(sorted(behind.data.items())),
         frame=framed,
-        code=code,
-        seconds=round(seconds, 1),
+        code=behind.code,
+        seconds=round(behind.seconds, 1),
         missing=len(absent),
         behind=tuple(sorted(awaited)),
     )
+    _write(recorded, new, files, behind.needed, limits.total_bytes)
+    return new
+
+
+def _refuse(figure: str, scale: str, jobs: Sequence[Job], missing: Sequence[Job], partial: bool) -> None:
+    """Raise :class:`InputError` where there is nothing to record at this scale, or not all that there should be."""
+    if scale not in SCALES:
+        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
+    if len(missing) == len(jobs) or (missing and not partial):
+        advice = "" if partial else ", or record --partial"
+        raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first{advice}")
+
+
+def _pack(
+    there: Sequence[tuple[Job, dict[str, Any]]], reader: RecordedFirst, awaited: set[str], limits: Limits
+) -> dict[Path, bytes]:
+    """Make the files of those results that are not recorded yet."""
+    recorded, store = reader.recorded, reader.store
+    files: dict[Path, bytes] = {}
+    for job, whole in there:
+        if recorded.holds(job.key) and not (store.holds(job.key) and store.read(job.key) == whole):
+            continue  # recorded before, of another run or not here any more
+        size = whole["provenance"]["files"].get(ARRAYS, {"bytes": 0})["bytes"]
+        small = size <= limits.array_bytes or job.kind in limits.always
+        serves = not job.passing or job.key in awaited
+        packed = store.entry(job.key).packed(whole) if small and serves and not job.borrowed else None
+        kept: dict[str, Any] = {}
+        if packed is not None:
+            files[recorded.path(job.key, BODY)], kept = _keep_own(job, packed)
+        files[recorded.path(job.key)] = lines(whole | ({KEPT: kept} if kept else {}))
+    return files
+
+
+def _write(recorded: Recorded, new: Record, files: dict[Path, bytes], needed: set[str], most: int) -> None:
+    """Write a new record with its files, and remove those that no record needs any more.
+
+    Raises:
+        InputError: The folder would grow too large, or a recorded result would go.
+    """
     records = [old for old in recorded.records() if not _contains(new, old)] + [new]
     files[recorded.root / INDEX] = index(records)
     shown = sorted(_list_ever(recorded, new, records))
@@ -140,15 +176,14 @@ def record(
     size = sum(map(len, files.values())) + sum(
         path.stat().st_size for path in recorded.root.rglob("*") if path.is_file() and path not in {*files, *stale}
     )
-    if size > total_bytes:
+    if size > most:
         raise InputError(
-            f"recorded results would take {size / 1e6:.1f} MB, more than {total_bytes / 1e6:.0f} MB: "
+            f"recorded results would take {size / 1e6:.1f} MB, more than {most / 1e6:.0f} MB: "
             "record fewer seeds or arrays"
         )
     disk.write_whole(files)
     for path in stale:
         path.unlink()
-    return new
 
 
 def _list_awaited(missing: Sequence[Job], found: Mapping[str, Any]) -> set[str]:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import catalog, disk
+from ... import catalog, disk, plugins
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
 from ..parameters.cells import home, notebooks, source
@@ -43,6 +43,7 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
     Raises:
         InputError: A name is none of these, or a parameter is wrong.
     """
+    plugins.load()
     if ALL in (names or [ALL]):
         for path in stray(home()):
             log.warning("%s is left alone: %s does not name it", path, FILE)

@@ -74,8 +74,8 @@ def hessian(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
         "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
         f"This run: {scale}."
     )
-    columns = ["network", "sparsity", "diagonal", "Paper", heading, "This run"]
-    return spoken(Table(columns, rows, note, caption="The paper's Hessian table beside ours"))
+    headings = ["network", "sparsity", "diagonal", "Paper", heading, "This run"]
+    return spoken(Table(headings, rows, note, caption="The paper's Hessian table beside ours"))
 
 
 def spoken(table: Table) -> Table:

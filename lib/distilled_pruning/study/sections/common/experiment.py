@@ -88,7 +88,7 @@ def experiment(
     """
 
     def register(plan: Plan) -> Plan:
-        EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy))
+        EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy), plan)
         return plan
 
     return register

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from .... import catalog, costs
-from ....distillation.settings import CORESETS
+from ....distillation.methods import CORESETS, DISTILLERS
 from ....errors import InputError
 from ....recipe import Recipe
 from ...jobs import Data, Distill, Network
@@ -97,7 +97,7 @@ class Setup:
     def distilled(self, seed: int) -> Distill:
         """The distilled set used with an initialisation."""
         p = self.parameters
-        if p.distiller not in catalog.DISTILLERS:
+        if p.distiller not in DISTILLERS:
             return Distill(self.data, "published", self.ipc, path=p.distiller)
         return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 

@@ -68,7 +68,7 @@ WAYS: Registry[Way] = Registry("way to find masks")
 
 def add(way: Way) -> Way:
     """Add a way to find masks."""
-    return WAYS.add(way.name, way)
+    return WAYS.add(way.name, way, way.trains_on)
 
 
 def names(kinds: Iterable[Kind] = Kind) -> tuple[str, ...]:

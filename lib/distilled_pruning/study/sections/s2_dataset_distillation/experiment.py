@@ -8,8 +8,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....catalog import DISTILLERS
 from ....distillation.defaults import evaluation_recipe
+from ....distillation.methods import DISTILLERS
 from ...jobs import Data, Distill, Evaluate, Train
 from ..common.experiment import experiment
 from ..common.frames import Reader, settings

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
 SIDE = 2.0
 STEP, HIGHEST = 0.05, 0.5  # nats over the networks: between contour lines, and where the colours end
 TICKS = (0, 1)
-LETTERS = "abc"
+LETTERS, LETTERS_AN_INCH = "abc", 11
 
 
 def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
@@ -38,26 +40,29 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "", width: fl
     frame, palette = with_series(frame)
     first = frame[frame["orders"] == frame.groupby("key")["orders"].transform("min")]
     found = basins.set_index("key")
-    columns = list(dict.fromkeys(zip(first["dataset"], first["model"], first["series"], first["level"], strict=True)))
-    inits = sorted(set(first["init"]))[: None if width > NARROW else 1]
-    down, across = (len(inits), len(columns)) if width > NARROW else (len(columns), 1)
+    columns = list(dict.fromkeys(zip(first["series"], first["level"], strict=True)))
+    wide = width > NARROW
+    rows = [(place, init) for place in settings(first) for init in sorted(set(first["init"]))[: None if wide else 1]]
+    down, across = (len(rows), len(columns)) if wide else (len(rows) * len(columns), 1)
     side = min(SIDE, (width - 0.6) / across)
     with canvas(1.3 + (side + 0.2) * down, f"{stamp} · {counted(frame)}", width) as figure:
         axes = figure.subplots(down, across, squeeze=False)
         mesh: Any = None
-        for row, init in enumerate(inits):
-            for column, named in enumerate(columns):
-                ax = axes[row, column] if width > NARROW else axes[column, row]
-                here = first[(first["init"] == init) & (first["series"] == named[2]) & (first["level"] == named[3])]
-                here = here[(here["dataset"] == named[0]) & (here["model"] == named[1])]
-                here = here[here["key"] == here["key"].iloc[0]] if len(here) else here
-                if here.empty:
-                    ax.set_axis_off()
-                    continue
-                at = found.loc[here["key"].iloc[0]]
-                mesh = surface(ax, here, at["coordinates"], sns.color_palette("mako_r", as_cmap=True))
-                networks(ax, at["coordinates"])
-                ax.set_title(title(here, int(at["basins"]), row == 0, len(settings(frame)) > 1))
+        for ax, (row, column) in zip(axes.flatten(), itertools.product(rows, columns), strict=True):
+            place, init = row
+            here = first[(first["init"] == init) & (first["series"] == column[0]) & (first["level"] == column[1])]
+            here = here[(here["dataset"] == place[0]) & (here["model"] == place[1])]
+            here = here[here["key"] == here["key"].iloc[0]] if len(here) else here
+            if here.empty:
+                ax.set_axis_off()
+                continue
+            at = found.loc[here["key"].iloc[0]]
+            mesh = surface(ax, here, at["coordinates"], sns.color_palette("mako_r", as_cmap=True))
+            networks(ax, at["coordinates"])
+            named = not wide or row[1] == rows[0][1]
+            ax.set_title(title(here, int(at["basins"]), named, int(side * LETTERS_AN_INCH)))
+            if column == columns[0] and len(settings(first)) > 1:
+                ax.set_ylabel(names.place(place))
         bar = figure.colorbar(mesh, ax=list(axes.flatten()), location="bottom", shrink=0.6, aspect=40, extend="max")
         bar.set_label("training loss above the networks' (nats)")
         describe(figure, *_seen(basins, palette))
@@ -77,15 +82,14 @@ def _seen(basins: pd.DataFrame, palette: dict[str, str]) -> list[str]:
     ]
 
 
-def title(frame: pd.DataFrame, basins: int, named: bool, several: bool) -> str:
-    """Say how many basins a plane has; above them name its series, sparsity and, where there are several, network."""
+def title(frame: pd.DataFrame, basins: int, named: bool, room: int) -> str:
+    """Say how many basins a plane has; above them name its series and sparsity, on lines with room for so much."""
     row = frame.iloc[0]
     count = f"{basins} basin{'' if basins == 1 else 's'}"
     if not named:
         return count
     share = f", {percent(float(row['sparsity']))}" if row["level"] else ""
-    place = f"{names.place((row['dataset'], row['model']))}\n" if several else ""
-    return f"{place}{row['series']}{share}\n{count}"
+    return f"{textwrap.fill(row['series'] + share, room)}\n{count}"
 
 
 def surface(ax: Any, frame: pd.DataFrame, coordinates: Any, colours: Any) -> Any:

@@ -68,7 +68,8 @@ def hessian(
                 ax = axes[index * len(measures) + n]
                 theirs = {} if kind else _printed(frame, papers or {}, column)
                 panel(ax, here, palette, measure, named=across == 1 or n % 2 == 0, papers=theirs)
-                ax.set_title(KINDS[kind], loc="left")
+                of = f"{names.place(place)}, " if len(places) > 1 else ""
+                ax.set_title(of + KINDS[kind], loc="left")
         above(figure, keys(found, bool(papers)), 3)
         seen(figure, found, measures[0][2], "Dot plots: standard deviation and mean magnitude of the Hessian diagonal.")
     return figure

@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 PANEL = 2.7
 MARKERS = "osD^vP"
 ASKED = ("imp", "distilled")  # the pair that the paper compares
-OVER = Measure("layered_ratio", "shared survivors over chance", 1, 2, zero=False)
-APART = Measure("ks_pruned", "distance of initial magnitudes", 1, 3)
+OVER = Measure("layered_ratio", "shared over chance", 1, 2, zero=False)
+APART = Measure("ks_pruned", "initial magnitudes apart", 1, 3)
 
 
 def layer_names(frame: pd.DataFrame) -> list[str]:

@@ -8,18 +8,18 @@ from pathlib import Path
 from statistics import fmean
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError
-from ..engine.store import Store
-from ..judging.verdicts import expected
-from ..parameters.cells import home
-from ..sections.common.tables import by_init
-from ..sections.section import Section
-from .recorded import Recorded, scale_of
+from ..errors import InputError
+from .engine.store import Store
+from .judging.verdicts import expected
+from .parameters.cells import home
+from .results.recorded import Recorded, scale_of
+from .sections.common.tables import by_init
+from .sections.section import Section
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ..sections.targets import Target
+    from .sections.targets import Target
 
 _NAMING = (
     "dataset", "model", "method", "setting", "rate", "level", "ipc", "rewind", "steps", "made_for", "made_by", "start",
