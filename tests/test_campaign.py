@@ -11,6 +11,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from distilled_pruning import disk
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.campaign import rules as campaign_rules
 from distilled_pruning.study.campaign import scale
@@ -19,7 +20,6 @@ from distilled_pruning.study.engine.entry import lines, sha256
 from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.fields import written
 from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
-from distilled_pruning.study.results.record import replace
 from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
@@ -32,7 +32,7 @@ def keep(root: Path, preset: str, rows: list[dict[str, Any]]) -> Record:
     whole = [{"level": 9, "rate": 0.03, "collapsed": False, "barrier": 0.1, "accuracy": 0.5, **row} for row in rows]
     content = lines({name: [row[name] for row in whole] for name in whole[0]})
     name = f"barriers-{preset.replace('/', '-')}.json"
-    replace(root / FRAMES / name, content)
+    disk.write_whole({root / FRAMES / name: content})
     return Record("barriers", "reduced", parameters, (), {}, (name, sha256(content)), {}, 0.0)
 
 
@@ -41,7 +41,7 @@ def cells(root: Path, **presets: list[dict[str, Any]]) -> campaign.Cells:
     records = [
         keep(root, "reduced" if n == "main" else f"reduced/{n.replace('_', '-')}", r) for n, r in presets.items()
     ]
-    replace(root / INDEX, index(records))
+    disk.write_whole({root / INDEX: index(records)})
     return campaign.Cells(Recorded(root))
 
 

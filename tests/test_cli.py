@@ -19,6 +19,7 @@ import pytest
 from distilled_pruning import cli, exits, usage
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import terminal
+from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging import claims, expectations
 from distilled_pruning.study.judging.ledger import stamp
 from distilled_pruning.study.parameters import cells
@@ -332,8 +333,7 @@ def test_what_machines_read_is_json(capsys: pytest.CaptureFixture[str], tmp_path
     assert code == 0 and len(done["done"]) > 50 and not done["failed"] and not done["left"]
     found = json.loads(ask(capsys, "verify", "--store", str(tmp_path), "--json")[1])
     assert found["results"] == len(done["done"]) and found["wrong"] == {}
-    broken = tmp_path / done["done"][0][:2] / done["done"][0] / "metrics.json"
-    broken.write_text("{}")
+    Store(tmp_path).path(done["done"][0]).write_text("{}")
     code, out, _ = ask(capsys, "verify", "--store", str(tmp_path), "--json")
     assert code == 1 and list(json.loads(out)["wrong"]) == [done["done"][0]]
     code, out, _ = ask(capsys, "gc", "fig2", "--dry-run", "--json", "--store", str(tmp_path))

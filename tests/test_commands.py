@@ -13,7 +13,7 @@ from distilled_pruning import catalog, cli
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import commands
 from distilled_pruning.study.book import effort
-from distilled_pruning.study.jobs import base, chain
+from distilled_pruning.study.jobs import base
 from distilled_pruning.study.parameters import cells
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
 from distilled_pruning.study.sections.section import Section
@@ -44,8 +44,7 @@ def digests(monkeypatch: pytest.MonkeyPatch) -> None:
         known = catalog.DATASETS.get(name)
         return (known.digest if known is not None else None) or hashlib.sha256(name.encode()).hexdigest()
 
-    for module in (base, chain):
-        monkeypatch.setattr(module, "source_digest", digest)
+    monkeypatch.setattr(base, "source_digest", digest)
     monkeypatch.setattr(catalog, "published", Path)
 
 

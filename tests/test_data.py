@@ -518,7 +518,7 @@ def tiny_cifar(monkeypatch: pytest.MonkeyPatch) -> bytes:
     key, train, test = official.CIFAR["cifar10"]
     own = [tuple((name, sums[name.split("/")[1]]) for name, _ in part) for part in (train, test)]
     monkeypatch.setitem(official.CIFAR, "cifar10", (key, *own))
-    monkeypatch.setitem(catalog.DATASETS, "cifar10", replace(catalog.info("cifar10"), digest=None))
+    monkeypatch.setitem(catalog.DATASETS._things, "cifar10", replace(catalog.info("cifar10"), digest=None))
     return archive
 
 
@@ -715,7 +715,7 @@ def test_the_folder_may_be_given_by_argument_or_environment(tmp_path: Path, monk
         rows["svhn"] == str(tmp_path / "here" / "svhn.npz") and rows["digits"] == "built in" and rows["mnist"] is None
     )
     assert data.verify("svhn") == data.load("svhn").digest
-    with pytest.raises(InputError, match=r"mnist is not in .*: fetch it first"):
+    with pytest.raises(InputError, match=r"mnist is not in .*: fetch it with `distilled-pruning data fetch mnist`"):
         data.verify("mnist")
 
 

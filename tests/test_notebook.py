@@ -278,8 +278,10 @@ class Watched(Parameters):
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
-def test_every_declared_parameter_is_read(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(catalog, "published", Path)
+def test_every_declared_parameter_is_read(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(catalog.ENVIRONMENT, str(tmp_path))
+    (tmp_path / "distilled").mkdir()
+    (tmp_path / "distilled/theirs.npz").write_bytes(b"a set is known by its bytes")
     declared, found = set(read(source(name))), set()
     other = [("methods", "published"), ("published", "theirs.npz")] if "published" in declared else []
     matched = [("methods", "shuffled")] if "like" in declared else []

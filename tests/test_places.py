@@ -13,7 +13,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import rendering
 from distilled_pruning.study.engine import provenance
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters import cells, contents, fields
+from distilled_pruning.study.parameters import cells, checks, contents
 from distilled_pruning.study.sections.targets import find
 
 ROOT = Path(__file__).parent.parent
@@ -53,7 +53,7 @@ def test_outside_every_copy_the_one_that_the_code_lies_in_counts(tmp_path: Path,
     assert Store().root == ROOT / ".store" and cells.home() == ROOT
     unnamed.setattr(places, "checkout", lambda: None)
     assert Store().root == tmp_path / ".store", "installed without a copy: the working directory"
-    with pytest.raises(InputError, match="run this from one"):
+    with pytest.raises(InputError, match="run this from a copy"):
         cells.home()
 
 
@@ -78,14 +78,14 @@ def test_a_relative_name_is_found_from_notebooks_too(tmp_path: Path, unnamed: py
     (root / "mine").mkdir()
     unnamed.chdir(root / "notebooks")
     unnamed.setenv("DISTILLED_PRUNING_STORE", "mine")
-    assert Store().root == root / "mine" and fields.as_path("mine") == root / "mine"
+    assert Store().root == root / "mine" and checks.as_path("mine") == root / "mine"
     (root / "notebooks/mine").mkdir()
     assert Store().root == root / "notebooks/mine", "what is nearer counts"
     assert Store("new").root == root / "notebooks/new"
     (root / "notebooks/gone").mkdir()
     unnamed.chdir(root / "notebooks/gone")
     (root / "notebooks/gone").rmdir()
-    assert fields.as_path("x/y.npz") == ROOT / "x/y.npz", "somebody removed the working directory"
+    assert checks.as_path("x/y.npz") == ROOT / "x/y.npz", "somebody removed the working directory"
 
 
 def test_notebooks_and_presets_are_found_from_notebooks_by_the_paths_that_commands_show(
@@ -177,6 +177,6 @@ def test_without_a_home_what_can_be_made_again_stays_in_the_copy(unnamed: pytest
     assert cache.cache_folder() == ROOT / "_build/cache"
     for given in ("~/images", "~nobody/images.npz"):
         with pytest.raises(InputError, match="is not there"):
-            fields.datasets("dataset", given)
+            checks.datasets("dataset", given)
         with pytest.raises(InputError, match="is not there"):
             catalog.info(given)

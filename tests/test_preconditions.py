@@ -123,6 +123,44 @@ def test_what_may_or_may_not_hold_leaves_a_claim_undecided() -> None:
     assert found.verdict == UNDECIDED and found.standing.unsure and not found.standing.failed
 
 
+def on(dataset: str, frames: Frames) -> Frames:
+    """Give the frames as of another dataset."""
+    return {name: frame.assign(dataset=dataset) for name, frame in frames.items()}
+
+
+@pytest.mark.parametrize("fail", [FAILURES[3][0], FAILURES[4][0]], ids=["set", "steps"])
+def test_sizes_of_the_papers_data_are_not_asked_of_the_digits(fail: Callable[[Frames], Frames]) -> None:
+    assert judged(on("digits", fail(good_frames())), scale="live").verdict == REPRODUCED
+    assert judged(on("digits", {"barriers": good_frames()["barriers"]}), scale="live").verdict == REPRODUCED
+    assert judged(on("imagenette", fail(good_frames()))).verdict == NOT_TESTABLE
+    assert judged(fail(good_frames()), scale="live").verdict == NOT_TESTABLE, "other data do not escape at live scale"
+
+
+@pytest.mark.parametrize(("fail", "says"), FAILURES[:3], ids=["dense", "imp", "accuracy"])
+def test_all_else_is_asked_of_the_digits_too(fail: Callable[[Frames], Frames], says: str) -> None:
+    found = judged(on("digits", fail(good_frames())), scale="live")
+    assert found.verdict == NOT_TESTABLE and says in found.standing.failed[0]
+
+
+def test_a_dense_network_needs_no_tickets_to_be_unstable() -> None:
+    """Neither tickets that are more accurate, nor none at all, hide what its own rows decide."""
+    dense = {name: frame[frame["method"] == "dense"] for name, frame in good_frames().items()}
+    for frames in (dense, on("digits", dense), changed("barriers", "accuracy", 0.8, method="dense")(good_frames())):
+        assert judged(frames, "dense-unstable-conv").verdict == REPRODUCED
+        still = changed("barriers", "error_rise", 0.005, method="dense")(frames)
+        assert judged(still, "dense-unstable-conv").verdict == CONTRADICTED
+
+
+def test_a_claim_that_compares_with_rows_left_out_is_not_testable() -> None:
+    """That IMP's tickets are unstable *too* takes a dense network for granted that is."""
+    frames = good_frames()
+    assert judged(frames, "imp-unstable").verdict == REPRODUCED
+    frames["barriers"] = frames["barriers"][frames["barriers"]["method"] != "dense"]
+    found = judged(frames, "imp-unstable")
+    assert found.verdict == NOT_TESTABLE
+    assert found.standing.failed and all(text.endswith("not measured") for text in found.standing.failed)
+
+
 def test_what_nothing_measures_is_no_ground_for_a_verdict() -> None:
     """Withholding the frame that would show a poor set does not make a claim testable."""
     found = judged({"barriers": good_frames()["barriers"]})

@@ -183,9 +183,9 @@ def test_this_run_stands_before_the_logs_in_the_same_colours(pages: Pages) -> No
     figure = draw("first_accuracy", frame_of(pages, "first_accuracy"))
     titles = [ax.get_title() for ax in figure.axes]
     assert titles == [
-        "This run\nalexnet on digits",
-        "Authors’ logs\nalexnet on cifar10",
-        "Authors’ logs\nconvnet3 on cifar100",
+        "Ours\nAlexNet, digits",
+        "Authors’ logs\nAlexNet, CIFAR-10",
+        "Authors’ logs\nConvNet-3, CIFAR-100",
     ]
     colours = [
         {line.get_label(): line.get_color() for line in ax.lines if line.get_marker() == "^"} for ax in figure.axes

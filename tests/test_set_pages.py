@@ -6,6 +6,7 @@ import io
 import os
 import subprocess
 import sys
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.s2_dataset_distillation import claims as set_claims
 from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
 from distilled_pruning.study.sections.s2_dataset_distillation import tables as set_tables
 from distilled_pruning.study.sections.s2_dataset_distillation.figures import moments
@@ -105,7 +107,7 @@ def test_a_published_file_has_one_number_of_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="a published set has one number of images per class"):
         resolve(PAGE, [("distillers", f"dm,{file}")])
     found = resolve(PAGE, [("distillers", f"dm,{file}"), ("ipcs", "1")])
-    assert found.distillers == f"dm,{file}" and "theirs.npz" in found.scale
+    assert found.distillers == ("dm", str(file)) and "theirs.npz" in found.scale
 
 
 @pytest.mark.parametrize("name", DRAWN)
@@ -130,7 +132,7 @@ def test_without_results_all_say_so() -> None:
     for figure in (*(draw(nothing, STAMP) for draw in DRAWN.values()), figures.gallery([], STAMP)):
         assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
     assert set_tables.sets(nothing).rows == set_tables.cost(nothing).rows == []
-    assert {row[0] for row in set_tables.compared(nothing, "live").rows} == {"cifar10"}
+    assert {row[1] for row in set_tables.compared(nothing, "live").rows} == {"CIFAR-10"}
 
 
 def test_the_gallery_shows_sets_on_their_way(page: notebook.Page) -> None:
@@ -177,10 +179,12 @@ def test_the_papers_numbers_are_those_they_print() -> None:
 
 def test_tables_quote_means_with_intervals(page: notebook.Page, tmp_path: Path) -> None:
     (row,) = [row for row in set_tables.sets(page.frame("sets")).rows if row[:2] == ["IDC", "10"]]
-    assert row[2:5] == ["400", "300", "95.1 [94.9, 95.3]"] and row[-1] == "3"  # .95, .951, .952; t(.975, 2) = 4.303
-    rows = {tuple(row[:3]): row[3:] for row in set_tables.compared(page.frame("sets"), "live", tmp_path).rows}
-    assert rows["cifar10", "IDC", "10"] == ["67.5", "–", "–"]
-    assert rows["digits", "IDC", "10"] == ["–", "–", "95.1 [94.9, 95.3]"]
+    assert row[2:5] == ["400", "300", "95.1 ± 0.2"] and row[-1] == "3"  # .95, .951, .952; t(.975, 2) = 4.303
+    table = set_tables.compared(page.frame("sets"), "live", tmp_path)
+    assert table.columns[3:] == ["Paper", "This run"], "nothing is recorded in an empty folder: no column of dashes"
+    rows = {tuple(row[:3]): row[3:] for row in table.rows}
+    assert rows["IDC", "CIFAR-10", "10"] == ["67.5", "–"]
+    assert rows["IDC", "digits", "10"] == ["–", "95.1 ± 0.2"]
 
 
 def test_the_table_of_costs_counts_two_operations_for_each_multiply_accumulate(page: notebook.Page) -> None:
@@ -248,6 +252,31 @@ def test_objectives_are_compared_with_accuracy_by_rank_over_sets() -> None:
     assert verdict("objectives-agree", sets=evaluations([3.0, 0.1, 5.0, 2.9, 4.0])) == UNDECIDED
     (first, _) = find("objectives-agree").measure({"sets": evaluations([4.0, 3.0, 1.0])})
     assert first.values == pytest.approx((0.7, 0.6, 0.5)) and (first.n, first.interval) == (3, None)
+
+
+def test_any_number_of_sets_is_judged() -> None:
+    """Fourteen sets have 87 billion orders: some are drawn; equal accuracies say nothing of an order."""
+    assert verdict("objectives-agree", sets=evaluations([float(14 - n) for n in range(14)])) == REPRODUCED
+    assert verdict("objectives-agree", sets=evaluations([float(n + 1) for n in range(14)])) == CONTRADICTED
+    mixed = [1.0, 14.0, 3.0, 12.0, 5.0, 10.0, 7.0, 8.0, 9.0, 6.0, 11.0, 4.0, 13.0, 2.0]
+    assert verdict("objectives-agree", sets=evaluations(mixed)) == UNDECIDED
+    for k in (6, 14):
+        alike = evaluations([float(n + 1) for n in range(k)]).assign(accuracy=0.9)
+        assert verdict("objectives-agree", sets=alike) == UNDECIDED
+
+
+def test_chances_are_counts_of_orders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Against all 720 orders of six values, two of them equal; 500 draws give it within four standard errors."""
+    values = [8.0, 5.0, 6.0, 6.0, 1.0, 2.0]
+    ranks = [6.0, 3.0, 4.5, 4.5, 1.0, 2.0]
+    found, *every = [sum(n * rank for n, rank in enumerate(order)) for order in (ranks, *permutations(ranks))]
+    counted = sum(value <= found for value in every) / 720, sum(value >= found for value in every) / 720
+    assert set_claims._chances(values) == pytest.approx(counted, abs=1e-12)
+    monkeypatch.setattr(set_claims, "DRAWS", 500)
+    drawn = set_claims._chances(values)
+    assert drawn != counted and drawn == set_claims._chances(values), "the same draws every time"
+    for chance, exact in zip(drawn, counted, strict=True):
+        assert abs(chance - exact) < 4 * (exact * (1 - exact) / 500) ** 0.5 + 1 / 501
 
 
 def test_low_accuracy_is_left_behind_where_the_ticket_loses_less_than_half() -> None:

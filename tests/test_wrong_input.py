@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -203,7 +202,7 @@ def test_what_the_machine_refuses_is_a_sentence_too(
     def refuse(options: object) -> int:
         raise PermissionError(13, "Permission denied", "/some/file")
 
-    monkeypatch.setattr(cli, "handler", lambda name: refuse)
+    monkeypatch.setattr(cli, "handlers", lambda: {"status": refuse})
     assert cli.main(["status"]) == exits.FAILED
     assert capsys.readouterr().err == "distilled-pruning: '/some/file' cannot be used (Permission denied)\n"
 
@@ -219,8 +218,8 @@ def test_a_closed_standard_output_is_no_mistake() -> None:
 @pytest.mark.parametrize("length", [10, 100_000])
 def test_a_standard_output_that_is_full_is_named(length: int) -> None:
     code = (
-        "from distilled_pruning import cli; cli.handler = lambda name: lambda options: "
-        f"print('a' * {length}) or 0; raise SystemExit(cli.main(['status']))"
+        "from distilled_pruning import cli; cli.handlers = lambda: {'status': lambda options: "
+        f"print('a' * {length}) or 0}}; raise SystemExit(cli.main(['status']))"
     )
     words = ["sh", "-c", '"$0" -c "$1" >/dev/full', sys.executable, code]
     found = subprocess.run(words, capture_output=True, text=True, check=False)
@@ -236,10 +235,7 @@ def test_a_reader_that_left_hides_no_failure(code: int, monkeypatch: pytest.Monk
         def flush(self) -> None:
             raise BrokenPipeError
 
-    def answer(name: str) -> Callable[[object], int]:
-        return lambda options: code
-
-    monkeypatch.setattr(cli, "handler", answer)
+    monkeypatch.setattr(cli, "handlers", lambda: {"status": lambda options: code})
     monkeypatch.setattr(sys, "stdout", Closed())
     monkeypatch.setattr(sys, "stderr", type("Open", (), {"close": lambda self: None})())
     assert cli.main(["status"]) == code

@@ -1,6 +1,6 @@
 // Whatever is wider than its place scrolls in a frame that the keyboard reaches; without scripts it scrolls as well.
 (() => {
-  const frames = ".frame, .wide, .cell_output > .output, .bd-article pre, .bd-article .math, .bd-article figure";
+  const frames = ".frame, .wide, .cell_output > .output, .bd-article pre, .bd-article div.math, .bd-article figure";
   const named = (frame) => frame.querySelector("caption, figcaption, img[alt]");
   const measure = () => {
     for (const frame of document.querySelectorAll(frames)) {

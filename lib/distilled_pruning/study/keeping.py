@@ -12,7 +12,6 @@ from .. import disk, places
 from ..errors import InputError, quoted
 from ..exits import DONE, FAILED, STOPPED
 from .commands import chosen, notes, write
-from .description import describe as written
 from .jobs import graph
 from .sections.targets import jobs_of, sections_of
 
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 
 def record(options: Namespace) -> int:
     """Keep results with the sources."""
+    from .description import describe as written
     from .parameters.cells import home
     from .results.record import RecordedFirst
     from .results.record import record as keep
@@ -60,6 +60,8 @@ def record(options: Namespace) -> int:
 
 def describe(options: Namespace) -> int:
     """Write what others' tools read of this copy."""
+    from .description import describe as written
+
     changed = [str(path) for path in written(sources())]
     if options.json:
         write({"changed": changed})

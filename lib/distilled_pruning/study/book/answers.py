@@ -62,7 +62,8 @@ def lines(claim: Claim, found: Judgement | None, regime: Sequence[str]) -> Marku
         found: Its recorded judgement.
         regime: What was trained on what, in a few words each.
     """
-    answers = [("Paper", Markup(escape(claim.statement), claim.statement)), ("Here", here(found, settings=False))]
+    asks = "Claim" if claim.ours else "Paper"
+    answers = [(asks, Markup(escape(claim.statement), claim.statement)), ("Here", here(found, settings=False))]
     answers.append(("Verdict", verdict(found)))
     rows = "".join(f"<dt>{term}</dt><dd>{content.html}</dd>" for term, content in answers)
     html = f'<p class="regime">{escape(" · ".join(regime))}</p>' if regime else ""

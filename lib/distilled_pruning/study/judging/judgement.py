@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from .claims import EACH, Claim, claims
-from .preconditions import Standing, stand
+from .preconditions import Standing, asked, stand
 from .statistics import Frames
 from .verdicts import (
     DECIDED,
@@ -193,7 +193,8 @@ def _judge(
     verdict = combine(findings)
     data = tuple(seen.data) if verdict != NOT_RUN else ()
     findings = tuple(replace(item, sets=seen.sets(item.n)) if _on_a_set(item) else item for item in findings)
-    standing = stand(claim.preconditions, _Seen(around, claim)) if verdict != NOT_RUN else Standing()
+    needs = asked(claim.preconditions, data)
+    standing = stand(needs, _Seen(around, claim)) if verdict != NOT_RUN else Standing()
     if standing.failed:
         verdict = NOT_TESTABLE
     elif verdict != NOT_RUN and claim.sizes and scale != PAPERS_SCALE:

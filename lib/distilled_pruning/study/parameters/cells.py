@@ -35,7 +35,7 @@ def home() -> Path:
     if found is None:
         raise InputError(
             "neither this folder nor one above is a copy of the book, and this installation holds none: "
-            "run this from a copy, or install the wheel that `uv build --wheel` makes of one"
+            "run this from a copy, or install the wheel that is built from one, as the page Run it yourself says"
         )
     return found
 

@@ -2,262 +2,39 @@
 
 from __future__ import annotations
 
-import math
-import re
-from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
-from ... import augmentations, catalog, disk, networks, places
-from ...distillation.files import locate
-from ...distillation.methods import DISTILLERS
-from ...errors import InputError, quoted, shown, unknown
 from ...recipe import PRECISIONS
-from ..engine.machine import DEVICE
 from ..sections.common import ways
-
-Check = Callable[[str, Any], Any]
-MOST_EPOCHS, MOST_STEPS, WIDEST = 10_000, 1_000_000, 1024  # more than any study has: a slip of the pen
-LONGEST_NUMBER = 1000  # bits, which a float still holds
-
-INITS = ("default", "kaiming", "xavier")
-YES, NO = ("true", "yes", "1"), ("false", "no", "0")
-KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
-
-
-def keep(name: str, value: Any) -> Any:
-    """Take any value."""
-    return value
-
-
-def between(low: float, high: float = math.inf, also: float | None = None, above: bool = False) -> Check:
-    """Take a number from ``low`` (itself left out if ``above``) to ``high``, or the one named by ``also``."""
-
-    def check(name: str, value: Any) -> Any:
-        if value == also or ((low < value if above else low <= value) and value <= high):
-            return value
-        floor = f"above {low:.12g}" if above else f"at least {low:.12g}"
-        ceiling = f" and at most {high:.12g}" if high < math.inf else ""
-        exception = f", or {also:.12g}" if also is not None else ""
-        raise InputError(f"{name} must be {floor}{ceiling}{exception}, not {value:.12g}")
-
-    return check
-
-
-def share(name: str, value: Any) -> Any:
-    """Take a number between 0 and 1, both left out."""
-    if 0 < value < 1:
-        return value
-    raise InputError(f"{name} must lie between 0 and 1, as .2 for a fifth, not {value:g}")
-
-
-def words(name: str, value: str) -> list[str]:
-    """Split a comma-separated list; empty, or an item twice, is an error."""
-    found = [part.strip() for part in value.split(",") if part.strip()]
-    if not found:
-        raise InputError(f"{name} must name at least one, comma-separated, not {value!r}")
-    for item in found:
-        if found.count(item) > 1:
-            raise InputError(f"{name} names {item!r} twice: once is enough")
-    return found
-
-
-def several(what: str, known: Callable[[], Iterable[str]]) -> Check:
-    """Take a comma-separated list of names that are known when it is read, those of plugins among them."""
-
-    def check(name: str, value: Any) -> Any:
-        names = tuple(known())
-        for item in words(name, value):
-            if item not in names:
-                raise unknown(what, item, names)
-        return tuple(words(name, value))
-
-    return check
-
-
-def one(what: str, known: Iterable[str]) -> Check:
-    """Take one known name."""
-    names = tuple(known)
-
-    def check(name: str, value: Any) -> Any:
-        if value not in names:
-            raise unknown(what, value, names)
-        return value
-
-    return check
-
-
-def as_path(text: str) -> Path | None:
-    """Give the absolute path a text names if it looks like one or exists, else ``None``."""
-    path = Path(text)
-    looks = "/" in text or text.startswith(("~", ".")) or path.suffix.lower() in (".npz", ".pt", ".npy")
-    found = places.named(text)
-    return disk.real(found) if looks or (text and disk.lexists(found)) else None
-
-
-def datasets(name: str, value: Any) -> Any:
-    """Take catalog names and existing paths, comma-separated; paths become absolute."""
-    found = []
-    for item in words(name, value):
-        path = None if item in catalog.DATASETS else as_path(item)
-        if path is not None and not disk.exists(path):
-            raise catalog.not_found(item)
-        if path is not None and "," in str(path):
-            raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
-        found.append(str(path or item))
-        catalog.info(found[-1])
-    return tuple(found)
-
-
-def distiller(name: str, value: Any) -> Any:
-    """Take a distillation method, or the path of a published set."""
-    if value in DISTILLERS:
-        return value
-    path = as_path(value)
-    if path is None:
-        raise unknown("distiller", value, DISTILLERS)
-    if disk.is_dir(path):
-        locate(path)
-        return str(path)
-    if not disk.is_file(path) or path.suffix.lower() not in (".npz", ".pt"):
-        state = "is not a file of images" if disk.exists(path) else "is not there"
-        raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
-    return str(path)
-
-
-def distillers(name: str, value: Any) -> Any:
-    """Take distillation methods and paths of published sets, comma-separated; paths become absolute."""
-    return tuple(distiller(name, item) for item in words(name, value))
-
-
-def plain_name(name: str, value: Any) -> Any:
-    """Take the name of a file of images, without folders, or nothing."""
-    if value and (Path(value).name != value or Path(value).suffix.lower() not in (".npz", ".pt")):
-        raise InputError(f"{name} must be the name of a .npz or .pt file without its folder, not {value!r}")
-    return value
-
-
-def models(*also: str) -> Check:
-    """Take a comma-separated list of networks: the papers', those of somebody's own functions, and more names."""
-
-    def check(name: str, value: Any) -> Any:
-        for item in words(name, value):
-            if networks.is_own(item):
-                networks.source(item)
-            elif item not in (*also, *catalog.MODELS):
-                raise unknown("model", item, (*also, *catalog.MODELS, *networks.NAMED, "package.module:function"))
-        return tuple(words(name, value))
-
-    return check
-
-
-def maker(name: str, value: Any) -> Any:
-    """Take a network's name, or nothing."""
-    if "," in value:
-        raise unknown("model", value, catalog.MODELS)
-    return value and models()(name, value)[0]
-
-
-def matched(name: str, value: Any) -> Any:
-    """Take a way to find masks with an inner loop, or nothing."""
-    return value and one("method", ways.names(ways.LOOPS))(name, value)
-
-
-def boxes(name: str, value: Any) -> Any:
-    """Take ``method:iterations:width`` or ``method:iterations:width:rate`` items, comma-separated, or nothing."""
-    found = []
-    for item in words(name, value) if value else ():
-        method, *numbers = (part.strip() for part in item.split(":"))
-        rate = numbers.pop() if len(numbers) == 3 else ""
-        if method not in DISTILLERS:
-            raise unknown("distiller", method, DISTILLERS)
-        if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
-            raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
-        iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
-        box: tuple[Any, ...] = (
-            method,
-            iterations,
-            between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1])),
-        )
-        if rate:
-            said = f"the rate of {item} in {name}"
-            box = (*box, IMAGE_RATE(said, convert(said, float, rate)))
-        found.append(box)
-    return tuple(found)
-
-
-def rates(name: str, value: Any) -> Any:
-    """Take a comma-separated list of learning rates."""
-    found = []
-    for item in words(name, value):
-        rate = convert(name, float, item)
-        found.append(float(f"{between(0, 10, above=True)(name, rate):.12g}"))
-    return tuple(found)
-
-
-def counts(high: int) -> Check:
-    """Take a comma-separated list of whole numbers from 1 to ``high``."""
-    return lambda name, value: tuple(between(1, high)(name, convert(name, int, item)) for item in words(name, value))
-
-
-def epochs(name: str, value: Any) -> Any:
-    """Take a comma-separated list of epochs, 0 included, in their order."""
-    return tuple(sorted({between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in words(name, value)}))
-
-
-def measured(name: str, value: Any) -> Any:
-    """Take ``"all"`` or a comma-separated list of levels."""
-    if value.strip() == "all":
-        return "all"
-    return tuple(sorted({between(0, 100)(name, convert(name, int, item)) for item in words(name, value)}))
-
-
-def augmentation(name: str, value: Any) -> Any:
-    """Take known operations joined by ``+``; whether they fit the images is asked when these are known."""
-    operations = [part.strip() for part in value.split("+")] if value.strip() else []
-    if not all(part and part.replace("-", "").isalnum() for part in operations):
-        raise InputError(f"{name} must join operations by '+', as 'flip+shift4+cutmix', or be empty, not {value!r}")
-    for operation in operations:
-        if operation not in augmentations.NAMES and not augmentations.NUMBERED.fullmatch(operation):
-            raise unknown("augmentation", operation, augmentations.NAMES)
-    return "+".join(operations)
-
-
-def device(name: str, value: Any) -> Any:
-    """Take ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
-    if DEVICE.fullmatch(value):
-        return value
-    raise InputError(f"{name} must be auto, cpu, cuda or cuda:N, not {quoted(value)}")
-
-
-def convert(name: str, kind: type, value: Any) -> Any:
-    """Turn a value, given as text or as YAML reads it, into the declared type.
-
-    Raises:
-        InputError: It cannot be, or would lose something.
-    """
-    error = InputError(f"{name} must be {KINDS[kind]}, not {shown(value)}")
-    if kind is bool:
-        lowered = str(value).strip().lower()
-        if lowered not in YES + NO:
-            raise error
-        return lowered in YES
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        raise error
-    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
-        raise error
-    if kind is str:
-        return value.strip() if isinstance(value, str) else f"{value:.12g}" if isinstance(value, float) else str(value)
-    try:
-        number = float(value)
-    except ValueError:
-        raise error from None
-    if kind is float and not math.isfinite(number):
-        raise InputError(f"{name} must be a finite number, not {shown(value)}")
-    if not math.isfinite(number) or (kind is int and not number.is_integer()):
-        raise error
-    return kind(number)
+from .checks import (
+    INITS,
+    MOST_EPOCHS,
+    MOST_STEPS,
+    WIDEST,
+    Check,
+    augmentation,
+    between,
+    boxes,
+    convert,
+    counts,
+    datasets,
+    device,
+    distiller,
+    distillers,
+    epochs,
+    image_rate,
+    keep,
+    maker,
+    matched,
+    measured,
+    models,
+    one,
+    plain_name,
+    rates,
+    several,
+    share,
+)
 
 
 @dataclass(frozen=True)
@@ -304,7 +81,6 @@ def table(*fields: Field) -> dict[str, Field]:
     return {field.name: field for field in fields}
 
 
-IMAGE_RATE = between(0, 10**6)
 SOME, STEPS, EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
 BUDGETS = counts(255)
 
@@ -347,7 +123,7 @@ FIELDS: dict[str, Field] = table(
         "distill_learning_rate",
         float,
         "rate at which a distillation changes its images; 0 for the published one",
-        IMAGE_RATE,
+        image_rate,
     ),
     Field(
         "distill_batch_size",

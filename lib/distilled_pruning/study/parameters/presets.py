@@ -13,14 +13,14 @@ from ... import catalog, disk, places, plugins
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, unknown
 from .cells import read, source
-from .fields import FIELDS, as_path, between, convert, written
+from .checks import as_path, between, convert
+from .fields import FIELDS, written
 from .values import Values
 
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
 PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
 MISREAD = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
-FIRST_PAPER = "a-first-paper"
 
 
 def file_pairs(path: Path) -> dict[str, Any]:
@@ -109,7 +109,7 @@ def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: s
         if name not in values:
             raise unknown(f"parameter of {notebook}", name, values)
         field = FIELDS[name]
-        if name in PUBLISHED and notebook != FIRST_PAPER:
+        if name in PUBLISHED and notebook != "a-first-paper":
             between(1)(name, convert(name, field.type, given))
         values[name] = field.value(given)
     fit(values)
@@ -323,8 +323,8 @@ def resolve_all(
     known = sorted(set().union(*declared.values()))
     named = str(file) if any(str(file) in bases(name) for name in wanted) else None
     content = list(file_pairs(Path(file)).items()) if file is not None and named is None else []
-    for name, _ in (*content, *given):
+    both = (*content, *given)
+    for name, _ in both:
         if name not in known:
             raise unknown("parameter", name, known)
-    changes = {name: [pair for pair in (*content, *given) if pair[0] in declared[name]] for name in wanted}
-    return [resolve(name, changes[name], named) for name in asked]
+    return [resolve(name, [pair for pair in both if pair[0] in declared[name]], named) for name in asked]

@@ -141,7 +141,7 @@ class Tickets(Setup):
         if way.kind is Kind.UNTRAINED:
             return job(order_seed=seed, parent=parent)
         if way.trains_on is None:
-            raise InputError(f"the way {way.name!r} has no mask: a loop must say what it trains on, as trains_on")
+            raise InputError(f"the way {way.name!r} has no mask: a loop must be added with what it trains on")
         return job(
             source=way.trains_on(self, seed),
             recipe=self.outer if way.kind is Kind.FULL_LOOP else self.inner(row.rate),

@@ -6,7 +6,14 @@ import math
 from collections.abc import Callable, Sequence
 
 from ...judging.claims import OURS, PAPER, SUBMISSION, claim
-from ...judging.preconditions import Precondition, dense_keeps_up, dense_unstable, imp_unstable, of_the_paper
+from ...judging.preconditions import (
+    Precondition,
+    dense_keeps_up,
+    dense_unstable,
+    imp_unstable,
+    network,
+    of_the_paper,
+)
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, rise, select, slopes, sparse
 from ...judging.units import NATS, NATS_A_SPARSITY, PERCENT, WEIGHTS
 from ...judging.verdicts import (
@@ -70,7 +77,7 @@ def _more_stable(frames: Frames, model: str, setting: str) -> list[Finding]:
     paper_value="barrier visible",
     rule="midpoint error rise above 2 points",
     frames=("barriers",),
-    preconditions=(dense_keeps_up(CONV),),
+    preconditions=(network(CONV, "barriers"),),
 )
 def dense_unstable_conv(frames: Frames) -> list[Finding]:
     """The dense ConvNet-3's error rises between two data orders."""
@@ -86,7 +93,7 @@ def dense_unstable_conv(frames: Frames) -> list[Finding]:
     paper_value="barrier visible",
     rule="midpoint error rise above 2 points",
     frames=("barriers",),
-    preconditions=(dense_keeps_up(TEN),),
+    preconditions=(network(TEN, "barriers"),),
 )
 def dense_unstable_r10(frames: Frames) -> list[Finding]:
     """The dense ResNet-10's error rises between two data orders."""
@@ -102,7 +109,7 @@ def dense_unstable_r10(frames: Frames) -> list[Finding]:
     paper_value="barrier visible",
     rule="midpoint error rise above 2 points",
     frames=("barriers",),
-    preconditions=(dense_keeps_up(EIGHTEEN),),
+    preconditions=(network(EIGHTEEN, "barriers"),),
 )
 def dense_unstable_r18(frames: Frames) -> list[Finding]:
     """The dense ResNet-18's error rises between two data orders."""
