@@ -13,6 +13,7 @@ ROOT = Path(__file__).parent.parent
 PYTHON_ONLY = {
     "needs init='mix'": "whoever sees it has passed init or factor in Python",
     "ask for evidence=": "whoever sees it asks for results in Python",
+    "as by weight_norm": "whoever sees it wrote the network",
     "ask for at=": "whoever sees it asks for a network in Python",
     "use norm='instance'": "networks have it unless norm was passed in Python",
     "use space=": "whoever sees it has passed space in Python",
