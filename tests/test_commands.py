@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from distilled_pruning import catalog, cli
+from distilled_pruning.distillation import files
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import commands
 from distilled_pruning.study.book import effort
@@ -45,6 +46,7 @@ def digests(monkeypatch: pytest.MonkeyPatch) -> None:
         return (known.digest if known is not None else None) or hashlib.sha256(name.encode()).hexdigest()
 
     monkeypatch.setattr(base, "source_digest", digest)
+    monkeypatch.setattr(files, "digest", digest)
     monkeypatch.setattr(catalog, "published", Path)
 
 
