@@ -519,6 +519,8 @@ def test_every_figure_shows_something(index: Path, browser: Browser) -> None:
         for image in page.locator("article img").all():
             words = image.get_attribute("alt") or ""
             assert words and not re.search(r"\.(png|svg)$", words), f"{path.name}: an image without words"
+            if not image.is_visible():
+                continue  # the narrow or the wide drawing, or one within a fold
             colours = Image.open(io.BytesIO(image.screenshot())).convert("RGB").getcolors(1 << 20)
             assert colours is None or len(colours) > 1, f"{path.name}: {words!r} is blank"
             seen += 1
@@ -683,7 +685,7 @@ def test_figures_have_a_caption_and_no_automatic_number(index: Path, browser: Br
         opened(page, path)
         for figure in page.locator("article figure:has(img)").all():
             assert figure.locator("figcaption").inner_text().strip(), f"{path.name}: a figure without a caption"
-        assert not page.locator("article .caption-number").count(), f"{path.name}: a number of its own"
+        assert not page.locator("article .caption-number:visible").count(), f"{path.name}: a number of its own"
 
 
 @pytest.mark.shown

@@ -36,12 +36,22 @@ def here(found: Judgement | None, settings: bool = True) -> Markup:
         return Markup(NOTHING, NOTHING)
     marks = [mark(item) for item in found.primary if item.n]
     doubts = wording.doubts(found.as_json())
-    html = "".join(item.html for item in marks) + "".join(f"<br>{escape(doubt)}" for doubt in doubts)
+    html = "".join(item.html for item in marks)
+    if doubts:
+        rows = "<br>".join(map(escape, doubts))
+        html += f"<details><summary>{_count_doubts(len(found.standing.failed), len(doubts))}</summary>{rows}</details>"
     others = [item for item in found.findings if not item.primary and item.n]
     if settings and others:
         beside = "".join(mark(item).html for item in others)
         html += f"<details><summary>Other settings</summary>{beside}</details>"
     return Markup(html, "; ".join([*map(str, marks), *doubts]))
+
+
+def _count_doubts(failed: int, doubts: int) -> str:
+    """Say how many of a claim's preconditions stand against testing it here."""
+    if not failed:
+        return f"{doubts} {'precondition' if doubts == 1 else 'preconditions'} may not hold here"
+    return "1 precondition does not hold here" if failed == 1 else f"{failed} preconditions do not hold here"
 
 
 def verdict(found: Judgement | None) -> Markup:
