@@ -307,7 +307,7 @@ def test_a_second_build_executes_nothing_and_keeps_the_book_when_it_fails(built:
 def test_a_book_made_from_the_same_is_not_rendered_again(built: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The pages that stand are shown once more, also from beside another book; a change in the prose is seen."""
     root, shown = built.parent.parent.parent, built.resolve()
-    monkeypatch.setattr(rendering, "typeset", lambda *arguments: pytest.fail("rendered"))
+    monkeypatch.setattr(rendering, "_typeset", lambda *arguments: pytest.fail("rendered"))
     wanted = [page_of(root, "one"), page_of(root, "two")]
     monkeypatch.setattr(book, "surroundings", lambda root: "library")
     assert assemble(root, wanted).resolve() == shown
@@ -583,7 +583,7 @@ def test_a_figure_leads_to_the_code_that_drew_it(built: Path, browser: Browser) 
     """One click from the figure to its function, and from there to the file on the web."""
     page, troubles = watched(browser, 1280, "light")
     opened(page, built.parent / "notebooks/one.html")
-    page.locator(".drawn a").click()
+    page.locator("article a[href*='code.html#code-fig6']").first.click()
     page.wait_for_url("**/book/code.html#code-fig6")
     section = page.locator("section:has(> #code-fig6), section#code-fig6").last
     section.locator("summary").click()
