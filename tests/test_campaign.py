@@ -146,7 +146,7 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     assert dense["error_rise"].mean() == pytest.approx(26.0, abs=0.1), "in points, as the ledger says"
     figure = scale.draw_scale(found, "stamp")
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(
-        found.groupby("regime")["way"].nunique().sort_values(ascending=False, kind="stable").index
+        found.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index
     )
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["Dense", "IMP"]
 

@@ -52,6 +52,7 @@ def panel(
     *,
     named: bool = True,
     numbers: bool = True,
+    every: bool = False,
     papers: Mapping[tuple[str, int], float] | None = None,
 ) -> None:
     """Draw one measure of one dataset and network.
@@ -66,9 +67,10 @@ def panel(
         measure: What is drawn.
         named: Write the names of the rows, beside the axis or, on a phone's width, above each row.
         numbers: Write mean and half-width of the interval beside each dot.
+        every: Keep a row for every series of the palette, so that the rows of several panels lie side by side.
         papers: Series and level to the paper's value, drawn as a bar across the row.
     """
-    rows = [name for name in palette if name in set(frame["series"])]
+    rows = [name for name in palette if every or name in set(frame["series"])]
     levels = sorted(set(frame["level"]) - {0})
     narrow = ax.figure.get_figwidth() <= NARROW
     for row, name in enumerate(rows):
