@@ -55,7 +55,7 @@ display(HTML("<table><tr>" + "<td>a rather wide cell</td>" * 12 + "</tr></table>
 from io import BytesIO
 from PIL import Image
 from distilled_pruning.study.book.exhibits import one_line
-from distilled_pruning.study.display import Note, Slides, code
+from distilled_pruning.study.display import Markup, Note, Slides, code
 def picture(colour):
     buffer, drawn = BytesIO(), Image.new("RGB", (600, 200), "white")
     drawn.paste(colour, (50, 50, 150, 150))
@@ -63,7 +63,7 @@ def picture(colour):
     return buffer.getvalue()
 display(Slides("Sparsity", {"59 % sparse": picture("red"), "87 % sparse": picture("blue")}, 600))
 display(Note([("run it", code("papermill notebooks/one.ipynb out.ipynb -p levels 3 -p " + "a-long-name 1 " * 20))]))
-display(HTML(one_line(code("fig6.csv"), "fig6", "distilled-pruning run fig6").html))
+display(HTML(one_line(Markup("fig6.csv", "fig6.csv"), "fig6", "distilled-pruning run fig6").html))
 """
 
 
