@@ -21,6 +21,7 @@ from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.fields import written
 from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
 from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, index
+from distilled_pruning.study.sections.common.style import NARROW
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
 STEPS = campaign.read_steps()
@@ -142,13 +143,16 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     frames = [pd.DataFrame(recorded.frame(record)) for record in recorded.records("barriers")]
     kept = [frame[~frame["collapsed"].astype(bool)] for frame in frames]
     assert len(found) == sum(len(frame.groupby(["method", "level", "init", "rate"], dropna=False)) for frame in kept)
-    dense = found[(found["method"] == "dense") & found["regime"].str.contains("ConvNet-3, width 16\n15 epochs at 0.03")]
+    dense = found[(found["method"] == "dense") & found["regime"].str.contains("ConvNet-3\nwidth 16\n15 epochs at 0.03")]
     assert dense["error_rise"].mean() == pytest.approx(26.0, abs=0.1), "in points, as the ledger says"
     figure = scale.draw_scale(found, "stamp")
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(
         found.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index
     )
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["Dense", "IMP"]
+    phone = scale.draw_scale(found, "stamp", NARROW)
+    assert [ax.get_title(loc="left") for ax in phone.axes] == [ax.get_title(loc="left") for ax in figure.axes]
+    assert all(name in phone.get_label() for name in ("ResNet-18", "Dense 26.0", "All real images, few steps 0.1"))
 
 
 def test_without_recorded_lines_the_figure_says_so(tmp_path: Path) -> None:

@@ -233,3 +233,10 @@ def test_scales_stand_side_by_side(base: dict[str, Any]) -> None:
     assert {row[2] for row in rows.values()} == {"–"}
     here = regime.table(home() / "results", None, resolve(regime.PAGE))
     assert {row[2] for row in here} == {"–"} and {row[0]: row[3] for row in here}["Training"].startswith("10 epochs")
+
+
+def test_the_findings_show_every_scale(base: dict[str, Any]) -> None:
+    text = templates.write(home(), "findings.md", base)
+    shown = text.index('<figure class="evidence" id="scale">')
+    assert shown < text.index("## The papers’ main claims") and "ResNet-18, width 8, 2 epochs at 0.03" in text
+    assert any(item.name == "draw_scale" for item in base["drawing"]), "its code can be read"

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .. import display
 from ..campaign import rules as campaign_rules
+from ..campaign.scale import draw_scale, read_regimes
 from ..judging.ledger import stamp
 from ..parameters.cells import home, read
 from ..parameters.fields import written
+from ..results.recorded import Recorded
 from ..sections import figures as drawn
 from ..sections.common import comparison
 from ..sections.section import Section
 from ..speed import page as speed
-from . import conclusions, deviations, effort, evidence, findings, hero, regime
+from . import conclusions, deviations, effort, evidence, exhibits, findings, hero, regime, showing
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -77,17 +80,37 @@ def gather(
         "hero": picture,
         "regime": regime.table(results, picture.record.parameters if picture else None, here),
         "compute": regime.spent(results),
+        "by_scale": picture_by_scale(results),
         "campaign": campaign_rules.list_answers(home()),
         "notebooks": list(sources),
         "waiting": list(waiting),
         "parameters": {name: parameters(path) for name, path in sources.items()},
         "efforts": effort.table(sections, sections[0].store) if sections else [],
-        "drawing": code({name: getattr(drawn, name) for name in drawn.__all__}),
+        "drawing": code({**{name: getattr(drawn, name) for name in drawn.__all__}, "draw_scale": draw_scale}),
         "repository": repository,
         "effects": deviations.effects(*best_frames(frames, stamp(filled), results)),
         "speed": speed.parts(home()),
         "previews": {},
     }
+
+
+def picture_by_scale(results: Path) -> display.Picture:
+    """Draw how stability changes with scale, from everything recorded.
+
+    Args:
+        results: Folder of recorded results.
+    """
+    recorded = Recorded(results)
+    frame = read_regimes(recorded)
+    scales = " and ".join(dict.fromkeys(f"{record.scale} scale" for record in recorded.records("barriers")))
+    csv = display.download("scale.csv", frame.to_csv(index=False), title="Data")
+    line = exhibits.one_line(csv, draw_scale.__name__, "distilled-pruning run s4-stability -f reduced", scales)
+    caption = (
+        "How stability changes with scale. Every recorded regime is a panel, with a row for every way to find masks "
+        "that was tried in it: large dots are means, bars 95 % intervals, small dots single initialisations."
+    )
+    about = "recorded: every regime that barriers were measured in"
+    return showing.pictured(draw_scale, frame, f"recorded, {scales}", about, caption=caption, line=line, name="scale")
 
 
 def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd.DataFrame], str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..judging.verdicts import INSTABILITY_THRESHOLD
 from ..results.recorded import Record, Recorded
 from ..sections.common import dots, names
-from ..sections.common.style import canvas, empty, student
+from ..sections.common.style import NARROW, WIDTH, canvas, counted, describe, empty, student
+from ..sections.common.tables import number
 from ..sections.common.ways import WAYS, colour, label
 from .steps import POINT
 
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+ACROSS = 3  # panels beside each other on a page's width
+PHONE = 1.25  # rows stand further apart where their names stand above them
 RISE = dots.Measure("error_rise", "rise halfway (points)", limit=INSTABILITY_THRESHOLD / POINT)
 
 
@@ -50,8 +53,8 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
 def _name_regime(record: Record) -> str:
     given = record.parameters
     space = ", whitened" if given.get("whitened") else ""
-    network = f"{names.network(given['model'])}, width {given['width']}"
     training = f"{given['epochs']} epochs at {given['learning_rate']:g}"
+    network = f"{names.network(given['model'])}\nwidth {given['width']}"
     return f"{names.dataset(given['dataset'])}{space}\n{network}\n{training}"
 
 
@@ -72,28 +75,54 @@ def _name_way(record: Record, row: Mapping[Any, Any], usual: int | None) -> str:
     return f"{label(method)} ({', '.join(notes)})" if notes else label(method)
 
 
-def draw_scale(frame: pd.DataFrame, stamp: str) -> Figure:
+def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw the rise of the error rate halfway between two retrainings in every regime, the one tried most first.
 
     Args:
         frame: What :func:`read_regimes` gives.
-        stamp: Scale and numbers of initialisations, for the foot.
+        stamp: Scale, for the foot.
+        width: In inches; on a phone's, regimes stand below each other.
     """
     if frame.empty:
         return empty(stamp)
-    regimes = list(frame.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index)
+    regimes = _by_ways(frame)
     order = list(WAYS)
     tried = dict(zip(frame["series"], frame["method"], strict=True))
     palette = {name: colour(tried[name]) for name in sorted(tried, key=lambda name: order.index(tried[name]))}
-    with canvas(dots.height(len(palette)) + 0.8, stamp) as figure:
-        axes = figure.subplots(1, len(regimes), squeeze=False, sharex=True)[0]
-        axes[0].set_xlim(*_reach(frame))
-        for ax, name in zip(axes, regimes, strict=True):
-            mine = frame[frame["regime"] == name]
-            dots.panel(ax, mine, palette, RISE, named=ax is axes[0], numbers=False, every=True)
-            ax.set_title(name, loc="left", pad=16)
+    across = min(ACROSS, len(regimes)) if width > NARROW else 1
+    down = -(-len(regimes) // across)
+    phone = width <= NARROW
+    rows = frame.groupby("regime")["series"].nunique()[regimes] if phone else [len(palette)] * down
+    tall = 0.3 + sum((PHONE if phone else 1) * dots.height(n) + 0.85 for n in rows)
+    with canvas(tall, f"{stamp} · {counted(frame, 'regime', 'series')}", width) as figure:
+        grid = figure.subplots(down, across, squeeze=False, sharex=True, height_ratios=[n + 1 for n in rows]).flat
+        for place, (ax, regime) in enumerate(zip(grid, regimes, strict=False)):
+            ax.set_xlim(*_reach(frame))
+            mine, first = frame[frame["regime"] == regime], place % across == 0
+            dots.panel(ax, mine, palette, RISE, named=first, numbers=False, every=not phone)
+            ax.set_title(regime, loc="left", pad=16)
+            ax.tick_params(axis="x", labelbottom=True)
+        for ax in list(grid)[len(regimes) :]:
+            ax.set_axis_off()
         figure.legend(handles=dots.keys(frame), loc="outside upper right", ncols=2)
+        describe(figure, *_say(frame, regimes))
     return figure
+
+
+def _by_ways(frame: pd.DataFrame) -> list[str]:
+    """List regimes, those with most ways tried first."""
+    return list(frame.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index)
+
+
+def _say(frame: pd.DataFrame, regimes: Sequence[str]) -> list[str]:
+    """Say what is seen, a sentence for each regime."""
+    found = ["Rise of the error halfway between two retrainings, in points; below 2 is stable."]
+    for regime in regimes:
+        sparse = frame[(frame["regime"] == regime) & frame["level"].isin((0, frame["level"].max()))]
+        means = sparse.groupby("series", sort=False)["error_rise"].mean()
+        values = "; ".join(f"{name} {number(mean, 1)}" for name, mean in means.items())
+        found.append(f"{', '.join(regime.splitlines())}, dense or at the highest sparsity: {values}.")
+    return found
 
 
 def _reach(frame: pd.DataFrame) -> tuple[float, float]:
