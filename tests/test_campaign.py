@@ -27,14 +27,15 @@ from distilled_pruning.study.sections.registry import EXPERIMENTS
 STEPS = campaign.read_steps()
 
 
-def keep(root: Path, preset: str, rows: list[dict[str, Any]]) -> Record:
-    """Record a frame of barriers under a preset."""
-    parameters = {n: written(v) for n, v in bases("s4-stability")[preset].items() if n not in UNCOUNTED}
+def keep(root: Path, preset: str, rows: list[dict[str, Any]], figure: str = "barriers") -> Record:
+    """Record a frame under a preset."""
+    given = bases(EXPERIMENTS[figure].notebook)[preset]
+    parameters = {n: written(v) for n, v in given.items() if n not in UNCOUNTED}
     whole = [{"level": 9, "rate": 0.03, "collapsed": False, "barrier": 0.1, "accuracy": 0.5, **row} for row in rows]
     content = lines({name: [row[name] for row in whole] for name in whole[0]})
-    name = f"barriers-{preset.replace('/', '-')}.json"
+    name = f"{figure}-{preset.replace('/', '-')}.json"
     disk.write_whole({root / FRAMES / name: content})
-    return Record("barriers", "reduced", parameters, (), {}, (name, sha256(content)), {}, 0.0)
+    return Record(figure, "reduced", parameters, (), {}, (name, sha256(content)), {}, 0.0)
 
 
 def cells(root: Path, **presets: list[dict[str, Any]]) -> campaign.Cells:
@@ -112,6 +113,56 @@ def test_the_barrier_falls_with_the_number_of_images(tmp_path: Path) -> None:
     (_, findings), *_ = campaign_rules.answer(step(3), cells(tmp_path, **parts))
     assert findings[1].value == pytest.approx(-0.1, abs=1e-5) and findings[1].n == 3
     assert findings[0].verdict == "not run"
+
+
+def curve(method: str, rewind: int, *accuracies: float, first: int = 1) -> list[dict[str, Any]]:
+    """Three initialisations of one way, an accuracy for each level; its sparsity is that of fifths."""
+    return [
+        {
+            "dataset": "digits", "model": "convnet3", "method": method, "rewind": rewind, "init": init, "level": level,
+            "sparsity": 1 - 0.8**level, "accuracy": accuracy + 0.001 * init, "setting": "",
+        }
+        for init in range(3)
+        for level, accuracy in enumerate(accuracies, first)
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(("drop", "verdict"), [(0.004, "reproduced"), (0.006, "contradicted")])
+def test_imp_has_tickets_past_sixty_per_cent_or_has_not(drop: float, verdict: str, tmp_path: Path) -> None:
+    """Level 5 is 67 % sparse: half a point below dense is the edge."""
+    flat = [0.9, 0.9, 0.9, 0.9, 0.9 - drop, *[0.5] * 9]
+    kept = keep(tmp_path, "reduced/digits32", [*curve("dense", 0, 0.9, first=0), *curve("imp", 0, *flat)], "fig7")
+    disk.write_whole({tmp_path / INDEX: index([kept])})
+    (_, found), *_ = campaign_rules.answer(step(13), campaign.Cells(Recorded(tmp_path)))
+    assert [finding.verdict for finding in found] == [verdict]
+    assert "% sparse" in campaign_rules.describe(found[0], 13, 0)
+
+
+@pytest.mark.parametrize(("gap", "verdict"), [(0.009, "reproduced"), (0.011, "contradicted")])
+def test_short_rounds_do_as_well_within_a_point(gap: float, verdict: str, tmp_path: Path) -> None:
+    """Levels 10 to 14 of 14 count, those before do not."""
+    late = [0.1, *[0.8] * 5]
+    both = [*curve("combined", 0, *late, first=9), *curve("short-combined", 0, *[x - gap for x in late], first=9)]
+    imps = [*curve("imp", 0, *[0.9] * 9, *[0.7] * 5), *curve("imp", 1, *[0.9] * 9, *[0.795] * 5)]
+    kept = keep(tmp_path, "reduced/digits64", [*curve("dense", 0, 0.9, first=0), *both, *imps], "fig7")
+    disk.write_whole({tmp_path / INDEX: index([kept])})
+    _, helps, rewinding, cheaper = campaign_rules.answer(step(13), campaign.Cells(Recorded(tmp_path)))
+    assert [found[0].verdict for _, found in (helps, rewinding, cheaper)] == ["reproduced", "reproduced", verdict]
+    assert helps[1][0].value == pytest.approx(0.1)
+
+
+def test_the_first_paper_is_judged_cell_by_cell(tmp_path: Path) -> None:
+    """Levels 4 and 9: two points below IMP is near, and far above random."""
+    rows = [
+        {**row, "ipc": 10 if row["method"] == "distilled" else 0, "dataset": "cifar10", "model": "alexnet", "order": 0}
+        for method, accuracy in (("dense", 0.8), ("imp", 0.7), ("distilled", 0.68), ("random", 0.5))
+        for row in curve(method, int(method == "imp"), *[accuracy] * 9)
+    ]
+    kept = keep(tmp_path, "reduced/alexnet", rows, "first-accuracy")
+    disk.write_whole({tmp_path / INDEX: index([kept])})
+    (_, found), (_, stability), (_, hundred) = campaign_rules.answer(step(10), campaign.Cells(Recorded(tmp_path)))
+    assert {finding.verdict for finding in found} == {"reproduced"} and len(found) == 4
+    assert all(finding.n == 0 for finding in (*stability, *hundred))
 
 
 def test_collapsed_tickets_are_no_evidence(tmp_path: Path) -> None:

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import io
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import numpy as np
 import pandas as pd
 import pytest
+from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
+from distilled_pruning.study.sections.a_first_paper import experiment as first_paper
 from distilled_pruning.study.sections.common import comparison
 from distilled_pruning.study.sections.common.series import with_series
+from distilled_pruning.study.sections.common.tickets import Tickets
+from distilled_pruning.study.sections.s6_stable_initializations import experiment
 from distilled_pruning.study.sections.s6_stable_initializations import tables as rewinding_tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
@@ -81,6 +86,29 @@ def test_every_cell_runs(name: str, pages: Pages) -> None:
     assert len(own) == sum(page == name for page, _ in DRAWN.values())
     answers = [item for item in said if isinstance(item, Answer)]
     assert answers and all("–" not in str(item.answer) for item in answers), "a number of an answer was not found"
+
+
+def test_short_rounds_on_all_images_may_come_first_too() -> None:
+    """Eight short rounds on real images, then IMP from the mask that they left."""
+    tickets = Tickets(resolve(S6, {"first_rounds": "distilled,real-short", "levels": 9}.items()))
+    rows = experiment.rows_of(tickets)
+    assert [row.method for row in rows] == ["imp", "imp", "distilled", "combined", "real-short", "short-combined"]
+    last = tickets.chain(rows[-1], 0, 9)
+    assert last is not None and last.parent == tickets.chain(rows[-2], 0, 8), "goes on from the mask of short rounds"
+    assert last.recipe == tickets.outer and last.source == tickets.data
+    assert last.parent is not None and last.parent.recipe == tickets.inner(0.3) and last.parent.source == tickets.data
+    with pytest.raises(InputError, match="unknown method 'imp'"):
+        resolve(S6, [("first_rounds", "imp")])
+
+
+def test_the_first_papers_published_set_takes_the_place_of_our_own(tmp_path: Path) -> None:
+    found = first_paper.FirstPaper(
+        resolve(FIRST, {"published": "mtt.npz", "whitened": True}.items()), "digits", "alexnet"
+    )
+    assert found.data.zca and found.data.normalisation == "dataset"
+    with pytest.raises(InputError, match=r"'mtt\.npz' is not in"):
+        found.distilled(0)
+    assert first_paper.FirstPaper(resolve(FIRST), "digits", "alexnet").distilled(0).method == "dm"
 
 
 @pytest.mark.parametrize("scale", ["reduced", "paper"])

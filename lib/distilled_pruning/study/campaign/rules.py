@@ -9,7 +9,7 @@ from pathlib import Path
 from ..book.pages import plain
 from ..display import Markup, Note, Table, code, lines
 from ..judging.claims import find
-from ..judging.statistics import paired, slope
+from ..judging.statistics import by_init, paired, slope, way
 from ..judging.verdicts import (
     CONTRADICTED,
     NOT_RUN,
@@ -24,6 +24,8 @@ from ..judging.verdicts import (
     within,
 )
 from ..results.recorded import Recorded
+from ..sections.s3_distilled_pruning import lottery
+from ..sections.s6_stable_initializations.claims import SPARSEST, averaged
 from .steps import LEVELS, POINT, Cells, Step, read_steps
 
 Rule = Callable[[Cells], list[Finding]]
@@ -108,7 +110,61 @@ def _claim(name: str) -> Rule:
     return rule
 
 
+def _claim_of(name: str, preset: str) -> Rule:
+    """Read a rule that is a claim's own, from the frames of one cell."""
+
+    def rule(cells: Cells) -> list[Finding]:
+        found = find(name)
+        frames = {figure: frame for figure in found.frames if (frame := cells.frame(preset, figure)) is not None}
+        return found.measure(frames)
+
+    return rule
+
+
+def _ends(preset: str, limit: float) -> Rule:
+    """Judge whether IMP from initialisation surely has tickets past a sparsity."""
+
+    def rule(cells: Cells) -> list[Finding]:
+        frame = cells.frame(preset, "fig7")
+        dense = by_init(way(frame, "dense"), "accuracy")
+        imp = way(frame, "imp")
+        found = lottery.end(imp, dense)
+        if frame is None or imp is None or found is None:
+            return []
+        low, high = lottery.range_of(imp, found)
+        verdict = REPRODUCED if low > limit else CONTRADICTED if high <= limit else UNDECIDED
+        return [Finding(preset, lottery.sparsity(imp, found.level), (low, high), found.n, verdict)]
+
+    return rule
+
+
+def _like(label: str, values: list[float]) -> Finding:
+    return equal(label, values, POINT)
+
+
+def _no_less(label: str, values: list[float]) -> Finding:
+    return within(label, values, -POINT, math.inf)
+
+
+def _late(
+    preset: str, left: str, right: str, judge: Callable[[str, list[float]], Finding], early: bool = False
+) -> Rule:
+    """Judge a difference of accuracy between two ways, over the levels past IMP's first eight that both have."""
+
+    def rule(cells: Cells) -> list[Finding]:
+        frame = cells.frame(preset, "fig7")
+        ours, theirs = way(frame, left), way(frame, right, early=early)
+        if frame is None or ours is None or theirs is None:
+            return []
+        last = int(frame["level"].max())
+        shared = {int(n) for n in {*ours["level"]} & {*theirs["level"]} if n > last * SPARSEST}
+        return [judge(preset, paired(averaged(ours, shared), averaged(theirs, shared)))] if shared else []
+
+    return rule
+
+
 _BOTH = (4, 9)
+_DIGITS = ("reduced/digits32", "reduced/digits64")
 _LONG = tuple(_stable("reduced/long-gentle", "real-short", 9, rate=r, label=f"rate {r:g}, ") for r in (0.01, 0.003))
 _UNTRAINED = tuple(
     _stable("reduced/untrained", method, 4, label=f"{method}, ")
@@ -184,6 +240,17 @@ RULES: dict[int, tuple[Rule, ...]] = {
         _stable("reduced/permuted", "mislabelled", *_BOTH),
     ),
     7: (_claim("sharp-weights"), _claim("order-dependence")),
+    10: (
+        _claim_of("p-accuracy", "reduced/alexnet"),
+        _claim_of("p-stable-at-init", "reduced/alexnet"),
+        _claim_of("p-accuracy-100", "reduced/cifar100"),
+    ),
+    13: (
+        _all(*(_ends(preset, 0.6) for preset in _DIGITS)),
+        _all(*(_late(preset, "combined", "imp", positive) for preset in _DIGITS)),
+        _all(*(_late(preset, "combined", "imp", _like, early=True) for preset in _DIGITS)),
+        _all(*(_late(preset, "short-combined", "combined", _no_less) for preset in _DIGITS)),
+    ),
     9: (
         _all(
             _unstable("reduced/imagenette", "dense", 0),
@@ -200,6 +267,7 @@ UNITS = {
     (3, 0): (1.0, "nats for ten times the images"),
     (7, 0): (1.0, "times"),
     (7, 1): (1.0, "times chance"),
+    (13, 0): (100.0, "% sparse"),
 }
 POINTS = (1 / POINT, "points")
 CAME_OUT = {

@@ -19,6 +19,7 @@ from ..parameters.cells import home
 from ..parameters.presets import given, resolve
 from ..results.recorded import Recorded
 from ..sections.common.tickets import Row, Tickets
+from ..sections.registry import EXPERIMENTS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,12 +76,20 @@ class Cells:
     def __init__(self, folder: Recorded) -> None:
         """Read the index of a folder of recorded results."""
         self.folder = folder
-        self.records = {str(given(record.parameters)): record for record in folder.records("barriers", "reduced")}
+        kept = folder.records(scale="reduced")
+        self.records = {(record.figure, str(given(record.parameters))): record for record in kept}
 
-    def _frame(self, preset: str) -> pd.DataFrame | None:
+    def frame(self, preset: str, figure: str = "barriers") -> pd.DataFrame | None:
+        """Give the rows of one cell, ``None`` where nothing is recorded.
+
+        Args:
+            preset: Preset of the figure's notebook, such as ``"reduced/whitened"``.
+            figure: Name of the experiment.
+        """
         import pandas as pd
 
-        record = self.records.get(str(given(_deciding(preset))))
+        notebook = EXPERIMENTS[figure].notebook
+        record = self.records.get((figure, str(given(_deciding(preset, notebook)))))
         return None if record is None or not record.frame else pd.DataFrame(self.folder.frame(record))
 
     def values(
@@ -95,7 +104,7 @@ class Cells:
             column: Column of the frame of barriers.
             rate: Rate of the inner loop, where the preset has several.
         """
-        frame = self._frame(preset)
+        frame = self.frame(preset)
         if frame is None:
             return {}
         kept = frame[(frame["method"] == method) & (frame["level"] == level) & ~frame["collapsed"].astype(bool)]
@@ -111,7 +120,7 @@ class Cells:
         return math.nan if found is None else float(found["distance"] / found["initial_norm"])
 
 
-def _deciding(preset: str) -> Mapping[str, object]:
+def _deciding(preset: str, notebook: str) -> Mapping[str, object]:
     from ..parameters.presets import UNCOUNTED
 
-    return {name: value for name, value in resolve("s4-stability", file=preset).stored.items() if name not in UNCOUNTED}
+    return {name: value for name, value in resolve(notebook, file=preset).stored.items() if name not in UNCOUNTED}

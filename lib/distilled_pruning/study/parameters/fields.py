@@ -144,6 +144,7 @@ FIELDS: dict[str, Field] = table(
     Field("measured_only", bool, "measured levels are all that are retrained, also of the first initialisation"),
     Field("fraction", float, "share of the surviving weights a round removes", share),
     Field("distilled_levels", int, "rounds of distilled pruning before IMP takes over", between(1, 40)),
+    Field("first_rounds", str, "ways of those first rounds, comma-separated", several("method", ways.continued)),
     Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", EPOCHS),
     Field("rewind_seeds", int, "initialisations on which trainings start from an early epoch", between(1, 100)),
     Field("common_epochs", str, "epochs that two trainings share before they part, comma-separated", epochs),

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from ....errors import InputError
 from ....recipe import Recipe
-from ...jobs import Connect, Train
+from ...jobs import Connect, Distill, Train
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, labels, line_values
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
@@ -54,6 +54,10 @@ class FirstPaper(Tickets):
         """Choose a dataset and a model; pixels are normalised by the dataset's own statistics."""
         super().__init__(parameters, dataset, model)
         self.data = replace(self.data, normalisation="dataset")
+
+    def distilled(self, seed: int) -> Distill:
+        """The distilled set used with an initialisation: the published one where ``published`` names it."""
+        return self.published() if self.parameters.published else super().distilled(seed)
 
     def recipe(self) -> Recipe:
         """The recipe of trainings on real data."""

@@ -77,6 +77,11 @@ def names(kinds: Iterable[Kind] = Kind) -> tuple[str, ...]:
     return tuple(way.name for way in WAYS.values() if way.offered and way.kind in wanted)
 
 
+def continued() -> dict[str, str]:
+    """Map the ways whose first levels another goes on from to that other, in the order of the table."""
+    return {way.after: way.name for way in WAYS.values() if way.after}
+
+
 def kind(method: str) -> Kind:
     """Give the kind of a way."""
     return WAYS[method].kind
@@ -119,6 +124,17 @@ add(Way("mislabelled", "Distilled, labels permuted", "#c51b7d", Kind.SHORT_LOOP,
 add(Way("random-real", "Random real images", "#c05f95", Kind.SHORT_LOOP, _random_real))
 add(Way("easy-real", "Easy real images", "#a6761d", Kind.SHORT_LOOP, _easy_real))
 add(Way("real-short", "All real images, few steps", "#009e73", Kind.SHORT_LOOP, _real))
+add(
+    Way(
+        "short-combined",
+        "All real images, few steps, then IMP",
+        "#5b7f00",
+        Kind.FULL_LOOP,
+        _real,
+        after="real-short",
+        offered=False,
+    )
+)
 add(Way("magnitude", "Magnitude at initialisation", "#a87400", Kind.UNTRAINED))
 add(Way("magnitude-layers", "Magnitude, matched layers", "#7d5c07", Kind.MATCHED, score="magnitude-layers"))
 add(Way("random", "Random", "#7f7f7f", Kind.UNTRAINED, score="random"))

@@ -11,6 +11,7 @@ from ...judging.statistics import Frames, by_init, paired, way
 from ...judging.units import PERCENT
 from ...judging.verdicts import CONTRADICTED, ENOUGH, RANGE, REPRODUCED, UNDECIDED, Finding, interval
 from ..common.rows import place
+from ..common.ways import WAYS
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -71,17 +72,18 @@ def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float 
 
 
 def complete(frame: pd.DataFrame, tickets: pd.DataFrame) -> pd.DataFrame:
-    """Add to tickets of the combined method those of its first levels, which are distilled pruning's.
+    """Add to tickets of a way that goes on after another those of its first levels, which are the other's.
 
     Args:
         frame: Rows of all ways of one dataset and network.
         tickets: Rows of one way.
     """
-    if tickets.empty or tickets["method"].iloc[0] != "combined":
+    after = "" if tickets.empty else WAYS[tickets["method"].iloc[0]].after
+    if not after:
         return tickets
     import pandas as pd
 
-    earlier = frame[(frame["method"] == "distilled") & (frame["level"] < tickets["level"].min())]
+    earlier = frame[(frame["method"] == after) & (frame["level"] < tickets["level"].min())]
     return pd.concat([earlier[earlier["rate"] == tickets["rate"].iloc[0]], tickets])
 
 

@@ -12,6 +12,7 @@ from ...jobs import Connect, Train
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, cost_of, labels, line_values, settings
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
+from ..common.ways import WAYS, Kind, continued, kind
 
 if TYPE_CHECKING:
     from ...parameters.values import Values
@@ -21,17 +22,19 @@ DENSE = Row("dense", 0.0, "")
 
 
 def rows_of(tickets: Tickets) -> list[Row]:
-    """IMP from initialisation and from an early epoch, then distilled pruning and IMP after it at every inner rate.
+    """IMP from initialisation and from an early epoch, then short rounds and IMP after them at every inner rate.
 
     Raises:
-        InputError: Distilled pruning is to go on for all levels.
+        InputError: The first rounds are to go on for all levels.
     """
     p = tickets.parameters
     if p.distilled_levels >= p.levels:
         raise InputError(f"IMP takes over after distilled_levels, so they must be fewer than levels {p.levels}")
     epochs = dict.fromkeys((0, p.rewind))
     imp = [Row("imp", tickets.outer.learning_rate, EQUAL, epoch) for epoch in epochs]
-    return imp + [Row(method, *inner) for inner in tickets.distilled_settings() for method in ("distilled", "combined")]
+    goes_on = continued()
+    methods = [method for first in p.first_rounds for method in (first, goes_on[first])]
+    return imp + [Row(method, *inner) for inner in tickets.distilled_settings() for method in methods]
 
 
 def early(tickets: Tickets) -> range:
@@ -56,15 +59,15 @@ def _accuracies(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:
 def tickets_at_high_sparsity(parameters: Values) -> Iterator[tuple[Train, dict[str, Any]]]:
     """The dense network and every ticket whose accuracy is shown (2503.17905 Fig. 7).
 
-    A round of IMP trains its ticket on real data anyway: that is the training shown, at every level. Only distilled
-    tickets are retrained for it, at the measured levels. The dense network is trained in all these orders.
+    A round of IMP trains its ticket on real data anyway: that is the training shown, at every level. Only tickets of
+    short rounds are retrained for it, at the measured levels. The dense network is trained in all these orders.
     """
     for tickets in settings(parameters):
         wanted = [(DENSE, init, 0, order) for init in tickets.seeds for order in (CHAIN_ORDER, *tickets.orders)]
         for row in rows_of(tickets):
             for init in early(tickets) if row.rewind else tickets.seeds:
-                full = row.method != "distilled"
-                first = parameters.distilled_levels if row.method == "combined" else 1
+                full = kind(row.method) is Kind.FULL_LOOP
+                first = parameters.distilled_levels if WAYS[row.method].after else 1
                 levels = range(first, parameters.levels + 1) if full else tickets.levels(row, init)
                 wanted += [(row, init, level, CHAIN_ORDER if full else 0) for level in levels]
         for row, init, level, order in wanted:

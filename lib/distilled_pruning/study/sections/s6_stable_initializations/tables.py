@@ -8,6 +8,7 @@ from ...display import Table, percent
 from ...judging.statistics import by_init
 from ..a_first_paper.claims import costs
 from ..common.tables import first, number, quote, summary
+from ..common.ways import WAYS, Kind, kind
 from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
@@ -31,12 +32,13 @@ def named(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def tickets(frame: pd.DataFrame) -> Table:
-    """Summarise :func:`.rewinding.ticket_frame` at levels with distilled tickets: accuracy, gap to dense."""
+    """Summarise :func:`.rewinding.ticket_frame` at levels with tickets of short rounds: accuracy, gap to dense."""
     if not frame.empty:
         keys = ["dataset", "model", "init"]
         dense = frame[frame["level"] == 0].groupby(keys)["accuracy"].mean().rename("dense").reset_index()
         frame = named(frame).merge(dense, on=keys, how="left")
-        shown = {0, *frame.loc[frame["method"] == "distilled", "level"]}
+        short = [kind(method) is Kind.SHORT_LOOP for method in frame["method"]]
+        shown = {0, *frame.loc[short, "level"]}
         frame = frame[frame["level"].isin(shown if len(shown) > 1 else set(frame["level"]))]
         frame = frame.assign(gap=frame["accuracy"] - frame["dense"])
     columns = {"accuracy": ("test accuracy (%)", 100.0, 2), "gap": ("minus dense (points)", 100.0, 2)}
@@ -92,7 +94,7 @@ def masks(frame: pd.DataFrame) -> Table:
     rows = []
     for series, part in frame.groupby("series", sort=False):
         levels = [int(part["level"].max())]
-        if part["method"].iloc[0] == "combined":
+        if WAYS[part["method"].iloc[0]].after:
             levels.insert(0, int(part["level"].min()))
         for level in levels:
             cost = part[part["level"] == level].iloc[0]
