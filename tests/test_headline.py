@@ -41,7 +41,7 @@ def said(controls: Section) -> dict[str, str]:
 def test_three_pages_give_the_recorded_answer(tmp_path: Path) -> None:
     found = said(section(tmp_path))
     answer = found["controls"]
-    assert answer.startswith("Recorded (reduced, cifar10): ") and conclusions.UNTOLD not in answer
+    assert answer.startswith("Recorded (CIFAR-10, reduced scale): ") and conclusions.UNTOLD not in answer
     assert "it is not the distilled data" not in answer
     assert (found["welcome"].count(pages.plain(answer)), found["findings"].count(pages.plain(answer))) == (1, 2)
 
@@ -59,7 +59,7 @@ def test_three_pages_give_the_answer_of_this_run_where_nothing_is_recorded(
     fill(controls)
     controls.forget()
     found = said(controls)
-    assert found["controls"].startswith("This run (custom: live, ")
+    assert found["controls"].startswith("This run (digits, custom: live scale): ")
     assert all(pages.plain(found["controls"]) in found[name] for name in ("welcome", "findings"))
 
 

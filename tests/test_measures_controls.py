@@ -471,21 +471,21 @@ def test_recorded_and_live_verdicts_are_never_mixed_in_one_conclusion() -> None:
 
 def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
     rows = kept(SEEN)
-    answer = f"Recorded (reduced, cifar10): {conclusions.overall(SEEN)}"
+    answer = f"Recorded (CIFAR-10, reduced scale): {conclusions.overall(SEEN)}"
     assert conclusions.headline(rows) == answer
     ran = [{**item, "verdict": SUPPORTED, "this_run": said(SUPPORTED)} for item in rows]
     every = conclusions.overall(dict.fromkeys(SEEN, SUPPORTED))
     assert conclusions.headline(ran) == answer, "live, on digits, is no better evidence"
     assert conclusions.headline([{**item, "scale": "reduced"} for item in ran]) == answer
-    assert conclusions.headline([{**item, "scale": "paper"} for item in ran]) == f"This run (paper): {every}"
+    assert conclusions.headline([{**item, "scale": "paper"} for item in ran]) == f"This run (paper scale): {every}"
     alone = [{**item, "recorded": None} for item in ran]
-    assert conclusions.headline(alone) == f"This run (live): {every}"
+    assert conclusions.headline(alone) == f"This run (live scale): {every}"
     mixed = [
         *(item for item in rows if item["id"] != "control-equal-steps"),
         *kept({"control-equal-steps": SUPPORTED}, data="cifar100"),
     ]
     without = {name: found for name, found in SEEN.items() if name != "control-equal-steps"}
-    assert conclusions.headline(mixed) == f"Recorded (reduced, cifar10): {conclusions.overall(without)}"
+    assert conclusions.headline(mixed) == f"Recorded (CIFAR-10, reduced scale): {conclusions.overall(without)}"
     rows[0]["recorded"] = {**KEPT, "data": "cifar100"}
     assert conclusions.headline(rows) == conclusions.headline([]) == f"So far {conclusions.UNTOLD}"
 

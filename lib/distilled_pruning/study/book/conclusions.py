@@ -14,6 +14,7 @@ from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED
 from ..results.recorded import SCALES
+from ..sections.common import names
 from ..sections.section import Section
 
 Row = Mapping[str, Any]
@@ -196,10 +197,15 @@ def headline(rows: Sequence[Row]) -> str:
     if len(here) == 1 and max(rank.get(scale, 0) for scale, _ in here) > best:
         (there,) = here
         verdicts = {row["id"]: row["verdict"] for row in rows if place(row) == there}
-        return f"This run ({', '.join(filter(None, there))}): {overall(verdicts)}"
+        return f"This run ({_situate(*there)}): {overall(verdicts)}"
     if there is None:
         return f"So far {UNTOLD}"
-    return f"Recorded ({', '.join(filter(None, there))}): {overall(kept)}"
+    return f"Recorded ({_situate(*there)}): {overall(kept)}"
+
+
+def _situate(scale: str, data: str) -> str:
+    """Say on which data and at which scale an answer holds."""
+    return ", ".join([*map(names.dataset, filter(None, data.split(","))), f"{scale} scale"])
 
 
 def controls(section: Section) -> Paragraphs:
