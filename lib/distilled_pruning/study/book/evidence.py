@@ -20,6 +20,7 @@ from ..judging.verdicts import (
     SUPPORTED,
     UNDECIDED,
 )
+from ..sections.common import names
 from ..sections.registry import EXPERIMENTS
 
 OURS = "this companion"
@@ -151,7 +152,7 @@ def _found(entry: Mapping[str, Any] | None) -> Found:
         tuple(_marked(entry)),
         int(entry["n"]),
         str(entry["scale"]),
-        str(entry["data"]),
+        ", ".join(map(names.dataset, str(entry["data"]).split(","))),
         tuple(wording.doubts(entry)),
         tuple(text.removeprefix("beside: ") for text in wording.beside(entry)),
         str(entry["word"]),

@@ -232,7 +232,8 @@ def picture(measured: Mapping[str, Any]) -> str:
     figure.savefig(buffer, format="svg", metadata={"Date": None})
     image = base64.b64encode(buffer.getvalue()).decode()
     alt = "Times faster than each peer, on a logarithmic axis: medians, and bars from the least to the greatest round"
-    return f'```{{raw}} html\n<img alt="{alt}" src="data:image/svg+xml;base64,{image}" style="width: 100%">\n```'
+    drawn = f'<img alt="{alt}" src="data:image/svg+xml;base64,{image}" style="width: 100%; min-width: 43rem">'
+    return f'```{{raw}} html\n<div class="wide" tabindex="0" role="region" aria-label="All ratios">{drawn}</div>\n```'
 
 
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
