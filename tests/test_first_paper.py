@@ -121,7 +121,7 @@ def test_sessions_are_the_trainings_inside_the_rounds() -> None:
     frame = experiments.EXPERIMENTS["first-sessions"].frame(SMALL, Reader(jobs))
     assert len(frame) == 2 * (4 + 4 + 4) and set(frame["level"]) == {0, 1, 2, 3}
     steps = frame.groupby(["method", "ipc"])[["images", "steps"]].first()
-    assert list(steps.loc["imp", 0]) == [8 * 1437, 8 * 45]
+    assert list(steps.loc["imp", 0]) == [6 * 1437, 6 * 45]
     assert list(steps.loc["distilled", 1]) == [300 * 10, 300] and list(steps.loc["distilled", 10]) == [150 * 100, 300]
     assert set(frame["seconds"]) == {2.0}
 
