@@ -9,12 +9,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from distilled_pruning import connectivity, costs, landscape, models
+from distilled_pruning.forward import Forward
+from distilled_pruning.split import Split
+from distilled_pruning.weights import Weights
 from torch import nn
 
-from .. import connectivity, costs, landscape, models
-from ..forward import Forward
-from ..split import Split
-from ..weights import Weights
 from .rounds import Comparison, Run, can_compile, often, products, random_images, take_turns
 
 __all__ = ["lines", "planes"]
