@@ -15,10 +15,10 @@ from typing import Any
 
 import torch
 from distilled_pruning import data
-from distilled_pruning.bench.rounds import clock
 from distilled_pruning.distillation import distill, evaluate
 from distilled_pruning.study.judging.verdicts import interval
 from distilled_pruning.training import resolve
+from peers.rounds import clock
 
 
 def gain(

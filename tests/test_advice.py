@@ -17,7 +17,6 @@ PYTHON_ONLY = {
     "ask for at=": "whoever sees it asks for a network in Python",
     "use norm='instance'": "networks have it unless norm was passed in Python",
     "use space=": "whoever sees it has passed space in Python",
-    "(points=None)": "no page draws a surface of points",
 }
 NAME = re.compile(r"\b[a-z][a-z0-9]*(?:_[a-z0-9]+)+\b(?!\.[a-z])|\b[a-z_]+=(?!\{?'?\")")
 

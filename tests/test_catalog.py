@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import catalog
+from distilled_pruning import catalog, facts
 from distilled_pruning.errors import InputError
 from hypothesis import given
 from hypothesis import strategies as st
@@ -74,7 +74,7 @@ def test_a_name_that_is_neither_known_nor_there_is_one_sentence(name: str, messa
 @given(st.lists(st.integers(1, 50), min_size=1, max_size=12), st.data())
 def test_shares_add_up_and_stay_near_proportion(counts: list[int], data: st.DataObject) -> None:
     total = data.draw(st.integers(len(counts), sum(counts)))
-    shares = catalog.largest_remainder(counts, total)
+    shares = facts.largest_remainder(counts, total)
     assert sum(shares) == total
     assert all(1 <= share <= count for share, count in zip(shares, counts, strict=True))
     if all(count * total >= sum(counts) for count in counts):  # no share was lifted to 1

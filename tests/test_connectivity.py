@@ -7,10 +7,11 @@ import math
 
 import pytest
 import torch
-from distilled_pruning import connectivity, models, pruning, training
+from distilled_pruning import connectivity, models, pruning, training, weights
 from distilled_pruning.connectivity import Curve
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
+from distilled_pruning.training import Forward
 from torch import nn
 
 
@@ -56,7 +57,7 @@ def test_a_mask_switches_hidden_weights_off() -> None:
     data, network = split(), build(0)
     mask = pruning.magnitude(network, fraction=0.8)
     hidden = network.state_dict()
-    clean = connectivity.masked(hidden, mask)
+    clean = weights.cut(hidden, mask)
     with_mask = connectivity.interpolate(network, hidden, hidden, data, 2, mask)
     assert with_mask == connectivity.interpolate(network, clean, clean, data, 2)
     assert with_mask != connectivity.interpolate(network, hidden, hidden, data, 2)
@@ -145,9 +146,11 @@ def test_bf16_rounds_the_figures_and_leaves_the_weights() -> None:
     """Eight bits of mantissa: each activation is off by up to 0.4 %, the loss near ln 3 by a few such steps."""
     a, b = build(0).state_dict(), build(1).state_dict()
     before = {name: tensor.clone() for name, tensor in a.items()}
-    exact, rounded = (connectivity.interpolate(build(2), a, b, split(), 3, precision=p) for p in ("fp32", "bf16"))
+    exact, rounded = (
+        connectivity.interpolate(build(2), a, b, split(), 3, forward=Forward(precision=p)) for p in ("fp32", "bf16")
+    )
     assert rounded.loss != exact.loss
     assert rounded.loss == pytest.approx(exact.loss, rel=0.03)
     assert all(torch.equal(a[name], before[name]) for name in a)
     with pytest.raises(InputError, match="fp16"):
-        connectivity.interpolate(build(2), a, b, split(), 3, precision="fp16")
+        Forward(precision="fp16")

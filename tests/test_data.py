@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import catalog, data, decoding, download, official, sources, whitening
+from distilled_pruning import catalog, data, download, facts, imagefile, official, sources, whitening
 from distilled_pruning.data import Dataset, Split
 from distilled_pruning.errors import InputError
 from distilled_pruning.images import resize, statistics
@@ -86,7 +86,7 @@ def test_a_subset_keeps_proportions_and_order(counts: list[int], drawn: st.DataO
     index = part.images.flatten().long()
     assert len(part) == n and (index.diff() > 0).all()
     assert torch.equal(labels[index], part.labels)
-    assert part.labels.bincount(minlength=len(counts)).tolist() == catalog.largest_remainder(counts, n)
+    assert part.labels.bincount(minlength=len(counts)).tolist() == facts.largest_remainder(counts, n)
     assert torch.equal(whole.subset(n).images, part.images)
 
 
@@ -313,7 +313,7 @@ def test_an_image_is_decoded_as_the_papers_transforms_do(tmp_path: Path, size: t
 
     path = write_folders(tmp_path, {"a": 1}, size) / "a" / "000.png"
     theirs = transforms.Compose([transforms.Resize(side), transforms.CenterCrop(side), transforms.PILToTensor()])
-    assert np.array_equal(decoding.decode(path, side), theirs(Image.open(path)).numpy())
+    assert np.array_equal(imagefile.decode(path, side), theirs(Image.open(path)).numpy())
 
 
 def test_class_folders_are_split_by_class_or_by_folder(tmp_path: Path) -> None:
@@ -337,13 +337,13 @@ def test_decoding_happens_once_and_a_damaged_cache_is_made_again(
 ) -> None:
     root = str(write_folders(tmp_path / "a", {"a": 4, "b": 4}))
     decoded: list[Path] = []
-    decode = decoding.decode
+    decode = imagefile.decode
 
     def counted(path: Path, *how: Any) -> np.ndarray:
         decoded.append(path)
         return decode(path, *how)
 
-    monkeypatch.setattr(decoding, "decode", counted)
+    monkeypatch.setattr(imagefile, "decode", counted)
     first, again = data.load(root), data.load(root)
     assert len(decoded) == 8 and same(first, again)
     again.train.images.zero_()  # mapped copy-on-write: a user's change stays in memory
@@ -377,7 +377,7 @@ def test_the_ten_wnids_come_in_the_papers_order(tmp_path: Path) -> None:
         write_folders(tmp_path / "data" / "imagenet10" / part, {f"{wnid}": count for wnid in sorted(wnids)} | {"n0": 1})
     ds = data.load("imagenet10", size=8, normalisation="papers")
     assert ds.classes[:2] == ("bonnet", "green mamba") and ds.test.labels.tolist() == list(range(10))
-    wanted = [decoding.decode(tmp_path / "data" / "imagenet10" / "val" / wnid / "000.png", 8) for wnid in wnids]
+    wanted = [imagefile.decode(tmp_path / "data" / "imagenet10" / "val" / wnid / "000.png", 8) for wnid in wnids]
     assert np.array_equal(ds.test.images.numpy(), np.stack(wanted))
     assert (ds.mean, ds.std) == ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import cache, catalog, data, decoding, folders
+from distilled_pruning import cache, catalog, data, folders, imagefile
 from distilled_pruning.errors import InputError
 from PIL import Image, ImageOps
 
@@ -40,14 +40,14 @@ def grey(path: Path, values: np.ndarray) -> Path:
 @pytest.mark.parametrize("suffix", ["png", "tif", "pgm"])
 def test_sixteen_bit_grey_keeps_its_upper_eight_bits(tmp_path: Path, suffix: str) -> None:
     values = np.arange(0, 65536, 1024, dtype=np.uint16).reshape(8, 8)
-    found = decoding.decode(grey(tmp_path / f"deep.{suffix}", values), 8)
+    found = imagefile.decode(grey(tmp_path / f"deep.{suffix}", values), 8)
     assert np.array_equal(found, np.broadcast_to(values >> 8, (3, 8, 8)))
 
 
 def test_sixteen_bit_colour_and_grey_are_scaled_alike(tmp_path: Path) -> None:
     (tmp_path / "deep.ppm").write_bytes(b"P6 2 2 65535\n" + np.full(12, 30000, ">u2").tobytes())
-    colour = decoding.decode(tmp_path / "deep.ppm", 2)
-    values = decoding.decode(grey(tmp_path / "deep.png", np.full((2, 2), 30000, np.uint16)), 2)
+    colour = imagefile.decode(tmp_path / "deep.ppm", 2)
+    values = imagefile.decode(grey(tmp_path / "deep.png", np.full((2, 2), 30000, np.uint16)), 2)
     assert np.abs(colour.astype(int) - values).max() <= 1
 
 
@@ -219,9 +219,9 @@ def test_images_are_turned_as_the_camera_says(tmp_path: Path, suffix: str, orien
     path = tmp_path / f"held.{suffix}"
     marked(path, Image.fromarray(values), orientation)
     seen = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
-    found = decoding.decode(path, 32, upright=True)
+    found = imagefile.decode(path, 32, upright=True)
     assert np.array_equal(found, np.asarray(seen).transpose(2, 0, 1))
-    assert decoding.turned(path.read_bytes()) == (
+    assert imagefile.turned(path.read_bytes()) == (
         "" if orientation == 1 or suffix == "tif" else f"turned {orientation}\n"
     )
 

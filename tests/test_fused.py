@@ -118,14 +118,14 @@ def test_without_a_compiler_that_works_nothing_is_fused(monkeypatch: pytest.Monk
     assert fused.library.__wrapped__() is None
 
 
-def trained(compile: bool, **options: object) -> tuple[nn.Module, training.State]:
+def trained(compile: bool, **stretch: object) -> tuple[nn.Module, training.State]:
     generator = torch.Generator().manual_seed(1)
     images = torch.randint(0, 256, (40, 3, 16, 16), generator=generator, dtype=torch.uint8)
     split = data.Split(images, torch.arange(40) % 10, (0.5,) * 3, (0.25,) * 3, 10)
     net, closing = network(), []
     recipe = Recipe(steps=12, batch_size=16, augmentation="crop+flip", compile=compile)
     mask = pruning.magnitude(net, fraction=0.5)
-    training.train(net, split, recipe, mask, device="cpu", finish=closing.append, **options)
+    training.train(net, split, recipe, mask, device="cpu", stretch=training.Stretch(finish=closing.append, **stretch))
     return net, closing[0]
 
 

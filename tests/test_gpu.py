@@ -16,6 +16,7 @@ from distilled_pruning import connectivity, data, distillation, hessian, landsca
 from distilled_pruning import step as steps
 from distilled_pruning.data import Split
 from distilled_pruning.recipe import Recipe
+from distilled_pruning.training import Forward, Stretch
 from torch import Tensor, nn
 
 pytestmark = [
@@ -60,10 +61,10 @@ def net(norm: str | None = None) -> nn.Module:
     return models.build("convnet3", width=8, depth=2, size=8, channels=1, classes=4, seed=0, norm=norm)
 
 
-def trained(device: str, recipe: Recipe = RECIPE, **options: object) -> tuple[dict[str, Tensor], training.Log]:
+def trained(device: str, recipe: Recipe = RECIPE, **stretch: object) -> tuple[dict[str, Tensor], training.Log]:
     own = net()
     mask = pruning.magnitude(net(), fraction=0.5)
-    log = training.train(own, split(), recipe, mask, test=split(), device=device, **options)  # type: ignore[arg-type]
+    log = training.train(own, split(), recipe, mask, test=split(), device=device, stretch=Stretch(**stretch))  # type: ignore[arg-type]
     return {name: tensor.cpu() for name, tensor in own.state_dict().items()}, log
 
 
@@ -146,12 +147,12 @@ def test_lines_and_planes_agree(options: dict[str, object]) -> None:
     own, images = net(), split()
     ends = [trained("cpu", replace(RECIPE, epochs=epochs))[0] for epochs in (1, 2, 4)]
     tolerance = {"rel": 0.05, "abs": 0.02} if options.get("precision") else {"rel": 1e-4}
-    here = connectivity.interpolate(own, ends[0], ends[1], images, 3, device="cpu")
-    there = connectivity.interpolate(own, ends[0], ends[1], images, 3, device="cuda", **options)  # type: ignore[arg-type]
+    here = connectivity.interpolate(own, ends[0], ends[1], images, 3, forward=Forward("cpu"))
+    there = connectivity.interpolate(own, ends[0], ends[1], images, 3, forward=Forward("cuda", **options))  # type: ignore[arg-type]
     assert list(there.loss) == pytest.approx(list(here.loss), **tolerance)
     plane = landscape.plane(*ends)
-    flat = landscape.evaluate(own, plane, images, 3, device="cpu").loss
-    assert landscape.evaluate(own, plane, images, 3, device="cuda", **options).loss.tolist() == pytest.approx(  # type: ignore[arg-type]
+    flat = landscape.evaluate(own, plane, images, 3, forward=Forward("cpu")).loss
+    assert landscape.evaluate(own, plane, images, 3, forward=Forward("cuda", **options)).loss.tolist() == pytest.approx(  # type: ignore[arg-type]
         flat.tolist(), **tolerance
     )
 

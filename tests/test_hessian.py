@@ -470,11 +470,11 @@ class TestSpectrum:
         problem = LeastSquares(posed.net, posed.params, posed.images, posed.labels, posed.keep)
         whole = torch.kron(torch.eye(3, dtype=torch.float64), images.T @ images / 9)
         values = torch.linalg.eigvalsh(whole).flip(0)
-        top = krylov.lanczos(problem, 1, "largest", 12, 1e-10, 0, None)
+        top = krylov.lanczos(problem, 1, "largest", 12, 1e-10, 0)
         assert top.values[0] == pytest.approx(float(values[0]), rel=1e-10)
-        low = krylov.lanczos(problem, 1, "smallest", 12, 1e-10, 0, None)
+        low = krylov.lanczos(problem, 1, "smallest", 12, 1e-10, 0)
         assert low.values[0] == pytest.approx(float(values[-1]), rel=1e-8)
-        estimate = krylov.hutchinson(problem, 200, 0, None)
+        estimate = krylov.hutchinson(problem, 200, 0)
         assert abs(estimate.value - float(whole.trace())) < 4 * estimate.error
 
     def test_refusals(self) -> None:

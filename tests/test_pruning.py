@@ -322,12 +322,12 @@ def test_rewinding_weights_only_carries_the_rest() -> None:
 
 def test_rewinding_goes_to_the_true_epoch() -> None:
     early, per_epoch = build(), RECIPE.steps_per_epoch(40)
-    training.train(early, split(), RECIPE, device="cpu", until=per_epoch)
+    training.train(early, split(), RECIPE, device="cpu", stretch=training.Stretch(until=per_epoch))
     start = clone(early)
     first, second = pruning.iterative(build(), split(), RECIPE, levels=2, rewind=1, device="cpu")
     assert states_equal(first.state, masked(start, first.mask))
     assert states_equal(second.state, masked(start, second.mask))
-    training.train(early, split(), RECIPE, state=training.State(per_epoch, start, {}), device="cpu")
+    training.train(early, split(), RECIPE, stretch=training.Stretch(training.State(per_epoch, start, {})), device="cpu")
     assert first.mask == pruning.magnitude(early)
     assert first.log.steps == RECIPE.total_steps(40)
 
@@ -342,11 +342,6 @@ def test_combined_method_starts_from_a_parent() -> None:
     by_hand.load_state_dict(masked(init, parent))
     training.train(by_hand, split(), RECIPE, parent, device="cpu")
     assert ticket.mask == pruning.magnitude(by_hand, parent)
-
-
-def test_iterative_by_layer() -> None:
-    (ticket,) = pruning.iterative(build(), split(), RECIPE, levels=1, layerwise=True, device="cpu")
-    assert all(int((~layer).sum()) == round(0.2 * layer.numel()) for layer in ticket.mask.values())
 
 
 @dataclass(frozen=True)

@@ -208,9 +208,9 @@ def test_a_pretrained_network_keeps_its_momentum() -> None:
     ds = images(8, 1, 40)
     problem = Problem(ds, resolve("idc", "own", 1, 8, 10, {"width": 2, "factor": 1, "pretrain": 1}), 0, "cpu")
     net, seen = problem.network(0), []
-    from distilled_pruning.training import train
+    from distilled_pruning.training import Stretch, train
 
-    train(net, ds.train, problem.recipe(epochs=1), device="cpu", finish=seen.append)
+    train(net, ds.train, problem.recipe(epochs=1), device="cpu", stretch=Stretch(finish=seen.append))
     fresh = _Trainer(problem, net, problem.generator("batch", 0), None).step.optimiser
     kept = _Trainer(problem, net, problem.generator("batch", 0), seen[0]).step.optimiser
     assert not fresh.state and len(kept.state) == len(list(net.parameters()))

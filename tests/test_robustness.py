@@ -118,7 +118,7 @@ def test_attacks_do_not_depend_on_the_batch_and_follow_their_seed(monkeypatch: p
     net = convnet(split)
     whole = pgd(net, split, EPSILON, seed=1, device="cpu").images
     assert not torch.equal(whole, pgd(net, split, EPSILON, seed=2, device="cpu").images)
-    monkeypatch.setattr(robustness, "forward_batch", lambda device: 3)
+    monkeypatch.setattr(robustness, "usual_batch", lambda device: 3)
     assert torch.allclose(pgd(net, split, EPSILON, seed=1, device="cpu").images, whole, atol=1e-12)
 
 

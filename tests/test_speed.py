@@ -11,14 +11,16 @@ from typing import Any
 
 import pytest
 import torch
-from distilled_pruning import cli
-from distilled_pruning.bench import curvature, distillation, pooling, rounds, surfaces, training
-from distilled_pruning.bench.rounds import PRODUCTS, Comparison, clock, take_turns
+from distilled_pruning import cli, places
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.speed import measure as bench
 from distilled_pruning.study.speed import page as speed
+
+bench.subjects()  # puts the peers on Python's path
+from peers import curvature, distillation, pooling, rounds, surfaces, training  # noqa: E402
+from peers.rounds import PRODUCTS, Comparison, clock, take_turns  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -245,6 +247,16 @@ def test_mistakes_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "are for themes" in capsys.readouterr().err
     assert cli.main(["bench", "pooling", "--against", str(wrong)]) == 2
     assert "is not a measured run" in capsys.readouterr().err
+
+
+def test_peers_are_in_a_copy_of_the_sources_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for found in (None, tmp_path):
+        monkeypatch.setattr(places, "checkout", lambda found=found: found)
+        assert cli.main(["bench", "pooling", "--store", str(tmp_path)]) == 2
+        error = capsys.readouterr().err
+        assert error.count("\n") == 1 and "copy of the sources: run this command in one" in error
 
 
 def test_the_command_measures_what_it_is_asked_for(

@@ -32,7 +32,9 @@ def net() -> nn.Module:
 def trained(state: training.State | None = None, until: int | None = None) -> tuple[nn.Module, training.State]:
     own, states = net(), list[training.State]()
     mask = pruning.magnitude(net(), fraction=0.5)
-    training.train(own, split(), RECIPE, mask, device="cpu", state=state, until=until, finish=states.append)
+    training.train(
+        own, split(), RECIPE, mask, device="cpu", stretch=training.Stretch(state, until, finish=states.append)
+    )
     return own, states[0]
 
 

@@ -10,7 +10,7 @@ import torch
 from distilled_pruning import models, pruning, training
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
-from distilled_pruning.training import Recipe
+from distilled_pruning.training import Recipe, Stretch
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
@@ -80,9 +80,11 @@ def test_a_stopped_training_continues_to_the_same_bits(norm: str | None) -> None
             raise Stop
 
     with pytest.raises(Stop):
-        training.train(parts, data, recipe, mask, order_seed=3, device="cpu", checkpoint=stop)
+        training.train(parts, data, recipe, mask, order_seed=3, device="cpu", stretch=Stretch(checkpoint=stop))
     fresh = net(seed=7, norm=norm)
-    resumed = training.train(fresh, data, recipe, mask, order_seed=3, test=data, device="cpu", state=saved[-1])
+    resumed = training.train(
+        fresh, data, recipe, mask, order_seed=3, test=data, device="cpu", stretch=Stretch(state=saved[-1])
+    )
     assert same(weights(whole), weights(fresh))
     assert resumed.curve == log.curve
     assert (resumed.loss, resumed.accuracy) == (log.loss, log.accuracy)
@@ -137,9 +139,9 @@ def test_milestones_are_the_papers(recipe: Recipe, images: int, expected: list[i
 def test_stopping_at_a_true_epoch_keeps_the_long_schedule() -> None:
     """Epoch 1 of a long run equals that run's own epoch 1, not a compressed one-epoch schedule."""
     data, early, states = split(), net(), []
-    training.train(early, data, RECIPE, device="cpu", until=3, finish=states.append)
+    training.train(early, data, RECIPE, device="cpu", stretch=Stretch(until=3, finish=states.append))
     forked = net()
-    training.train(forked, data, RECIPE, device="cpu", state=states[0])
+    training.train(forked, data, RECIPE, device="cpu", stretch=Stretch(state=states[0]))
     whole = net()
     training.train(whole, data, RECIPE, device="cpu")
     assert states[0].step == 3

@@ -14,10 +14,10 @@ class Grid:
     """Loss and accuracy at points of a plane.
 
     Attributes:
-        points: ``[m, 2]`` coordinates, float64; a regular grid row by row, y ascending, x ascending within a row.
+        points: ``[m, 2]`` coordinates, float64; row by row, y ascending, x ascending within a row.
         loss: ``[m]`` mean cross-entropy in nats, NaN where not evaluated yet.
         accuracy: ``[m]`` top-1 accuracy in [0, 1], NaN likewise.
-        resolution: Points a side of a regular grid, ``None`` for random points.
+        resolution: Points a side.
         coordinates: x and y of the plane's networks.
         unit: Length of a coordinate's unit in weight space (L2).
     """
@@ -25,7 +25,7 @@ class Grid:
     points: np.ndarray
     loss: np.ndarray
     accuracy: np.ndarray
-    resolution: int | None
+    resolution: int
     coordinates: tuple[tuple[float, float], ...]
     unit: float
 
@@ -36,13 +36,7 @@ class Grid:
 
     @property
     def surface(self) -> np.ndarray:
-        """The loss of a regular grid as ``[resolution, resolution]``, rows by y.
-
-        Raises:
-            InputError: For random points.
-        """
-        if self.resolution is None:
-            raise InputError("random points have no surface: evaluate a regular grid (points=None)")
+        """The loss as ``[resolution, resolution]``, rows by y."""
         return self.loss.reshape(self.resolution, self.resolution)
 
 
@@ -72,8 +66,8 @@ def basins(grid: Grid, depth: float = 0.1) -> Basins:
     loss, and otherwise a ripple of the basin it joins. The lowest minimum is always a basin.
 
     Args:
-        grid: A complete grid. Points are neighbours on a regular grid when they touch, also diagonally, and among
-            random points when a Delaunay triangulation joins them. Losses that are not finite count as infinite.
+        grid: A complete grid. Points are neighbours when they touch, also diagonally. Losses that are not finite count
+            as infinite.
         depth: Smallest depth, relative to the loss at the saddle.
 
     Returns:
@@ -89,7 +83,7 @@ def basins(grid: Grid, depth: float = 0.1) -> Basins:
     loss = np.where(np.isfinite(grid.loss), grid.loss, np.inf)
     if not np.isfinite(loss).any():
         raise InputError("no point of the grid has a finite loss")
-    neighbours = _grid_neighbours(grid.resolution) if grid.resolution else _random_neighbours(grid.points)
+    neighbours = _neighbours(grid.resolution)
     pool = np.full(len(loss), -1)
     bottoms: dict[int, float] = {}
     for point in np.argsort(loss, kind="stable").tolist():
@@ -135,19 +129,10 @@ def _root(pool: np.ndarray, point: int) -> int:
     return point
 
 
-def _grid_neighbours(side: int) -> list[list[int]]:
+def _neighbours(side: int) -> list[list[int]]:
     offsets = [(dy, dx) for dy in (-1, 0, 1) for dx in (-1, 0, 1) if dy or dx]
     return [
         [(y + dy) * side + x + dx for dy, dx in offsets if 0 <= y + dy < side and 0 <= x + dx < side]
         for y in range(side)
         for x in range(side)
     ]
-
-
-def _random_neighbours(points: np.ndarray) -> list[list[int]]:
-    from scipy.spatial import Delaunay
-
-    if len(points) < 4:
-        raise InputError(f"basins need at least 4 points, not {len(points)}")
-    starts, others = Delaunay(points).vertex_neighbor_vertices
-    return [others[starts[i] : starts[i + 1]].tolist() for i in range(len(points))]

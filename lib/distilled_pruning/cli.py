@@ -12,7 +12,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
 from .errors import InputError, quoted
@@ -22,7 +22,12 @@ from .usage import epilog
 
 ASKED = "_ARGCOMPLETE"  # a shell that completes a word sets it
 PRESET = "a scale (reduced, paper), a variant of one (reduced/resnet18), or a YAML file of parameters"
+DEVICE = "auto, cpu, cuda or cuda:N"
 UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+
+
+if TYPE_CHECKING:
+    Commands = argparse._SubParsersAction[Any]
 
 
 class Parser(argparse.ArgumentParser):
@@ -71,127 +76,120 @@ def parser() -> Parser:
         "--plugins", metavar="MODULES", help="modules of your own that add to the house (DISTILLED_PRUNING_PLUGINS)"
     )
     commands = root.add_subparsers(dest="command", metavar="COMMAND", required=True, parser_class=Parser)
-
-    def add(name: str, text: str) -> Parser:
-        made: Parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
-        made.epilog, made.formatter_class = epilog(name), argparse.RawDescriptionHelpFormatter
-        made.add_argument("-q", "--quiet", action="store_true", help="say nothing of progress, only what is wrong")
-        return made
-
-    data = add("data", "list datasets, fetch them, or verify what is on this machine")
-    data.add_argument("action", choices=("list", "fetch", "verify"), help="what to do")
-    names = "datasets; without any, all are listed or verified"
-    data.add_argument("names", nargs="*", default=[], metavar="DATASET", help=names)
-    data.add_argument("--json", action="store_true", help="print JSON")
-
-    plan = add("plan", "say what a run would compute and what it would take")
-    targets(plan)
-    plan.add_argument("--json", action="store_true", help="list every missing job with its command, as JSON")
-
-    run = add("run", "compute what is missing; interrupt at will, it continues")
-    targets(run)
-    work(run)
-    run.add_argument("--shard", type=part, metavar="i/n", help="do only one of n equal parts of the work")
-    run.add_argument("--json", action="store_true", help="print JSON: what was done, failed and is left")
-
-    book = add("book", "render the book at once, compute what its pages lack, render it again as they fill")
-    book.add_argument(
-        "notebooks",
-        nargs="*",
-        metavar="NOTEBOOK",
-        help="pages to compute and show; all of them by default",
-    )
-    book.add_argument("-f", "--file", metavar="FILE", help=PRESET)
-    book.add_argument("--what-if", metavar="NOTEBOOK", help="show this page once more, beside itself, changed by -p")
-    changes(book)
-    work(book)
-    book.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-
-    check = add("check", "judge the claims on what the store holds; trains nothing")
-    targets(check)
-    check.add_argument("--recorded", action="store_true", help="judge the recorded results instead")
-    check.add_argument("--accept", action="store_true", help="expect from now on what is found; the tests hold it")
-    check.add_argument("--json", action="store_true", help="print the ledger as JSON")
-
-    record = add("record", "keep results of reduced or paper scale with the sources")
-    targets(record)
-    record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
-    record.add_argument("--json", action="store_true", help="print JSON")
-
-    describe = add("describe", "write RO-Crate, CODECHECK manifest and the README's picture from what is recorded")
-    describe.add_argument("--json", action="store_true", help="print JSON")
-
-    repeat = add("repeat", "do recorded work again from nothing, and hold the numbers against the recorded intervals")
-    targets(repeat, ".again")
-    work(repeat)
-    repeat.add_argument("--json", action="store_true", help="print JSON")
-
-    status = add("status", "say what the store holds, and for which figures")
-    targets(status)
-    status.add_argument("--json", action="store_true", help="print JSON")
-
-    verify = add("verify", "compare every result with its checksums; damaged ones are moved aside")
-    place(verify)
-    verify.add_argument("--json", action="store_true", help="print JSON")
-
-    gc = add(
-        "gc", "remove what dead processes left; with targets, also all results that these do not need, if you agree"
-    )
-    targets(gc)
-    gc.add_argument("--yes", action="store_true", help="do not ask before results are removed")
-    gc.add_argument(
-        "--quarantine", action="store_true", help="remove what was damaged and moved aside too, if you agree"
-    )
-    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
-    gc.add_argument("--json", action="store_true", help="print JSON")
-
-    bench = add("bench", "measure how fast this machine trains, or everything that the page on speed shows")
-    bench.add_argument(
-        "themes",
-        nargs="*",
-        metavar="THEME",
-        help="training, hessian, lines, planes, distillation, pooling (each beside its peers) or costs (of every "
-        "figure); by default a training of the live scale alone",
-    )
-    bench.add_argument("--all", action="store_true", help="all themes, in about five minutes")
-    bench.add_argument("--rounds", type=count, metavar="N", help="turns that each takes; by default 5, 3 for hessian")
-    bench.add_argument("--against", metavar="FILE", help="hold the ratios against those of a run kept with --json")
-    bench.add_argument("--device", default="auto", help="auto, cpu, cuda or cuda:N")
-    place(bench)
-    bench.add_argument("--json", action="store_true", help="print JSON")
+    _add_computing(commands)
+    _add_judging(commands)
+    _add_keeping(commands)
     return root
 
 
-def place(command: Parser, usual: str = ".store") -> None:
-    """Add the option that names the store."""
-    command.add_argument(
-        "--store", metavar="DIR", help=f"folder of results; by default {usual} in this copy of the book"
-    )
+def _add(commands: Commands, name: str, text: str, json: str = "print JSON") -> Parser:
+    """Add a command that can be quiet and, unless its text is empty, print JSON."""
+    made: Parser = commands.add_parser(name, help=text, description=text[:1].upper() + text[1:] + ".")
+    made.epilog, made.formatter_class = epilog(name), argparse.RawDescriptionHelpFormatter
+    made.add_argument("-q", "--quiet", action="store_true", help="say nothing of progress, only what is wrong")
+    if json:
+        made.add_argument("--json", action="store_true", help=json)
+    return made
 
 
-def targets(command: Parser, usual: str = ".store") -> None:
-    """Add the arguments that say what to work on and with which parameters."""
-    command.add_argument(
-        "targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help="what to work on, a NOTEBOOK:KEY too; all by default"
+def _add_computing(commands: Commands) -> None:
+    data = _add(commands, "data", "list datasets, fetch them, or verify what is on this machine")
+    data.add_argument("action", choices=("list", "fetch", "verify"), help="what to do")
+    names = "datasets; without any, all are listed or verified"
+    data.add_argument("names", nargs="*", default=[], metavar="DATASET", help=names)
+
+    every_job = "list every missing job with its command, as JSON"
+    _add_targets(_add(commands, "plan", "say what a run would compute and what it would take", json=every_job))
+
+    outcome = "print JSON: what was done, failed and is left"
+    run = _add(commands, "run", "compute what is missing; interrupt at will, it continues", json=outcome)
+    _add_targets(run)
+    _add_effort(run)
+    run.add_argument("--shard", type=part, metavar="i/n", help="do only one of n equal parts of the work")
+
+    text = "render the book at once, compute what its pages lack, render it again as they fill"
+    book = _add(commands, "book", text, json="")
+    pages = "pages to compute and show; all of them by default"
+    book.add_argument("notebooks", nargs="*", metavar="NOTEBOOK", help=pages)
+    book.add_argument("--what-if", metavar="NOTEBOOK", help="show this page once more, beside itself, changed by -p")
+    _add_parameters(book)
+    _add_effort(book)
+    book.add_argument("--device", default="auto", help=DEVICE)
+
+
+def _add_judging(commands: Commands) -> None:
+    check = _add(
+        commands, "check", "judge the claims on what the store holds; trains nothing", json="print the ledger as JSON"
     )
-    changes(command)
+    _add_targets(check)
+    check.add_argument("--recorded", action="store_true", help="judge the recorded results instead")
+    check.add_argument("--accept", action="store_true", help="expect from now on what is found; the tests hold it")
+
+    record = _add(commands, "record", "keep results of reduced or paper scale with the sources")
+    _add_targets(record)
+    record.add_argument("--partial", action="store_true", help="record what there is, though results are missing")
+
+    _add(commands, "describe", "write RO-Crate, CODECHECK manifest and the README's picture from what is recorded")
+
+    text = "do recorded work again from nothing, and hold the numbers against the recorded intervals"
+    repeat = _add(commands, "repeat", text)
+    _add_targets(repeat, ".again")
+    _add_effort(repeat)
+
+
+def _add_keeping(commands: Commands) -> None:
+    _add_targets(_add(commands, "status", "say what the store holds, and for which figures"))
+    _add_store(
+        _add(commands, "verify", "compare every result with its checksums; damaged ones are moved aside"), ".store"
+    )
+
+    text = "remove what dead processes left; with targets, also all results that these do not need, if you agree"
+    gc = _add(commands, "gc", text)
+    _add_targets(gc)
+    gc.add_argument("--yes", action="store_true", help="do not ask before results are removed")
+    damaged = "remove what was damaged and moved aside too, if you agree"
+    gc.add_argument("--quarantine", action="store_true", help=damaged)
+    gc.add_argument("--dry-run", action="store_true", help="only say what would go")
+
+    text = "measure how fast this machine trains, or everything that the page on speed shows"
+    bench = _add(commands, "bench", text)
+    themes = (
+        "training, hessian, lines, planes, distillation, pooling (each beside its peers) or costs (of every "
+        "figure); by default a training of the live scale alone"
+    )
+    bench.add_argument("themes", nargs="*", metavar="THEME", help=themes)
+    bench.add_argument("--all", action="store_true", help="all themes, in about five minutes")
+    bench.add_argument("--rounds", type=count, metavar="N", help="turns that each takes; by default 5, 3 for hessian")
+    bench.add_argument("--against", metavar="FILE", help="hold the ratios against those of a run kept with --json")
+    bench.add_argument("--device", default="auto", help=DEVICE)
+    _add_store(bench, ".store")
+
+
+def _add_store(command: Parser, usual: str) -> None:
+    text = f"folder of results; by default {usual} in this copy of the book"
+    command.add_argument("--store", metavar="DIR", help=text)
+
+
+def _add_targets(command: Parser, usual: str = ".store") -> None:
+    """Add the arguments that say what to work on, with which parameters, where."""
+    text = "what to work on, a NOTEBOOK:KEY too; all by default"
+    command.add_argument("targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help=text)
+    _add_parameters(command)
+    command.add_argument("--device", help=DEVICE)
+    _add_store(command, usual)
+
+
+def _add_parameters(command: Parser) -> None:
+    pair = ("NAME", "VALUE")
+    command.add_argument(
+        "-p", nargs=2, action="append", default=[], dest="pairs", metavar=pair, help="change a parameter"
+    )
     command.add_argument("-f", "--file", metavar="FILE", help=PRESET)
-    command.add_argument("--device", help="auto, cpu, cuda or cuda:N")
-    place(command, usual)
 
 
-def changes(command: Parser) -> None:
-    """Add the option that changes a parameter."""
-    command.add_argument(
-        "-p", nargs=2, action="append", default=[], dest="pairs", metavar=("NAME", "VALUE"), help="change a parameter"
-    )
-
-
-def work(command: Parser) -> None:
-    """Add the options of a run."""
-    command.add_argument(
-        "--jobs", type=count, metavar="N", help="jobs side by side; by default one a core, or one a GPU"
-    )
+def _add_effort(command: Parser) -> None:
+    text = "jobs side by side; by default one a core, or one a GPU"
+    command.add_argument("--jobs", type=count, metavar="N", help=text)
     command.add_argument("--budget", type=seconds, metavar="TIME", help="stop cleanly after so long, as 90s, 9m or 2h")
 
 

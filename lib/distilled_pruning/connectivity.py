@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import copy
 import itertools
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from . import training
-from .errors import InputError, unknown
-from .recipe import PRECISIONS, STATISTICS_BATCH
+from .errors import InputError
+from .forward import PLAIN, Forward
+from .recipe import STATISTICS_BATCH
 from .suit import suit
-from .weights import everywhere
+from .weights import Weights, check_fit, cut, everywhere
 
 if TYPE_CHECKING:
     from .data import Split
     from .pruning import Mask
 
-Weights = Mapping[str, Tensor]
 STATISTICS = ("interpolated", "re-estimated")
 
 
@@ -72,35 +72,6 @@ def positions(alphas: int | Sequence[float]) -> tuple[float, ...]:
     if len(given) < 2 or given[0] != 0 or given[-1] != 1 or any(a >= b for a, b in itertools.pairwise(given)):
         raise InputError("alphas must ascend from 0 to 1, both ends included")
     return given
-
-
-def check(net: nn.Module, *ends: Weights) -> None:
-    """Raise :class:`InputError` unless every state dict fits the network and is finite."""
-    own = net.state_dict()
-    for end in ends:
-        if set(end) != set(own):
-            odd = sorted(set(end) ^ set(own))[0]
-            raise InputError(f"the networks do not fit together: {odd!r} is in one and not in the other")
-        for name, tensor in end.items():
-            if tensor.shape != own[name].shape:
-                raise InputError(
-                    f"the networks do not fit together: {name!r} is {tuple(tensor.shape)} in one "
-                    f"and {tuple(own[name].shape)} in the other"
-                )
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise InputError(f"{name!r} holds values that are not finite: train again with a lower learning rate")
-        for name in own:
-            for other in everywhere(net, {name: own[name]}):
-                if not torch.equal(end[other], end[name]):
-                    raise InputError(f"{name!r} and {other!r} are one weight of the network: give both the same values")
-
-
-def masked(weights: Weights, mask: Mapping[str, Tensor] | None) -> dict[str, Tensor]:
-    """Copy a state dict with its pruned weights set to zero."""
-    copied = {name: tensor.clone() for name, tensor in weights.items()}
-    for name, kept in (mask or {}).items():
-        copied[name] *= kept.to(copied[name].device)
-    return copied
 
 
 @torch.no_grad()
@@ -159,10 +130,7 @@ def interpolate(
     mask: Mask | None = None,
     *,
     statistics: str = "interpolated",
-    device: str | torch.device | None = None,
-    batch_size: int | None = None,
-    precision: str = "fp32",
-    compile: bool = False,
+    forward: Forward = PLAIN,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> Curve:
     """Measure loss and accuracy along (1 - alpha) a + alpha b on clean data (2503.17905 section 4, Figs. 3 and 4).
@@ -179,10 +147,7 @@ def interpolate(
         alphas: Number of equal steps, or the positions themselves.
         mask: The subnetwork's mask.
         statistics: ``"interpolated"`` BatchNorm statistics as the authors, or ``"re-estimated"`` on ``split``.
-        device: Where to compute; ``None`` for where the network lies.
-        batch_size: Images a forward pass, as for :func:`distilled_pruning.training.evaluate`.
-        precision: ``"fp32"``, or ``"bf16"`` for bfloat16 autocast; the weights are float32 either way.
-        compile: Compile the network's forward pass, where a compiler is installed.
+        forward: How the network is run.
         progress: Called after each position.
 
     Returns:
@@ -199,39 +164,32 @@ def interpolate(
         >>> curve = connectivity.interpolate(net, a, b, digits.test, alphas=3)
         >>> curve.alphas, len(curve.loss)
         ((0.0, 0.5, 1.0), 3)
-        >>> found = connectivity.barrier(curve)
-        >>> abs(found - (curve.loss[1] - (curve.loss[0] + curve.loss[2]) / 2)) < 1e-9
-        True
     """
     if statistics not in STATISTICS:
         raise InputError(f"statistics must be one of {', '.join(STATISTICS)}, not {statistics!r}")
-    if precision not in PRECISIONS:
-        raise unknown("precision", precision, PRECISIONS)
     points = positions(alphas)
-    check(net, a, b)
-    place = next(net.parameters()).device if device is None else training.resolve(device)
+    check_fit(net, a, b)
+    place = forward.place(net)
     work = copy.deepcopy(net).to(place).eval()
-    if compile:
+    if forward.compile:
         work.compile()
     split = split.to(place)
     kept = everywhere(net, mask) if mask is not None else None
-    ends = tuple(masked({name: tensor.to(place) for name, tensor in end.items()}, kept) for end in (a, b))
-    losses, accuracies = [], []
-    for done, alpha in enumerate(points):
+    ends = [cut({name: tensor.to(place) for name, tensor in end.items()}, kept) for end in (a, b)]
+    figures = []
+    for done, alpha in enumerate(points, 1):
         blend(work, [(1 - alpha, ends[0]), (alpha, ends[1])])
-        if alpha in (0, 1):
-            end = ends[int(alpha)]
-            if any(not torch.equal(tensor, end[name]) for name, tensor in work.state_dict().items()):
-                raise AssertionError("an end of the line is not the trained network")
+        # A barrier is a difference to the ends, so these must be the trained networks to the last bit.
+        if alpha in (0, 1) and any(not torch.equal(t, ends[int(alpha)][n]) for n, t in work.state_dict().items()):
+            raise AssertionError("an end of the line is not the trained network")
         if statistics == "re-estimated":
-            reestimate(work, split, batch_size or STATISTICS_BATCH)
-        with torch.autocast(place.type, torch.bfloat16, enabled=precision == "bf16"):
-            loss, accuracy = training.evaluate(work, split, batch_size)
-        losses.append(loss)
-        accuracies.append(accuracy)
+            reestimate(work, split, forward.batch_size or STATISTICS_BATCH)
+        with forward.cast(place):
+            figures.append(training.evaluate(work, split, forward.batch_size))
         if progress is not None:
-            progress(done + 1, len(points), {"loss": loss})
-    return Curve(points, tuple(losses), tuple(accuracies))
+            progress(done, len(points), {"loss": figures[-1][0]})
+    losses, accuracies = zip(*figures, strict=True)
+    return Curve(points, losses, accuracies)
 
 
 def barrier(curve: Curve) -> Barrier:
@@ -317,11 +275,11 @@ def instability(
         common = copy.deepcopy(net)
         states: list[training.State] = []
         if k > 0:
-            training.train(
-                common, split, recipe, mask, common_seed, device=device, until=k * per_epoch, finish=states.append
-            )
+            stretch = training.Stretch(until=k * per_epoch, finish=states.append)
+            training.train(common, split, recipe, mask, common_seed, device=device, stretch=stretch)
         for order_seed in order_seeds:
             copied = copy.deepcopy(net)
-            training.train(copied, split, recipe, mask, order_seed, device=device, state=states[0] if states else None)
+            stretch = training.Stretch(state=states[0] if states else None)
+            training.train(copied, split, recipe, mask, order_seed, device=device, stretch=stretch)
             ends.append(copied.state_dict())
         yield k, interpolate(copied, ends[0], ends[1], split, alphas, mask)

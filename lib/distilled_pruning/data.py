@@ -11,8 +11,9 @@ from torch import Tensor
 
 from . import catalog, decoding, disk, download, folders, npz, official, sources
 from . import whitening as whiten
-from .catalog import DatasetInfo, folder
+from .catalog import folder
 from .errors import InputError, unknown
+from .facts import DatasetInfo
 from .images import resize, statistics
 from .sources import Arrays
 from .split import Dataset, Split
@@ -138,7 +139,8 @@ def read(
         arrays = npz.read(path)
         arrays = fitting(path, arrays, info) if info else arrays
     else:
-        arrays = sources.digits() if name == "digits" else official.read(name, path)
+        assert info is not None
+        arrays = sources.digits() if name == "digits" else official.read(name, path, info.classes)
     found = sources.digest(arrays)
     if info is not None and info.digest not in (None, found):
         raise InputError(

@@ -26,6 +26,11 @@ def shown(value: object) -> str:
         return "a number of thousands of digits"
 
 
+def one_line(error: Exception) -> str:
+    """Write what other people's code raised on one line, with its type."""
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
 def unknown(what: str, name: object, known: Iterable[str]) -> InputError:
     """Build the error for a name that is not in a list, with the nearest known name as a hint."""
     names = list(known)

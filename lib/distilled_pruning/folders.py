@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import cache, disk
-from .catalog import DatasetInfo
+from . import cache, disk, imagefile
 from .errors import InputError
+from .facts import DatasetInfo
 from .sources import present, stratify
 
 READING = 2  # raised when the same files come to be read as other images, so that old results do not pass for new ones
@@ -57,9 +57,24 @@ class Listing:
     @functools.cached_property
     def channels(self) -> int:
         """Channels of the images: 1 where all of one's own are grey, else 3."""
-        from .decoding import all_grey
+        return 1 if self.own and imagefile.all_grey((*self.train, *self.test)) else 3
 
-        return 1 if self.own and all_grey((*self.train, *self.test)) else 3
+    @functools.cached_property
+    def side(self) -> int:
+        """Side to decode to by default: the shorter side of the first readable image in pixels, at most 224.
+
+        Raises:
+            InputError: None can be read.
+        """
+        problems = []
+        for path in self.train:
+            try:
+                with imagefile.quietly(), imagefile.opened(path) as image:
+                    return min(*image.size, imagefile.LARGEST)
+            except imagefile.Unreadable as error:
+                problems.append((path, str(error)))
+        cache.refuse(imagefile.UNREADABLE, problems)
+        raise InputError(f"{self.root} has no training images: give at least two of each class")
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -228,15 +243,13 @@ def chosen(path: Path, wnids: Sequence[str]) -> list[Path]:
     return [by_wnid[wnid] for wnid in wnids]
 
 
-def folder_info(path: Path) -> DatasetInfo:
+def info(path: Path) -> DatasetInfo:
     """Give the facts of a folder of class folders from its file names and one image's header."""
-    from .decoding import native
-
     listed = listing(path)
     counts = tuple(np.bincount(listed.train_labels, minlength=len(listed.classes)).tolist())
     train, test = len(listed.train), len(listed.test)
     return DatasetInfo(
-        str(path), listed.classes, native(listed), listed.channels, (), (), train, test, None, "folders", counts=counts
+        str(path), listed.classes, listed.side, listed.channels, (), (), train, test, None, "folders", counts=counts
     )
 
 
@@ -247,8 +260,6 @@ def digest(listed: Listing, *, fresh: bool = False) -> str:
         listed: The files.
         fresh: Read the files even if their digest is remembered.
     """
-    from .decoding import quietly, turned
-
     reading = f"{READING}{' grey' * (listed.channels == 1)}"
     splits = ("train", listed.train, listed.train_labels), ("test", listed.test, listed.test_labels)
     files = [
@@ -256,5 +267,5 @@ def digest(listed: Listing, *, fresh: bool = False) -> str:
         for split, found, labels in splits
         for file, label in zip(found, labels.tolist(), strict=True)
     ]
-    with quietly():
-        return cache.digest(files, turned if listed.own else None, fresh=fresh)
+    with imagefile.quietly():
+        return cache.digest(files, imagefile.turned if listed.own else None, fresh=fresh)

@@ -103,8 +103,6 @@ def gauss_newton_diagonal(
     images: Tensor,
     labels: Tensor,
     mask: Mapping[str, Tensor] | None = None,
-    *,
-    progress: Progress | None = None,
 ) -> dict[str, Tensor]:
     """Return the exact diagonal of the Gauss-Newton matrix J'AJ, A the curvature of the loss in the logits.
 
@@ -116,7 +114,6 @@ def gauss_newton_diagonal(
         images: As in :func:`diagonal`.
         labels: As in :func:`diagonal`; they only have to fit, the result does not depend on them.
         mask: As in :func:`diagonal`.
-        progress: Called with images done and in all.
 
     Returns:
         A tensor shaped as the parameter for every name of ``net.named_parameters()``.
@@ -127,7 +124,7 @@ def gauss_newton_diagonal(
     with exact_arithmetic(net):
         problem = pose(net, images, labels, mask)
         try:
-            return _structured(problem, False, progress)
+            return _structured(problem, False, None)
         except graph.Unsupported as reason:
             raise InputError(f"no exact Gauss-Newton diagonal for {reason}{_advice(reason)}") from None
 
@@ -140,7 +137,6 @@ def trace(
     *,
     probes: int = 64,
     seed: int = 0,
-    progress: Progress | None = None,
 ) -> Trace:
     """Estimate the Hessian's trace by Hutchinson's method, with its standard error.
 
@@ -154,7 +150,6 @@ def trace(
         mask: As in :func:`diagonal`.
         probes: Random sign vectors, each one product with the Hessian.
         seed: Of the random vectors.
-        progress: Called with probes done and in all.
 
     Returns:
         Value, standard error and number of probes.
@@ -163,8 +158,7 @@ def trace(
         InputError: As in :func:`diagonal`, and for fewer than one probe.
     """
     with exact_arithmetic(net):
-        problem = pose(net, images, labels, mask)
-        return krylov.hutchinson(problem, probes, seed, _reporter(progress, probes))
+        return krylov.hutchinson(pose(net, images, labels, mask), probes, seed)
 
 
 def top_eigenvalues(
@@ -178,7 +172,6 @@ def top_eigenvalues(
     iterations: int = 100,
     tolerance: float = 1e-4,
     seed: int = 0,
-    progress: Progress | None = None,
 ) -> Spectrum:
     """Find extreme eigenvalues of the Hessian by the Lanczos method, with their residuals.
 
@@ -192,7 +185,6 @@ def top_eigenvalues(
         iterations: Most products with the Hessian.
         tolerance: Largest residual wanted, relative to the largest magnitude.
         seed: Of the random start.
-        progress: Called with products done and at most to do.
 
     Returns:
         Values, residuals and products spent; a residual above the tolerance says that ``iterations`` were too few.
@@ -200,10 +192,8 @@ def top_eigenvalues(
     Raises:
         InputError: As in :func:`diagonal`, for an unknown end, and for a count below one or above the iterations.
     """
-    report = _reporter(progress, iterations)
     with exact_arithmetic(net):
-        problem = pose(net, images, labels, mask)
-        return krylov.lanczos(problem, count, end, iterations, tolerance, seed, report)
+        return krylov.lanczos(pose(net, images, labels, mask), count, end, iterations, tolerance, seed)
 
 
 def summary(diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None) -> dict[str, float]:

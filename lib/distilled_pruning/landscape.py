@@ -15,12 +15,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import connectivity, pooling, training
+from . import pooling, weights
 from .basins import Basins, Grid, basins, loss_range
-from .errors import InputError, unknown
+from .errors import InputError
+from .forward import PLAIN, Forward
 from .planes import Plane, masked, plane
-from .recipe import PRECISIONS
-from .weights import everywhere
 
 if TYPE_CHECKING:
     from .data import Split
@@ -38,15 +37,9 @@ def evaluate(
     resolution: int = 51,
     mask: Mapping[str, Tensor] | None = None,
     *,
-    points: int | None = None,
-    images: int | None = None,
     margin: float = 0.5,
-    seed: int = 0,
     start: Grid | None = None,
-    batch_size: int | None = None,
-    device: str | torch.device | None = None,
-    precision: str = "fp32",
-    compile: bool = False,
+    forward: Forward = PLAIN,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> Grid:
     """Evaluate the loss over a square of the plane that holds its networks.
@@ -56,19 +49,13 @@ def evaluate(
     Args:
         net: A network of the right shape; a copy is used, in evaluation mode.
         plane: From :func:`plane`.
-        data: Clean images, such as ``ds.train``.
-        resolution: Points a side of the regular grid.
+        data: Clean images, such as ``ds.train``, or a ``subset`` of them.
+        resolution: Points a side of the grid.
         mask: Mask of the networks' common ticket; they and the whole plane are masked.
-        points: Random points, uniform over the square, instead of a grid; 10,000 in the paper.
-        images: Size of a fixed stratified subset of ``data``; ``None`` or 0 for all of it.
         margin: Room around the networks, in units of the first axis.
-        seed: Of the subset and the random points.
         start: A grid of the same points to go on from; what it holds is not evaluated again.
-        batch_size: Images a forward pass; ``None`` for 100 on a CPU, whose caches it fits, and 1,000 elsewhere.
-        device: Where to compute; ``None`` for where the network lies.
-        precision: ``"fp32"``, or ``"bf16"`` for bfloat16 autocast.
-        compile: Compile the network's forward pass, where a compiler is installed.
-        progress: Called with points done, points in all and the last loss after every row or hundred points.
+        forward: How the network is run; its usual batch here is 100 images on a CPU.
+        progress: Called with points done, points in all and the last loss after every row.
 
     Returns:
         The grid, complete.
@@ -87,22 +74,7 @@ def evaluate(
         ((9,), True)
     """
     grid = None
-    for grid in evaluations(
-        net,
-        plane,
-        data,
-        resolution,
-        mask,
-        points=points,
-        images=images,
-        margin=margin,
-        seed=seed,
-        start=start,
-        batch_size=batch_size,
-        device=device,
-        precision=precision,
-        compile=compile,
-    ):
+    for grid in evaluations(net, plane, data, resolution, mask, margin=margin, start=start, forward=forward):
         if progress is not None:
             done = np.isfinite(grid.accuracy)
             last = float(grid.loss[done][-1]) if done.any() else float("nan")
@@ -118,55 +90,27 @@ def evaluations(
     resolution: int = 51,
     mask: Mapping[str, Tensor] | None = None,
     *,
-    points: int | None = None,
-    images: int | None = None,
     margin: float = 0.5,
-    seed: int = 0,
     start: Grid | None = None,
-    chunk: int | None = None,
-    batch_size: int | None = None,
-    device: str | torch.device | None = None,
-    precision: str = "fp32",
-    compile: bool = False,
+    forward: Forward = PLAIN,
 ) -> Iterator[Grid]:
     """Evaluate as :func:`evaluate` does, and yield the grid as it fills, to be saved and gone on from.
 
-    Args:
-        net: As in :func:`evaluate`, like all others not listed here.
-        plane: See there.
-        data: See there.
-        resolution: See there.
-        mask: See there.
-        points: See there.
-        images: See there.
-        margin: See there.
-        seed: See there.
-        start: See there.
-        chunk: Points between two yields; ``None`` for a row of the grid, or a hundred random points.
-        batch_size: See there.
-        device: See there.
-        precision: See there.
-        compile: See there.
-
     Yields:
-        The same grid, with ``chunk`` more points evaluated each time; a complete ``start`` once.
+        The same grid, with as many more points as a row has evaluated each time; a complete ``start`` once.
 
     Raises:
         InputError: As :func:`evaluate`.
     """
-    if precision not in PRECISIONS:
-        raise unknown("precision", precision, PRECISIONS)
-    connectivity.check(net, plane.networks[0])
-    plane = masked(plane, everywhere(net, mask) if mask is not None else None)
-    grid = _empty(plane, resolution, points, margin, seed)
+    weights.check_fit(net, plane.networks[0])
+    plane = masked(plane, weights.everywhere(net, mask) if mask is not None else None)
+    grid = _lay_out(plane, resolution, margin)
     if start is not None:
         _resume(grid, start)
-    place = next(net.parameters()).device if device is None else training.resolve(device)
-    surface = _Surface(net, plane, data.subset(images, seed) if images else data, place, batch_size, precision, compile)
+    surface = _Surface(net, plane, data, forward)
     todo = np.flatnonzero(np.isnan(grid.accuracy))
-    size = chunk or (resolution if points is None else 100)
-    for begin in range(0, max(len(todo), 1), size):
-        part = todo[begin : begin + size]
+    for begin in range(0, max(len(todo), 1), resolution):
+        part = todo[begin : begin + resolution]
         grid.loss[part], grid.accuracy[part] = surface.measure(grid.points[part])
         yield grid
 
@@ -174,19 +118,11 @@ def evaluations(
 class _Surface:
     """A network whose weights are one vector, moved over a plane in place, and the images it is measured on."""
 
-    def __init__(
-        self,
-        net: nn.Module,
-        plane: Plane,
-        data: Split,
-        place: torch.device,
-        batch_size: int | None,
-        precision: str,
-        compile: bool,
-    ) -> None:
+    def __init__(self, net: nn.Module, plane: Plane, data: Split, forward: Forward) -> None:
+        place = forward.place(net)
         self.net = copy.deepcopy(net).to(place).eval().requires_grad_(False)
-        self.data, self.bf16 = data.to(place), precision == "bf16"
-        self.size = batch_size or (100 if place.type == "cpu" else 1000)
+        self.data, self.how = data.to(place), forward
+        self.size = forward.batch_size or (100 if place.type == "cpu" else 1000)
         own = {name: t for name, t in self.net.state_dict(keep_vars=True).items() if t.is_floating_point()}
         sizes = [-(-tensor.numel() // ALIGNED) * ALIGNED for tensor in own.values()]
         self.dtype = next(iter(own.values())).dtype
@@ -201,8 +137,8 @@ class _Surface:
         for flat, source in zip((self.origin, self.x, self.y), sources, strict=True):
             for name, part in zip(own, flat.split(sizes), strict=True):
                 part[: own[name].numel()].copy_(source[name].flatten())
-        self.forward = torch.compile(self.net) if compile else self.net
-        self.pools = [] if compile else pooling.replaceable(self.net)
+        self.forward = torch.compile(self.net) if forward.compile else self.net
+        self.pools = [] if forward.compile else pooling.replaceable(self.net)
         element = 4 * self.data.images[0].numel() if len(self.data) else 0
         self.kept = list(self._batches()) if element * len(self.data) <= RESIDENT else None
 
@@ -221,37 +157,29 @@ class _Surface:
             for variance in self.variances:
                 variance.clamp_(min=0)
             for images, labels in self._batches() if self.kept is None else self.kept:
-                cast = torch.autocast(self.current.device.type, torch.bfloat16, enabled=self.bf16)
-                with cast, pooling.quick(self.pools):
+                with self.how.cast(self.current.device), pooling.quick(self.pools):
                     logits = self.forward(images)
-                logits = logits.float() if self.bf16 else logits
+                logits = logits.float() if self.how.precision == "bf16" else logits
                 loss[i] += nn.functional.cross_entropy(logits, labels, reduction="sum")
                 correct[i] += (logits.argmax(1) == labels).sum()
         count = len(self.data)
         return (loss / count).cpu().numpy(), (correct / count).cpu().numpy()
 
 
-def _empty(plane: Plane, resolution: int, points: int | None, margin: float, seed: int) -> Grid:
+def _lay_out(plane: Plane, resolution: int, margin: float) -> Grid:
     """Lay out the points: a square around the networks, with the margin around the longer side."""
+    if resolution < 2:
+        raise InputError(f"resolution must be at least 2 points a side, not {resolution}")
     known = np.array(plane.coordinates)
     low, high = known.min(0), known.max(0)
     centre, half = (low + high) / 2, (high - low).max() / 2 + margin
-    if points is not None:
-        if points < 1:
-            raise InputError(f"points must be at least 1, not {points}")
-        draw = torch.rand(points, 2, generator=torch.Generator().manual_seed(seed), dtype=torch.float64).numpy()
-        where = centre + half * (2 * draw - 1)
-    else:
-        if resolution < 2:
-            raise InputError(f"resolution must be at least 2 points a side, not {resolution}")
-        x, y = (np.linspace(middle - half, middle + half, resolution) for middle in centre)
-        where = np.stack([np.tile(x, resolution), np.repeat(y, resolution)], 1)
-    nothing = np.full(len(where), np.nan)
-    side = resolution if points is None else None
-    return Grid(where, nothing, nothing.copy(), side, plane.coordinates, plane.unit)
+    x, y = (np.linspace(middle - half, middle + half, resolution) for middle in centre)
+    points = np.stack([np.tile(x, resolution), np.repeat(y, resolution)], 1)
+    loss, accuracy = np.full((2, len(points)), np.nan)
+    return Grid(points, loss, accuracy, resolution, plane.coordinates, plane.unit)
 
 
 def _resume(grid: Grid, start: Grid) -> None:
     if start.points.shape != grid.points.shape or not np.allclose(start.points, grid.points, rtol=1e-9, atol=1e-9):
-        raise InputError("the grid to go on from has other points: use the same plane, resolution, margin and seed")
+        raise InputError("the grid to go on from has other points: use the same plane, resolution and margin")
     grid.loss[:], grid.accuracy[:] = start.loss, start.accuracy

@@ -11,18 +11,19 @@ import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from . import networks
 from .costs import DEPTH, NORM, border, check_size, papers_width
-from .errors import InputError, unknown
+from .errors import InputError, one_line, unknown
+from .networks import Images
 from .residual import ResNet, chain, normalisation
 from .weights import prunable
 
-__all__ = ["INITS", "NORMS", "build", "initialise", "macs", "prunable"]
+__all__ = ["INITS", "NORMS", "Shape", "build", "initialise", "macs", "prunable"]
 
 NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")
@@ -118,6 +119,20 @@ def initialise(net: nn.Module, seed: int, init: str = "default") -> nn.Module:
     return net
 
 
+class Shape(TypedDict, total=False):
+    """What a network is for, where no dataset says so, or where it is to be for other images.
+
+    Attributes:
+        size: Image side in pixels.
+        channels: Image channels.
+        classes: Outputs.
+    """
+
+    size: int
+    channels: int
+    classes: int
+
+
 def build(
     name: str,
     ds: Any = None,
@@ -125,11 +140,9 @@ def build(
     width: int | None = None,
     depth: int | None = None,
     norm: str | None = None,
-    size: int | None = None,
-    channels: int | None = None,
-    classes: int | None = None,
     seed: int = 0,
     init: str = "default",
+    **shape: Unpack[Shape],
 ) -> nn.Module:
     """Build a network of the papers at initialisation, on the CPU.
 
@@ -146,16 +159,14 @@ def build(
 
     Args:
         name: One of the names above, or that of a function.
-        ds: Dataset, or anything with ``size``, ``channels`` and ``classes``; the arguments below override it.
+        ds: Dataset, or anything with ``size``, ``channels`` and ``classes`` (their number or names).
         width: Channels of the first stage; the others scale with it. Of residual networks 32 up to 64 px and 64 above,
             and on SVHN, MNIST and Fashion-MNIST.
         depth: Blocks, for ``convnet3`` only.
         norm: One of :data:`NORMS`; ``"group"`` has 4 groups, or 2 or 1 where 4 do not divide the width.
-        size: Image side in pixels.
-        channels: Image channels.
-        classes: Outputs, or their names.
         seed: Seed of the initialisation, the same on every device and whatever the global generator has done.
         init: One of :data:`INITS`, see :func:`initialise`.
+        **shape: ``size``, ``channels`` and ``classes``, see :class:`Shape`; they override the dataset's.
 
     Returns:
         The network, in training mode.
@@ -173,32 +184,55 @@ def build(
     """
     if name not in MODELS and not networks.is_own(name):
         raise unknown("model", name, MODELS)
-    size = _count("size", size, getattr(ds, "size", None))
-    channels = _count("channels", channels, getattr(ds, "channels", None))
+    images = _images(ds, **shape)
+    if not networks.is_own(name):
+        return initialise(_papers_network(name, images, width, depth, norm), seed, init)
+    if norm is not None or depth is not None:
+        raise InputError(f"norm and depth are options of the papers' networks, not of {name}: leave them out")
+    net = _own_network(name, images, width or 0, seed)
+    return net if init == "default" else initialise(net, seed, init)
+
+
+def _images(ds: Any, size: int | None = None, channels: int | None = None, classes: int | None = None) -> Images:
+    """Describe what a network is for."""
     named = getattr(ds, "classes", None)
-    classes = _count("classes", classes, named if named is None or isinstance(named, int) else len(named))
-    if networks.is_own(name):
-        if norm is not None or depth is not None:
-            raise InputError(f"norm and depth are options of the papers' networks, not of {name}: leave them out")
-        net = _made(name, networks.images_of(ds, size, channels, classes), width or 0, seed)
-        return net if init == "default" else initialise(net, seed, init)
+    known = named if named is None or isinstance(named, int) else len(named)
+    return Images(
+        str(getattr(ds, "name", "")),
+        _count("size", size, getattr(ds, "size", None)),
+        _count("channels", channels, getattr(ds, "channels", None)),
+        _count("classes", classes, known),
+    )
+
+
+def _count(what: str, value: int | None, usual: int | None) -> int:
+    value = usual if value is None else value
+    if value is None:
+        raise InputError(f"{what} of the network is not known: give a dataset, or size, channels and classes")
+    if value < 1:
+        raise InputError(f"{what} of the network must be at least 1, not {value}")
+    return value
+
+
+def _papers_network(name: str, images: Images, width: int | None, depth: int | None, norm: str | None) -> nn.Module:
+    """Make a network of the papers with whatever weights."""
     model = MODELS[name]
     norm = model.norm if norm is None else norm
     if norm not in NORMS:
         raise unknown("norm", norm, NORMS)
-    width = _count("width", width, papers_width(name, size, getattr(ds, "name", "")))
+    width = _count("width", width, papers_width(name, images.size, images.name))
     options: dict[str, Any] = {}
     if model.depth is not None:
         options["depth"] = _count("depth", depth, model.depth)
     elif depth is not None:
         raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
-    check_size(name, size, norm, options.get("depth"))
+    check_size(name, images.size, norm, options.get("depth"))
+    # PyTorch draws weights while it builds; forked, that does not move the caller's generator.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        net = model.make(width, size, channels, classes, norm, **options)
-    return initialise(net, seed, init)
+        return model.make(width, images.size, images.channels, images.classes, norm, **options)
 
 
-def _made(name: str, images: networks.Images, width: int, seed: int) -> nn.Module:
+def _own_network(name: str, images: Images, width: int, seed: int) -> nn.Module:
     """Have somebody's function make a network.
 
     Raises:
@@ -212,8 +246,9 @@ def _made(name: str, images: networks.Images, width: int, seed: int) -> nn.Modul
             torch.manual_seed(seed)
             net = maker(images, width, seed)
     except Exception as error:  # other people's code may fail in any way
-        said = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
-        raise InputError(f"{name} makes no network of width {width} for images of {shape} ({said}): mend it") from error
+        raise InputError(
+            f"{name} makes no network of width {width} for images of {shape} ({one_line(error)}): mend it"
+        ) from error
     if not isinstance(net, nn.Module):
         raise InputError(f"{name} returns a {type(net).__name__}: return an nn.Module")
     empty = [key for key, weight in net.named_parameters() if not weight.numel()]
@@ -222,15 +257,6 @@ def _made(name: str, images: networks.Images, width: int, seed: int) -> nn.Modul
         raise InputError(f"{name} makes a network with {what} at width {width}: choose another width, or mend it")
     prunable(net)
     return net.train()
-
-
-def _count(what: str, value: int | None, usual: int | None) -> int:
-    value = usual if value is None else value
-    if value is None:
-        raise InputError(f"{what} of the network is not known: give a dataset, or size, channels and classes")
-    if value < 1:
-        raise InputError(f"{what} of the network must be at least 1, not {value}")
-    return value
 
 
 def _resnet(blocks: int, averaging: bool = False) -> Callable[..., nn.Module]:

@@ -24,10 +24,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import places
-from .errors import InputError, quoted
+from .errors import InputError, one_line, quoted
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ __all__ = [
     "Images",
     "Maker",
     "digest",
-    "images_of",
     "is_own",
     "know",
     "load",
@@ -99,11 +98,6 @@ def is_own(name: object) -> bool:
     return isinstance(name, str) and (":" in name or name in NAMED)
 
 
-def images_of(ds: Any, size: int, channels: int, classes: int) -> Images:
-    """Describe what a network is for by a dataset's name and numbers."""
-    return Images(str(getattr(ds, "name", "")), size, channels, classes)
-
-
 def source(name: str) -> Path:
     """Find the file that a function stands in: on Python's path, in the working directory or in the copy of the book.
 
@@ -117,7 +111,7 @@ def source(name: str) -> Path:
     try:
         spec = importlib.util.find_spec(module)
     except Exception as error:  # looking for a.b imports a, which may do anything
-        raise InputError(f"module {module} of {quoted(name)} cannot be found ({_said(error)}): {FORM}") from error
+        raise InputError(f"module {module} of {quoted(name)} cannot be found ({one_line(error)}): {FORM}") from error
     if spec is None:
         raise InputError(
             f"there is no module {module} for {quoted(name)}: put {module.replace('.', '/')}.py into this folder, or "
@@ -150,7 +144,7 @@ def load(name: str) -> Maker:
     try:
         found = _fresh(module, wanted)
     except Exception as error:  # other people's code may fail in any way
-        raise InputError(f"{path} cannot be imported ({_said(error)}): mend it") from error
+        raise InputError(f"{path} cannot be imported ({one_line(error)}): mend it") from error
     maker = getattr(found, function, None)
     if not callable(maker):
         raise InputError(f"{path} has no function {function!r}: {FORM}")
@@ -181,8 +175,3 @@ def widen_path() -> None:
     for folder in (places.working(), places.checkout()):
         if folder is not None and str(folder) not in sys.path:
             sys.path.append(str(folder))
-
-
-def _said(error: Exception) -> str:
-    """Write an error on one line."""
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"

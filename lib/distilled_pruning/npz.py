@@ -13,8 +13,8 @@ from typing import Any
 
 import numpy as np
 
-from .catalog import DatasetInfo
 from .errors import InputError
+from .facts import DatasetInfo
 from .labels import classes_of, names_of, numbers_of, split_of
 from .sources import Arrays, present
 

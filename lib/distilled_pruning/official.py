@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 
-from . import catalog
 from .errors import InputError
 from .sources import Arrays
 
@@ -83,12 +82,13 @@ def present(name: str, root: Path) -> bool:
     return bool(files(name)) and all((root / file).is_file() for file, _ in files(name))
 
 
-def read(name: str, root: Path) -> Arrays:
+def read(name: str, root: Path, classes: tuple[str, ...]) -> Arrays:
     """Read a dataset from torchvision's own files.
 
     Args:
         name: ``"cifar10"``, ``"cifar100"``, ``"mnist"``, ``"fashion_mnist"`` or ``"svhn"``.
         root: Folder given to torchvision.
+        classes: Class names in label order.
 
     Raises:
         InputError: A file is not what was published.
@@ -102,7 +102,7 @@ def read(name: str, root: Path) -> Arrays:
     else:
         parts = [_mat(root, file) for file in MAT[name]]
     (train_images, train_labels), (test_images, test_labels) = parts
-    return Arrays(train_images, train_labels, test_images, test_labels, catalog.DATASETS[name].classes)
+    return Arrays(train_images, train_labels, test_images, test_labels, classes)
 
 
 def _read_checked(root: Path, file: File) -> bytes:

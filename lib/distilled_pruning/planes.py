@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from .errors import InputError
+from .weights import Weights, check_alike, cut
 
-Weights = Mapping[str, Tensor]
 STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
 NEARLY = 1e-6  # relative length below which networks count as the same, or as on one line
 
@@ -32,15 +31,13 @@ class Plane:
     unit: float
 
 
-def plane(a: Weights, b: Weights, c: Weights | None = None, *, seed: int = 0) -> Plane:
-    """Span a plane by three networks, or by two and a random direction.
+def plane(a: Weights, b: Weights, c: Weights) -> Plane:
+    """Span a plane by three networks.
 
     Args:
         a: State dict at the origin.
         b: State dict at (1, 0).
-        c: State dict of the third network; ``None`` for a random direction in which every filter has the norm of
-            a's filter, and biases and norm parameters do not move (Li et al. 2018).
-        seed: Of the random direction.
+        c: State dict of the third network.
 
     Returns:
         The plane; state dicts are not copied.
@@ -54,9 +51,7 @@ def plane(a: Weights, b: Weights, c: Weights | None = None, *, seed: int = 0) ->
         >>> landscape.plane(a, b, c).coordinates
         ((0.0, 0.0), (1.0, 0.0), (0.0, 0.5))
     """
-    _check(a, b, *([] if c is None else [c]))
-    if c is None:
-        c = {name: tensor + _random_like(name, tensor, seed, i) for i, (name, tensor) in enumerate(a.items())}
+    check_alike(a, a, b, c)
     first = _difference(b, a)
     second = _difference(c, a)
     length = _dot(first, first) ** 0.5
@@ -66,7 +61,7 @@ def plane(a: Weights, b: Weights, c: Weights | None = None, *, seed: int = 0) ->
     across = {name: second[name] - x * first[name] for name in second}
     height = _dot(across, across) ** 0.5
     if height <= NEARLY * length:
-        raise InputError("the three networks lie on one line: give a third network off it, or None")
+        raise InputError("the three networks lie on one line: give a third network off it")
     across = {name: tensor * (length / height) for name, tensor in across.items()}
     return Plane((a, b, c), (first, across), ((0.0, 0.0), (1.0, 0.0), (x, height / length)), length)
 
@@ -81,21 +76,9 @@ def masked(given: Plane, mask: Mapping[str, Tensor] | None) -> Plane:
         return given
     a, b, c = given.networks
     fits = all(name in a and mask[name].shape == a[name].shape for name in mask)
-    if not fits or not any(bool(mask[name].any()) for name in mask):
+    if not fits or not any(bool(kept.any()) for kept in mask.values()):
         raise InputError("the mask must keep weights of the plane's networks: give their ticket's mask, or None")
-    cut = [{n: t * mask[n].to(t.device) if n in mask else t for n, t in weights.items()} for weights in (a, b, c)]
-    return plane(*cut)
-
-
-def _check(*networks: Weights) -> None:
-    first = networks[0]
-    for other in networks:
-        odd = sorted(set(first) ^ set(other)) or [n for n in first if first[n].shape != other[n].shape]
-        if odd:
-            raise InputError(f"the networks do not fit together: {odd[0]!r} differs in name or shape")
-        for name, tensor in other.items():
-            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
-                raise InputError(f"{name!r} holds values that are not finite: train again with a lower learning rate")
+    return plane(cut(a, mask), cut(b, mask), cut(c, mask))
 
 
 def _difference(end: Weights, start: Weights) -> dict[str, Tensor]:
@@ -106,13 +89,3 @@ def _dot(first: Weights, second: Weights) -> float:
     """Return the inner product of parameters, in float64; BatchNorm statistics are no coordinates."""
     names = [name for name in first if not name.endswith(STATISTICS) and first[name].is_floating_point()]
     return sum(float(first[name].double().flatten() @ second[name].double().flatten()) for name in names)
-
-
-def _random_like(name: str, tensor: Tensor, seed: int, index: int) -> Tensor:
-    """Return a random direction with the filter norms of a weight, zero for vectors and statistics."""
-    if tensor.dim() < 2 or name.endswith(STATISTICS):
-        return torch.zeros_like(tensor)
-    generator = torch.Generator().manual_seed(seed * 1_000_003 + index)
-    noise = torch.randn(tensor.shape, generator=generator).to(tensor).flatten(1)
-    rows = tensor.flatten(1).norm(dim=1) / noise.norm(dim=1)
-    return (noise * rows[:, None]).view_as(tensor)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from .errors import InputError
+from .errors import InputError, one_line
 from .networks import know, widen_path
 
 __all__ = ["ENVIRONMENT", "load", "use"]
@@ -54,5 +54,4 @@ def load() -> None:
 
 
 def _broken(name: str, error: Exception) -> InputError:
-    said = " ".join(str(error).split())[:200]
-    return InputError(f"plugin {name} cannot be imported ({type(error).__name__}: {said}): mend it")
+    return InputError(f"plugin {name} cannot be imported ({one_line(error)}): mend it")

@@ -10,8 +10,7 @@ severities are those of CIFAR-10-C (Hendrycks and Dietterich 2019) that are defi
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 
 import torch
@@ -19,8 +18,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .errors import InputError, unknown
+from .forward import evaluating, resolve, usual_batch
 from .split import Split
-from .training import forward_batch, resolve
 
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt", "fgsm", "pgd"]
 
@@ -43,17 +42,6 @@ def pixels(split: Split, dtype: torch.dtype) -> tuple[Tensor, float, float]:
         return split.images.to(dtype) / LEVELS, 0.0, 1.0
     images = split.images.to(dtype)
     return images, float(images.min()), float(images.max())
-
-
-@contextmanager
-def evaluating(net: nn.Module) -> Iterator[None]:
-    """Put a network into evaluation mode, and back."""
-    was_training = net.training
-    net.eval()
-    try:
-        yield
-    finally:
-        net.train(was_training)
 
 
 def radius(epsilon: float, low: float, high: float) -> float:
@@ -80,7 +68,7 @@ def ascend(
 ) -> Split:
     """Take steps of the gradient's sign, each of ``length`` radii, within the radius and the pixels' range."""
     images, low, high = pixels(split, next(net.parameters()).dtype)
-    reach, size = radius(epsilon, low, high), forward_batch(device)
+    reach, size = radius(epsilon, low, high), usual_batch(device)
     net.to(device)
     found = []
     with evaluating(net):

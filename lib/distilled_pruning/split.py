@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from . import catalog
 from .errors import InputError
+from .facts import largest_remainder
 from .images import normalise
 from .whitening import Whitening
 
@@ -90,7 +90,7 @@ class Split:
         present = counts.nonzero().flatten()
         if not len(present) <= n <= len(self):
             raise InputError(f"a subset must have {len(present)} (one a class) to {len(self)} images, not {n}")
-        shares = catalog.largest_remainder(counts[present].tolist(), n)
+        shares = largest_remainder(counts[present].tolist(), n)
         generator = torch.Generator().manual_seed(seed)
         chosen = []
         for label, share in zip(present.tolist(), shares, strict=True):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 
 from . import augment, pooling
 from .errors import InputError
+from .forward import Forward, evaluating, resolve, usual_batch
+from .images import chunks
 from .recipe import Recipe
 from .step import Step
 from .suit import suit
@@ -22,7 +25,7 @@ if TYPE_CHECKING:
     from .data import Split
     from .pruning.mask import Mask
 
-__all__ = ["Log", "Recipe", "State", "evaluate", "resolve", "train"]
+__all__ = ["Forward", "Log", "Recipe", "State", "Stretch", "evaluate", "resolve", "train"]
 
 RECORDS = 100
 PAUSE_STEPS = 16
@@ -72,19 +75,6 @@ class Log:
     seconds: float
 
 
-def resolve(device: str | torch.device = "auto") -> torch.device:
-    """Turn ``"auto"`` into the GPU where there is one, else the CPU; a device that is not here is an input error."""
-    if device == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        chosen = torch.device(device)
-    except RuntimeError as error:
-        raise InputError(f"unknown device {device!r}: use auto, cpu or cuda") from error
-    if chosen.type == "cuda" and not torch.cuda.is_available():
-        raise InputError(f"device {str(device)!r} was asked for but this machine has no CUDA GPU: use auto or cpu")
-    return chosen
-
-
 def seeded(*parts: object) -> torch.Generator:
     """Make a CPU generator from any values, the same on every machine and independent of all others."""
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
@@ -112,6 +102,26 @@ def residual(recipe: Recipe, images: int) -> float:
     return value
 
 
+@dataclass(frozen=True)
+class Stretch:
+    """Which stretch of a recipe's run is done, by default all of it, and who gets its states.
+
+    Attributes:
+        state: A state to go on from; a state of another ``order_seed`` forks the run there.
+        until: Stop after this many steps in all, without changing the schedule (rewinding to a true epoch).
+        checkpoint: Called every few steps with a function that takes the :class:`State`; it may raise to stop.
+        finish: Receives the closing :class:`State`, for runs that fork there.
+    """
+
+    state: State | None = None
+    until: int | None = None
+    checkpoint: Callable[[Snapshot], None] | None = None
+    finish: Callable[[State], None] | None = None
+
+
+_WHOLE = Stretch()
+
+
 def train(
     net: nn.Module,
     split: Split,
@@ -121,11 +131,8 @@ def train(
     *,
     test: Split | None = None,
     device: str | torch.device = "auto",
-    state: State | None = None,
-    until: int | None = None,
-    checkpoint: Callable[[Snapshot], None] | None = None,
+    stretch: Stretch = _WHOLE,
     progress: Callable[[int, int, dict[str, float]], None] | None = None,
-    finish: Callable[[State], None] | None = None,
 ) -> Log:
     """Train a network in place (2503.17905 section 4; the recipe of all inner and outer loops).
 
@@ -140,11 +147,8 @@ def train(
         order_seed: Seed of data order and augmentation.
         test: Clean data for the closing figures.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or a device.
-        state: A state to go on from; a state of another ``order_seed`` forks the run there.
-        until: Stop after this many steps in all, without changing the schedule (rewinding to a true epoch).
-        checkpoint: Called every few steps with a function that takes the :class:`State`; it may raise to stop.
+        stretch: What to go on from, where to stop, and what is kept on the way.
         progress: Called every few steps with steps done, steps in all and running figures; it may raise to stop.
-        finish: Receives the closing :class:`State`, for runs that fork there.
 
     Returns:
         The :class:`Log` of the last step.
@@ -166,90 +170,108 @@ def train(
     if len(split) == 0:
         raise InputError("the training data has no images: give at least one per class")
     place = resolve(device)
-    net.to(place)
     split = split.to(place)
-    suit(net, split, recipe.smallest_batch(len(split)))
-    dtype = next(net.parameters()).dtype
-    if mask is not None:
-        mask = mask.on(net)
-        mask.apply(net)
-    step_of = Step(net, recipe, mask)
-    curve: list[dict[str, float]] = []
-    begin, open_steps = 0, 0
-    open_loss = torch.zeros((), device=place)
-    if state is not None:
-        net.load_state_dict(state.network)
+    suit(net.to(place), split, recipe.smallest_batch(len(split)))
+    run = _Run(net, split, recipe, mask, order_seed, stretch.state)
+    total = recipe.total_steps(len(split))
+    end = total if stretch.until is None else min(stretch.until, total)
+    interval = max(1, total // RECORDS)
+    while run.done < end:
+        run.advance()
+        if run.done % interval == 0 or run.done == end:
+            run.record()
+        if run.done % PAUSE_STEPS == 0 and run.done < end:
+            if stretch.checkpoint is not None:
+                stretch.checkpoint(run.snapshot)
+            if progress is not None:
+                progress(run.done, end, {"loss": run.curve[-1]["loss"]} if run.curve else {})
+    if stretch.finish is not None:
+        stretch.finish(run.snapshot())
+    loss, accuracy = evaluate(net, test, device=place) if test is not None else (float("nan"), float("nan"))
+    train_loss = run.curve[-1]["loss"] if run.curve else float("nan")
+    return Log(end, run.images(end), train_loss, loss, accuracy, run.curve, time.perf_counter() - started)
+
+
+class _Run:
+    """A training on its way: data order, optimiser steps and learning curve."""
+
+    def __init__(
+        self, net: nn.Module, split: Split, recipe: Recipe, mask: Mask | None, order_seed: int, state: State | None
+    ) -> None:
+        """Prepare a network that lies on the split's device, afresh or where a state left off."""
+        self.net, self.split, self.recipe, self.order_seed = net, split, recipe, order_seed
+        self.dtype = next(net.parameters()).dtype
+        mask = mask.on(net) if mask is not None else None
+        if state is not None:
+            net.load_state_dict(state.network)
         if mask is not None:
             mask.apply(net)
-        if state.optimiser:
-            step_of.resume(state.optimiser)
-        begin, curve, (running, open_steps) = state.step, list(state.curve), state.running
-        open_loss += running
-    images, batch = len(split), min(recipe.batch_size, len(split))
-    per_epoch, total = recipe.steps_per_epoch(images), recipe.total_steps(images)
-    end = total if until is None else min(until, total)
-    drops = milestones(recipe, images)
-    interval = max(1, total // RECORDS)
-    pipeline = augment.pipeline(recipe.augmentation, split)
-    rate, order, step = None, torch.empty(0), begin - 1
-    net.train()
+        self.step = Step(net, recipe, mask)
+        self.done, self.curve = 0, list[dict[str, float]]()
+        # The loss is summed on the device: reading it at every step would wait for the step to end.
+        self.open_loss, self.open_steps = torch.zeros((), device=split.labels.device), 0
+        if state is not None:
+            if state.optimiser:
+                self.step.resume(state.optimiser)
+            self.done, self.curve, (running, self.open_steps) = state.step, list(state.curve), state.running
+            self.open_loss += running
+        self.batch = min(recipe.batch_size, len(split))
+        self.drops = milestones(recipe, len(split))
+        self.pipeline = augment.pipeline(recipe.augmentation, split)
+        self.rate: float | None = None
+        self.order: Tensor | None = None
+        net.train()
 
-    def snapshot() -> State:
+    def advance(self) -> None:
+        """Do one step."""
+        recipe = self.recipe
+        epoch, position = divmod(self.done, recipe.steps_per_epoch(len(self.split)))
+        if position == 0 or self.order is None:
+            self.order = torch.randperm(len(self.split), generator=seeded("order", self.order_seed, epoch))
+            self.order = self.order.to(self.split.labels.device)
+        rate = recipe.learning_rate * recipe.decay ** sum(self.done >= drop for drop in self.drops)
+        if rate != self.rate:
+            self.rate = rate
+            self.step.set_rate(rate)
+        chosen = self.order[position * self.batch : (position + 1) * self.batch]
+        generator = seeded("augment", self.order_seed, self.done)
+        inputs, targets = self.pipeline(self.split.images[chosen], self.split.labels[chosen], generator)
+        targets = targets if targets.dtype == torch.int64 else targets.to(self.dtype)
+        self.open_loss += self.step(inputs.to(self.dtype), targets, len(chosen) == self.batch)
+        self.open_steps += 1
+        self.done += 1
+
+    def record(self) -> None:
+        """Add the mean loss since the last row to the curve.
+
+        Raises:
+            InputError: It is not finite.
+        """
+        mean = float(self.open_loss) / self.open_steps
+        if not math.isfinite(mean):
+            raise InputError(
+                f"training diverged before step {self.done} (loss {mean}): "
+                f"use a learning rate below {self.recipe.learning_rate}"
+            )
+        assert self.rate is not None
+        self.curve.append({"step": self.done, "loss": mean, "learning_rate": self.rate})
+        self.open_loss.zero_()
+        self.open_steps = 0
+
+    def snapshot(self) -> State:
+        """Copy all that is needed to go on from here."""
         return State(
-            step=step + 1,
-            network={name: tensor.detach().clone() for name, tensor in net.state_dict().items()},
-            optimiser=step_of.optimiser.state_dict(),
-            curve=list(curve),
-            running=(float(open_loss), open_steps),
+            step=self.done,
+            network={name: tensor.detach().clone() for name, tensor in self.net.state_dict().items()},
+            optimiser=self.step.optimiser.state_dict(),
+            curve=list(self.curve),
+            running=(float(self.open_loss), self.open_steps),
         )
 
-    for step in range(begin, end):
-        epoch, position = divmod(step, per_epoch)
-        if position == 0 or step == begin:
-            order = torch.randperm(images, generator=seeded("order", order_seed, epoch)).to(place)
-        if (now := recipe.learning_rate * recipe.decay ** sum(step >= drop for drop in drops)) != rate:
-            rate = now
-            step_of.set_rate(rate)
-        chosen = order[position * batch : (position + 1) * batch]
-        generator = seeded("augment", order_seed, step)
-        inputs, targets = pipeline(split.images[chosen], split.labels[chosen], generator)
-        open_loss += step_of(
-            inputs.to(dtype), targets if targets.dtype == torch.int64 else targets.to(dtype), len(chosen) == batch
-        )
-        open_steps += 1
-        done = step + 1
-        if done % interval == 0 or done == end:
-            mean = float(open_loss) / open_steps
-            if mean != mean or mean in (float("inf"), float("-inf")):
-                raise InputError(
-                    f"training diverged before step {done} (loss {mean}): "
-                    f"use a learning rate below {recipe.learning_rate}"
-                )
-            curve.append({"step": done, "loss": mean, "learning_rate": rate})
-            open_loss.zero_()
-            open_steps = 0
-        if done % PAUSE_STEPS == 0 and done < end:
-            if checkpoint is not None:
-                checkpoint(snapshot)
-            if progress is not None:
-                progress(done, end, {"loss": curve[-1]["loss"]} if curve else {})
-    if finish is not None:
-        finish(snapshot())
-    loss, accuracy = evaluate(net, test, device=place) if test is not None else (float("nan"), float("nan"))
-    return Log(
-        steps=end,
-        images=end // per_epoch * images + (end % per_epoch) * batch,
-        train_loss=curve[-1]["loss"] if curve else float("nan"),
-        loss=loss,
-        accuracy=accuracy,
-        curve=curve,
-        seconds=time.perf_counter() - started,
-    )
-
-
-def forward_batch(device: torch.device) -> int:
-    """Choose the images of a forward pass: twice as fast on a CPU at 64, whose caches hold them, as at 500."""
-    return 64 if device.type == "cpu" else 1000
+    def images(self, steps: int) -> int:
+        """Count the images that a number of steps see."""
+        epochs, rest = divmod(steps, self.recipe.steps_per_epoch(len(self.split)))
+        return epochs * len(self.split) + rest * self.batch
 
 
 @torch.inference_mode()
@@ -273,23 +295,17 @@ def evaluate(
     """
     first = next(net.parameters())
     place = first.device if device is None else resolve(device)
-    net.to(place)
-    suit(net, split)
-    was_training = net.training
-    net.eval()
+    suit(net.to(place), split)
     loss = torch.zeros((), dtype=torch.float64, device=place)
     correct = torch.zeros((), dtype=torch.int64, device=place)
     split = split.to(place)
-    batch_size = batch_size or forward_batch(place)
-    with pooling.quick(pooling.replaceable(net)):
-        for begin in range(0, len(split), batch_size):
-            index = slice(begin, begin + batch_size)
-            logits = net(split.normalised(index).to(first.dtype))
+    with evaluating(net), pooling.quick(pooling.replaceable(net)):
+        for part in chunks(len(split), batch_size or usual_batch(place)):
+            logits = net(split.normalised(part).to(first.dtype))
             logits = logits.float() if logits.dtype == torch.bfloat16 else logits
-            labels = split.labels[index]
+            labels = split.labels[part]
             loss += F.cross_entropy(logits, labels, reduction="sum").double()
             correct += (logits.argmax(1) == labels).sum()
-    net.train(was_training)
     return float(loss) / len(split), int(correct) / len(split)
 
 
@@ -297,9 +313,7 @@ def evaluate(
 def logits(net: nn.Module, split: Split, device: str | torch.device = "auto") -> Tensor:
     """Give a network's outputs on clean data in evaluation mode, [N, classes] on the CPU."""
     place = resolve(device)
-    net.to(place).eval()
-    suit(net, split)
-    first, split = next(net.parameters()), split.to(place)
-    batch_size = forward_batch(place)
-    parts = range(0, len(split), batch_size)
-    return torch.cat([net(split.normalised(slice(i, i + batch_size)).to(first.dtype)).cpu() for i in parts])
+    suit(net.to(place).eval(), split)
+    dtype, split = next(net.parameters()).dtype, split.to(place)
+    parts = chunks(len(split), usual_batch(place))
+    return torch.cat([net(split.normalised(part).to(dtype)).cpu() for part in parts])

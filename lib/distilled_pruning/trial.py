@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from . import models
 from .curvature import graph, structured
 from .curvature.problem import exact_arithmetic, pose
-from .errors import InputError
+from .errors import InputError, one_line
 from .networks import Images
 
 __all__ = ["Trial", "tried"]
@@ -93,8 +93,7 @@ def _layers(net: nn.Module, blank: Tensor, name: str, classes: int) -> list[tupl
         with torch.no_grad():
             logits = net(blank)
     except Exception as error:  # other people's code may fail in any way
-        said = " ".join(str(error).split())[:200]
-        raise InputError(f"{name} does not take images of {shape} ({type(error).__name__}: {said}): mend it") from error
+        raise InputError(f"{name} does not take images of {shape} ({one_line(error)}): mend it") from error
     finally:
         for hook in hooks:
             hook.remove()

@@ -1,16 +1,18 @@
-"""The weights of a network by name: which of them pruning may remove, and what they are called where it is wrapped."""
+"""The weights of a network by name: which of them pruning may remove, what they are called, and what fits together."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 
+import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from .errors import InputError
 
-__all__ = ["everywhere", "prunable", "renamed"]
+__all__ = ["Weights", "check_alike", "check_fit", "cut", "everywhere", "names_by_weight", "prunable", "renamed"]
 
+Weights = Mapping[str, Tensor]
 WRAPPERS = ("module", "_orig_mod")
 
 
@@ -45,7 +47,7 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
-def renamed(kept: Mapping[str, Tensor], names: Iterable[str]) -> Mapping[str, Tensor]:
+def renamed(kept: Weights, names: Iterable[str]) -> Weights:
     """Give what is said of weights under the names that a network has for them now.
 
     ``DataParallel`` and ``torch.compile`` put ``module`` and ``_orig_mod`` before the names of what they wrap. What
@@ -68,11 +70,55 @@ def _plain(name: str) -> str:
     return ".".join(part for part in name.split(".") if part not in WRAPPERS)
 
 
-def everywhere(net: nn.Module, kept: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give what is said of weights under every name they have in ``state_dict``: tied ones have several."""
+def names_by_weight(net: nn.Module) -> dict[str, list[str]]:
+    """List all names that each weight has in ``state_dict``, by its first one: tied weights have several."""
     names: dict[int, list[str]] = {}
     for name, weight in net.named_parameters(remove_duplicate=False):
         names.setdefault(id(weight), []).append(name)
-    others = {same[0]: same for same in names.values()}
-    kept = renamed(kept, [name for same in names.values() for name in same])
-    return {other: values for name, values in kept.items() for other in others.get(name, [name])}
+    return {same[0]: same for same in names.values()}
+
+
+def everywhere(net: nn.Module, kept: Weights) -> dict[str, Tensor]:
+    """Give what is said of weights under every name they have in ``state_dict``."""
+    all_names = names_by_weight(net)
+    kept = renamed(kept, [name for same in all_names.values() for name in same])
+    return {other: values for name, values in kept.items() for other in all_names.get(name, [name])}
+
+
+def check_alike(own: Weights, *others: Weights) -> None:
+    """Raise :class:`InputError` unless state dicts have the names and shapes of the first, and finite values."""
+    for weights in others:
+        if set(weights) != set(own):
+            odd = sorted(set(weights) ^ set(own))[0]
+            raise InputError(f"the networks do not fit together: {odd!r} is in one and not in the other")
+        for name, tensor in weights.items():
+            if tensor.shape != own[name].shape:
+                raise InputError(
+                    f"the networks do not fit together: {name!r} is {tuple(tensor.shape)} in one "
+                    f"and {tuple(own[name].shape)} in the other"
+                )
+            if tensor.is_floating_point() and not bool(torch.isfinite(tensor).all()):
+                raise InputError(f"{name!r} holds values that are not finite: train again with a lower learning rate")
+
+
+def check_fit(net: nn.Module, *ends: Weights) -> None:
+    """Raise :class:`InputError` unless every state dict fits the network, its tied weights too, and is finite."""
+    check_alike(net.state_dict(), *ends)
+    for end in ends:
+        for name, *others in names_by_weight(net).values():
+            for other in others:
+                if not torch.equal(end[other], end[name]):
+                    raise InputError(f"{name!r} and {other!r} are one weight of the network: give both the same values")
+
+
+def cut(weights: Weights, mask: Weights | None) -> dict[str, Tensor]:
+    """Give a state dict with its pruned weights set to zero; the tensors are new where the mask has an entry.
+
+    Raises:
+        InputError: The mask is that of another network.
+    """
+    mask = mask or {}
+    for name in mask:
+        if name not in weights:
+            raise InputError(f"the mask has a layer {name!r} that the network has not: use a mask of this network")
+    return {name: t * mask[name].to(t.device) if name in mask else t for name, t in weights.items()}

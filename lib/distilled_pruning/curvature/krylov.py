@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -81,7 +80,7 @@ class Product:
         return signs * self.kept
 
 
-def hutchinson(problem: Problem, probes: int, seed: int, progress: Callable[[int], None] | None = None) -> Trace:
+def hutchinson(problem: Problem, probes: int, seed: int) -> Trace:
     """Estimate the trace as the mean of v'Hv over vectors v of random signs (Hutchinson 1990).
 
     Raises:
@@ -91,11 +90,9 @@ def hutchinson(problem: Problem, probes: int, seed: int, progress: Callable[[int
         raise InputError(f"probes must be at least 1, not {probes}")
     product, generator = Product(problem), torch.Generator().manual_seed(seed)
     samples = []
-    for done in range(probes):
+    for _ in range(probes):
         vector = product.random(generator)
         samples.append(float(vector.double() @ product(vector).double()))
-        if progress is not None:
-            progress(done + 1)
     mean = math.fsum(samples) / probes
     if probes == 1:
         return Trace(mean, math.nan, 1)
@@ -103,15 +100,7 @@ def hutchinson(problem: Problem, probes: int, seed: int, progress: Callable[[int
     return Trace(mean, math.sqrt(variance / probes), probes)
 
 
-def lanczos(
-    problem: Problem,
-    count: int,
-    end: str,
-    iterations: int,
-    tolerance: float,
-    seed: int,
-    progress: Callable[[int], None] | None = None,
-) -> Spectrum:
+def lanczos(problem: Problem, count: int, end: str, iterations: int, tolerance: float, seed: int) -> Spectrum:
     """Find extreme eigenvalues by the Lanczos method with full reorthogonalisation.
 
     Stops when the residuals of all wanted values are below ``tolerance`` times the largest magnitude seen, when the
@@ -145,8 +134,6 @@ def lanczos(
         chosen = key.argsort()[:count]
         residuals = (vectors[-1, chosen] * beta).abs()
         scale = float(values.abs().max())
-        if progress is not None:
-            progress(len(alphas))
         converged = len(chosen) == count and bool((residuals <= tolerance * scale).all())
         exhausted = len(alphas) >= size or beta <= torch.finfo(image.dtype).eps * max(scale, 1e-30)
         if converged or exhausted or len(alphas) >= iterations:

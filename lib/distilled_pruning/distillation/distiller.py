@@ -30,10 +30,8 @@ def distill(
     ds: Dataset,
     method: str = "idc",
     ipc: int = 10,
-    factor: int | None = None,
-    seed: int = 0,
-    iterations: int | None = None,
     *,
+    seed: int = 0,
     device: str | torch.device = "auto",
     state: dict[str, Any] | None = None,
     save: Callable[[dict[str, Any]], None] | None = None,
@@ -51,9 +49,7 @@ def distill(
         method: ``"idc"``, ``"dc"``, ``"dsa"``, ``"dm"``, ``"mtt"`` or a coreset: ``"random"``, ``"herding"``,
             ``"kcenter"``.
         ipc: Stored images per class.
-        factor: Tiles along each side of a stored image.
         seed: Seed of everything random.
-        iterations: Outer iterations.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or a device.
         state: What ``save`` received, to go on from there.
         save: Called after every outer iteration with all that is needed to go on (tensors, numbers, lists and
@@ -61,7 +57,8 @@ def distill(
         progress: Called after every outer iteration with iterations done, iterations in all and the matching loss;
             it may raise to stop.
         experts: MTT: trained experts from :func:`.trajectory.expert`, in order; trained when needed by default.
-        **options: Further fields of :class:`.settings.Settings`.
+        **options: Fields of :class:`.settings.Settings`, such as ``factor`` (tiles along each side of a stored image),
+            ``iterations``, ``model`` and ``width``.
 
     Returns:
         The distilled set.
@@ -77,7 +74,7 @@ def distill(
         (torch.Size([20, 1, 8, 8]), True)
     """
     size, classes = int(ds.train.images.shape[-1]), ds.train.classes
-    settings = resolve(method, ds.name, ipc, size, classes, {"factor": factor, "iterations": iterations, **options})
+    settings = resolve(method, ds.name, ipc, size, classes, options)
     problem = Problem(ds, settings, seed, device)
     if method in CORESETS:
         return _synthetic(problem, coreset.select(problem))

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from .. import pooling
-from ..training import forward_batch
+from ..forward import usual_batch
 from .problem import Draft, Problem, embedding
 
 __all__ = ["distance", "step"]
@@ -67,7 +67,7 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     low = torch.autocast(problem.device.type, torch.bfloat16, enabled=rough)
     with pooling.quick([] if problem.settings.compile else pooling.replaceable(net)):
         with torch.no_grad(), low:
-            parts = [look(net, part).float() for part in real.split(forward_batch(problem.device))]
+            parts = [look(net, part).float() for part in real.split(usual_batch(problem.device))]
         wanted = torch.cat(parts).reshape(classes, count, -1)
         loss = distance(wanted, look(net, synthetic).reshape(classes, -1, wanted.shape[-1]))
     draft.optimiser.zero_grad()

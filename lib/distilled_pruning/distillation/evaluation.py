@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +13,10 @@ from torch.nn import functional as F
 
 from .. import models
 from ..errors import InputError
+from ..forward import evaluating
+from ..images import chunks
 from ..recipe import Recipe
-from ..training import resolve, train
+from ..training import train
 from .defaults import evaluation_recipe
 from .synthetic import Synthetic
 
@@ -63,7 +64,6 @@ def evaluate(
     recipe: Recipe | None = None,
     seed: int = 0,
     device: str | torch.device = "auto",
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
 ) -> Evaluation:
     """Train networks from scratch on a distilled set and test them on the real test data (IDC section 5).
 
@@ -80,7 +80,6 @@ def evaluate(
         recipe: How to train; IDC's evaluation recipe for the dataset and number of images by default.
         seed: First seed.
         device: Where to train.
-        progress: Called after every network with networks done, networks in all and its accuracy; may raise to stop.
 
     Returns:
         The figures of all networks.
@@ -103,8 +102,6 @@ def evaluate(
         accuracies.append(log.accuracy)
         found.append(log.loss)
         seconds, steps = seconds + log.seconds, log.steps
-        if progress is not None:
-            progress(index + 1, repeats, {"accuracy": log.accuracy})
     return Evaluation(tuple(accuracies), tuple(found), steps, seconds)
 
 
@@ -145,20 +142,15 @@ class Objectives:
 
 
 @torch.inference_mode()
-def losses(net: nn.Module, split: Split, batch_size: int = 500, device: str | torch.device | None = None) -> Tensor:
+def losses(net: nn.Module, split: Split) -> Tensor:
     """Give the cross-entropy of each image of a split, in nats: float64 [images] on the CPU, in evaluation mode."""
     first = next(net.parameters())
-    place = first.device if device is None else resolve(device)
-    net.to(place)
-    was_training = net.training
-    net.eval()
-    split = split.to(place)
+    split = split.to(first.device)
     parts = []
-    for begin in range(0, len(split), batch_size):
-        index = slice(begin, begin + batch_size)
-        logits = net(split.normalised(index).to(first.dtype)).double()
-        parts.append(F.cross_entropy(logits, split.labels[index], reduction="none").cpu())
-    net.train(was_training)
+    with evaluating(net):
+        for part in chunks(len(split), 500):
+            logits = net(split.normalised(part).to(first.dtype)).double()
+            parts.append(F.cross_entropy(logits, split.labels[part], reduction="none").cpu())
     return torch.cat(parts)
 
 

@@ -12,7 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
 from ..step import Step
-from ..training import State, train
+from ..training import State, Stretch, train
 from .problem import Draft, Problem
 
 __all__ = ["distance", "gradients", "gradients_by_class", "matched", "step"]
@@ -219,7 +219,8 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     if settings.pretrain:
         recipe = problem.recipe(epochs=settings.pretrain)
         seed = generator.initial_seed()
-        train(net, problem.split, recipe, order_seed=seed, device=problem.device, finish=closing.append)
+        stretch = Stretch(finish=closing.append)
+        train(net, problem.split, recipe, order_seed=seed, device=problem.device, stretch=stretch)
     trainer, matcher = _Trainer(problem, net, generator, closing[-1]), _Matcher(problem, draft, net, generator)
     total = torch.zeros((), device=problem.device)
     for inner in range(settings.inner):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from ..training import State, train
+from ..training import State, Stretch, train
 from .defaults import resolve
 from .problem import Draft, Problem
 
@@ -98,13 +98,12 @@ def _expert(
     net = problem.network(index)
     path = [flatten(net).cpu()]
     order = problem.generator("expert", index).initial_seed()
-    state: State | None = None
-    closing: list[State] = []
+    closing: list[State | None] = [None]
     for epoch in range(1, settings.expert_epochs + 1):
         until = epoch * recipe.steps_per_epoch(len(problem.split))
-        log = train(net, problem.split, recipe, order_seed=order, device=problem.device, state=state, until=until,
-                    finish=closing.append)  # fmt: skip
-        state = closing.pop()
+        stretch = Stretch(state=closing[-1], until=until, finish=closing.append)
+        log = train(net, problem.split, recipe, order_seed=order, device=problem.device, stretch=stretch)
+        del closing[:-1]
         path.append(flatten(net).cpu())
         if progress is not None:
             progress(epoch, settings.expert_epochs, {"loss": log.train_loss})

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import torch
 from torch import Tensor, nn
 
 from .. import training
@@ -53,11 +52,7 @@ def iterative(
     *,
     scope: str = "all",
     mask: Mask | None = None,
-    layerwise: bool = False,
-    order_seed: int = 0,
-    test: Split | None = None,
-    device: str | torch.device = "auto",
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    **options: Any,
 ) -> Iterator[Ticket]:
     """Train, prune, rewind, again and again (2503.17905 section 3; distilled pruning where the source is distilled).
 
@@ -76,11 +71,7 @@ def iterative(
             BatchNorm statistics are carried from level to level and into the ticket, as in the authors' scripts.
         mask: Survivors to start from, as for the papers' combined method (distilled pruning, then IMP); the dense
             network that is rewound to is masked with it.
-        layerwise: Remove the fraction in each layer, not over all.
-        order_seed: Seed of data order and augmentation.
-        test: Clean data for the figures in each log.
-        device: Where to train.
-        progress: Passed on to each training.
+        **options: ``order_seed``, ``test``, ``device`` and ``progress`` of every training, see :func:`.training.train`.
 
     Returns:
         An iterator over the tickets of levels 1 to ``levels``.
@@ -111,8 +102,7 @@ def iterative(
             f"cannot rewind to epoch {rewind}: choose one from 0 to "
             f"{(recipe.total_steps(len(split)) - 1) // recipe.steps_per_epoch(len(split))}"
         )
-    options = {"order_seed": order_seed, "device": device, "progress": progress}
-    return _levels(net, split, recipe, levels, fraction, first, scope, mask, layerwise, test, options)
+    return _tickets(net, split, recipe, mask, [fraction] * levels, first, scope == "all", options)
 
 
 def _split(source: Split | Dataset | Synthetic) -> Split:
@@ -121,29 +111,28 @@ def _split(source: Split | Dataset | Synthetic) -> Split:
     return source.train if isinstance(source, Dataset) else source.decode()
 
 
-def _levels(
+def _tickets(
     net: nn.Module,
     split: Split,
     recipe: Recipe,
-    levels: int,
-    fraction: float,
-    first: int,
-    scope: str,
     mask: Mask | None,
-    layerwise: bool,
-    test: Split | None,
+    fractions: Sequence[float],
+    first: int,
+    whole: bool,
     options: dict[str, Any],
 ) -> Iterator[Ticket]:
+    """Do the levels, one for each fraction, from step ``first`` on; rewind the whole network or its weights alone."""
     if first:
-        training.train(net, split, recipe, until=first, **options)
+        training.train(net, split, recipe, stretch=training.Stretch(until=first), **options)
     if mask is not None:
         mask.apply(net)
     target = _copy(net)
     state = target
-    for level in range(1, levels + 1):
-        log = training.train(net, split, recipe, mask, test=test, state=training.State(first, state, {}), **options)
-        mask = magnitude(net, mask, fraction, "layer" if layerwise else "global")
-        kept = target if scope == "all" else {name: target[name] for name in everywhere(net, mask)}
+    for level, fraction in enumerate(fractions, 1):
+        stretch = training.Stretch(training.State(first, state, {}))
+        log = training.train(net, split, recipe, mask, stretch=stretch, **options)
+        mask = magnitude(net, mask, fraction)
+        kept = target if whole else {name: target[name] for name in everywhere(net, mask)}
         net.load_state_dict({**_copy(net), **kept})
         mask.apply(net)
         state = _copy(net)

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ... import cache, catalog, networks
+from ... import cache, catalog, facts, networks
 from ...errors import InputError
 from .keys import key_of
 
@@ -59,7 +59,7 @@ class Data:
     zca: bool = False
 
     @functools.cached_property
-    def info(self) -> catalog.DatasetInfo:
+    def info(self) -> facts.DatasetInfo:
         """Facts from the catalog or the file's header."""
         return catalog.info(self.name)
 

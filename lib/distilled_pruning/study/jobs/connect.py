@@ -77,7 +77,7 @@ class Connect(Job):
             self.alphas,
             mask,
             statistics=self.statistics,
-            device=training.resolve(context.device),
+            forward=training.Forward(device=training.resolve(context.device)),
             progress=context.progress,
         )
         barrier = connectivity.barrier(curve)

@@ -47,7 +47,7 @@ class Landscape(Job):
         """Measure the loss on the plane through three trainings; continues at its last row."""
         import numpy as np
 
-        from ... import landscape
+        from ... import landscape, training
         from .inputs import Checkpoints, tensors, trained_network
 
         checkpoints = Checkpoints(context)
@@ -63,13 +63,12 @@ class Landscape(Job):
         for grid in landscape.evaluations(
             net,
             flat,
-            split,
+            split.subset(self.images) if self.images else split,
             self.resolution,
             mask,
-            images=self.images,
             margin=self.margin,
             start=start,
-            compile=self.a.recipe.compile,
+            forward=training.Forward(compile=self.a.recipe.compile),
         ):
             checkpoints(functools.partial(_snapshot, grid))
             context.progress(int(np.isfinite(grid.loss).sum()), len(grid.loss), {})

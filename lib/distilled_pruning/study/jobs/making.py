@@ -106,9 +106,11 @@ def train(job: Train, context: Context) -> Result:
         job.order_seed,
         test=ds.test,
         device=context.device,
-        state=training.State(**saved) if saved is not None else start,
-        until=job.until * job.recipe.steps_per_epoch(len(split)) if job.until else None,
-        checkpoint=lambda snapshot: checkpoints(lambda: vars(snapshot())),
+        stretch=training.Stretch(
+            state=training.State(**saved) if saved is not None else start,
+            until=job.until * job.recipe.steps_per_epoch(len(split)) if job.until else None,
+            checkpoint=lambda snapshot: checkpoints(lambda: vars(snapshot())),
+        ),
         progress=context.progress,
     )
     names = pruning.prunable(net)

@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import importlib
 import os
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
+from ... import places
 from ...errors import InputError
 from .page import ALL_THEMES, COSTS
 
 if TYPE_CHECKING:
-    from ...bench.rounds import Comparison
+    from peers.rounds import Comparison
+
     from ..engine.store import Store
 
+BENCHMARKS = "benchmarks"
 STEPS, WARM_UP, REPEATS = 100, 20, 3
 ROUNDS = {"hessian": 3}
 USUAL_ROUNDS = 5
@@ -60,17 +65,30 @@ def training(device: str = "auto") -> dict[str, Any]:
 
 
 def subjects() -> dict[str, Callable[..., Iterator[Comparison]]]:
-    """Give what is timed, by theme; imports PyTorch."""
-    from ...bench import curvature, distillation, pooling, surfaces, training
+    """Give what is timed beside peers, by theme; imports PyTorch.
 
-    return {
-        "training": training.steps,
-        "hessian": curvature.diagonals,
-        "lines": surfaces.lines,
-        "planes": surfaces.planes,
-        "distillation": distillation.iterations,
-        "pooling": pooling.pools,
+    Raises:
+        InputError: There is no copy of the sources, which alone has the peers.
+    """
+    root = places.checkout()
+    if root is None or not (root / BENCHMARKS / "peers").is_dir():
+        raise InputError(
+            f"the peers that speed is held against are not installed, they lie in {BENCHMARKS} of a copy of the "
+            "sources: run this command in one"
+        )
+    # On the path, since the workers of a data loader import what they unpickle by name.
+    if str(root / BENCHMARKS) not in sys.path:
+        sys.path.append(str(root / BENCHMARKS))
+    functions = {
+        "training": "training.steps",
+        "hessian": "curvature.diagonals",
+        "lines": "surfaces.lines",
+        "planes": "surfaces.planes",
+        "distillation": "distillation.iterations",
+        "pooling": "pooling.pools",
     }
+    split = {theme: name.split(".") for theme, name in functions.items()}
+    return {theme: getattr(importlib.import_module(f"peers.{module}"), name) for theme, (module, name) in split.items()}
 
 
 def measure(
@@ -93,7 +111,7 @@ def measure(
         ``about`` (code, versions, device, cores, threads, when, seconds), ``comparisons`` and ``costs``, JSON-ready.
 
     Raises:
-        InputError: There is no such device.
+        InputError: There is no such device, or no copy of the sources.
     """
     import torch
 
@@ -106,7 +124,7 @@ def measure(
     comparisons = []
     torch.set_num_threads(1)
     try:
-        for theme, subject in subjects().items():
+        for theme, subject in subjects().items() if set(themes) - {COSTS} else ():
             if theme in themes:
                 for found in subject(place, rounds or ROUNDS.get(theme, USUAL_ROUNDS)):
                     comparisons.append(dataclasses.asdict(found))

@@ -9,10 +9,12 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
+from distilled_pruning import connectivity, costs, landscape, models
+from distilled_pruning.forward import Forward
+from distilled_pruning.split import Split
+from distilled_pruning.weights import Weights
 from torch import nn
 
-from .. import connectivity, costs, landscape, models
-from ..split import Split
 from .rounds import Comparison, Run, can_compile, often, products, random_images, take_turns
 
 __all__ = ["lines", "planes"]
@@ -33,7 +35,7 @@ def mean_loss(net: nn.Module, images: torch.Tensor, labels: torch.Tensor) -> flo
 
 
 @torch.no_grad()
-def plain_line(net: nn.Module, a: connectivity.Weights, b: connectivity.Weights, data: Split) -> list[float]:
+def plain_line(net: nn.Module, a: Weights, b: Weights, data: Split) -> list[float]:
     """Evaluate positions one after the other, as one would at first."""
     images, losses = data.normalised(), []
     net.eval()
@@ -55,12 +57,10 @@ def plain_plane(net: nn.Module, plane: landscape.Plane, points: np.ndarray, data
     return losses
 
 
-def variants(device: torch.device) -> dict[str, dict[str, object]]:
-    """Give the library's ways: name to options."""
-    found: dict[str, dict[str, object]] = {"fp32": {}, "bf16": {"precision": "bf16"}}
-    if can_compile(device):
-        found |= {"fp32, compiled": {"compile": True}, "bf16, compiled": {"precision": "bf16", "compile": True}}
-    return found
+def variants(device: torch.device) -> dict[str, Forward]:
+    """Give the library's ways by name."""
+    compiled = {"fp32, compiled": Forward(compile=True), "bf16, compiled": Forward(precision="bf16", compile=True)}
+    return {"fp32": Forward(), "bf16": Forward(precision="bf16"), **(compiled if can_compile(device) else {})}
 
 
 def setting(width: int, device: torch.device) -> tuple[list[nn.Module], Split]:
@@ -94,13 +94,11 @@ def lines(device: torch.device, rounds: int, widths: Sequence[int] = WIDTHS) -> 
         nets, data = setting(width, device)
         a, b = ({name: t.clone() for name, t in net.state_dict().items()} for net in nets[:2])
 
-        def line(
-            options: dict[str, object], net: nn.Module = nets[2], a: object = a, b: object = b, data: Split = data
-        ) -> Run:
-            return often(lambda: connectivity.interpolate(net, a, b, data, POSITIONS, **options))  # type: ignore[arg-type]
+        def line(forward: Forward, net: nn.Module = nets[2], a: Weights = a, b: Weights = b, data: Split = data) -> Run:
+            return often(lambda: connectivity.interpolate(net, a, b, data, POSITIONS, forward=forward))
 
         loop = often(lambda net=nets[0], a=a, b=b, data=data: plain_line(net, a, b, data))  # type: ignore[misc]
-        ours = {name: line(options) for name, options in variants(device).items()}
+        ours = {name: line(forward) for name, forward in variants(device).items()}
         yield compare("lines", width, POSITIONS, loop, ours, rounds, device)
 
 
@@ -112,11 +110,9 @@ def planes(device: torch.device, rounds: int, widths: Sequence[int] = WIDTHS) ->
         points = landscape.evaluate(nets[0], flat, data.take(torch.arange(1)), SIDE).points
         net = models.build("convnet3", width=width, size=SIZE, channels=3, classes=10, seed=3).to(device)
 
-        def grid(
-            options: dict[str, object], net: nn.Module = net, flat: landscape.Plane = flat, data: Split = data
-        ) -> Run:
-            return often(lambda: landscape.evaluate(net, flat, data, SIDE, **options))  # type: ignore[arg-type]
+        def grid(forward: Forward, net: nn.Module = net, flat: landscape.Plane = flat, data: Split = data) -> Run:
+            return often(lambda: landscape.evaluate(net, flat, data, SIDE, forward=forward))
 
         loop = often(lambda net=nets[0], flat=flat, points=points, data=data: plain_plane(net, flat, points, data))  # type: ignore[misc]
-        ours = {name: grid(options) for name, options in variants(device).items()}
+        ours = {name: grid(forward) for name, forward in variants(device).items()}
         yield compare("planes", width, SIDE**2, loop, ours, rounds, device)

@@ -11,13 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from distilled_pruning import augment, costs, models, pruning, training
+from distilled_pruning.split import Split
 from torch import Tensor, nn
 from torch.nn.utils import prune
 from torch.utils.data import DataLoader, RandomSampler
 from torch.utils.data import Dataset as Samples
 
-from .. import augment, costs, models, pruning, training
-from ..split import Split
 from .rounds import Comparison, Run, can_compile, products, random_images, take_turns
 
 __all__ = ["steps"]

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
+from distilled_pruning import hessian, models
 from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from .. import hessian, models
 from .rounds import Comparison, Run, often, products, random_images, take_turns
 
 __all__ = ["diagonals"]
@@ -138,7 +138,7 @@ def curvlinops(batch: Batch) -> Peer:
 
 def asked(ways: Mapping[str, Callable[[], Peer]]) -> tuple[dict[str, Peer], dict[str, str]]:
     """Ask peers to do the work; give those that can, and what the others say."""
-    warnings.filterwarnings("ignore", module="torch.jit|distilled_pruning.bench")  # peers use what PyTorch gives up
+    warnings.filterwarnings("ignore", module="torch.jit|peers")  # peers use what PyTorch gives up
     found, refused = {}, {}
     for name, way in ways.items():
         package = PACKAGES.get(name.partition(",")[0])

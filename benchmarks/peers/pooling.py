@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
+from distilled_pruning import models, pooling
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .. import models, pooling
 from .rounds import Comparison, Run, often, random_images, take_turns
 
 __all__ = ["pools"]

@@ -9,11 +9,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
+from distilled_pruning import data
+from distilled_pruning.distillation import distill, trajectory
 from torch import Tensor
 from torch.utils.flop_counter import FlopCounterMode
 
-from .. import data
-from ..distillation import distill, trajectory
 from .rounds import Comparison, Run, clock, products, take_turns
 
 __all__ = ["METHODS", "iterations"]
