@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, TextIO
 from ...errors import InputError, Interrupted
 from ...exits import DONE, FAILED, STOPPED
 from ...signals import ENDING, handling
+from ..jobs import examine
 from . import machine as hardware
 from .estimate import Estimate
 from .perform import Perform, Report, Settings, perform_job
 from .progress import Progress, duration
-from .readiness import examine
 from .remaining import Remaining
 from .schedule import Schedule
 from .workers import Local, Pool
