@@ -99,7 +99,6 @@ def short(name: str) -> str:
 
 KNOWN_CIRCLES = {
     frozenset({"catalog", "decoding", "folders", "npz", "official"}),
-    frozenset({"sections.common.dots", "sections.common.tables", "sections.s7_mask_structure.figures"}),
 }
 
 

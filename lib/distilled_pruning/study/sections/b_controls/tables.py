@@ -12,6 +12,7 @@ from ...judging.statistics import by_init, paired
 from ...judging.verdicts import ENOUGH, interval
 from ..common import tables
 from ..common.tables import summary
+from ..s7_mask_structure.tables import layers as summarise_layers
 from .protocols import HERE
 from .shifts import CLEAN, FAMILIES, by_family
 
@@ -113,7 +114,7 @@ def curvature(frame: pd.DataFrame) -> Table:
 
 def layers(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.anatomy_frame`."""
-    return tables.layers(named(frame))
+    return summarise_layers(named(frame))
 
 
 def kinship(frame: pd.DataFrame) -> Table:
