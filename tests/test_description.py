@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from distilled_pruning.study import description
+from distilled_pruning.study.book import description
 from distilled_pruning.study.parameters import cells
 from distilled_pruning.study.parameters.presets import bases
 from distilled_pruning.study.results.recorded import Recorded

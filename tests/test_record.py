@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import exhibits
 from distilled_pruning.study.engine import provenance
 from distilled_pruning.study.engine.entry import Damaged, Result, dump, sha256
 from distilled_pruning.study.engine.runner import run
@@ -23,7 +22,7 @@ from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.record import Limits, RecordedFirst, digests, record
 from distilled_pruning.study.results.recorded import Record, Recorded, index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
-from distilled_pruning.study.sections.section import Section
+from distilled_pruning.study.sections.section import Section, preset_of
 from toyjobs import Toy, chain, perform
 
 COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 2.0}
@@ -124,7 +123,7 @@ def test_recorded_results_give_their_frame_again(kept: Record, tmp_path: Path) -
     import pandas as pd
 
     section = Section(
-        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items(), exhibits.preset_of(kept)),
+        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items(), preset_of(kept)),
         Store(tmp_path / "empty", fallback=HERE),
     )
     again, wanted = section.frame(kept.figure), pd.DataFrame(HERE.frame(kept))

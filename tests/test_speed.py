@@ -16,9 +16,9 @@ from distilled_pruning.bench import curvature, distillation, pooling, rounds, su
 from distilled_pruning.bench.rounds import PRODUCTS, Comparison, clock, take_turns
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.sections.how_fast import measure as bench
+from distilled_pruning.study.sections.how_fast import page as speed
 from distilled_pruning.study.sections.registry import EXPERIMENTS
-from distilled_pruning.study.speed import measure as bench
-from distilled_pruning.study.speed import page as speed
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")

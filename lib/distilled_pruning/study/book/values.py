@@ -17,8 +17,8 @@ from ..parameters.fields import written
 from ..results.recorded import Recorded
 from ..sections import figures as drawn
 from ..sections.common import comparison
+from ..sections.how_fast import page as speed
 from ..sections.section import Section
-from ..speed import page as speed
 from . import conclusions, deviations, effort, evidence, exhibits, findings, hero, regime, showing
 
 if TYPE_CHECKING:

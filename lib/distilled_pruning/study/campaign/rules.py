@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from ..book.pages import plain
 from ..display import Markup, Note, Table, code, lines
 from ..judging.claims import find
 from ..judging.statistics import by_init, paired, slope, way
@@ -23,6 +22,7 @@ from ..judging.verdicts import (
     unstable,
     within,
 )
+from ..judging.wording import plain
 from ..results.recorded import Recorded
 from ..sections.s3_distilled_pruning import lottery
 from ..sections.s6_stable_initializations.claims import SPARSEST, averaged

@@ -6,12 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..jobs.ways import WAYS, colour, label
 from ..judging.verdicts import INSTABILITY_THRESHOLD
 from ..results.recorded import Record, Recorded
 from ..sections.common import dots, names
 from ..sections.common.style import NARROW, WIDTH, canvas, counted, describe, empty, student
 from ..sections.common.tables import number
-from ..sections.common.ways import WAYS, colour, label
 from .steps import POINT
 
 if TYPE_CHECKING:

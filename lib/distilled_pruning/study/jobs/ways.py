@@ -8,12 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import Protocol
 
-from ....registry import Registry
-from ...jobs import Distill, Prune, Source, Train
-from .setup import Setup
+from ...recipe import Recipe
+from ...registry import Registry
+from .base import Data, Network
+from .chain import Prune, Train
+from .distill import Distill, Source
 
 SCORERS, SCORER, EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
+
+
+class Setup(Protocol):
+    """What a way may know of the study it serves: its dataset, network and recipes, and the sets made for it."""
+
+    data: Data
+    outer: Recipe
+    ipc: int
+
+    def network(self, seed: int) -> Network:
+        """Give the dense network at initialisation."""
+        ...
+
+    def distilled(self, seed: int) -> Distill:
+        """Give the distilled set used with an initialisation."""
+        ...
+
+    def published(self) -> Distill:
+        """Give the set in the file that the parameter ``published`` names."""
+        ...
 
 
 class Kind(Enum):

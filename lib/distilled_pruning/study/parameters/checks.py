@@ -13,7 +13,7 @@ from ...distillation.files import locate
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, shown, unknown
 from ..engine.machine import DEVICE
-from ..sections.common import ways
+from ..jobs import ways
 
 Check = Callable[[str, Any], Any]
 MOST_EPOCHS, MOST_STEPS, WIDEST = 10_000, 1_000_000, 1024  # more than any study has: a slip of the pen

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...recipe import PRECISIONS
-from ..sections.common import ways
+from ..jobs import ways
 from .checks import (
     INITS,
     MOST_EPOCHS,

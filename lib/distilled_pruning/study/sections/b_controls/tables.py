@@ -70,7 +70,7 @@ def loops(frame: pd.DataFrame) -> Table:
 def dose(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.dose_frame`, a row for each source, rate and number of steps."""
     if not frame.empty:
-        from ..common.ways import label
+        from ...jobs.ways import label
 
         names = [
             f"{label(str(row['method']))}, {row['rate']:g}, {row['steps']} steps"
@@ -120,7 +120,7 @@ def layers(frame: pd.DataFrame) -> Table:
 def kinship(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.kinship_frame`: every mask with IMP's and with the gentlest distilled one."""
     if not frame.empty:
-        from ..common.ways import label
+        from ...jobs.ways import label
 
         gentlest = frame[frame["method"] == "distilled"]["rate"].min()
         frame = frame[

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from ....errors import InputError
 from ...jobs import Connect, Prune, Train
+from ...jobs.ways import WAYS, Kind, kind
 from .setup import EQUAL, GENTLE, Setup
-from .ways import WAYS, Kind, kind
 
 if TYPE_CHECKING:
     from ...parameters.values import Values

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from .book.exhibits import preset_of
-from .engine.entry import sha256
-from .results.recorded import EVER, FRAMES, INDEX, Record, Recorded
-from .sections.registry import EXPERIMENTS, Experiment
+from ... import __version__
+from ..engine.entry import sha256
+from ..results.recorded import EVER, FRAMES, INDEX, Record, Recorded
+from ..sections.registry import EXPERIMENTS, Experiment
+from ..sections.section import preset_of
 
 CRATE = "results/ro-crate-metadata.json"
 CHECK = "codecheck.yml"
@@ -70,7 +70,7 @@ def same(path: Path, content: bytes) -> bool:
 
 def picture(root: Path) -> bytes | None:
     """Draw the picture of the README, that of the welcome page; ``None`` where nothing is recorded to draw it from."""
-    from .book import hero
+    from . import hero
 
     found = hero.find(root)
     return None if found is None else hero.files(found)["hero.svg"]

@@ -10,8 +10,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
-from ..book.pages import plain
+from ....errors import InputError
+from ...judging.wording import plain
 
 COSTS = "costs"
 ALL_THEMES = ("training", "hessian", "lines", "planes", "distillation", "pooling", COSTS)
@@ -220,7 +220,7 @@ def origin(measured: Mapping[str, Any]) -> str:
 
 def picture(measured: Mapping[str, Any]) -> str:
     """Draw how many times faster ours is than each peer, as HTML."""
-    from .figure import speed
+    from .figures import speed
 
     rows = [
         {"what": f"{found['title']}: {ours} against {peer}" if len(found["ours"]) > 1 else f"{found['title']}: {peer}",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..sections.common.style import INK, canvas, empty
+from ..common.style import INK, canvas, empty
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

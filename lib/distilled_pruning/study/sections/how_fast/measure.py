@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from ...errors import InputError
+from ....errors import InputError
 from .page import ALL_THEMES, COSTS
 
 if TYPE_CHECKING:
-    from ...bench.rounds import Comparison
-    from ..engine.store import Store
+    from ....bench.rounds import Comparison
+    from ...engine.store import Store
 
 STEPS, WARM_UP, REPEATS = 100, 20, 3
 ROUNDS = {"hessian": 3}
@@ -31,10 +31,10 @@ def training(device: str = "auto") -> dict[str, Any]:
     """
     import torch
 
-    from ... import costs, data, models
-    from ...recipe import Recipe
-    from ...training import train
-    from ..engine import machine as hardware
+    from .... import costs, data, models
+    from ....recipe import Recipe
+    from ....training import train
+    from ...engine import machine as hardware
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -61,7 +61,7 @@ def training(device: str = "auto") -> dict[str, Any]:
 
 def subjects() -> dict[str, Callable[..., Iterator[Comparison]]]:
     """Give what is timed, by theme; imports PyTorch."""
-    from ...bench import curvature, distillation, pooling, surfaces, training
+    from ....bench import curvature, distillation, pooling, surfaces, training
 
     return {
         "training": training.steps,
@@ -97,9 +97,9 @@ def measure(
     """
     import torch
 
-    from ...training import resolve
-    from ..engine import machine as hardware
-    from ..engine import provenance
+    from ....training import resolve
+    from ...engine import machine as hardware
+    from ...engine import provenance
 
     place, threads = resolve(device), torch.get_num_threads()
     code, began, started = provenance.code(), datetime.now(UTC), time.monotonic()
@@ -150,12 +150,12 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
         measured (at live scale in the store, else as recorded), else ``None``. A figure whose data nobody may fetch has
         no work either.
     """
-    from ..engine import machine as hardware
-    from ..engine.store import Store
-    from ..parameters.cells import home
-    from ..parameters.presets import LIVE, bases
-    from ..results.recorded import SCALES, Recorded
-    from ..sections.registry import EXPERIMENTS
+    from ...engine import machine as hardware
+    from ...engine.store import Store
+    from ...parameters.cells import home
+    from ...parameters.presets import LIVE, bases
+    from ...results.recorded import SCALES, Recorded
+    from ..registry import EXPERIMENTS
 
     store, recorded, here = store or Store(), Recorded(home() / "results"), hardware.processor()
     rows = []
@@ -174,9 +174,9 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
 
 def _work(page: str, name: str, scale: str | None, pairs: Sequence[tuple[str, Any]] = ()) -> float | None:
     """Add up the work behind a figure; ``None`` where its data are missing."""
-    from ..jobs import graph
-    from ..parameters.presets import LIVE, resolve
-    from ..sections.section import Section
+    from ...jobs import graph
+    from ...parameters.presets import LIVE, resolve
+    from ..section import Section
 
     try:
         section = Section(resolve(page, pairs, file=None if scale == LIVE else scale))
@@ -187,9 +187,9 @@ def _work(page: str, name: str, scale: str | None, pairs: Sequence[tuple[str, An
 
 def _spent(page: str, name: str, store: Store, device: str) -> tuple[float | None, set[str]]:
     """Give the seconds behind a live figure, where this device did all of it without a break."""
-    from ..jobs import graph
-    from ..parameters.presets import resolve
-    from ..sections.section import Section
+    from ...jobs import graph
+    from ...parameters.presets import resolve
+    from ..section import Section
 
     found = [store.provenance(job.key) for job in graph(Section(resolve(page), store).jobs(name))]
     if any(one is None or one.get("device") != device or one.get("continued") for one in found):
@@ -201,7 +201,7 @@ def _recorded(
     page: str, name: str, records: Sequence[Any], recorded: Any
 ) -> tuple[float | None, float | None, set[str]]:
     """Give work, seconds and devices behind what was recorded of a figure."""
-    from ..book.exhibits import preset_of
+    from ..section import preset_of
 
     works = [_work(page, name, preset_of(record), list(record.parameters.items())) for record in records]
     known = [(record, work) for record, work in zip(records, works, strict=True) if work is not None]
