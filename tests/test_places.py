@@ -11,7 +11,7 @@ import pytest
 from distilled_pruning import cache, catalog, places
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import rendering
-from distilled_pruning.study.engine import provenance
+from distilled_pruning.study.engine import machine
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters import cells, checks, contents
 from distilled_pruning.study.sections.targets import find
@@ -109,7 +109,7 @@ def test_an_unpacked_copy_has_not_the_address_of_the_repository_around_it(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as in a hook of that repository
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
     assert rendering.upstream(tmp_path / "vendor") == ""
-    found = provenance.git("rev-parse", "--show-toplevel")
+    found = machine.git("rev-parse", "--show-toplevel")
     assert found is None or Path(found).resolve() == ROOT.resolve()
 
 

@@ -14,8 +14,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
 from distilled_pruning.study.book import whatif
 from distilled_pruning.study.engine import runner
-from distilled_pruning.study.engine.entries import ENVIRONMENT
-from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.engine.store import ENVIRONMENT, Store
 from distilled_pruning.study.parameters import cells
 from distilled_pruning.study.parameters.cells import source
 from distilled_pruning.study.parameters.presets import resolve

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import unknown
 from .. import display
 from ..display import Note, Table
-from ..engine import machine as hardware
-from ..engine import provenance
+from ..engine import machine
 from ..parameters.cells import read, source
 from ..parameters.presets import resolve
 from ..sections.section import Section
@@ -126,7 +125,7 @@ class Page(Showing):
 
         section = self.section
         device = self.parameters.get("device", "auto")
-        outcome = run(section.jobs(), section.store, jobs_n=hardware.workers(device), device=device)
+        outcome = run(section.jobs(), section.store, jobs_n=machine.workers(device), device=device)
         section.forget()
         return Note([("computed", summary(outcome, len(section.graph)))])
 
@@ -196,7 +195,7 @@ class Page(Showing):
         seconds = sum(entry.get("seconds", 0.0) for entry in found)
         commits = Counter(str(entry.get("commit"))[:10] + ("+" if entry.get("dirty") else "") for entry in found)
         devices = Counter(str(entry.get("device")) for entry in found)
-        versions = ", ".join(f"{package} {version}" for package, version in provenance.versions().items())
+        versions = ", ".join(f"{package} {version}" for package, version in machine.versions().items())
         entries: list[tuple[str, Any]] = [
             ("this run", self.parameters.scale),
             ("results", f"{len(found)} of {len(jobs)}, {seconds / 60:.1f} minutes of computing"),

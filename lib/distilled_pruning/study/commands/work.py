@@ -14,7 +14,7 @@ from ... import places
 from ...errors import InputError, unknown
 from ...exits import DONE, FAILED
 from ...signals import tell
-from ..engine import machine as hardware
+from ..engine import machine
 from ..jobs import graph
 from ..sections.targets import Target, command, find, jobs_of, sections_of
 
@@ -80,7 +80,7 @@ def plan(options: Namespace) -> int:
             lines |= {job.key: line for job in graph(list(target.jobs)) if job.key not in lines}
         print_json(found.json(lambda job: lines[job.key](job)))
     else:
-        side = hardware.workers(device)
+        side = machine.workers(device)
         print(found)
         print(f"about {spelled(found.minutes(side))} with {side} at a time, the start of processes included")
         for note in found.notes:
@@ -103,7 +103,7 @@ def run(options: Namespace) -> int:
     outcome = start(
         jobs,
         sections_of(targets)[0].store,
-        jobs_n=options.jobs or hardware.workers(device),
+        jobs_n=options.jobs or machine.workers(device),
         budget=options.budget,
         device=device,
         stream=open_notes(options),
@@ -139,7 +139,7 @@ def repeat(options: Namespace) -> int:
     targets = find_targets(options)
     store, device = Store(options.store), shared_value(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)
-    side, stream = options.jobs or hardware.workers(device), open_notes(options)
+    side, stream = options.jobs or machine.workers(device), open_notes(options)
     outcome = start(jobs, store, jobs_n=side, budget=options.budget, device=device, stream=stream)
     _report(outcome, jobs, stream)
     if outcome.code != DONE:
@@ -223,7 +223,7 @@ def book(options: Namespace) -> int:
             home(),
             notebooks=options.notebooks or None,
             preset=options.file,
-            jobs=options.jobs or hardware.workers(options.device),
+            jobs=options.jobs or machine.workers(options.device),
             budget=options.budget,
             device=options.device,
             what_if=(options.what_if, options.pairs) if options.what_if else None,
@@ -241,7 +241,7 @@ def bench(options: Namespace) -> int:
     """Measure how fast this machine trains, or what themes name."""
     from ..sections.how_fast import measure as measure
 
-    hardware.check(options.device)
+    machine.check(options.device)
     if options.all or options.themes:
         return _bench_themes(options)
     if options.against or options.rounds:

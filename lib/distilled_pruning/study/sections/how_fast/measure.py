@@ -34,7 +34,7 @@ def training(device: str = "auto") -> dict[str, Any]:
     from .... import costs, data, models
     from ....recipe import Recipe
     from ....training import train
-    from ...engine import machine as hardware
+    from ...engine import machine
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -52,7 +52,7 @@ def training(device: str = "auto") -> dict[str, Any]:
     pace = STEPS / min(seconds[1:])
     macs = 3 * 32 * costs.forward_macs("convnet3", 16, 16, 1, 10)
     return {
-        "device": hardware.name(device),
+        "device": machine.name(device),
         "steps a second": round(pace, 1),
         "multiply-accumulates a second": float(f"{pace * macs:.3g}"),
         "minutes for a live training of 1350 steps": round(1350 / pace / 60, 3),
@@ -98,11 +98,10 @@ def measure(
     import torch
 
     from ....training import resolve
-    from ...engine import machine as hardware
-    from ...engine import provenance
+    from ...engine import machine
 
     place, threads = resolve(device), torch.get_num_threads()
-    code, began, started = provenance.code(), datetime.now(UTC), time.monotonic()
+    code, began, started = machine.code(), datetime.now(UTC), time.monotonic()
     comparisons = []
     torch.set_num_threads(1)
     try:
@@ -117,8 +116,8 @@ def measure(
     costs = figure_costs(store) if COSTS in themes else []
     about = {
         **code,
-        "versions": {**provenance.versions(), **installed(PEERS)},
-        "device": hardware.name(place.type),
+        "versions": {**machine.versions(), **installed(PEERS)},
+        "device": machine.name(place.type),
         "cores": os.cpu_count(),
         "threads": 1,
         "began": began.isoformat(timespec="seconds"),
@@ -150,14 +149,14 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
         measured (at live scale in the store, else as recorded), else ``None``. A figure whose data nobody may fetch has
         no work either.
     """
-    from ...engine import machine as hardware
+    from ...engine import machine
     from ...engine.store import Store
     from ...parameters.cells import home
     from ...parameters.presets import LIVE, bases
     from ...results.recorded import SCALES, Recorded
     from ..registry import EXPERIMENTS
 
-    store, recorded, here = store or Store(), Recorded(home() / "results"), hardware.processor()
+    store, recorded, here = store or Store(), Recorded(home() / "results"), machine.processor()
     rows = []
     for name in EXPERIMENTS if figures is None else figures:
         page = EXPERIMENTS[name].notebook
