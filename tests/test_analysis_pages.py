@@ -18,7 +18,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.jobs import Distill, HessianDiagonal, Landscape, Train
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections import registry as experiments

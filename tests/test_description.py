@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 import yaml
 from distilled_pruning.study.book import description
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters.presets import bases
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
-ROOT = cells.home()
+ROOT = notebooks.home()
 RESULTS = ROOT / "results"
 AGAIN = re.compile(r": distilled-pruning repeat (\S+) -f (\S+)$")
 
@@ -83,7 +83,7 @@ def test_the_manifest_lists_every_figure_and_table() -> None:
     assert all(f"({name})" in shown for name in EXPERIMENTS)
     frames = {f"results/frames/{record.frame[0]}" for record in Recorded(RESULTS).records() if record.frame}
     assert {name for name in files if name.startswith("results/")} == frames
-    pages = {f"_build/html/notebooks/{name}.html" for name in cells.notebooks()}
+    pages = {f"_build/html/notebooks/{name}.html" for name in notebooks.notebooks()}
     assert {name for name in files if name.startswith("_build")} == pages
     for figure, preset in {found.groups() for comment in files.values() if (found := AGAIN.search(comment))}:
         assert preset in bases(EXPERIMENTS[figure].notebook)

@@ -11,7 +11,7 @@ from distilled_pruning.study.book import effort, notebook, templates
 from distilled_pruning.study.engine import machine
 from distilled_pruning.study.engine.estimate import Estimate
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import fill

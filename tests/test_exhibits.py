@@ -13,7 +13,7 @@ from distilled_pruning.study import display
 from distilled_pruning.study.book import exhibits, notebook
 from distilled_pruning.study.display import Picture, Stack, Table
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters.cells import home, notebooks, source
+from distilled_pruning.study.parameters.notebooks import home, notebooks, source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.recorded import Record
 from distilled_pruning.study.sections import figures

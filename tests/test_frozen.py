@@ -21,7 +21,7 @@ import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.judging.ledger import recorded_judgements
-from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.parameters.notebooks import notebooks
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
 from distilled_pruning.study.sections.section import Section
 

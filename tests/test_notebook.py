@@ -19,7 +19,7 @@ from distilled_pruning.study.book.notebook import Page
 from distilled_pruning.study.display import Picture, Table
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.claims import OURS
-from distilled_pruning.study.parameters.cells import notebooks, read, source
+from distilled_pruning.study.parameters.notebooks import notebooks, read, source
 from distilled_pruning.study.parameters.presets import Parameters, resolve
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import tables

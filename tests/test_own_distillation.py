@@ -11,7 +11,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, examine
-from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.parameters.notebooks import notebooks
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
 from distilled_pruning.study.sections.common.tickets import Tickets
 from PIL import Image

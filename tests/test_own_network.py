@@ -25,7 +25,7 @@ from distilled_pruning.study.jobs import (
     Train,
     examine,
 )
-from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.parameters.notebooks import notebooks
 from torch import nn
 
 PAGE = Path(__file__).parents[1] / "book" / "own-network.md"

@@ -17,7 +17,7 @@ from distilled_pruning.study.engine.entry import Damaged, Result, dump, sha256
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train, graph
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.record import Limits, RecordedFirst, digests, record
 from distilled_pruning.study.results.recorded import Record, Recorded, index

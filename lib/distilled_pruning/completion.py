@@ -36,7 +36,7 @@ def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPa
 
 def pages(**asked: Any) -> list[str]:
     """Offer the book's pages; none where there is no book."""
-    from .study.parameters.cells import notebooks
+    from .study.parameters.notebooks import notebooks
 
     try:
         return notebooks()

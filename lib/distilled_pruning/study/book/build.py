@@ -21,7 +21,7 @@ from ..engine.runner import duration
 from ..engine.store import ENVIRONMENT, Store
 from ..judging.judgement import Judgement
 from ..judging.ledger import judge
-from ..parameters.contents import FOLDER, contents, notebooks_of
+from ..parameters.notebooks import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve
 from ..sections.section import Section
 from . import buildfolder, editions

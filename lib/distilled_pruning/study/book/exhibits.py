@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..parameters.presets import Parameters, bases, dataset_name, listed, resolve, stamped
 from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, names

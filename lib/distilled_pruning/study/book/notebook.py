@@ -13,7 +13,7 @@ from ...errors import unknown
 from .. import display
 from ..display import Note, Table
 from ..engine import machine
-from ..parameters.cells import read, source
+from ..parameters.notebooks import read, source
 from ..parameters.presets import resolve
 from ..sections.section import Section
 from .showing import Showing, said
@@ -134,7 +134,7 @@ class Page(Showing):
         """Show, behind a click, the steps of the campaign that belong to this page: rules, results, what is to come."""
         from ..campaign import rules as campaign_rules
         from ..campaign import steps as campaign
-        from ..parameters.cells import home
+        from ..parameters.notebooks import home
         from ..results.recorded import Recorded
 
         cells = campaign.Cells(Recorded(home() / "results"))

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..engine import machine
-from ..parameters.contents import FOLDER, contents, notebooks_of, read_yaml, table, without
+from ..parameters.notebooks import FOLDER, contents, notebooks_of, read_yaml, table, without
 from . import editions, hero, templates, whatif
 from .execution import BuildError, digest_of
 from .previews import Preview, of_page

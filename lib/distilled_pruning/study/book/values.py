@@ -12,8 +12,8 @@ from .. import display
 from ..campaign import rules as campaign_rules
 from ..campaign.scale import draw_scale, read_regimes
 from ..judging.ledger import stamp
-from ..parameters.cells import home, read
 from ..parameters.fields import written
+from ..parameters.notebooks import home, read
 from ..results.recorded import Recorded
 from ..sections import figures as drawn
 from ..sections.common import comparison

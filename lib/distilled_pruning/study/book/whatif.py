@@ -14,8 +14,8 @@ from ..judging import wording
 from ..judging.judgement import Judgement
 from ..judging.ledger import judge
 from ..judging.verdicts import NOT_RUN
-from ..parameters.cells import markdown, text
 from ..parameters.fields import FIELDS
+from ..parameters.notebooks import markdown, text
 from ..parameters.presets import UNCOUNTED, resolve, shown
 from ..sections.section import Section
 from . import templates

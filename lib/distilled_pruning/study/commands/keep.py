@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def record(options: Namespace) -> int:
     """Keep results with the sources."""
     from ..book.description import describe as written
-    from ..parameters.cells import home
+    from ..parameters.notebooks import home
     from ..results.record import RecordedFirst
     from ..results.record import record as keep
     from ..results.recorded import Recorded
@@ -116,7 +116,7 @@ def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
     from ..engine.maintenance import verify as look
     from ..engine.store import Store
-    from ..parameters.cells import home
+    from ..parameters.notebooks import home
     from ..results.recorded import Recorded
 
     store, recorded = Store(options.store), Recorded(home() / "results")

@@ -174,7 +174,7 @@ def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
     from ..judging import wording
     from ..judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, PARTLY, REFUTED, REPRODUCED, SUPPORTED
-    from ..parameters.cells import home
+    from ..parameters.notebooks import home
     from ..results.recorded import Recorded
 
     colours = {REPRODUCED: GREEN, SUPPORTED: GREEN, PARTLY: YELLOW, MIXED: YELLOW, CONTRADICTED: RED, REFUTED: RED}
@@ -212,7 +212,7 @@ def book(options: Namespace) -> int:
     """Build the book."""
     from ..book.build import build
     from ..book.execution import BuildError
-    from ..parameters.cells import home
+    from ..parameters.notebooks import home
 
     if options.pairs and not options.what_if:
         raise InputError("-p changes the page beside a notebook: name the notebook with --what-if")

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..results.recorded import INDEX, SCALES, Recorded
 from . import expectations
 from . import judgement as judging

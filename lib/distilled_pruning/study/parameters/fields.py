@@ -1,7 +1,8 @@
-"""What each parameter of a notebook is called, what it means, and which values it takes."""
+"""What each parameter of a notebook is called, what it means, and which values it takes; and their values together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -76,15 +77,33 @@ def _item(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def table(*fields: Field) -> dict[str, Field]:
-    """Index fields by name."""
-    return {field.name: field for field in fields}
+class Values(Mapping[str, Any]):
+    """Values of parameters; read only, by item or by attribute."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Keep checked values."""
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"there is no parameter {name!r} here") from None
 
 
 SOME, STEPS, EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
 BUDGETS = counts(255)
 
-FIELDS: dict[str, Field] = table(
+_ALL = (
     Field("dataset", str, "names or paths, comma-separated, one row each", datasets),
     Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
     Field("subset", int, "training images to use, stratified; 0 for all", SOME),
@@ -191,3 +210,4 @@ FIELDS: dict[str, Field] = table(
     Field("device", str, "auto, cpu, cuda or cuda:N", device),
     Field("store", str, "folder of results; empty for the usual one"),
 )
+FIELDS = {field.name: field for field in _ALL}

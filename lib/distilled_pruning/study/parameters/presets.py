@@ -12,10 +12,9 @@ from typing import Any
 from ... import catalog, disk, places, plugins
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, unknown
-from .cells import read, source
 from .checks import as_path, between, convert
-from .fields import FIELDS, written
-from .values import Values
+from .fields import FIELDS, Values, written
+from .notebooks import read, source
 
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")

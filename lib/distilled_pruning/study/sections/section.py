@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputError, unknown
 from ..engine.store import Store
 from ..jobs import Job, graph
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..parameters.presets import LIVE, UNCOUNTED, Parameters, bases, resolve
 from ..results.recorded import Record, Recorded
 from . import registry as experiments

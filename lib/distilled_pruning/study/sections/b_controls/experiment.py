@@ -17,7 +17,7 @@ from ..common.frames import LINE_FIGURES, Reader, collapsed, flat, labels, line_
 from ..common.tickets import Row, Tickets
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "b-controls"
 CLEAN, DEFAULT = "clean", "default"

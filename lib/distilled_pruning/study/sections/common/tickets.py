@@ -15,7 +15,7 @@ from ...jobs.ways import WAYS, Kind, kind
 from .setup import EQUAL, GENTLE, Setup
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 __all__ = ["CHAIN_ORDER", "EQUAL", "GENTLE", "OWN", "Row", "Tickets"]
 

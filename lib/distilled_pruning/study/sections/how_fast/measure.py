@@ -151,7 +151,7 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
     """
     from ...engine import machine
     from ...engine.store import Store
-    from ...parameters.cells import home
+    from ...parameters.notebooks import home
     from ...parameters.presets import LIVE, bases
     from ...results.recorded import SCALES, Recorded
     from ..registry import EXPERIMENTS

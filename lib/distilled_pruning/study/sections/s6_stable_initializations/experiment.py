@@ -15,7 +15,7 @@ from ..common.frames import LINE_FIGURES, Reader, cost_of, labels, line_values, 
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "s6-stable-initializations"
 DENSE = Row("dense", 0.0, "")
