@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -154,7 +154,7 @@ class Page(Showing):
 
         (found,) = (item for item in self._claims if item.id == claim)
         shown = exhibits.find([figure]) if figure else None
-        return answers.lines(found, self._recorded.get(claim), shown.regime if shown else ())
+        return answers.lines(found, self._judge_recorded([found]).get(claim), shown.regime if shown else ())
 
     @functools.cached_property
     def _claims(self) -> list[Claim]:
@@ -163,12 +163,11 @@ class Page(Showing):
 
         return claims_of(self.section.experiments)
 
-    @functools.cached_property
-    def _recorded(self) -> dict[str, Judgement]:
-        """Claim to its judgement on the best recorded results."""
+    def _judge_recorded(self, claims: Sequence[Claim]) -> dict[str, Judgement]:
+        """Judge claims on the best recorded results."""
         from ..judging.ledger import best_of, by_scale
 
-        return best_of(by_scale(only={claim.id for claim in self._claims}))
+        return best_of(by_scale(only={claim.id for claim in claims}))
 
     @said
     def claims(self, ours: bool = False, folded: bool = False) -> Table:
@@ -179,13 +178,12 @@ class Page(Showing):
             folded: Show the table behind a click.
         """
         from ..judging.claims import OURS
-        from ..judging.ledger import judge
+        from ..judging.ledger import judge_run
         from .answers import table
 
-        run = judge([self.section], everything=False, recorded={})
         shown = [claim for claim in self._claims if ours or claim.paper != OURS]
-        found = table(shown, self._recorded, {item.claim.id: item for item in run.judgements})
-        return replace(found, folded=folded)
+        run = judge_run([self.section], {claim.id for claim in shown})
+        return replace(table(shown, self._judge_recorded(shown), {item.claim.id: item for item in run}), folded=folded)
 
     @said
     def provenance(self) -> display.Folded:
