@@ -69,7 +69,7 @@ def test_the_crate_holds_together(crate: dict[str, Any]) -> None:
         return [r for item in value for r in references(item)] if isinstance(value, list) else []
 
     named = {reference for entity in crate["@graph"] for reference in references(entity)}
-    assert named - set(entities) == {description.CRATE_PROFILE}
+    assert named - set(entities) == {description._CRATE_PROFILE}
     made = {entity["result"]["@id"] for entity in crate["@graph"] if entity["@type"] == "CreateAction"}
     assert made == {name for name in entities if name.startswith("frames/")}
 

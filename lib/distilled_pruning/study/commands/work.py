@@ -36,7 +36,7 @@ def find_targets(options: Namespace) -> list[Target]:
     return find(options.targets, pairs, options.file)
 
 
-def shared_value(targets: list[Target], name: str, default: str = "") -> str:
+def _shared_value(targets: list[Target], name: str, default: str = "") -> str:
     """Give a parameter that all targets share."""
     values = {str(section.parameters.get(name, default)) for section in sections_of(targets)}
     if len(values) > 1:
@@ -71,7 +71,7 @@ def plan(options: Namespace) -> int:
     from ..engine.plan import plan as make
 
     targets = find_targets(options)
-    device = shared_value(targets, "device", "auto")
+    device = _shared_value(targets, "device", "auto")
     found = make(jobs_of(targets), sections_of(targets)[0].store, device)
     if options.json:
         lines: dict[str, Callable[[Job], list[str]]] = {}
@@ -96,7 +96,7 @@ def run(options: Namespace) -> int:
     from ..engine.runner import run as start
 
     targets = find_targets(options)
-    device = shared_value(targets, "device", "auto")
+    device = _shared_value(targets, "device", "auto")
     jobs = jobs_of(targets)
     if options.shard:
         jobs = shard(jobs, *options.shard)
@@ -137,7 +137,7 @@ def repeat(options: Namespace) -> int:
 
     options.store = options.store or str(places.usual(".again"))
     targets = find_targets(options)
-    store, device = Store(options.store), shared_value(targets, "device", "auto")
+    store, device = Store(options.store), _shared_value(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)
     side, stream = options.jobs or machine.workers(device), open_notes(options)
     outcome = start(jobs, store, jobs_n=side, budget=options.budget, device=device, stream=stream)

@@ -16,7 +16,7 @@ from .base import Data, Network
 from .chain import Prune, Train
 from .distill import Distill, Source
 
-SCORERS, SCORER, EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
+_SCORERS, _SCORER, _EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
 
 
 class Setup(Protocol):
@@ -129,8 +129,8 @@ def _random_real(setup: Setup, seed: int) -> Source:
 
 
 def _easy_real(setup: Setup, _seed: int) -> Source:
-    early = max(1, setup.outer.epochs // EARLY)
-    scorers = tuple(Train(setup.network(SCORER + n), setup.data, setup.outer, until=early) for n in range(SCORERS))
+    early = max(1, setup.outer.epochs // _EARLY)
+    scorers = tuple(Train(setup.network(_SCORER + n), setup.data, setup.outer, until=early) for n in range(_SCORERS))
     return Distill(setup.data, "easy", setup.ipc, scorers=scorers)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Page(Protocol):
+class _Page(Protocol):
     """A page under its parameters, as :class:`..sections.section.Section` is one."""
 
     @property
@@ -80,7 +80,7 @@ class Ledger:
         return [judging.row(judgement, self.recorded.get(judgement.claim.id)) for judgement in self.judgements]
 
 
-def stamp(sections: Sequence[Page]) -> str:
+def stamp(sections: Sequence[_Page]) -> str:
     """Give the scale of several notebooks: their common one, or ``"custom: …"`` with the stamp of each that differs."""
     scales = {section.name: section.scale for section in sections}
     if len(set(scales.values())) <= 1:
@@ -88,7 +88,7 @@ def stamp(sections: Sequence[Page]) -> str:
     return "custom: " + "; ".join(f"{name} {scale.removeprefix('custom: ')}" for name, scale in scales.items())
 
 
-def judge_run(sections: Sequence[Page], only: Collection[str] | None = None) -> list[Judgement]:
+def judge_run(sections: Sequence[_Page], only: Collection[str] | None = None) -> list[Judgement]:
     """Judge claims on what the stores hold; nothing is trained.
 
     Args:
@@ -98,7 +98,9 @@ def judge_run(sections: Sequence[Page], only: Collection[str] | None = None) -> 
     return judging.judge(_Pages(sections), stamp(sections), only, _Around(sections))
 
 
-def judge(sections: Sequence[Page], everything: bool = True, recorded: Mapping[str, Judgement] | None = None) -> Ledger:
+def judge(
+    sections: Sequence[_Page], everything: bool = True, recorded: Mapping[str, Judgement] | None = None
+) -> Ledger:
     """Judge claims on what the stores hold, beside what is recorded and expected.
 
     Args:
@@ -113,7 +115,7 @@ def judge(sections: Sequence[Page], everything: bool = True, recorded: Mapping[s
     return Ledger(tuple(judgements), found, short, {stamp(sections): judgements})
 
 
-def judge_recorded(sections: Sequence[Page], everything: bool = True) -> Ledger:
+def judge_recorded(sections: Sequence[_Page], everything: bool = True) -> Ledger:
     """Judge claims on recorded results, each at the largest scale that has any.
 
     Args:
@@ -134,7 +136,7 @@ def judge_recorded(sections: Sequence[Page], everything: bool = True) -> Ledger:
     return Ledger(tuple(judgements), best, (*short, *absent), scales)
 
 
-def _ids_of(sections: Sequence[Page]) -> set[str]:
+def _ids_of(sections: Sequence[_Page]) -> set[str]:
     """Name the claims that notebooks judge."""
     return {claim.id for section in sections for claim in claims_of(section.experiments)}
 
@@ -154,7 +156,7 @@ def _stamped(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame
 class _Pages(Mapping[str, "pd.DataFrame"]):
     """Frames of several pages, each made when it is first asked for."""
 
-    def __init__(self, pages: Sequence[Page]) -> None:
+    def __init__(self, pages: Sequence[_Page]) -> None:
         self._pages = pages
         self._by_name = {name: page for page in pages for name in page.experiments}
 

@@ -92,7 +92,7 @@ def without(node: Any, left_out: Sequence[str]) -> Any:
 
 
 @dataclass(frozen=True)
-class Declared:
+class _Declared:
     """One line of a notebook's parameters cell."""
 
     field: Field
@@ -165,14 +165,14 @@ def cell(path: Path) -> str:
     return tagged[0]
 
 
-def read(path: Path) -> dict[str, Declared]:
+def read(path: Path) -> dict[str, _Declared]:
     """Read what a notebook declares: plain lines ``name: type = value  # help``.
 
     Raises:
         InputError: The cell holds anything else, or a name or type that :data:`.fields.FIELDS` does not know.
     """
     written = cell(path)
-    found: dict[str, Declared] = {}
+    found: dict[str, _Declared] = {}
     try:
         statements = ast.parse(written).body
     except (SyntaxError, ValueError) as error:
@@ -191,5 +191,5 @@ def read(path: Path) -> dict[str, Declared]:
             value = ast.literal_eval(line.value)
         except (ValueError, TypeError):
             raise InputError(f"{name} in {path.name} must be a plain value, not {ast.unparse(line.value)}") from None
-        found[name] = Declared(field, field.value(value))
+        found[name] = _Declared(field, field.value(value))
     return found

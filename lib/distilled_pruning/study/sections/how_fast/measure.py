@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from ....bench.rounds import Comparison
     from ...engine.store import Store
 
-STEPS, WARM_UP, REPEATS = 100, 20, 3
-ROUNDS = {"hessian": 3}
-USUAL_ROUNDS = 5
-PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
+_STEPS, _WARM_UP, _REPEATS = 100, 20, 3
+_ROUNDS = {"hessian": 3}
+_USUAL_ROUNDS = 5
+_PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
 
 
 def training(device: str = "auto") -> dict[str, Any]:
@@ -42,14 +42,14 @@ def training(device: str = "auto") -> dict[str, Any]:
         ds = data.load("digits", size=16)
         recipe = Recipe(learning_rate=0.3, batch_size=32, augmentation="shift2+cutmix")
         seconds = []
-        for steps in (WARM_UP, *[STEPS] * REPEATS):
+        for steps in (_WARM_UP, *[_STEPS] * _REPEATS):
             net = models.build("convnet3", ds, width=16, seed=0)
             began = time.perf_counter()
             train(net, ds.train, Recipe(**{**vars(recipe), "steps": steps}), device=device)
             seconds.append(time.perf_counter() - began)
     finally:
         torch.set_num_threads(threads)
-    pace = STEPS / min(seconds[1:])
+    pace = _STEPS / min(seconds[1:])
     macs = 3 * 32 * costs.forward_macs("convnet3", 16, 16, 1, 10)
     return {
         "device": machine.name(device),
@@ -107,7 +107,7 @@ def measure(
     try:
         for theme, subject in subjects().items():
             if theme in themes:
-                for found in subject(place, rounds or ROUNDS.get(theme, USUAL_ROUNDS)):
+                for found in subject(place, rounds or _ROUNDS.get(theme, _USUAL_ROUNDS)):
                     comparisons.append(dataclasses.asdict(found))
                     if progress is not None:
                         progress(f"{time.monotonic() - started:.0f} s, {theme}: {found.title}")
@@ -116,7 +116,7 @@ def measure(
     costs = figure_costs(store) if COSTS in themes else []
     about = {
         **code,
-        "versions": {**machine.versions(), **installed(PEERS)},
+        "versions": {**machine.versions(), **_list_versions(_PEERS)},
         "device": machine.name(place.type),
         "cores": os.cpu_count(),
         "threads": 1,
@@ -126,7 +126,7 @@ def measure(
     return {"about": about, "comparisons": comparisons, "costs": costs}
 
 
-def installed(packages: Sequence[str]) -> dict[str, str]:
+def _list_versions(packages: Sequence[str]) -> dict[str, str]:
     """Give the versions of those packages that are installed."""
     found = {}
     for name in packages:
