@@ -26,9 +26,9 @@ from .units import PERCENT, POINTS, TIMES
 from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, unstable, within
 from .wording import finding
 
-_WITHIN = 0.01
-_WORSE = 0.1
-_LONGER = 10.0
+WITHIN = 0.01
+WORSE = 0.1
+LONGER = 10.0
 PAPERS_SET = {
     ("convnet3", 1): 0.506,
     ("convnet3", 10): 0.675,
@@ -38,9 +38,9 @@ PAPERS_SET = {
     ("resnet10", 20): 0.766,
 }
 
-_PAPERS_HUNDRED = {10: 0.451}
-_OWN = "convnet3"
-_STAND_IN = "digits"
+PAPERS_HUNDRED = {10: 0.451}
+OWN = "convnet3"
+STAND_IN = "digits"
 
 
 @dataclass(frozen=True)
@@ -73,7 +73,7 @@ class Standing:
 
 def asked(preconditions: Sequence[Precondition], data: Sequence[str]) -> tuple[Precondition, ...]:
     """Give the preconditions that mean something on the datasets a claim was judged on."""
-    stands_in = tuple(data) == (_STAND_IN,)
+    stands_in = tuple(data) == (STAND_IN,)
     return tuple(item for item in preconditions if not (item.sized and stands_in))
 
 
@@ -106,7 +106,7 @@ def dense_keeps_up(model: str, frame: str = "barriers") -> Precondition:
         for level in LEVELS:
             tickets = select(frames, frame, model=model, method="imp", level=level)
             name = f"dense minus IMP's accuracy, {sparse(tickets, level)}"
-            findings.append(within(name, paired(dense, by_init(tickets, "accuracy")), -_WITHIN, math.inf, POINTS))
+            findings.append(within(name, paired(dense, by_init(tickets, "accuracy")), -WITHIN, math.inf, POINTS))
         return findings
 
     return Precondition("the dense network is at least as accurate as IMP's tickets, within a point", measure)
@@ -133,7 +133,7 @@ def imp_unstable(model: str, frame: str = "barriers") -> Precondition:
     return Precondition("IMP's tickets are unstable", measure)
 
 
-def _good_set(model: str, setting: str, ipc: int = 10) -> Precondition:
+def good_set(model: str, setting: str, ipc: int = 10) -> Precondition:
     """The set's own accuracy is at most ten points below the paper's: that of the first inner loop, on test images.
 
     Args:
@@ -141,7 +141,7 @@ def _good_set(model: str, setting: str, ipc: int = 10) -> Precondition:
         setting: The rate of the paper's inner loop.
         ipc: Images per class of the paper's set.
     """
-    least = PAPERS_SET[model, ipc] - _WORSE
+    least = PAPERS_SET[model, ipc] - WORSE
 
     def measure(frames: Frames) -> list[Finding]:
         tickets = select(frames, "fig2", model=model, method="distilled", setting=setting)
@@ -164,12 +164,10 @@ def good_sets(dataset: str = "cifar10") -> Precondition:
             return []
         findings = []
         for ipc, part in rows.groupby("ipc"):
-            paper = (
-                _PAPERS_HUNDRED.get(int(str(ipc))) if dataset == "cifar100" else PAPERS_SET.get((_OWN, int(str(ipc))))
-            )
+            paper = PAPERS_HUNDRED.get(int(str(ipc))) if dataset == "cifar100" else PAPERS_SET.get((OWN, int(str(ipc))))
             if paper is not None:
                 values = list(by_init(part.dropna(subset="own_accuracy"), "own_accuracy").values())
-                findings.append(within(f"ipc {ipc}, own accuracy", values, paper - _WORSE, math.inf, PERCENT))
+                findings.append(within(f"ipc {ipc}, own accuracy", values, paper - WORSE, math.inf, PERCENT))
         return findings
 
     return Precondition("each set's own accuracy is within ten points of the paper's", measure, sized=True)
@@ -189,7 +187,7 @@ def shorter_loop(model: str, setting: str) -> Precondition:
         if not steps[1]:
             return []
         ratio, n = steps[0] / steps[1], int(imp["init"].nunique())
-        verdict = REPRODUCED if ratio >= _LONGER else CONTRADICTED
+        verdict = REPRODUCED if ratio >= LONGER else CONTRADICTED
         return [Finding("IMP's steps over the distilled loop's", ratio, None, n, verdict, unit=TIMES)]
 
     return Precondition("IMP's inner loop has at least ten times the steps of the distilled one", measure, sized=True)
@@ -211,4 +209,4 @@ def network(model: str, frame: str) -> Precondition:
 
 def of_the_paper(model: str, setting: str) -> tuple[Precondition, ...]:
     """What every claim about distilled masks of a network needs: a good set, and a loop that is short beside IMP's."""
-    return _good_set(model, setting), shorter_loop(model, setting)
+    return good_set(model, setting), shorter_loop(model, setting)
