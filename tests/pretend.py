@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.study.engine import runner
-from distilled_pruning.study.engine.perform import Settings
+from distilled_pruning.study.engine.attempt import Settings
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.jobs import (
     CORRUPTIONS,

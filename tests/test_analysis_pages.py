@@ -18,7 +18,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.jobs import Distill, HessianDiagonal, Landscape, Train
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections import registry as experiments
@@ -26,6 +26,7 @@ from distilled_pruning.study.sections.common import tables
 from distilled_pruning.study.sections.s4_2_hessian import figures as curvature
 from distilled_pruning.study.sections.s7_mask_structure import experiment as structure
 from distilled_pruning.study.sections.s7_mask_structure import figures as masks
+from distilled_pruning.study.sections.s7_mask_structure import tables as mask_tables
 from distilled_pruning.study.sections.section import Section
 from PIL import Image
 from pretend import fill, run_cell
@@ -149,7 +150,7 @@ def test_without_results_all_say_so(name: str, pages: Pages) -> None:
     nothing = pd.DataFrame()
     figure = figures.planes(nothing, nothing, STAMP) if name == "planes" else getattr(figures, name)(nothing, STAMP)
     assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
-    for table in (tables.basins, tables.hessian, tables.sharpness, tables.layers, tables.overlap):
+    for table in (tables.basins, tables.hessian, tables.sharpness, mask_tables.layers, mask_tables.overlap):
         assert "Nothing has been computed" in table(nothing).note
 
 
@@ -219,7 +220,7 @@ def test_a_pair_names_the_rate_only_where_a_method_has_several(pages: Pages) -> 
     assert list(pairs)[:2] == ["IMP – Distilled, equal rate", "IMP – Distilled, gentle rate"]
     equal = frame[(frame["method"] == "imp") & (frame["other_setting"] == "equal rate")]
     assert list(masks.with_pairs(equal)[1]) == ["IMP – Distilled"]
-    assert len({row[0] for row in tables.overlap(frame).rows}) == 3
+    assert len({row[0] for row in mask_tables.overlap(frame).rows}) == 3
 
 
 def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: Pages) -> None:

@@ -17,8 +17,8 @@ from distilled_pruning.study.campaign import rules as campaign_rules
 from distilled_pruning.study.campaign import scale
 from distilled_pruning.study.campaign import steps as campaign
 from distilled_pruning.study.engine.entry import lines, sha256
-from distilled_pruning.study.parameters.cells import home
 from distilled_pruning.study.parameters.fields import written
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
 from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, index
 from distilled_pruning.study.sections.common.style import NARROW

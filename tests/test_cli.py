@@ -18,11 +18,11 @@ import pretend
 import pytest
 from distilled_pruning import cli, exits, usage
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import terminal
+from distilled_pruning.study.commands import work
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging import claims, expectations
 from distilled_pruning.study.judging.ledger import stamp
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters import presets as parameters
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.registry import EXPERIMENTS
@@ -207,7 +207,7 @@ def test_check_fails_when_a_verdict_is_worse_than_expected(
 def test_check_fails_when_a_recorded_result_is_damaged(
     capsys: pytest.CaptureFixture[str], full: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    home = cells.home()
+    home = notebooks.home()
     for name in ("_toc.yml", "pyproject.toml"):
         shutil.copy(home / name, tmp_path)
     shutil.copytree(home / "results", tmp_path / "results")
@@ -246,7 +246,7 @@ def test_upkeep_says_what_is_there(capsys: pytest.CaptureFixture[str], tmp_path:
     assert "would remove 9 results (9 connect; " in ask(capsys, "gc", "fig2", "--dry-run", "--store", str(tmp_path))[1]
 
 
-COMMANDS = re.findall(r"^(distilled-pruning .*?) *(?:#.*)?$", (cells.home() / "book/rerun.md").read_text(), re.M)
+COMMANDS = re.findall(r"^(distilled-pruning .*?) *(?:#.*)?$", (notebooks.home() / "book/rerun.md").read_text(), re.M)
 
 
 @pytest.mark.parametrize("line", COMMANDS)
@@ -254,14 +254,14 @@ def test_the_commands_that_readers_are_shown_exist(line: str) -> None:
     """Parsed as they stand, and what they name is there; own images are the reader's to name."""
     options = cli.parser().parse_args(shlex.split(line)[1:])
     changes = [pair for pair in options.pairs if "path/to" not in pair[1]]
-    names = [options.what_if] if getattr(options, "what_if", None) else options.targets or cells.notebooks()
+    names = [options.what_if] if getattr(options, "what_if", None) else options.targets or notebooks.notebooks()
     pages = [EXPERIMENTS[name].notebook if name in EXPERIMENTS else name for name in names]
     assert parameters.resolve_all(pages, changes, options.file)
 
 
 def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
     assert everything("paper/resnet18") == ["s4-stability"]
-    assert everything("reduced") == everything(None) == cells.notebooks()
+    assert everything("reduced") == everything(None) == notebooks.notebooks()
     assert parameters.resolve_all(["s4-stability"], file="paper/resnet18")[0].model == ("resnet18",)
     with pytest.raises(InputError, match="unknown preset of s7-mask-structure 'paper/resnet18'"):
         parameters.resolve_all(["s4-stability", "s7-mask-structure"], file="paper/resnet18")
@@ -269,7 +269,7 @@ def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
 
 def test_targets_are_notebooks_figures_keys_or_everything() -> None:
     section = find([S4], PAIRS)[0].section
-    assert len(jobs_of(find([]))) == len(jobs_of(find(["all"]))) == len(jobs_of(find(cells.notebooks())))
+    assert len(jobs_of(find([]))) == len(jobs_of(find(["all"]))) == len(jobs_of(find(notebooks.notebooks())))
     assert jobs_of(find(["fig3"], PAIRS)) == section.jobs("fig3")
     assert jobs_of(find([f"notebooks/{S4}.ipynb"], PAIRS)) == section.jobs()
     inner = section.graph[0]
@@ -341,7 +341,7 @@ def test_what_machines_read_is_json(capsys: pytest.CaptureFixture[str], tmp_path
 
 
 class Terminal(io.StringIO):
-    """A stream that says it is a terminal."""
+    """A stream that says it is a work."""
 
     def isatty(self) -> bool:
         return True
@@ -350,8 +350,8 @@ class Terminal(io.StringIO):
 def test_colours_are_for_a_terminal_and_who_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert terminal.paint("yes", terminal.GREEN, Terminal()) == "\x1b[32myes\x1b[0m"
-    assert terminal.paint("yes", None, Terminal()) == terminal.paint("yes", terminal.RED, io.StringIO()) == "yes"
+    assert work.paint("yes", work.GREEN, Terminal()) == "\x1b[32myes\x1b[0m"
+    assert work.paint("yes", None, Terminal()) == work.paint("yes", work.RED, io.StringIO()) == "yes"
     monkeypatch.setattr(sys, "stdout", Terminal())
     cli.main(["check", "--recorded", S4])
     coloured = sys.stdout.getvalue()  # type: ignore[attr-defined]
@@ -382,12 +382,12 @@ def test_a_shell_completes_what_this_copy_has(line: str, offered: set[str], hidd
     asked = {"_ARGCOMPLETE": "1", "_ARGCOMPLETE_SHELL": "bash", "_ARGCOMPLETE_IFS": "\n"}
     asked |= {"COMP_LINE": typed, "COMP_POINT": str(len(typed)), "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "out")}
     command = [sys.executable, "-m", "distilled_pruning"]
-    subprocess.run(command, env={**os.environ, **asked}, check=True, cwd=cells.home())
+    subprocess.run(command, env={**os.environ, **asked}, check=True, cwd=notebooks.home())
     found = {word.strip() for word in (tmp_path / "out").read_text().splitlines()}
     assert offered <= found and hidden not in found
 
 
 def test_the_readme_says_what_exit_codes_mean() -> None:
-    text = (cells.home() / "README.md").read_text(encoding="utf-8")
+    text = (notebooks.home() / "README.md").read_text(encoding="utf-8")
     for code in (exits.DONE, exits.FAILED, exits.WRONG, exits.STOPPED, exits.INTERRUPTED):
         assert re.search(rf"\b{code}\b", text.split("exit code", 1)[1]), code

@@ -12,10 +12,10 @@ import pytest
 from distilled_pruning import catalog, cli
 from distilled_pruning.distillation import files
 from distilled_pruning.errors import InputError
-from distilled_pruning.study import commands
 from distilled_pruning.study.book import effort
+from distilled_pruning.study.commands import work
 from distilled_pruning.study.jobs import base
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
 from distilled_pruning.study.sections.section import Section
 from distilled_pruning.study.sections.targets import command, find, jobs_of, split
@@ -24,7 +24,7 @@ TINY = {
     "seeds": "1", "levels": "5", "distilled_levels": "2", "measured_levels": "0,1", "epochs": "6", "inner_steps": "5",
     "sets": "1", "ipc": "1", "inner_learning_rate": "0.1", "width": "4", "replicates": "2", "augmentation": "",
 }  # fmt: skip
-SCALES = [(name, scale) for name in cells.notebooks() for scale in bases(name)]
+SCALES = [(name, scale) for name in notebooks.notebooks() for scale in bases(name)]
 
 
 def keys(section: Section) -> set[str]:
@@ -33,7 +33,7 @@ def keys(section: Section) -> set[str]:
 
 def asked(words: list[str]) -> tuple[Section, list[str]]:
     """Resolve a printed command, as ``run`` would; gives its section and the keys that it would do."""
-    (target,) = commands.chosen(cli.parser().parse_args(words[1:]))
+    (target,) = work.find_targets(cli.parser().parse_args(words[1:]))
     return target.section, [job.key for job in target.jobs]
 
 
@@ -62,7 +62,7 @@ def test_each_command_does_its_job(
         found, wanted = asked(command(section)(job))
     assert wanted == [job.key] and found.store.root == section.store.root
     assert found.deciding == section.deciding, "the same values, so the same jobs"
-    monkeypatch.chdir(cells.home())
+    monkeypatch.chdir(notebooks.home())
     printed = section.parameters.command()
     options = cli.parser().parse_args(shlex.split(printed)[1:])
     assert Section(resolve(options.targets[0], options.pairs, options.file)).deciding == section.deciding
@@ -79,7 +79,7 @@ def found_file(line: str) -> str | None:
 
 def variations() -> Iterator[tuple[str, dict[str, str]]]:
     """Every page under parameters that another page would refuse, or that amount to those of its scale."""
-    for name in cells.notebooks():
+    for name in notebooks.notebooks():
         live = bases(name)[LIVE]
         yield name, {n: v for n, v in TINY.items() if n in live and not (n == "replicates" and "resolution" in live)}
         for other in ({"image_size": "8"}, {"methods": ",".join(reversed(live.get("methods", ())))}):
@@ -113,7 +113,7 @@ def test_paths_in_a_plan_hold_elsewhere(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A file of parameters, a store and a copy of a notebook, all named from where the plan was made."""
-    home = cells.home()
+    home = notebooks.home()
     monkeypatch.chdir(tmp_path)
     Path("mine.yaml").write_text("levels: 2\nwidth: 4\n")
     Path("s4-stability.ipynb").write_bytes((home / "notebooks/s4-stability.ipynb").read_bytes())
@@ -140,11 +140,11 @@ def test_a_key_alone_is_found_though_other_pages_refuse_the_parameters() -> None
 
 def test_the_commands_of_the_table_of_efforts_name_what_is_there(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(effort, "told", lambda section: "long")
-    sections = [Section(resolve(name)) for name in cells.notebooks()]
+    sections = [Section(resolve(name)) for name in notebooks.notebooks()]
     lines = [row[-1] for row in effort.table(sections, sections[0].store) if row[-1]]
     assert len(lines) == len(sections)
     for line in lines:
         program, page, _, *rest = shlex.split(line)
-        assert program == "papermill" and (cells.home() / page).is_file()
+        assert program == "papermill" and (notebooks.home() / page).is_file()
         options = dict(zip(rest[::2], rest[1::2], strict=True))
         assert resolve(Path(page).stem, file=options["-f"])

@@ -22,9 +22,8 @@ from distilled_pruning import study
 from distilled_pruning.study import sections
 from distilled_pruning.study.book import notebook, templates, values
 from distilled_pruning.study.judging import claims, judgement, ledger
-from distilled_pruning.study.parameters import contents
-from distilled_pruning.study.parameters.cells import notebooks, source
 from distilled_pruning.study.parameters.fields import FIELDS
+from distilled_pruning.study.parameters.notebooks import contents, notebooks, notebooks_of, source
 from distilled_pruning.study.parameters.presets import LIVE, PRESETS, Parameters, bases, preset
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.registry import EXPERIMENTS, of_notebook
@@ -75,7 +74,7 @@ def asked(name: str) -> set[str]:
 
 
 def test_every_claim_is_measured_and_judged_on_a_page_of_the_book() -> None:
-    shown = set(contents.notebooks_of(ROOT))
+    shown = set(notebooks_of(ROOT))
     for claim in claims.claims():
         assert claim.frames, f"{claim.id} reads no results"
         assert set(claim.frames) <= EXPERIMENTS.keys(), f"{claim.id} reads frames that nobody makes"
@@ -116,10 +115,8 @@ def test_a_page_shows_its_claims(name: str) -> None:
 
 def test_every_experiment_belongs_to_a_page_and_every_page_to_the_book() -> None:
     assert {experiment.notebook for experiment in EXPERIMENTS.values()} == set(NOTEBOOKS)
-    assert sorted(contents.notebooks_of(ROOT)) == NOTEBOOKS
-    assert {f"book/{path.stem}" for path in PROSE} | {f"notebooks/{name}" for name in NOTEBOOKS} == set(
-        contents.contents(ROOT)
-    )
+    assert sorted(notebooks_of(ROOT)) == NOTEBOOKS
+    assert {f"book/{path.stem}" for path in PROSE} | {f"notebooks/{name}" for name in NOTEBOOKS} == set(contents(ROOT))
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

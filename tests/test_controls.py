@@ -16,6 +16,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import CORRUPTIONS, Connect, Prune
+from distilled_pruning.study.jobs.ways import Kind, kind
 from distilled_pruning.study.parameters import fields
 from distilled_pruning.study.parameters.presets import Parameters, resolve
 from distilled_pruning.study.sections import registry as experiments
@@ -33,7 +34,6 @@ from distilled_pruning.study.sections.b_controls.protocols import (
     UNMASKED,
 )
 from distilled_pruning.study.sections.common.tickets import Row, Tickets
-from distilled_pruning.study.sections.common.ways import Kind, kind
 
 TINY = {"width": 4, "ipc": 1, "distiller": "random", "levels": 2, "measured_levels": "2", "epochs": 1, "inner_steps": 2}
 

@@ -11,13 +11,13 @@ from typing import Any
 
 import pytest
 import yaml
-from distilled_pruning.study import description
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.book import description
+from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters.presets import bases
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
-ROOT = cells.home()
+ROOT = notebooks.home()
 RESULTS = ROOT / "results"
 AGAIN = re.compile(r": distilled-pruning repeat (\S+) -f (\S+)$")
 
@@ -69,7 +69,7 @@ def test_the_crate_holds_together(crate: dict[str, Any]) -> None:
         return [r for item in value for r in references(item)] if isinstance(value, list) else []
 
     named = {reference for entity in crate["@graph"] for reference in references(entity)}
-    assert named - set(entities) == {description.CRATE_PROFILE}
+    assert named - set(entities) == {description._CRATE_PROFILE}
     made = {entity["result"]["@id"] for entity in crate["@graph"] if entity["@type"] == "CreateAction"}
     assert made == {name for name in entities if name.startswith("frames/")}
 
@@ -83,7 +83,7 @@ def test_the_manifest_lists_every_figure_and_table() -> None:
     assert all(f"({name})" in shown for name in EXPERIMENTS)
     frames = {f"results/frames/{record.frame[0]}" for record in Recorded(RESULTS).records() if record.frame}
     assert {name for name in files if name.startswith("results/")} == frames
-    pages = {f"_build/html/notebooks/{name}.html" for name in cells.notebooks()}
+    pages = {f"_build/html/notebooks/{name}.html" for name in notebooks.notebooks()}
     assert {name for name in files if name.startswith("_build")} == pages
     for figure, preset in {found.groups() for comment in files.values() if (found := AGAIN.search(comment))}:
         assert preset in bases(EXPERIMENTS[figure].notebook)

@@ -10,7 +10,7 @@ import pytest
 from distilled_pruning.study.book import deviations, evidence, templates
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging import judgement
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.section import Section

@@ -13,7 +13,7 @@ from distilled_pruning.study.book import build as book
 from distilled_pruning.study.book import editions
 from distilled_pruning.study.book.execution import identity
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters.cells import home, notebooks
+from distilled_pruning.study.parameters.notebooks import home, notebooks
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import COMMITTED, perform

@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import effort, notebook, templates
-from distilled_pruning.study.engine import machine as hardware
+from distilled_pruning.study.engine import machine
 from distilled_pruning.study.engine.estimate import Estimate
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import fill
@@ -33,7 +33,7 @@ class Timed(Store):
 
     def provenance(self, key: str) -> dict[str, Any] | None:
         found = super().provenance(key)
-        return found and {**found, "seconds": 15.0, "memory_mb": 700 + int(key[0], 16), "device": hardware.name("cpu")}
+        return found and {**found, "seconds": 15.0, "memory_mb": 700 + int(key[0], 16), "device": machine.name("cpu")}
 
 
 def test_what_was_measured_counts_as_it_was(page: notebook.Page) -> None:

@@ -13,13 +13,13 @@ from distilled_pruning.study import display
 from distilled_pruning.study.book import exhibits, notebook
 from distilled_pruning.study.display import Picture, Stack, Table
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters.cells import home, notebooks, source
+from distilled_pruning.study.parameters.notebooks import home, notebooks, source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.recorded import Record
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import style, tables
 from distilled_pruning.study.sections.registry import EXPERIMENTS
-from distilled_pruning.study.sections.section import Section
+from distilled_pruning.study.sections.section import Section, preset_of
 from matplotlib.figure import Figure
 from pretend import keep
 from test_figures import fits, texts
@@ -87,7 +87,7 @@ def test_the_command_names_the_preset_that_was_recorded(variant: str) -> None:
     values = Section(resolve(S4, [("seeds", 3)], file=variant), Store()).deciding
     del values["dense_seeds"]  # as in a recording that is older than the parameter
     made = Record("fig3", "reduced", dict(values), (), {}, (), {}, 0.0)
-    assert exhibits.preset_of(made) == variant
+    assert preset_of(made) == variant
 
 
 def test_a_page_shows_it_and_tabulates_it(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -16,7 +16,7 @@ from distilled_pruning import cli, exits
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging.ledger import claims_of
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters import presets as parameters
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.section import Section
@@ -77,7 +77,7 @@ def test_help_tells_every_exit_code(command: str, capsys: pytest.CaptureFixture[
 
 def test_make_does_not_judge_what_a_stop_left_undone(tmp_path: Path) -> None:
     """``make check`` runs, then checks: with work left it ends there, and says so."""
-    tool, home = tmp_path / "distilled-pruning", cells.home()
+    tool, home = tmp_path / "distilled-pruning", notebooks.home()
     tool.write_text(f"#!/bin/sh\necho $1 >> {tmp_path}/asked\ntest $1 != run || exit 3\n")
     tool.chmod(0o755)
     stamp = next((home / ".venv").glob("installed-*"), None)
@@ -103,7 +103,7 @@ def test_a_record_that_is_gone_is_an_error(
     how: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name in ("_toc.yml", "notebooks", "pyproject.toml"):
-        (tmp_path / name).symlink_to(cells.home() / name)
+        (tmp_path / name).symlink_to(notebooks.home() / name)
     monkeypatch.chdir(tmp_path)
     (tmp_path / "results").mkdir()
     kept = {"figure": "none", "scale": "paper", "parameters": {}, "keys": [], "data": {}, "frame": [], "code": {}}

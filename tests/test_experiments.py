@@ -21,8 +21,7 @@ from distilled_pruning.study.jobs import (
     Train,
 )
 from distilled_pruning.study.judging import judgement
-from distilled_pruning.study.parameters.fields import FIELDS
-from distilled_pruning.study.parameters.values import Values
+from distilled_pruning.study.parameters.fields import FIELDS, Values
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.common.analyses import COLUMNS
 from distilled_pruning.study.sections.common.frames import cost_of

@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.study.display import percent, png
+from distilled_pruning.study.jobs import ways
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.common import series, style, ways
+from distilled_pruning.study.sections.common import series, style
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image

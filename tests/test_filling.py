@@ -16,11 +16,10 @@ import pytest
 from distilled_pruning.study.book import build as book
 from distilled_pruning.study.book.execution import BuildError, Stopped
 from distilled_pruning.study.engine import runner
-from distilled_pruning.study.engine.entries import ENVIRONMENT
 from distilled_pruning.study.engine.runner import Outcome, run
-from distilled_pruning.study.engine.store import Store
+from distilled_pruning.study.engine.store import ENVIRONMENT, Store
 from distilled_pruning.study.jobs import Context, Job, Prune, Result
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import perform

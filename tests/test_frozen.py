@@ -20,8 +20,8 @@ from typing import Any
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.judging.ledger import recorded_judgements
-from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.judging.ledger import best_of, by_scale
+from distilled_pruning.study.parameters.notebooks import notebooks
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
 from distilled_pruning.study.sections.section import Section
 
@@ -51,7 +51,7 @@ def words_of(parser: argparse.ArgumentParser) -> dict[str, Any]:
 
 def verdicts() -> dict[str, list[Any]]:
     """Give verdict and number of initialisations of every claim that recorded results judge."""
-    return {name: [found.verdict, found.n] for name, found in sorted(recorded_judgements().items())}
+    return {name: [found.verdict, found.n] for name, found in sorted(best_of(by_scale()).items())}
 
 
 def frozen(part: str) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from distilled_pruning.study.book import conclusions, pages, templates, values
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging import ledger
-from distilled_pruning.study.parameters.cells import home, source
+from distilled_pruning.study.parameters.notebooks import home, source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import fill

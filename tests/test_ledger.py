@@ -43,7 +43,7 @@ def test_recordings_of_two_datasets_stand_below_each_other(results: Any) -> None
     root = results(on("cifar100", dense=0.0), dataset="cifar100")
     table = Recorded(root).table("barriers", "reduced")
     assert table["dataset"].value_counts().to_dict() == {"cifar10": 35, "cifar100": 35}
-    dense = ledger.recorded_judgements(root)["dense-unstable-conv"]
+    dense = ledger.best_of(ledger.by_scale(root))["dense-unstable-conv"]
     assert (dense.verdict, dense.on, dense.n) == (REPRODUCED, "cifar10", 5)
 
 
@@ -59,16 +59,16 @@ def test_two_recordings_of_one_network_are_not_mixed(results: Any) -> None:
 def test_a_stand_in_yields_to_the_dataset_of_the_claim(results: Any) -> None:
     """A larger scale on another dataset says less than a smaller one on the right dataset; alone, it is named."""
     root = results(on("cifar100"), "paper", dataset="cifar100")
-    assert ledger.recorded_judgements(root)["dense-unstable-conv"].on == "cifar100 in place of cifar10"
+    assert ledger.best_of(ledger.by_scale(root))["dense-unstable-conv"].on == "cifar100 in place of cifar10"
     results(on("cifar10", dense=0.0), "reduced", dataset="cifar10")
-    found = ledger.recorded_judgements(root)
+    found = ledger.best_of(ledger.by_scale(root))
     assert (found["dense-unstable-conv"].scale, found["dense-unstable-conv"].verdict) == ("reduced", CONTRADICTED)
     assert found["gentle-stable"].scale == "paper", "a claim of ours about no dataset takes the larger scale"
 
 
 def test_nothing_recorded_is_an_empty_table(tmp_path: Path) -> None:
     assert Recorded(tmp_path).table("barriers", "paper").empty
-    assert ledger.recorded_judgements(tmp_path) == {}
+    assert ledger.best_of(ledger.by_scale(tmp_path)) == {}
     assert comparison.recorded("barriers", tmp_path) is None
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study.book import notebook, templates, values
 from distilled_pruning.study.display import Slides, png
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.sections import figures
 from PIL import Image
 from pretend import fill

@@ -22,7 +22,7 @@ from distilled_pruning.study.judging.verdicts import (
     Finding,
     combine,
 )
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 
 BARRIERS = {"dense": 0.5, "imp": 0.4, "distilled": 0.1, "random-real": 0.2, "real-short": 0.05, "magnitude": 0.6}
 BARRIERS |= {"shuffled": 0.9, "published": 0.12}

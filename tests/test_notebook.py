@@ -19,7 +19,7 @@ from distilled_pruning.study.book.notebook import Page
 from distilled_pruning.study.display import Picture, Table
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.claims import OURS
-from distilled_pruning.study.parameters.cells import notebooks, read, source
+from distilled_pruning.study.parameters.notebooks import notebooks, read, source
 from distilled_pruning.study.parameters.presets import Parameters, resolve
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import tables
@@ -131,7 +131,7 @@ def test_a_page_judges_the_papers_claims_on_the_best_evidence(page: Page) -> Non
     wanted = [claim for claim in ledger.claims_of(page.section.experiments) if claim.paper != OURS]
     assert [str(row[0]).split(" (")[0] for row in table.rows] == [claim.statement for claim in wanted]
     assert list(table.columns) == ["Claim", "Paper", "Here", "Verdict"] and table.kind == "ledger"
-    best = ledger.recorded_judgements()
+    best = ledger.best_of(ledger.by_scale())
     for claim, row in zip(wanted, table.rows, strict=True):
         assert best[claim.id].verdict in str(row[3]) if claim.id in best else "not run" in str(row[3])
     dense = str(table.rows[[claim.id for claim in wanted].index("dense-unstable-conv")][3])
@@ -140,7 +140,7 @@ def test_a_page_judges_the_papers_claims_on_the_best_evidence(page: Page) -> Non
 
 def test_the_first_lines_say_claim_evidence_and_verdict(page: Page) -> None:
     said = page.verdict("syn-stable-conv", "fig3")
-    found = ledger.recorded_judgements()["syn-stable-conv"]
+    found = ledger.best_of(ledger.by_scale())["syn-stable-conv"]
     lines = str(said).splitlines()
     assert [line.partition(":")[0] for line in lines[1:]] == ["Paper", "Here", "Verdict"]
     assert lines[0].startswith("CIFAR-10 · ConvNet-3 of width 16 (paper 128) · 15 epochs (paper 300)")

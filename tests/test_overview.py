@@ -18,7 +18,7 @@ from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Distill, Train
 from distilled_pruning.study.judging.claims import find
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED, combine
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import tables

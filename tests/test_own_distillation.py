@@ -8,11 +8,10 @@ import numpy as np
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.engine import readiness
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.jobs import Data, Distill
-from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.jobs import Data, Distill, examine
+from distilled_pruning.study.parameters.notebooks import notebooks
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
 from distilled_pruning.study.sections.common.tickets import Tickets
 from PIL import Image
@@ -89,7 +88,7 @@ def test_mtt_learns_from_images_that_are_no_digits(tmp_path: Path) -> None:
     store = Store(tmp_path / "store")
     data = Data(bands(tmp_path / "bands"), size=8)
     job = Distill(data, "mtt", 2, iterations=10, width=4, image_rate=100.0, real_batch=8)
-    assert readiness.examine([job]) == ()
+    assert examine([job]) == ()
     outcome = run([job], store, jobs_n=1)
     assert not outcome.failed and not outcome.left
     made = store.metrics(job.key)["set"]

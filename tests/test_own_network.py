@@ -15,9 +15,17 @@ from distilled_pruning.curvature import loop
 from distilled_pruning.curvature.problem import pose
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study.engine import readiness
-from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, MembershipCurvature, Network, Prune, Train
-from distilled_pruning.study.parameters.cells import notebooks
+from distilled_pruning.study.jobs import (
+    Data,
+    Distill,
+    HessianDiagonal,
+    MembershipCurvature,
+    Network,
+    Prune,
+    Train,
+    examine,
+)
+from distilled_pruning.study.parameters.notebooks import notebooks
 from torch import nn
 
 PAGE = Path(__file__).parents[1] / "book" / "own-network.md"
@@ -184,7 +192,7 @@ def test_an_edited_network_is_another_network(place: Path) -> None:
 def test_what_is_no_network_is_one_sentence_before_anything_is_done(name: str, sentence: str) -> None:
     job = Prune(Network(name, 4), Data("digits"))
     with pytest.raises(InputError, match=sentence) as caught:
-        readiness.examine([job])
+        examine([job])
     assert "\n" not in str(caught.value)
 
 
@@ -200,14 +208,14 @@ def test_what_a_network_cannot_do_is_said_by_the_plan() -> None:
         (trained("empty", 0), "makes a network with an empty weight 1.weight at width 0"),
     ):
         with pytest.raises(InputError, match=sentence) as caught:
-            readiness.examine([job])
+            examine([job])
         assert "\n" not in str(caught.value)
     mask = Prune(network("big"), Data("digits"), levels=1, method="snip")
     few = Prune(network("big"), Data("digits"), levels=2, method="snip", fraction=0.5)
     small = Train(network("big"), Data("digits"), batches, mask=few)
-    assert readiness.examine([HessianDiagonal(small), trained("convolutional"), trained("lonely")]) == ()
+    assert examine([HessianDiagonal(small), trained("convolutional"), trained("lonely")]) == ()
     with pytest.raises(InputError, match="no fast exact curvature"):
-        readiness.examine([MembershipCurvature(small, mask, few)])  # masks save nothing there
+        examine([MembershipCurvature(small, mask, few)])  # masks save nothing there
 
 
 @pytest.mark.usefixtures("place")

@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.parameters import cells, fields
+from distilled_pruning.study.parameters import fields, notebooks
 from distilled_pruning.study.parameters import presets as parameters
-from distilled_pruning.study.parameters.cells import read, source
 from distilled_pruning.study.parameters.fields import FIELDS
+from distilled_pruning.study.parameters.notebooks import read, source
 from distilled_pruning.study.parameters.presets import LIVE, PRESETS, UNCOUNTED, resolve, resolve_all
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-NOTEBOOKS = cells.notebooks()
+NOTEBOOKS = notebooks.notebooks()
 S4 = "s4-stability"
 
 
@@ -34,7 +34,7 @@ def notebook(folder: Path, cell: str, tag: str = "parameters") -> Path:
 
 @pytest.mark.parametrize("name", NOTEBOOKS)
 def test_the_cell_repeats_the_declared_help_and_canonical_values(name: str) -> None:
-    lines = cells.cell(source(name)).splitlines()
+    lines = notebooks.cell(source(name)).splitlines()
     for line, (field, declared) in zip(lines, read(source(name)).items(), strict=True):
         code, _, comment = line.partition("  # ")
         assert comment == FIELDS[field].help

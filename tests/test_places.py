@@ -11,9 +11,9 @@ import pytest
 from distilled_pruning import cache, catalog, places
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import rendering
-from distilled_pruning.study.engine import provenance
+from distilled_pruning.study.engine import machine
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters import cells, checks, contents
+from distilled_pruning.study.parameters import checks, notebooks
 from distilled_pruning.study.sections.targets import find
 
 ROOT = Path(__file__).parent.parent
@@ -50,11 +50,11 @@ def test_a_kernel_in_notebooks_finds_store_and_data_of_its_copy(tmp_path: Path, 
 
 def test_outside_every_copy_the_one_that_the_code_lies_in_counts(tmp_path: Path, unnamed: pytest.MonkeyPatch) -> None:
     unnamed.chdir(tmp_path)
-    assert Store().root == ROOT / ".store" and cells.home() == ROOT
+    assert Store().root == ROOT / ".store" and notebooks.home() == ROOT
     unnamed.setattr(places, "checkout", lambda: None)
     assert Store().root == tmp_path / ".store", "installed without a copy: the working directory"
     with pytest.raises(InputError, match="run this from a copy"):
-        cells.home()
+        notebooks.home()
 
 
 @pytest.mark.parametrize("project", ["their-own-book", None, "broken ]["])
@@ -109,7 +109,7 @@ def test_an_unpacked_copy_has_not_the_address_of_the_repository_around_it(
     monkeypatch.setenv("GIT_DIR", str(tmp_path / ".git"))  # as in a hook of that repository
     monkeypatch.setenv("GIT_WORK_TREE", str(tmp_path))
     assert rendering.upstream(tmp_path / "vendor") == ""
-    found = provenance.git("rev-parse", "--show-toplevel")
+    found = machine.git("rev-parse", "--show-toplevel")
     assert found is None or Path(found).resolve() == ROOT.resolve()
 
 
@@ -131,12 +131,12 @@ def test_stray_files_are_left_alone_with_a_note(
     (folder / "presets/reduced/.ipynb_checkpoints").mkdir()
     (folder / "presets/reduced/s4-stability.yaml~").write_text("][")
     unnamed.chdir(root)
-    assert cells.notebooks() == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
-    assert {target.section.name for target in find([])} == set(cells.notebooks())
+    assert notebooks.notebooks() == sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+    assert {target.section.name for target in find([])} == set(notebooks.notebooks())
     noted = {record.args[0] for record in caplog.records if isinstance(record.args, tuple) and record.args}
     assert noted == {f"notebooks/{name}.ipynb" for name in ("Untitled", "broken", "s4-stability-Copy1", "x")}
     with pytest.raises(InputError, match="unknown notebook"):
-        cells.source("Untitled")
+        notebooks.source("Untitled")
 
 
 def test_stray_files_beside_the_prose_stay_out_of_the_book(tmp_path: Path) -> None:
@@ -161,7 +161,7 @@ def test_a_damaged_file_of_the_book_is_one_sentence(tmp_path: Path) -> None:
     for content in (b"a: [", b"\x80"):
         (tmp_path / "_toc.yml").write_bytes(content)
         with pytest.raises(InputError, match="mend it or restore it from git"):
-            contents.contents(tmp_path)
+            notebooks.contents(tmp_path)
         (tmp_path / "_config.yml").write_bytes(content)
         with pytest.raises(InputError, match="mend it or restore it from git"):
             rendering.settings(tmp_path)

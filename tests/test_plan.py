@@ -12,8 +12,7 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
-from distilled_pruning.study.engine import machine as hardware
-from distilled_pruning.study.engine import plan
+from distilled_pruning.study.engine import machine, plan
 from distilled_pruning.study.engine.estimate import (
     CALL_SECONDS,
     DEFAULT_BYTES,
@@ -22,8 +21,8 @@ from distilled_pruning.study.engine.estimate import (
     FIRST_SECONDS,
     START_SECONDS,
     Estimate,
+    Remaining,
 )
-from distilled_pruning.study.engine.remaining import Remaining
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, Evaluate, Network, Result, Train
@@ -38,7 +37,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def measured(seconds: float, job: Toy, **more: object) -> dict[str, object]:
-    return {"device": hardware.name(), "seconds": seconds, "cost": job.cost, "memory_mb": 321, **more}
+    return {"device": machine.name(), "seconds": seconds, "cost": job.cost, "memory_mb": 321, **more}
 
 
 def test_counts_what_is_cached_missing_and_not_needed(store: Store) -> None:

@@ -18,7 +18,7 @@ import pytest
 from distilled_pruning import catalog, networks, plugins
 from distilled_pruning.distillation.methods import DISTILLERS
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.sections.common import ways
+from distilled_pruning.study.jobs import ways
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
 ROOT = Path(__file__).parents[1]
@@ -126,7 +126,7 @@ def test_nothing_of_it_stays_without_the_plugin() -> None:
         ("1 / 0", "plugin absent_one cannot be imported (ZeroDivisionError: division by zero): mend it"),
         ("import nowhere_at_all", "plugin absent_one cannot be imported (ModuleNotFoundError: No module named"),
         (
-            "from distilled_pruning.study.sections.common.ways import Kind, Way, add\n"
+            "from distilled_pruning.study.jobs.ways import Kind, Way, add\n"
             "add(Way('imp', 'Mine', '#000000', Kind.UNTRAINED))",
             "plugin absent_one cannot be used: there is already a way to find masks called 'imp': give the other one",
         ),

@@ -15,7 +15,6 @@ from distilled_pruning import cli, costs, models, sparsity
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
 from distilled_pruning.recipe import Recipe
-from distilled_pruning.study.engine import readiness
 from distilled_pruning.study.jobs import (
     Connect,
     Data,
@@ -26,6 +25,7 @@ from distilled_pruning.study.jobs import (
     Prune,
     Robustness,
     Train,
+    examine,
     inputs,
 )
 from PIL import Image
@@ -235,7 +235,7 @@ def test_a_dataset_that_a_run_will_fetch_is_said(
     ],
 )
 def test_what_can_be_done_is_not_refused(job: Job) -> None:
-    assert readiness.examine([job]) == ()
+    assert examine([job]) == ()
 
 
 @pytest.mark.parametrize(
@@ -262,7 +262,7 @@ def test_what_can_be_done_is_not_refused(job: Job) -> None:
 )
 def test_other_kinds_are_refused_too(job: Job, part: str) -> None:
     with pytest.raises(InputError) as caught:
-        readiness.examine([job])
+        examine([job])
     assert part in str(caught.value) and "\n" not in str(caught.value)
 
 
@@ -295,9 +295,9 @@ def test_levels_are_those_that_pruning_itself_would_take() -> None:
     chain: Prune | None = None
     for _ in range(levels):
         chain = Prune(NETWORK, DIGITS, "random", fraction=0.5, parent=chain)
-    assert chain is not None and readiness.examine([chain]) == ()
+    assert chain is not None and examine([chain]) == ()
     with pytest.raises(InputError, match=f"at most {levels} levels"):
-        readiness.examine([Prune(NETWORK, DIGITS, "random", fraction=0.5, parent=chain)])
+        examine([Prune(NETWORK, DIGITS, "random", fraction=0.5, parent=chain)])
 
 
 @pytest.mark.parametrize("fraction", [1e-9, 0.999999, 0.5 / 360, 1 - 0.4 / 360])

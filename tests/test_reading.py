@@ -13,7 +13,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import evidence, hero, pages, previews, regime, templates, values
 from distilled_pruning.study.display import Picture
 from distilled_pruning.study.judging import ledger
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.recorded import Recorded
 from PIL import Image

@@ -12,18 +12,17 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import exhibits
-from distilled_pruning.study.engine import provenance
+from distilled_pruning.study.engine import machine
 from distilled_pruning.study.engine.entry import Damaged, Result, dump, sha256
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train, graph
-from distilled_pruning.study.parameters.cells import home
+from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.record import Limits, RecordedFirst, digests, record
 from distilled_pruning.study.results.recorded import Record, Recorded, index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
-from distilled_pruning.study.sections.section import Section
+from distilled_pruning.study.sections.section import Section, preset_of
 from toyjobs import Toy, chain, perform
 
 COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 2.0}
@@ -124,7 +123,7 @@ def test_recorded_results_give_their_frame_again(kept: Record, tmp_path: Path) -
     import pandas as pd
 
     section = Section(
-        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items(), exhibits.preset_of(kept)),
+        resolve(EXPERIMENTS[kept.figure].notebook, kept.parameters.items(), preset_of(kept)),
         Store(tmp_path / "empty", fallback=HERE),
     )
     again, wanted = section.frame(kept.figure), pd.DataFrame(HERE.frame(kept))
@@ -504,7 +503,7 @@ def test_a_broken_index_is_one_sentence(root: Path) -> None:
 
 
 def test_provenance_names_code_versions_and_circumstances() -> None:
-    found = provenance.Meter().provenance("cpu", 1)
+    found = machine.Meter().provenance("cpu", 1)
     assert found["versions"].keys() >= {"python", "numpy", "torch", "distilled-pruning"}
     assert found["threads"] == 1 and 0 <= found["seconds"] < 1 and 10 < found["memory_mb"] < 10_000
     assert found["device"] and {"commit", "tree", "dirty"} <= found.keys()
@@ -516,34 +515,34 @@ def test_code_is_named_by_commit_and_tree_and_dirty_when_changed(
     package = tmp_path / "lib" / "distilled_pruning"
     package.mkdir(parents=True)
     (package / "a.py").write_text("")
-    monkeypatch.setattr(provenance, "_PACKAGE", package)
-    code = provenance.code.__wrapped__
+    monkeypatch.setattr(machine, "_PACKAGE", package)
+    code = machine.code.__wrapped__
     nowhere = {"commit": None, "tree": None, "dirty": None}
     assert code() == nowhere
     identity = ["-c", "user.name=Test", "-c", "user.email=test@example.org"]
     for command in (["init", "-q"], ["add", "."], [*identity, "commit", "-q", "-m", "first"]):
         subprocess.run(["git", "-C", str(tmp_path), *command], check=True)
     (tmp_path / "notes.txt").write_text("outside lib")
-    head = provenance.git("rev-parse", "HEAD")
-    assert code() == {"commit": head, "tree": provenance.git("rev-parse", "HEAD:lib"), "dirty": False}
+    head = machine.git("rev-parse", "HEAD")
+    assert code() == {"commit": head, "tree": machine.git("rev-parse", "HEAD:lib"), "dirty": False}
     (package / "b.py").write_text("")
     assert code()["dirty"] is True
-    monkeypatch.setattr(provenance, "_PACKAGE", tmp_path / "venv" / "site-packages" / "distilled_pruning")
+    monkeypatch.setattr(machine, "_PACKAGE", tmp_path / "venv" / "site-packages" / "distilled_pruning")
     (tmp_path / "venv" / "site-packages" / "distilled_pruning").mkdir(parents=True)
     assert code() == nowhere
 
 
 def test_peak_memory_is_that_of_one_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The kernel's part is played by two files: not every sandbox lets a process start a new peak."""
-    monkeypatch.setattr(provenance, "_PROC", tmp_path)
+    monkeypatch.setattr(machine, "_PROC", tmp_path)
     (tmp_path / "status").write_text("Name:\tpython\nVmHWM:\t  524288 kB\nVmRSS:\t  1024 kB\n")
-    meter = provenance.Meter()
+    meter = machine.Meter()
     assert (tmp_path / "clear_refs").read_text() == "5"
     assert meter.provenance("cpu", 1)["memory_mb"] == 512
 
 
 def test_peak_memory_without_proc_is_that_of_the_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(provenance, "_PROC", tmp_path / "absent")
+    monkeypatch.setattr(machine, "_PROC", tmp_path / "absent")
     factor = 1 if sys.platform == "darwin" else 1024
     peak = factor * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    assert provenance.Meter().provenance("cpu", 1)["memory_mb"] >= peak >> 20 > 0
+    assert machine.Meter().provenance("cpu", 1)["memory_mb"] >= peak >> 20 > 0

@@ -17,7 +17,7 @@ from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Connect, Data, Network, Prune, Train
 from distilled_pruning.study.judging import claims as judged
-from distilled_pruning.study.parameters import cells
+from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.section import Section
@@ -42,7 +42,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Prune, Trai
 def test_a_recorded_frame_is_what_was_recorded(figure: str) -> None:
     found = results.frame(figure)
     assert found.attrs == {"figure": figure, "evidence": "recorded", "scale": "reduced"}
-    pd.testing.assert_frame_equal(found, Recorded(cells.home() / "results").table(figure, "reduced"))
+    pd.testing.assert_frame_equal(found, Recorded(notebooks.home() / "results").table(figure, "reduced"))
     pd.testing.assert_frame_equal(found, results.frame(figure, "recorded"))
 
 
@@ -107,7 +107,7 @@ def test_a_recorded_mask_gives_a_network_and_weights_that_were_left_out_a_senten
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(tmp_path))
-    recorded = Recorded(cells.home() / "results")
+    recorded = Recorded(notebooks.home() / "results")
     rows = results.frame("fig2").query("method == 'imp'")
     key = rows.loc[rows["level"].idxmax(), "key"]
     mask = recorded.read(key)["spec"]["fields"]["mask"]["job"]

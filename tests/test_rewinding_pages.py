@@ -13,7 +13,7 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import notebook
 from distilled_pruning.study.display import Answer, Picture, Stack, png
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.engine import progress
-from distilled_pruning.study.engine.runner import Outcome, run
+from distilled_pruning.study.engine import runner
+from distilled_pruning.study.engine.runner import Outcome, duration, run
 from distilled_pruning.study.engine.schedule import Schedule
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Result
@@ -155,7 +155,7 @@ def wait_for(condition: object, seconds: float = 20.0) -> None:
 
 
 def test_says_how_a_long_job_goes(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(progress, "_HEARTBEAT_SECONDS", 0.2)
+    monkeypatch.setattr(runner, "_HEARTBEAT_SECONDS", 0.2)
     _, said = go([Toy("long", 130)], store)
     beats = [line for line in said.splitlines() if "toy long:" in line]
     assert 1 <= len(beats) <= 8 and "/130, loss 0.0" in beats[0] and "left" in beats[0]
@@ -180,7 +180,7 @@ def test_a_terminal_gets_a_bar(store: Store) -> None:
 
 
 def test_durations_are_said_as_a_person_would() -> None:
-    said = [progress.duration(seconds) for seconds in (4.12, 42, 380, 9000)]
+    said = [duration(seconds) for seconds in (4.12, 42, 380, 9000)]
     assert said == ["4.1 s", "42 s", "6 min", "2.5 h"]
 
 

@@ -20,7 +20,7 @@ from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.claims import find
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, REPRODUCED, UNDECIDED, combine
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures

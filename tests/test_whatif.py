@@ -14,10 +14,9 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import build as book
 from distilled_pruning.study.book import whatif
 from distilled_pruning.study.engine import runner
-from distilled_pruning.study.engine.entries import ENVIRONMENT
-from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.parameters import cells
-from distilled_pruning.study.parameters.cells import source
+from distilled_pruning.study.engine.store import ENVIRONMENT, Store
+from distilled_pruning.study.parameters import notebooks
+from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from pretend import fill, perform
@@ -96,7 +95,7 @@ def test_what_was_not_run_before_shows(original: Section) -> None:
     assert rows["dense-unstable-conv"].endswith("[not run]{.verdict .not-run} |")
 
 
-@pytest.mark.parametrize("name", cells.notebooks())
+@pytest.mark.parametrize("name", notebooks.notebooks())
 def test_labels_are_the_pages_own(name: str) -> None:
     """No label of the original is defined twice, none is left undefined, and there is one title."""
     made = whatif.adapt(json.loads(source(name).read_text(encoding="utf-8")), "# What if\n")

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from distilled_pruning import cli, download, exits
-from distilled_pruning.study.engine import machine as hardware
+from distilled_pruning.study.engine import machine
 
 S4, LONG = "s4-stability", "a" * 5000
 
@@ -168,7 +168,7 @@ WRONG: list[tuple[list[str], str]] = [
 def test_is_one_true_sentence(
     words: list[str], part: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(hardware, "_gpus", lambda: ())
+    monkeypatch.setattr(machine, "_gpus", lambda: ())
     before = sorted(place.rglob("*"))
     try:
         code = cli.main(words)

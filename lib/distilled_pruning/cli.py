@@ -195,11 +195,11 @@ def _add_effort(command: Parser) -> None:
 
 def handlers() -> dict[str, Callable[[argparse.Namespace], int]]:
     """Give the functions that do the commands."""
-    from .study import commands, keeping
+    from .study.commands import datasets, keep, work
 
-    work = (commands.data, commands.plan, commands.run, commands.book, commands.check, commands.repeat, commands.bench)
-    keep = (keeping.record, keeping.describe, keeping.status, keeping.verify, keeping.gc)
-    return {function.__name__: function for function in (*work, *keep)}
+    computing = (datasets.data, work.plan, work.run, work.book, work.check, work.repeat, work.bench)
+    keeping = (keep.record, keep.describe, keep.status, keep.verify, keep.gc)
+    return {function.__name__: function for function in (*computing, *keeping)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

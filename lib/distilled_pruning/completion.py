@@ -36,7 +36,7 @@ def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentPa
 
 def pages(**asked: Any) -> list[str]:
     """Offer the book's pages; none where there is no book."""
-    from .study.parameters.cells import notebooks
+    from .study.parameters.notebooks import notebooks
 
     try:
         return notebooks()
@@ -79,7 +79,7 @@ def changes(parsed_args: argparse.Namespace, **asked: Any) -> Iterable[str]:
 
 def choices(parameter: str) -> Iterable[str]:
     """Offer the values of a parameter that have names."""
-    from .study.sections.common import ways
+    from .study.jobs import ways
 
     named = {"dataset": catalog.DATASETS, "model": catalog.MODELS, "methods": ways.names()}
     return named.get(parameter, ())
@@ -99,7 +99,7 @@ def datasets(**asked: Any) -> list[str]:
 
 def themes(**asked: Any) -> list[str]:
     """Offer what can be measured."""
-    from .study.speed.page import ALL_THEMES
+    from .study.sections.how_fast.page import ALL_THEMES
 
     return list(ALL_THEMES)
 

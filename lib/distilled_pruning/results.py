@@ -234,7 +234,7 @@ def _check(evidence: str, changed: bool) -> None:
 
 def _recorded() -> Recorded:
     """Give the folder of recorded results."""
-    from .study.parameters.cells import home
+    from .study.parameters.notebooks import home
     from .study.results.recorded import Recorded
 
     return Recorded(home() / "results")

@@ -223,7 +223,7 @@ class Slides:
         first = escape(next(iter(self.pictures)))
         return (
             f'<div class="slides"><label>{escape(self.title)} '
-            f'<input type="range" min="0" max="{len(shown) - 1}" value="0" aria-valuetext="{first}" oninput="{SLIDE}">'
+            f'<input type="range" min="0" max="{len(shown) - 1}" value="0" aria-valuetext="{first}" oninput="{_SLIDE}">'
             f' <output>{first}</output></label><figure><div class="frame" aria-live="polite">{shown[0]}</div>'
             f"<figcaption>{escape(self.caption or self.title)}</figcaption></figure>"
             f"<template>{''.join(shown)}</template></div>"
@@ -233,7 +233,7 @@ class Slides:
         return f"{self.title}: {', '.join(self.pictures)}"
 
 
-SLIDE = (
+_SLIDE = (
     "const all = this.closest('.slides'), next = all.querySelector('template').content.children[this.value];"
     "const name = next.dataset.name; all.querySelector('.frame').replaceChildren(next.cloneNode());"
     "all.querySelector('output').textContent = name; this.setAttribute('aria-valuetext', name)"

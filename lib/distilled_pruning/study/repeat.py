@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ..errors import InputError
 from .engine.store import Store
 from .judging.verdicts import expected
-from .parameters.cells import home
+from .parameters.notebooks import home
 from .results.recorded import Recorded, scale_of
 from .sections.common.tables import by_init
 from .sections.section import Section

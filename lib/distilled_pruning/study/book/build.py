@@ -17,15 +17,15 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from ...errors import unknown
-from ..engine.entries import ENVIRONMENT
-from ..engine.progress import Phases, duration
-from ..engine.store import Store
+from ..engine.runner import duration
+from ..engine.store import ENVIRONMENT, Store
 from ..judging.judgement import Judgement
 from ..judging.ledger import judge
-from ..parameters.contents import FOLDER, contents, notebooks_of
+from ..parameters.notebooks import FOLDER, contents, notebooks_of
 from ..parameters.presets import LIVE, resolve
 from ..sections.section import Section
 from . import buildfolder, editions
+from .buildfolder import Phases
 from .conclusions import PAGE as CONTROLS
 from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
 from .rendering import render, repository, stage

@@ -1,13 +1,17 @@
-"""The folder ``_build``: whether it can be written, and that one build at a time is at work in it."""
+"""The folder ``_build``: whether it can be written, that one build at a time is at work in it, and how far that is."""
 
 from __future__ import annotations
 
 import errno
 import fcntl
+import json
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from ...errors import InputError
 
@@ -67,3 +71,32 @@ def alone(build: Path, note: Callable[[str], None]) -> Iterator[None]:
         if error.errno not in REFUSED:
             raise
         raise refusal(build, error) from error
+
+
+class Phases:
+    """Says which phase of a build is on, how long it took last time, and what happens within it."""
+
+    def __init__(self, build: Path, stream: TextIO | None = None) -> None:
+        """Remember the folder that keeps the times of the last build; by default, report on standard error."""
+        self._stream = stream
+        self._file = build / "seconds.json"
+        try:
+            self._last: dict[str, float] = json.loads(self._file.read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            self._last = {}
+
+    @contextmanager
+    def phase(self, name: str, detail: str) -> Iterator[None]:
+        """Announce a phase and keep the seconds it took."""
+        last = self._last.get(name)
+        expected = f", {last:.0f} s last time" if last is not None else ""
+        self.note(f"{name}: {detail}{expected}")
+        started = time.monotonic()
+        yield
+        self._last[name] = time.monotonic() - started
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        self._file.write_text(json.dumps(self._last), encoding="utf-8")
+
+    def note(self, line: str) -> None:
+        """Print a line of progress."""
+        print(f"book: {line}", file=self._stream or sys.stderr, flush=True)

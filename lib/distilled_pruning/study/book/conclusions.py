@@ -85,8 +85,8 @@ class Paragraphs:
 
 def judged(section: Section) -> dict[str, Judgement]:
     """Judge the claims that earlier papers speak to, on a section's results."""
-    book = ledger.judge([section], recorded={}, only={claim for _, _, claim, _ in RELATIVES})
-    return {found.claim.id: found for found in book.judgements}
+    run = ledger.judge_run([section], {claim for _, _, claim, _ in RELATIVES})
+    return {found.claim.id: found for found in run}
 
 
 def overall(verdicts: Mapping[str, str]) -> str:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..parameters.cells import TAG, markdown, text
+from ..parameters.notebooks import TAG, markdown, text
 
 RUN, FOLD, HEADING = "page.run()", "## On your machine", "## "
 INJECTED, START = "injected-parameters", "start"

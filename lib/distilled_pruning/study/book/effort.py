@@ -95,9 +95,9 @@ def at(notebook: str, scale: str, store: Store, estimate: Estimate) -> str:
 
 def kind(estimate: Estimate) -> str:
     """Name the device by what it is."""
-    from ..engine import machine as hardware
+    from ..engine import machine
 
-    return "processor" if estimate.device == hardware.processor() else "GPU"
+    return "processor" if estimate.device == machine.processor() else "GPU"
 
 
 def table(sections: Sequence[Section], store: Store) -> list[tuple[str, str, str, str, str]]:

@@ -18,7 +18,7 @@ from ... import disk
 from ...errors import InputError
 from ...exits import FAILED, STOPPED
 from ..campaign.steps import FILE as CAMPAIGN
-from ..engine.entries import ENVIRONMENT
+from ..engine.store import ENVIRONMENT
 from . import kernel
 
 _PARTIAL = ".partial"

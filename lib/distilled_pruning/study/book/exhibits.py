@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..parameters.presets import Parameters, bases, dataset_name, listed, resolve, stamped
 from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, names
 from ..sections.registry import EXPERIMENTS
-from ..sections.section import Section
+from ..sections.section import Section, preset_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,16 +107,6 @@ def counted(frame: pd.DataFrame) -> str:
         few, most = min(counts), max(counts)
         parts.append(f"{NAMES.get(str(method), str(method).upper())} {most if few == most else f'{few} to {most}'}")
     return ", ".join(parts)
-
-
-def preset_of(record: Record) -> str:
-    """Name the preset of a recording's scale from which the fewest of its parameters differ.
-
-    What was no parameter yet when it was recorded has the preset's value.
-    """
-    notebook = EXPERIMENTS[record.figure].notebook
-    fitting = [name for name in bases(notebook) if name.partition("/")[0] == record.scale]
-    return min(fitting, key=lambda name: len(resolve(notebook, record.parameters.items(), name).differences(name)))
 
 
 def least(frame: pd.DataFrame) -> str:

@@ -5,16 +5,15 @@ from __future__ import annotations
 import ast
 import functools
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from ...errors import unknown
 from .. import display
 from ..display import Note, Table
-from ..engine import machine as hardware
-from ..engine import provenance
-from ..parameters.cells import read, source
+from ..engine import machine
+from ..parameters.notebooks import read, source
 from ..parameters.presets import resolve
 from ..sections.section import Section
 from .showing import Showing, said
@@ -126,7 +125,7 @@ class Page(Showing):
 
         section = self.section
         device = self.parameters.get("device", "auto")
-        outcome = run(section.jobs(), section.store, jobs_n=hardware.workers(device), device=device)
+        outcome = run(section.jobs(), section.store, jobs_n=machine.workers(device), device=device)
         section.forget()
         return Note([("computed", summary(outcome, len(section.graph)))])
 
@@ -135,7 +134,7 @@ class Page(Showing):
         """Show, behind a click, the steps of the campaign that belong to this page: rules, results, what is to come."""
         from ..campaign import rules as campaign_rules
         from ..campaign import steps as campaign
-        from ..parameters.cells import home
+        from ..parameters.notebooks import home
         from ..results.recorded import Recorded
 
         cells = campaign.Cells(Recorded(home() / "results"))
@@ -155,7 +154,7 @@ class Page(Showing):
 
         (found,) = (item for item in self._claims if item.id == claim)
         shown = exhibits.find([figure]) if figure else None
-        return answers.lines(found, self._recorded.get(claim), shown.regime if shown else ())
+        return answers.lines(found, self._judge_recorded([found]).get(claim), shown.regime if shown else ())
 
     @functools.cached_property
     def _claims(self) -> list[Claim]:
@@ -164,12 +163,11 @@ class Page(Showing):
 
         return claims_of(self.section.experiments)
 
-    @functools.cached_property
-    def _recorded(self) -> dict[str, Judgement]:
-        """Claim to its judgement on the best recorded results."""
+    def _judge_recorded(self, claims: Sequence[Claim]) -> dict[str, Judgement]:
+        """Judge claims on the best recorded results."""
         from ..judging.ledger import best_of, by_scale
 
-        return best_of(by_scale(only={claim.id for claim in self._claims}))
+        return best_of(by_scale(only={claim.id for claim in claims}))
 
     @said
     def claims(self, ours: bool = False, folded: bool = False) -> Table:
@@ -180,13 +178,12 @@ class Page(Showing):
             folded: Show the table behind a click.
         """
         from ..judging.claims import OURS
-        from ..judging.ledger import judge
+        from ..judging.ledger import judge_run
         from .answers import table
 
-        run = judge([self.section], everything=False, recorded={})
         shown = [claim for claim in self._claims if ours or claim.paper != OURS]
-        found = table(shown, self._recorded, {item.claim.id: item for item in run.judgements})
-        return replace(found, folded=folded)
+        run = judge_run([self.section], {claim.id for claim in shown})
+        return replace(table(shown, self._judge_recorded(shown), {item.claim.id: item for item in run}), folded=folded)
 
     @said
     def provenance(self) -> display.Folded:
@@ -196,7 +193,7 @@ class Page(Showing):
         seconds = sum(entry.get("seconds", 0.0) for entry in found)
         commits = Counter(str(entry.get("commit"))[:10] + ("+" if entry.get("dirty") else "") for entry in found)
         devices = Counter(str(entry.get("device")) for entry in found)
-        versions = ", ".join(f"{package} {version}" for package, version in provenance.versions().items())
+        versions = ", ".join(f"{package} {version}" for package, version in machine.versions().items())
         entries: list[tuple[str, Any]] = [
             ("this run", self.parameters.scale),
             ("results", f"{len(found)} of {len(jobs)}, {seconds / 60:.1f} minutes of computing"),

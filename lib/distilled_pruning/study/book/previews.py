@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ..parameters.cells import text
+from ..parameters.notebooks import text
 
 PNG = "image/png"
 DRAWN = re.compile(

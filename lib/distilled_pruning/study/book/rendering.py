@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..engine import provenance
-from ..parameters.contents import FOLDER, contents, notebooks_of, read_yaml, table, without
+from ..engine import machine
+from ..parameters.notebooks import FOLDER, contents, notebooks_of, read_yaml, table, without
 from . import editions, hero, templates, whatif
 from .execution import BuildError, digest_of
 from .previews import Preview, of_page
@@ -28,10 +28,10 @@ def upstream(root: Path) -> str:
 
     A folder within another repository, such as an unpacked archive, is not that repository's.
     """
-    top = provenance.git("rev-parse", "--show-toplevel", folder=root)
+    top = machine.git("rev-parse", "--show-toplevel", folder=root)
     if top is None or Path(top).resolve() != root.resolve():
         return ""
-    found = _GITHUB.search(provenance.git("remote", "get-url", "origin", folder=root) or "")
+    found = _GITHUB.search(machine.git("remote", "get-url", "origin", folder=root) or "")
     return f"https://github.com/{found[1]}" if found else ""
 
 

@@ -12,13 +12,13 @@ from .. import display
 from ..campaign import rules as campaign_rules
 from ..campaign.scale import draw_scale, read_regimes
 from ..judging.ledger import stamp
-from ..parameters.cells import home, read
 from ..parameters.fields import written
+from ..parameters.notebooks import home, read
 from ..results.recorded import Recorded
 from ..sections import figures as drawn
 from ..sections.common import comparison
+from ..sections.how_fast import page as speed
 from ..sections.section import Section
-from ..speed import page as speed
 from . import conclusions, deviations, effort, evidence, exhibits, findings, hero, regime, showing
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import Any
 from ...errors import InputError
 from ..judging import wording
 from ..judging.judgement import Judgement
-from ..judging.ledger import judge
+from ..judging.ledger import claims_of, judge_run
 from ..judging.verdicts import NOT_RUN
-from ..parameters.cells import markdown, text
 from ..parameters.fields import FIELDS
+from ..parameters.notebooks import markdown, text
 from ..parameters.presets import UNCOUNTED, resolve, shown
 from ..sections.section import Section
 from . import templates
@@ -52,9 +52,8 @@ class WhatIf:
 
     def head(self) -> str:
         """Write the top of the page as Markdown: title, changed parameters, changed rows of the ledger."""
-        before, after = (
-            judge([side], everything=False, recorded={}).judgements for side in (self.original, self.section)
-        )
+        only = {claim.id for claim in claims_of(self.original.experiments)}
+        before, after = (judge_run([side], only) for side in (self.original, self.section))
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if said(old) != said(new)]
         pairs.sort(key=lambda pair: pair[0].verdict == pair[1].verdict)
         values = {

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable
 from pathlib import Path
 
-from ..book.pages import plain
 from ..display import Markup, Note, Table, code, lines
 from ..judging.claims import find
 from ..judging.statistics import by_init, paired, slope, way
@@ -23,23 +22,24 @@ from ..judging.verdicts import (
     unstable,
     within,
 )
+from ..judging.wording import plain
 from ..results.recorded import Recorded
 from ..sections.s3_distilled_pruning import lottery
 from ..sections.s6_stable_initializations.claims import SPARSEST, averaged
 from .steps import LEVELS, POINT, Cells, Step, read_steps
 
-Rule = Callable[[Cells], list[Finding]]
-MAIN = "reduced"
+_Rule = Callable[[Cells], list[Finding]]
+_MAIN = "reduced"
 
 
-def _stable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> Rule:
+def _stable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> _Rule:
     return lambda cells: [
         stable(f"{label}{LEVELS[level]}", list(cells.values(preset, method, level, rate=rate).values()))
         for level in levels
     ]
 
 
-def _unstable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> Rule:
+def _unstable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> _Rule:
     return lambda cells: [
         unstable(f"{label}{LEVELS.get(level, method)}", list(cells.values(preset, method, level, rate=rate).values()))
         for level in levels
@@ -52,14 +52,14 @@ def _less(
     judge: Callable[[str, list[float]], Finding],
     *levels: int,
     column: str = "error_rise",
-) -> Rule:
+) -> _Rule:
     return lambda cells: [
         judge(LEVELS[level], paired(cells.values(*left, level, column), cells.values(*right, level, column)))
         for level in levels
     ]
 
 
-def _all(*rules: Rule) -> Rule:
+def _all(*rules: _Rule) -> _Rule:
     return lambda cells: [finding for rule in rules for finding in rule(cells)]
 
 
@@ -73,11 +73,11 @@ def _papers_rate(cells: Cells) -> list[Finding]:
 def _by_images(cells: Cells) -> list[Finding]:
     """Judge the slope of the barrier on the logarithm of the number of real images."""
     sources = {
-        100: (MAIN, "random-real"),
+        100: (_MAIN, "random-real"),
         400: ("reduced/real-400", "random-real"),
         2_000: ("reduced/real-2000", "random-real"),
         10_000: ("reduced/real-10000", "random-real"),
-        32_000: (MAIN, "real-short"),
+        32_000: (_MAIN, "real-short"),
     }
     found = []
     for level, label in LEVELS.items():
@@ -100,17 +100,17 @@ def _few_steps(cells: Cells) -> list[Finding]:
     return found or [Finding("no loop within two norms", math.nan, None, 0, NOT_RUN)]
 
 
-def _claim(name: str) -> Rule:
+def _claim(name: str) -> _Rule:
     """Read a rule that is a claim's own, from the frames recorded at the reduced scale."""
 
     def rule(cells: Cells) -> list[Finding]:
-        frames = {figure: cells.folder.table(figure, MAIN) for figure in ("membership", "orders")}
+        frames = {figure: cells.folder.table(figure, _MAIN) for figure in ("membership", "orders")}
         return find(name).measure(frames)
 
     return rule
 
 
-def _claim_of(name: str, preset: str) -> Rule:
+def _claim_of(name: str, preset: str) -> _Rule:
     """Read a rule that is a claim's own, from the frames of one cell."""
 
     def rule(cells: Cells) -> list[Finding]:
@@ -121,7 +121,7 @@ def _claim_of(name: str, preset: str) -> Rule:
     return rule
 
 
-def _ends(preset: str, limit: float) -> Rule:
+def _ends(preset: str, limit: float) -> _Rule:
     """Judge whether IMP from initialisation surely has tickets past a sparsity."""
 
     def rule(cells: Cells) -> list[Finding]:
@@ -148,7 +148,7 @@ def _no_less(label: str, values: list[float]) -> Finding:
 
 def _late(
     preset: str, left: str, right: str, judge: Callable[[str, list[float]], Finding], early: bool = False
-) -> Rule:
+) -> _Rule:
     """Judge a difference of accuracy between two ways, over the levels past IMP's first eight that both have."""
 
     def rule(cells: Cells) -> list[Finding]:
@@ -175,8 +175,8 @@ _MATCHED = tuple(
     for method in ("magnitude-layers", "snip-layers", "synflow-layers")
 )
 _HALF = ("reduced/half-steps", "distilled")
-_REAL = (MAIN, "real-short")
-RULES: dict[int, tuple[Rule, ...]] = {
+_REAL = (_MAIN, "real-short")
+RULES: dict[int, tuple[_Rule, ...]] = {
     0: (
         _all(
             *(
@@ -263,14 +263,14 @@ RULES: dict[int, tuple[Rule, ...]] = {
 }
 
 
-UNITS = {
+_UNITS = {
     (3, 0): (1.0, "nats for ten times the images"),
     (7, 0): (1.0, "times"),
     (7, 1): (1.0, "times chance"),
     (13, 0): (100.0, "% sparse"),
 }
-POINTS = (1 / POINT, "points")
-CAME_OUT = {
+_POINTS = (1 / POINT, "points")
+_CAME_OUT = {
     REPRODUCED: "✓ holds",
     CONTRADICTED: "✗ does not",
     UNDECIDED: "? undecided",
@@ -281,13 +281,13 @@ CAME_OUT = {
 def describe(finding: Finding, step: int, rule: int) -> str:
     """Write a finding in the unit of its rule, with its interval, number of initialisations and what follows."""
     if not finding.n:
-        return f"{finding.setting}: {CAME_OUT[finding.verdict]}"
-    factor, unit = UNITS.get((step, rule), POINTS)
+        return f"{finding.setting}: {_CAME_OUT[finding.verdict]}"
+    factor, unit = _UNITS.get((step, rule), _POINTS)
     digits = 1 if factor > 1 else 3
     bounds = [f"{factor * bound:.{digits}f}" for bound in finding.interval or ()]
     inside = f" [{', '.join(bounds)}]" if bounds else ""
     numbers = f"{factor * finding.value:+.{digits}f}{inside}".replace("-", "−")
-    return f"{finding.setting}: {numbers} {unit}, n = {finding.n}: {CAME_OUT[finding.verdict]}"
+    return f"{finding.setting}: {numbers} {unit}, n = {finding.n}: {_CAME_OUT[finding.verdict]}"
 
 
 def show(step: Step, cells: Cells) -> Table:

@@ -6,21 +6,21 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ..jobs.ways import WAYS, colour, label
 from ..judging.verdicts import INSTABILITY_THRESHOLD
 from ..results.recorded import Record, Recorded
 from ..sections.common import dots, names
 from ..sections.common.style import NARROW, WIDTH, canvas, counted, describe, empty, student
 from ..sections.common.tables import number
-from ..sections.common.ways import WAYS, colour, label
 from .steps import POINT
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ACROSS = 3  # panels beside each other on a page's width
-PHONE = 1.25  # rows stand further apart where their names stand above them
-RISE = dots.Measure("error_rise", "rise halfway (points)", limit=INSTABILITY_THRESHOLD / POINT)
+_ACROSS = 3  # panels beside each other on a page's width
+_PHONE = 1.25  # rows stand further apart where their names stand above them
+_RISE = dots.Measure("error_rise", "rise halfway (points)", limit=INSTABILITY_THRESHOLD / POINT)
 
 
 def read_regimes(recorded: Recorded) -> pd.DataFrame:
@@ -89,17 +89,17 @@ def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Fi
     order = list(WAYS)
     tried = dict(zip(frame["series"], frame["method"], strict=True))
     palette = {name: colour(tried[name]) for name in sorted(tried, key=lambda name: order.index(tried[name]))}
-    across = min(ACROSS, len(regimes)) if width > NARROW else 1
+    across = min(_ACROSS, len(regimes)) if width > NARROW else 1
     down = -(-len(regimes) // across)
     phone = width <= NARROW
     rows = frame.groupby("regime")["series"].nunique()[regimes] if phone else [len(palette)] * down
-    tall = 0.3 + sum((PHONE if phone else 1) * dots.height(n) + 0.85 for n in rows)
+    tall = 0.3 + sum((_PHONE if phone else 1) * dots.height(n) + 0.85 for n in rows)
     with canvas(tall, f"{stamp} · {counted(frame, 'regime', 'series')}", width) as figure:
         grid = figure.subplots(down, across, squeeze=False, sharex=True, height_ratios=[n + 1 for n in rows]).flat
         for place, (ax, regime) in enumerate(zip(grid, regimes, strict=False)):
             ax.set_xlim(*_reach(frame))
             mine, first = frame[frame["regime"] == regime], place % across == 0
-            dots.panel(ax, mine, palette, RISE, named=first, numbers=False, every=not phone)
+            dots.panel(ax, mine, palette, _RISE, named=first, numbers=False, every=not phone)
             ax.set_title(regime, loc="left", pad=16)
             ax.tick_params(axis="x", labelbottom=True)
         for ax in list(grid)[len(regimes) :]:

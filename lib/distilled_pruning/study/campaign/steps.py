@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ..judging.statistics import by_init
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..parameters.presets import given, resolve
 from ..results.recorded import Recorded
 from ..sections.common.tickets import Row, Tickets

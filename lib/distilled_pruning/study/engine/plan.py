@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
-from ..jobs import graph
+from ..jobs import examine, graph
 from .estimate import Estimate, Needs
-from .readiness import examine
 from .schedule import Schedule
 
 if TYPE_CHECKING:

@@ -7,34 +7,32 @@ goes on from its last checkpoint.
 from __future__ import annotations
 
 import signal
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
-from ...errors import InputError, Interrupted
+from ...errors import InputError
 from ...exits import DONE, FAILED, STOPPED
-from ...signals import ENDING, handling
-from . import machine as hardware
-from .estimate import Estimate
-from .perform import Perform, Report, Settings, perform_job
-from .progress import Progress, duration
-from .readiness import examine
-from .remaining import Remaining
+from ...signals import ENDING, handling, tell
+from ..jobs import examine
+from . import machine
+from .attempt import Local, Perform, Report, Settings, perform_job
+from .estimate import Estimate, Remaining
+from .pool import Pool
 from .schedule import Schedule
-from .workers import Local, Pool
 
 if TYPE_CHECKING:
     from ..jobs import Job
     from .store import Store
 
-__all__ = ["Interrupted", "Outcome", "run"]
-
 _MOST_JOBS = 4096
 _POLL_SECONDS = 0.2
 _BUSY_SECONDS = 1.0
+_HEARTBEAT_SECONDS = 15.0
 
 
 @dataclass
@@ -59,6 +57,78 @@ class Outcome:
     def code(self) -> int:
         """Exit code: whether a job failed, or else whether work is left."""
         return FAILED if self.failed else STOPPED if self.left else DONE
+
+
+def duration(seconds: float) -> str:
+    """Write a duration as a person would say it."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    minutes = seconds / 60
+    if minutes < 100:
+        return f"{minutes:.0f} min"
+    return f"{minutes / 60:.1f} h"
+
+
+def _write_figures(values: dict[str, float]) -> str:
+    """Write progress figures such as loss and accuracy."""
+    return "".join(f", {name} {value:.4g}" for name, value in values.items())
+
+
+class Progress:
+    """Reports a run's jobs, with an estimate of what is left."""
+
+    def __init__(self, total: int, stream: TextIO | None = None) -> None:
+        """Start reporting on ``total`` jobs, by default on standard error."""
+        self.total, self.count = total, 0
+        self.stream = stream or sys.stderr
+        self.spoke = time.monotonic()
+        self.bar: Any = None
+        if self.stream.isatty() and total:
+            from tqdm import tqdm
+
+            shape = "{percentage:3.0f}%|{bar}| {n_fmt}/{total_fmt} jobs, {elapsed}{postfix}"
+            self.bar = tqdm(total=total, file=self.stream, bar_format=shape, dynamic_ncols=True)
+
+    def say(self, text: str) -> None:
+        """Write a line, above the bar where there is one."""
+        self.spoke = time.monotonic()
+        if self.bar is not None:
+            with self.bar.external_write_mode(file=self.stream):
+                tell(text, self.stream)
+        else:
+            tell(text, self.stream)
+
+    def heartbeat(self, job: Job, done: int, total: int, values: dict[str, float], left: float) -> None:
+        """Say how far a running job is: at once on a terminal, at most every 15 seconds elsewhere."""
+        text = f"{job.title}: {done}/{total}{_write_figures(values)}"
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"about {duration(left)} left; {text}")
+        elif time.monotonic() - self.spoke >= _HEARTBEAT_SECONDS:
+            self.say(f"        {text}, about {duration(left)} left")
+
+    def done(self, job: Job, seconds: float, left: float) -> None:
+        """Count a finished job."""
+        self.count += 1
+        if self.bar is not None:
+            self.bar.set_postfix_str(f"about {duration(left)} left")
+            self.bar.update()
+            return
+        rest = f", about {duration(left)} left" if self.count < self.total else ""
+        took = duration(seconds) if seconds else "done by another run"
+        self.say(f"[{self.count}/{self.total}] {job.title} … {took}{rest}")
+
+    def grow(self, jobs: int) -> None:
+        """Say that there are more jobs than thought."""
+        self.total += jobs
+        if self.bar is not None:
+            self.bar.total = self.total
+
+    def close(self) -> None:
+        """Leave the bar as it stands."""
+        if self.bar is not None:
+            self.bar.close()
 
 
 class _Stop:
@@ -129,7 +199,7 @@ def run(
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
     notes = examine(schedule.jobs[key] for key in schedule.pending)
-    hardware.check(device)
+    machine.check(device)
     store.prepare()
     return _Run(schedule, Settings(store, device, threads, perform), jobs_n, _Stop(budget), stream).go(began, notes)
 

@@ -1,16 +1,15 @@
 """Jobs: what is computed, each named completely by its fields, and how it is done. PyTorch is loaded only then."""
 
-from .base import Context, Data, Job, Network, Result, graph, source_digest
-from .chain import Distill, Prune, Source, Train
+from .base import Context, Data, Job, Network, Result, checked, graph, is_key, key_of, source_digest
+from .chain import Prune, Train
 from .connect import Connect
-from .curvature import HessianDiagonal, Spectrum
+from .curvature import HessianDiagonal, MembershipCurvature, Spectrum
+from .distill import Distill, Source
 from .evaluate import Evaluate
-from .keys import checked, is_key, key_of
 from .landscape import Landscape
+from .limits import examine, macs
 from .masks import MaskStatistics
-from .membership import MembershipCurvature
 from .robustness import CORRUPTIONS, Robustness
-from .sizes import macs
 
 __all__ = [
     "CORRUPTIONS",
@@ -32,6 +31,7 @@ __all__ = [
     "Spectrum",
     "Train",
     "checked",
+    "examine",
     "graph",
     "is_key",
     "key_of",

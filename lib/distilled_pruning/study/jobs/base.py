@@ -9,7 +9,10 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import hashlib
 import itertools
+import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,10 +20,36 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from ... import cache, catalog, facts, networks
 from ...errors import InputError
-from .keys import key_of
 
 if TYPE_CHECKING:
     import numpy as np
+
+_KEY_BYTES = 16
+_KEY = re.compile(r"[0-9a-f]{32}")
+
+
+def key_of(spec: dict[str, Any]) -> str:
+    """Hash a job's spec: kind, version, fields that differ from their defaults, parents by key."""
+    text = json.dumps(spec, sort_keys=True, separators=(",", ":"))
+    return hashlib.blake2b(text.encode(), digest_size=_KEY_BYTES).hexdigest()
+
+
+def is_key(text: object) -> bool:
+    """Whether a text has the form of a key."""
+    return isinstance(text, str) and _KEY.fullmatch(text) is not None
+
+
+def checked(key: str) -> str:
+    """Give a key back, so that no other text ever becomes part of a path.
+
+    Raises:
+        InputError: It is not 32 hexadecimal digits.
+    """
+    if not is_key(key):
+        raise InputError(
+            f"{key!r} is not a key: a key is 32 hexadecimal digits, as `distilled-pruning plan --json` lists"
+        )
+    return key
 
 
 def source_digest(name: str) -> str:
@@ -203,6 +232,17 @@ class Job:
         flat = itertools.chain.from_iterable(value if isinstance(value, tuple) else (value,) for value in values)
         return tuple(value for value in flat if isinstance(value, Job))
 
+    def check(self) -> Data | None:
+        """Refuse what could not be done, before anything is spent on it.
+
+        Returns:
+            The dataset the job rests on, whose own form is looked at after; ``None`` where there is nothing to check.
+
+        Raises:
+            InputError: The job could not be done.
+        """
+        return None
+
     def perform(self, context: Context) -> Result:
         """Do the work.
 
@@ -228,6 +268,12 @@ class Job:
     def title(self) -> str:
         """A few words for a progress line."""
         return self.kind
+
+
+class Training(Job):
+    """A job that leaves a trained network behind."""
+
+    network: Network
 
 
 def unchanged(job: Job) -> None:

@@ -1,165 +1,30 @@
-"""Jobs that make something: sets, trained networks and masks, which contain each other."""
+"""Trained networks and masks, which contain each other: a mask is pruned from a training of the subnetwork before."""
 
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ...distillation import defaults, files, passes
-from ...distillation.methods import CORESETS, DISTILLERS
-from ...distillation.settings import Settings
+from ...errors import InputError
 from ...recipe import Recipe
-from .base import Context, Data, Job, Network, Result
-from .sizes import macs, widened
+from ...sparsity import survivors
+from .base import Context, Data, Job, Network, Result, Training, unchanged
+from .distill import Distill, Source
+from .limits import check_size, check_training, macs, prunable, widened
 
-_EMBEDDED = "digits"  # comes with scikit-learn and may be passed on
-_MADE = ("images", "labels")
+if TYPE_CHECKING:
+    from torch import nn
 
+    from ...data import Split
+    from ...pruning import Mask
+    from ...training import State
 
-@dataclass(frozen=True)
-class Distill(Job):
-    """A small training set made from a dataset: distilled, or chosen from it.
-
-    Attributes:
-        data: The dataset.
-        method: A name of ``distillation.methods.DISTILLERS``, ``"easy"`` (small EL2N score) or ``"published"``.
-        ipc: Stored images per class.
-        factor: Multi-formation factor, 0 for the published default.
-        iterations: Outer iterations, 0 for the published default.
-        model: Architecture the set is made for.
-        width: Its width.
-        seed: Seed of everything random.
-        path: File of a published set.
-        shuffle_labels: Permute the labels (a control).
-        real_batch: Real images per class and matching step, of ``"mtt"`` per step of an expert; 0 for the published
-            number.
-        compile: Whether the networks are compiled and real features are in bf16 (``"dm"``).
-        scorers: Early networks whose mean EL2N score chooses the ``"easy"`` images.
-        image_rate: Learning rate of the images, 0 for the published one.
-    """
-
-    kind: ClassVar[str] = "distill"
-    data: Data
-    method: str
-    ipc: int
-    factor: int = 0
-    iterations: int = 0
-    model: str = "convnet3"
-    width: int = 128
-    seed: int = 0
-    path: str = ""
-    shuffle_labels: bool = False
-    real_batch: int = 0
-    compile: bool = False
-    scorers: tuple[Train, ...] = ()
-    image_rate: float = 0.0
-
-    def spec(self) -> dict[str, Any]:
-        """Describe the job; files, published ones and those of methods from outside, are named by their digests."""
-        spec = super().spec()
-        if self.method in DISTILLERS and DISTILLERS[self.method].code:
-            spec["fields"]["code"] = DISTILLERS[self.method].code
-        if self.path:
-            spec["fields"]["path"] = {"digest": files.digest(self.path)}
-        return spec
-
-    @property
-    def revision(self) -> int:
-        """One where a recipe that differed from the published one was mended (:func:`defaults.mended`)."""
-        if self.settings is None:
-            return 0
-        mended = defaults.mended(self.settings, self.data.called, self.data.pixels, len(self.data.info.classes))
-        return int(mended or (self.method != "random" and widened(self.model, self.data)))
-
-    @functools.cached_property
-    def parents(self) -> tuple[Job, ...]:
-        """The early networks that choose images; of a set with permuted labels, the set itself."""
-        return (self.labelled,) if self.shuffle_labels else self.scorers
-
-    @property
-    def labelled(self) -> Distill:
-        """The same set with its labels in place."""
-        return replace(self, shuffle_labels=False)
-
-    @property
-    def borrowed(self) -> bool:
-        """Whether the images were chosen or read rather than made, so that they are somebody else's."""
-        return self.method in (*CORESETS, "easy", "published")
-
-    def lent(self, array: str) -> bool:
-        """Whether an array holds somebody else's images: snapshots begin with the real ones that were distilled."""
-        return self.borrowed or (self.data.name != _EMBEDDED and array not in _MADE)
-
-    @functools.cached_property
-    def settings(self) -> Settings | None:
-        """The resolved loops of a distilled or chosen set; ``None`` for one that is only read."""
-        if self.method not in DISTILLERS:
-            return None
-        classes = len(self.data.info.classes)
-        return defaults.resolve(self.method, self.data.called, self.ipc, self.data.pixels, classes, self.options)
-
-    @property
-    def options(self) -> dict[str, Any]:
-        """What was chosen of the settings, ``None`` for what was published."""
-        batch = "expert_batch" if self.method == "mtt" else "real_batch"
-        return {
-            "factor": self.factor or None,
-            "iterations": self.iterations or None,
-            "image_rate": self.image_rate or None,
-            batch: self.real_batch or None,
-        }
-
-    @property
-    def images(self) -> int:
-        """Number of images after decoding."""
-        factor = self.settings.factor if self.settings is not None else max(1, self.factor)
-        return len(self.data.info.classes) * self.ipc * factor**2
-
-    @property
-    def cost(self) -> float:
-        """Work in multiply-accumulates: all iterations, and the networks that are trained before them."""
-        s = self.settings
-        if s is None or self.shuffle_labels:
-            return 1e6
-        before = float(passes.before(s, self.data.images)) * macs(Network(self.model, self.width), self.data)
-        return max(1e6, before + s.iterations * self.loop_cost)
-
-    @property
-    def calls(self) -> float:
-        """Calls of a network, in training steps: all iterations, and the trainings before them."""
-        s = self.settings
-        if s is None or self.shuffle_labels:
-            return 0
-        loop = passes.calls_per_loop(s, len(self.data.info.classes), self.data.images)
-        return passes.calls_before(s, self.data.images) + s.iterations * loop
-
-    @property
-    def loop_cost(self) -> float:
-        """Work of one outer iteration in multiply-accumulates; 0 where there is none."""
-        s = self.settings
-        if s is None or not s.iterations:
-            return 0.0
-        found = passes.per_loop(s, len(self.data.info.classes), self.data.images)
-        return float(found) * macs(Network(self.model, self.width), self.data)
-
-    def perform(self, context: Context) -> Result:
-        """Do it: see :func:`.making.distill`."""
-        from .making import distill
-
-        return distill(self, context)
-
-    @property
-    def title(self) -> str:
-        """A few words for a progress line."""
-        return f"distil {self.data.name} {self.method} ipc {self.ipc} seed {self.seed}"
-
-
-Source = Data | Distill
+_SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 
 
 @dataclass(frozen=True)
-class Train(Job):
+class Train(Training):
     """Train a network or a subnetwork of it.
 
     Attributes:
@@ -224,11 +89,86 @@ class Train(Job):
         """Calls of the network, in training steps: one a step."""
         return self.steps
 
-    def perform(self, context: Context) -> Result:
-        """Do it: see :func:`.making.train`."""
-        from .making import train
+    def check(self) -> Data:
+        """Refuse a training that the network or the batches do not allow."""
+        check_training(self.network, self.recipe, self.data, self.source.images)
+        return self.data
 
-        return train(self, context)
+    def perform(self, context: Context) -> Result:
+        """Train a (sub)network; continues at its last checkpoint."""
+        import torch
+
+        from ... import pruning, training
+        from .inputs import Checkpoints, arrays, build, load, mask_of, syn_of
+
+        unchanged(self)
+        checkpoints = Checkpoints(context)
+        ds = load(self.data)
+        split = syn_of(self.source, context).decode() if isinstance(self.source, Distill) else ds.train
+        net = build(self.network, ds)
+        mask = mask_of(self.mask, context)
+        start = self._read_start(context, net)
+        saved = checkpoints.read()
+        initial = start.network if start is not None else {k: v.clone() for k, v in net.state_dict().items()}
+        log = training.train(
+            net,
+            split,
+            self.recipe,
+            mask,
+            self.order_seed,
+            test=ds.test,
+            device=context.device,
+            stretch=training.Stretch(
+                state=training.State(**saved) if saved is not None else start,
+                until=self.until * self.recipe.steps_per_epoch(len(split)) if self.until else None,
+                checkpoint=lambda snapshot: checkpoints(lambda: vars(snapshot())),
+            ),
+            progress=context.progress,
+        )
+        names = pruning.prunable(net)
+        kept = {name: (mask[name] if mask is not None else torch.ones_like(initial[name])) for name in names}
+        final = {name: tensor.detach().cpu() for name, tensor in net.state_dict().items()}
+        outside = sum(int((final[n][~mask[n]] != 0).sum()) for n in names) if mask is not None else 0
+        distance = sum(float(((final[n] - initial[n]) * kept[n]).square().sum()) for n in names) ** 0.5
+        norm = sum(float((initial[n] * kept[n]).square().sum()) for n in names) ** 0.5
+        metrics = {
+            "level": self.level,
+            "steps": log.steps,
+            "images": log.images,
+            "train_loss": log.train_loss,
+            "loss": log.loss,
+            "accuracy": log.accuracy,
+            "distance": distance,
+            "initial_norm": norm,
+            "outside": outside,
+            "curve": log.curve,
+        }
+        return Result(metrics, arrays(net.state_dict()))
+
+    def _read_start(self, context: Context, net: nn.Module) -> State | None:
+        """Give the state a rewound training begins with: weights of the true epoch, fresh momentum, its schedule."""
+        from ... import pruning, training
+        from .inputs import tensors
+
+        if self.rewind == "weights" and self.mask is not None and self.mask.training is not None:
+            last = tensors(context.load(self.mask.training).arrays)
+            weights = {name: tensor for name, tensor in net.state_dict().items() if name in pruning.prunable(net)}
+            return training.State(0, {**last, **weights}, {})
+        if self.start is None:
+            return None
+        step = self.start.until * self.recipe.steps_per_epoch(self.source.images)
+        return training.State(step, tensors(context.load(self.start).arrays), {})
+
+    def rebuild(self, context: Context) -> tuple[nn.Module, Mask | None, Split]:
+        """Rebuild the trained network in evaluation mode, with its mask and its dataset's training images."""
+        from ... import training
+        from .inputs import build, load, mask_of, tensors
+
+        unchanged(self)
+        ds = load(self.data)
+        net = build(self.network, ds)
+        net.load_state_dict(tensors(context.load(self).arrays))
+        return net.to(training.resolve(context.device)).eval(), mask_of(self.mask, context), ds.train
 
     @property
     def title(self) -> str:
@@ -306,11 +246,54 @@ class Prune(Job):
         """All levels from the first to this one."""
         return [*(self.parent.chain() if self.parent is not None else ()), self]
 
-    def perform(self, context: Context) -> Result:
-        """Do it: see :func:`.making.prune`."""
-        from .making import prune
+    def check(self) -> Data:
+        """Refuse a level that has not weights enough."""
+        check_size(self.network, self.data)
+        survivors(prunable(self.network, self.data), self.level, self.fraction)
+        return self.data
 
-        return prune(self, context)
+    def perform(self, context: Context) -> Result:
+        """Find the mask of one level."""
+        from ... import pruning
+        from .inputs import build, load, mask_of, tensors
+
+        unchanged(self)
+        ds = load(self.data)
+        net = build(self.network, ds)
+        parent, like = mask_of(self.parent, context), mask_of(self.like, context)
+        inner = context.load(self.training) if self.training is not None else None
+        if inner is not None:
+            net.load_state_dict(tensors(inner.arrays))
+        goal: dict[str, Any] = {"like": like}
+        if like is None and self.method in ("snip", "synflow"):
+            total = sum(weight.numel() for weight in pruning.prunable(net).values())
+            goal = {"count": survivors(total, self.level, self.fraction)}
+        if self.method == "magnitude":
+            mask = pruning.magnitude(net, parent, self.fraction)
+        elif self.method == "random":
+            mask = pruning.random(net, parent, self.fraction, seed=self.order_seed)
+        elif self.method == "snip":
+            batch = ds.train.subset(min(_SNIP_IMAGES_A_CLASS * ds.train.classes, len(ds.train)), self.order_seed)
+            mask = pruning.snip(net, batch.normalised(), batch.labels, **goal)
+        elif self.method == "synflow":
+            mask = pruning.synflow(net, tuple(ds.train.images.shape[1:]), **goal)
+        elif self.method == "magnitude-layers" and like is not None:
+            mask = pruning.magnitude_layers(net, like)
+        elif self.method == "shuffled" and like is not None:
+            mask = pruning.shuffled(like, seed=self.order_seed)
+        else:
+            raise InputError(f"a pruning job of method {self.method!r} lacks what that method needs")
+        metrics: dict[str, Any] = {
+            "level": self.level,
+            "sparsity": mask.sparsity,
+            "survivors": mask.survivors,
+            "total": mask.total,
+            "layers": {name: int(kept.sum()) for name, kept in mask.items()},
+            "collapsed": [name for name, kept in mask.items() if not bool(kept.any())],
+        }
+        if inner is not None:
+            metrics["inner"] = {k: inner.metrics[k] for k in ("accuracy", "loss", "train_loss", "images", "steps")}
+        return Result(metrics, mask.pack())
 
     @property
     def title(self) -> str:

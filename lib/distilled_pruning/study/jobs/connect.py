@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...recipe import STATISTICS_BATCH
-from .base import Context, Job, Result, unchanged
+from .base import Context, Data, Job, Result, unchanged
 from .chain import Train
-from .sizes import macs
+from .limits import check_draw, macs
 
 
 @dataclass(frozen=True)
@@ -49,6 +49,13 @@ class Connect(Job):
     def cost(self) -> float:
         """Work in multiply-accumulates."""
         return float(self.alphas) * self.measured * macs(self.a.network, self.a.data)
+
+    def check(self) -> Data:
+        """Refuse more images than there are."""
+        data = self.a.data
+        if self.images:
+            check_draw("line_images", self.images, data.images if self.split == "train" else data.info.test, data)
+        return data
 
     def perform(self, context: Context) -> Result:
         """Measure loss and accuracy along the line between two trainings."""

@@ -1,4 +1,4 @@
-"""The Hessian of a trained network: its diagonal, trace and top eigenvalues."""
+"""The Hessian of a trained network: its diagonal, also by membership in two masks, its trace and top eigenvalues."""
 
 from __future__ import annotations
 
@@ -6,11 +6,44 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from .base import Context, Job, Result
-from .chain import Train
-from .sizes import macs
+from ...errors import InputError
+from ...networks import is_own
+from ...sparsity import survivors
+from .base import Context, Data, Job, Result
+from .chain import Prune, Train
+from .limits import check_draw, check_size, macs, trial
 
 _USUAL_WIDTH = 64  # stands for that of a network whose own function says it
+_FALLBACK_LIMIT = 20_000  # parameters, as hessian.diagonal has it
+
+
+def _check_batch(trained: Train, images: int) -> Data:
+    """Refuse a batch that the data have not the images for; of fewer than it asks for it takes all."""
+    data = trained.data
+    check_size(trained.network, data)
+    check_draw("hessian_images", min(images, data.images), data.images, data)
+    return data
+
+
+def _check_diagonal(trained: Train, mask: Prune | None = None) -> None:
+    """Refuse a diagonal that no fast method gives of a network that is not small.
+
+    Args:
+        trained: The network.
+        mask: What leaves entries out, if anything does.
+    """
+    network = trained.network
+    if not is_own(network.model):
+        return
+    found = trial(network, trained.data)
+    gone = found.prunable - survivors(found.prunable, mask.level, mask.fraction) if mask is not None else 0
+    entries = found.entries - gone
+    if found.uncovered and entries > _FALLBACK_LIMIT:
+        raise InputError(
+            f"no fast exact curvature covers {found.uncovered} of {network.model}, and its {entries:,} parameters are "
+            f"more than the {_FALLBACK_LIMIT:,} for which a double backward each is done: replace it, choose a "
+            "smaller width, or leave the pages with curvature out"
+        )
 
 
 @dataclass(frozen=True)
@@ -38,15 +71,20 @@ class HessianDiagonal(Job):
             * macs(self.trained.network, self.trained.data)
         )
 
+    def check(self) -> Data:
+        """Refuse a batch that is too small, and a diagonal that takes too long."""
+        _check_diagonal(self.trained, self.trained.mask)
+        return _check_batch(self.trained, self.images)
+
     def perform(self, context: Context) -> Result:
         """Summarise the exact Hessian diagonal and keep its histogram (symmetric logarithmic bins)."""
         import numpy as np
         import torch
 
         from ... import hessian
-        from .inputs import batch_of, trained_network
+        from .inputs import batch_of
 
-        net, mask, split = trained_network(self.trained, context)
+        net, mask, split = self.trained.rebuild(context)
         batch = batch_of(split, self.images, self.batch_seed)
         diagonal = hessian.diagonal(net, batch.normalised(), batch.labels, mask, progress=context.progress)
         kept: Mapping[str, torch.Tensor] = mask or {}
@@ -92,12 +130,16 @@ class Spectrum(Job):
         products = self.probes + 20 * self.eigenvalues
         return 6.0 * products * self.images * macs(self.trained.network, self.trained.data)
 
+    def check(self) -> Data:
+        """Refuse a batch that is too small."""
+        return _check_batch(self.trained, self.images)
+
     def perform(self, context: Context) -> Result:
         """Estimate the Hessian's trace and its top eigenvalues."""
         from ... import hessian
-        from .inputs import batch_of, trained_network
+        from .inputs import batch_of
 
-        net, mask, split = trained_network(self.trained, context)
+        net, mask, split = self.trained.rebuild(context)
         batch = batch_of(split, self.images, self.batch_seed)
         images, labels = batch.normalised(), batch.labels
         trace = hessian.trace(net, images, labels, mask, probes=self.probes, seed=self.batch_seed)
@@ -116,3 +158,51 @@ class Spectrum(Job):
     def title(self) -> str:
         """A few words for a progress line."""
         return f"Hessian spectrum, {self.trained.title}"
+
+
+@dataclass(frozen=True)
+class MembershipCurvature(Job):
+    """The Hessian diagonal of a trained network, apart for weights that two masks keep or one of them alone.
+
+    Attributes:
+        trained: The network, dense or pruned; pruned weights are zero and have entries all the same.
+        a: First mask.
+        b: Second mask, of the same initialisation.
+        images: Size of the stratified batch.
+        batch_seed: Which batch.
+    """
+
+    kind: ClassVar[str] = "membership"
+    trained: Train
+    a: Prune
+    b: Prune
+    images: int = 64
+    batch_seed: int = 0
+
+    @property
+    def cost(self) -> float:
+        """Work in multiply-accumulates, as for the diagonal."""
+        return HessianDiagonal(self.trained, self.images).cost
+
+    def check(self) -> Data:
+        """Refuse a batch that is too small, and a diagonal that takes too long; masks save nothing here."""
+        _check_diagonal(self.trained)
+        return _check_batch(self.trained, self.images)
+
+    def perform(self, context: Context) -> Result:
+        """Take the diagonal over all weights and sum it up by membership."""
+        from ... import hessian
+        from .inputs import batch_of, mask_of
+
+        net, _, split = self.trained.rebuild(context)
+        batch = batch_of(split, self.images, self.batch_seed)
+        a, b = mask_of(self.a, context), mask_of(self.b, context)
+        assert a is not None and b is not None
+        diagonal = hessian.diagonal(net, batch.normalised(), batch.labels, progress=context.progress)
+        groups = hessian.by_membership(net, diagonal, a, b)
+        return Result({"level": self.a.level, "images": len(batch), "groups": groups})
+
+    @property
+    def title(self) -> str:
+        """A few words for a progress line."""
+        return f"curvature by membership, {self.trained.title}"

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...recipe import Recipe
-from .base import Context, Job, Result
-from .chain import Distill, Train
-from .sizes import macs
+from .base import Context, Data, Job, Result
+from .chain import Train
+from .distill import Distill
+from .limits import check_training, macs
 
 
 @dataclass(frozen=True)
@@ -43,10 +44,16 @@ class Evaluate(Job):
     def _trainings(self) -> list[Train]:
         return [Train(r.network, self.source, self.recipe, r.order_seed) for r in self.references]
 
+    def check(self) -> Data:
+        """Refuse trainings on the set that a network or the batches do not allow."""
+        for reference in self.references:
+            check_training(reference.network, self.recipe, self.source.data, self.source.images)
+        return self.source.data
+
     def perform(self, context: Context) -> Result:
         """Train networks on a set or a snapshot of it and test them beside their references trained on real data."""
         from ... import distillation, training
-        from .inputs import build, load, syn_of, trained_network
+        from .inputs import build, load, syn_of
 
         ds = load(self.source.data)
         syn = syn_of(self.source, context)
@@ -55,7 +62,7 @@ class Evaluate(Job):
         found: dict[str, list[float]] = {name: [] for name in ("accuracies", "losses", "average", "supremum")}
         steps = 0
         for done, reference in enumerate(self.references, 1):
-            net, _, _ = trained_network(reference, context)
+            net, _, _ = reference.rebuild(context)
             own = build(reference.network, ds)
             order = reference.order_seed
             log = training.train(own, split, self.recipe, None, order, test=ds.test, device=context.device)

@@ -1,4 +1,4 @@
-"""What a job begins with: datasets, networks, masks and sets, read from parents' results; and checkpoints."""
+"""What every job begins with: datasets, networks, masks and sets, read from parents' results; and checkpoints."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ... import catalog, data, disk, distillation, models, pruning, training
+from ... import catalog, data, disk, distillation, models, pruning
 from ...errors import InputError, Interrupted
-from .base import Context, Data, Network, source_digest, unchanged
-from .chain import Distill, Prune, Source, Train
+from .base import Context, Data, Job, Network, source_digest
 
 _CHECKPOINT_SECONDS = 20.0
 
@@ -61,29 +60,15 @@ def arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
     return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
 
 
-def mask_of(job: Prune | None, context: Context) -> pruning.Mask | None:
+def mask_of(job: Job | None, context: Context) -> pruning.Mask | None:
     """Read the mask a pruning job left."""
     return pruning.Mask.unpack(context.load(job).arrays) if job is not None else None
 
 
-def syn_of(job: Distill, context: Context) -> distillation.Synthetic:
+def syn_of(job: Job, context: Context) -> distillation.Synthetic:
     """Read the set a distillation job left."""
     result = context.load(job)
     return distillation.Synthetic.unpack(result.metrics["set"], result.arrays)
-
-
-def split_of(source: Source, context: Context) -> data.Split:
-    """Give the images a job trains on."""
-    return syn_of(source, context).decode() if isinstance(source, Distill) else load(source).train
-
-
-def trained_network(job: Train, context: Context) -> tuple[nn.Module, pruning.Mask | None, data.Split]:
-    """Rebuild a trained network in evaluation mode, with its mask and its dataset's training images."""
-    unchanged(job)
-    ds = load(job.data)
-    net = build(job.network, ds)
-    net.load_state_dict(tensors(context.load(job).arrays))
-    return net.to(training.resolve(context.device)).eval(), mask_of(job.mask, context), ds.train
 
 
 def batch_of(split: data.Split, images: int, seed: int) -> data.Split:

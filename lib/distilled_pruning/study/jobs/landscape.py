@@ -6,9 +6,9 @@ import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from .base import Context, Job, Result
+from .base import Context, Data, Job, Result
 from .chain import Train
-from .sizes import macs
+from .limits import check_draw, macs
 
 if TYPE_CHECKING:
     import torch
@@ -43,16 +43,23 @@ class Landscape(Job):
         images = self.images or self.a.data.images
         return float(self.resolution) ** 2 * images * macs(self.a.network, self.a.data)
 
+    def check(self) -> Data:
+        """Refuse more images than there are."""
+        data = self.a.data
+        if self.images:
+            check_draw("plane_images", self.images, data.images, data)
+        return data
+
     def perform(self, context: Context) -> Result:
         """Measure the loss on the plane through three trainings; continues at its last row."""
         import numpy as np
 
         from ... import landscape, training
-        from .inputs import Checkpoints, tensors, trained_network
+        from .inputs import Checkpoints, tensors
 
         checkpoints = Checkpoints(context)
         ends = [tensors(context.load(end).arrays) for end in (self.a, self.b, self.c)]
-        net, mask, split = trained_network(self.a, context)
+        net, mask, split = self.a.rebuild(context)
         flat = landscape.plane(*ends)
         saved = checkpoints.read()
         start = None

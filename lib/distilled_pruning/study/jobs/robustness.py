@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from .base import Context, Job, Result
+from .base import Context, Data, Job, Result
 from .chain import Train
-from .sizes import macs
+from .limits import check_draw, macs
 
 if TYPE_CHECKING:
     import torch
@@ -49,12 +49,19 @@ class Robustness(Job):
         corrupted = len(self.severities) * len(CORRUPTIONS)
         return float(1 + attacks + corrupted) * images * macs(self.trained.network, self.trained.data)
 
+    def check(self) -> Data:
+        """Refuse more images than there are."""
+        data = self.trained.data
+        if self.images:
+            check_draw("shift_images", self.images, data.info.test, data)
+        return data
+
     def perform(self, context: Context) -> Result:
         """Test a trained network on clean, adversarial and corrupted test images."""
         from ... import training
-        from .inputs import load, trained_network
+        from .inputs import load
 
-        net, _, _ = trained_network(self.trained, context)
+        net, _, _ = self.trained.rebuild(context)
         split = load(self.trained.data).test
         split = split.subset(self.images, self.seed) if self.images else split
         device = training.resolve(context.device)

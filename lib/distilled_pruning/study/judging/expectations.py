@@ -14,18 +14,18 @@ from ..parameters.presets import LIVE, PRESETS
 from .judgement import Judgement
 from .verdicts import DECIDED, ENOUGH, NOT_RUN, OPEN, PARTLY, RANK, UNDECIDED
 
-FILE = "expected.json"
-STAMPS = (LIVE, *PRESETS)
-Expected = dict[str, dict[str, dict[str, Any]]]
+_FILE = "expected.json"
+_STAMPS = (LIVE, *PRESETS)
+_Expected = dict[str, dict[str, dict[str, Any]]]
 
 
 @functools.cache
-def read() -> Expected:
+def read() -> _Expected:
     """Read the committed expectations: scale to claim to verdict, intervals and n."""
-    return dict(json.loads(resources.files(__package__).joinpath(FILE).read_text(encoding="utf-8")))
+    return dict(json.loads(resources.files(__package__).joinpath(_FILE).read_text(encoding="utf-8")))
 
 
-def expect(judgements: Sequence[Judgement]) -> dict[str, dict[str, Any]]:
+def _expect(judgements: Sequence[Judgement]) -> dict[str, dict[str, Any]]:
     """Turn judgements into expectations: those that were run on enough initialisations."""
     found = {}
     for item in judgements:
@@ -50,12 +50,12 @@ def accept(scales: Mapping[str, Sequence[Judgement]], path: Path | None = None) 
         InputError: A scale is that of a custom run, of which nothing is expected.
     """
     for scale in scales:
-        if scale not in STAMPS:
-            raise InputError(f"nothing is expected of a run at {scale}: accept one of {', '.join(STAMPS)} scale")
-    path = path or Path(str(resources.files(__package__).joinpath(FILE)))
+        if scale not in _STAMPS:
+            raise InputError(f"nothing is expected of a run at {scale}: accept one of {', '.join(_STAMPS)} scale")
+    path = path or Path(str(resources.files(__package__).joinpath(_FILE)))
     kept = {scale: dict(wanted) for scale, wanted in json.loads(path.read_text(encoding="utf-8")).items()}
     for scale, judgements in scales.items():
-        found = expect(judgements)
+        found = _expect(judgements)
         judged = {item.claim.id for item in judgements}
         before = {name: wanted for name, wanted in kept.get(scale, {}).items() if name not in judged}
         kept[scale] = {item: found[item] for item in found} | before
@@ -64,7 +64,7 @@ def accept(scales: Mapping[str, Sequence[Judgement]], path: Path | None = None) 
     return path
 
 
-def compatible(now: Judgement, wanted: Mapping[str, Any]) -> bool:
+def _is_compatible(now: Judgement, wanted: Mapping[str, Any]) -> bool:
     """Say whether a judgement may differ from an expectation by chance: every interval meets its expected one.
 
     Another processor rounds otherwise, and a training then ends elsewhere: an effect that is the same may fall on the
@@ -94,7 +94,7 @@ def shortfalls(judgements: Sequence[Judgement]) -> list[str]:
             if now.verdict == NOT_RUN != wanted["verdict"]:
                 problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {NOT_RUN}")
         elif RANK[now.verdict] < RANK[wanted["verdict"]] and not (
-            now.verdict in (PARTLY, UNDECIDED, OPEN) and compatible(now, wanted)
+            now.verdict in (PARTLY, UNDECIDED, OPEN) and _is_compatible(now, wanted)
         ):
             problems.append(f"{name}: expected {wanted['verdict']} at {scale} scale, found {now.verdict}")
         elif now.n < wanted["n"]:

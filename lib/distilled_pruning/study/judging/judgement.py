@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-PAPERS_SCALE = "paper"
-OTHER_WAYS = {"dense", "imp", "real"}
+_PAPERS_SCALE = "paper"
+_OTHER_WAYS = {"dense", "imp", "real"}
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class Judgement:
     @property
     def word(self) -> str:
         """The verdict as it is shown: one on a paper's claim reached below the paper's scale says so."""
-        if self.claim.ours or self.scale == PAPERS_SCALE or self.verdict not in DECIDED:
+        if self.claim.ours or self.scale == _PAPERS_SCALE or self.verdict not in DECIDED:
             return self.verdict
         return f"{self.verdict} at {self.scale.partition(':')[0]} scale"
 
@@ -179,7 +179,7 @@ def _after(finding: Finding, p: float | None) -> Finding:
 def _on_a_set(finding: Finding) -> bool:
     """Say whether a finding of a claim about distilled masks is about one: its setting names no other way alone."""
     words = set(re.findall(r"[a-z]+", finding.setting.lower()))
-    return "distilled" in words or not words & OTHER_WAYS
+    return "distilled" in words or not words & _OTHER_WAYS
 
 
 def _judge(
@@ -197,7 +197,7 @@ def _judge(
     standing = stand(needs, _Seen(around, claim)) if verdict != NOT_RUN else Standing()
     if standing.failed:
         verdict = NOT_TESTABLE
-    elif verdict != NOT_RUN and claim.sizes and scale != PAPERS_SCALE:
+    elif verdict != NOT_RUN and claim.sizes and scale != _PAPERS_SCALE:
         verdict = NOT_JUDGED
     elif verdict != NOT_RUN and standing.unsure:
         verdict = UNDECIDED

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..results.recorded import INDEX, SCALES, Recorded
 from . import expectations
 from . import judgement as judging
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class Page(Protocol):
+class _Page(Protocol):
     """A page under its parameters, as :class:`..sections.section.Section` is one."""
 
     @property
@@ -80,7 +80,7 @@ class Ledger:
         return [judging.row(judgement, self.recorded.get(judgement.claim.id)) for judgement in self.judgements]
 
 
-def stamp(sections: Sequence[Page]) -> str:
+def stamp(sections: Sequence[_Page]) -> str:
     """Give the scale of several notebooks: their common one, or ``"custom: …"`` with the stamp of each that differs."""
     scales = {section.name: section.scale for section in sections}
     if len(set(scales.values())) <= 1:
@@ -88,39 +88,44 @@ def stamp(sections: Sequence[Page]) -> str:
     return "custom: " + "; ".join(f"{name} {scale.removeprefix('custom: ')}" for name, scale in scales.items())
 
 
-def judge(
-    sections: Sequence[Page],
-    everything: bool = True,
-    recorded: Mapping[str, Judgement] | None = None,
-    only: Collection[str] | None = None,
-) -> Ledger:
+def judge_run(sections: Sequence[_Page], only: Collection[str] | None = None) -> list[Judgement]:
     """Judge claims on what the stores hold; nothing is trained.
 
     Args:
         sections: Notebooks under their parameters.
-        everything: Judge every claim; otherwise only those these notebooks' results judge.
-        recorded: Judgements on recorded results; by default those of :func:`recorded_judgements`.
-        only: Names of the claims to judge, whatever the notebooks.
+        only: Names of the claims to judge; all of them by default.
     """
-    frames = _Pages(sections)
-    only = only if only is not None or everything else ids_of(sections)
-    judgements = judging.judge(frames, frames.scale, only, _Around(sections))
+    return judging.judge(_Pages(sections), stamp(sections), only, _Around(sections))
+
+
+def judge(
+    sections: Sequence[_Page], everything: bool = True, recorded: Mapping[str, Judgement] | None = None
+) -> Ledger:
+    """Judge claims on what the stores hold, beside what is recorded and expected.
+
+    Args:
+        sections: Notebooks under their parameters.
+        everything: Judge every claim; otherwise only those these notebooks' results judge.
+        recorded: Judgements on recorded results; by default the best that there are.
+    """
+    only = None if everything else _ids_of(sections)
+    judgements = judge_run(sections, only)
     found = best_of(by_scale(only=only)) if recorded is None else recorded
-    short = wanted(expectations.shortfalls(judgements), only)
-    return Ledger(tuple(judgements), found, short, {frames.scale: judgements})
+    short = _wanted(expectations.shortfalls(judgements), only)
+    return Ledger(tuple(judgements), found, short, {stamp(sections): judgements})
 
 
-def judge_recorded(sections: Sequence[Page], everything: bool = True) -> Ledger:
+def judge_recorded(sections: Sequence[_Page], everything: bool = True) -> Ledger:
     """Judge claims on recorded results, each at the largest scale that has any.
 
     Args:
         sections: Notebooks whose claims are meant.
         everything: Judge every claim, whatever the notebooks.
     """
-    only = None if everything else ids_of(sections)
+    only = None if everything else _ids_of(sections)
     scales = by_scale(only=only)
     best = best_of(scales)
-    short = wanted([text for found in scales.values() for text in expectations.shortfalls(found)], only)
+    short = _wanted([text for found in scales.values() for text in expectations.shortfalls(found)], only)
     absent = [
         f"nothing is recorded at {scale} scale, where {len(expectations.read()[scale])} verdicts are expected: "
         f"restore {INDEX} and what it names from git"
@@ -131,12 +136,12 @@ def judge_recorded(sections: Sequence[Page], everything: bool = True) -> Ledger:
     return Ledger(tuple(judgements), best, (*short, *absent), scales)
 
 
-def ids_of(sections: Sequence[Page]) -> set[str]:
+def _ids_of(sections: Sequence[_Page]) -> set[str]:
     """Name the claims that notebooks judge."""
     return {claim.id for section in sections for claim in claims_of(section.experiments)}
 
 
-def wanted(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, ...]:
+def _wanted(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, ...]:
     """Leave out the problems of claims that were not asked for."""
     return tuple(text for text in problems if only is None or text.partition(":")[0] in only)
 
@@ -151,8 +156,8 @@ def _stamped(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame
 class _Pages(Mapping[str, "pd.DataFrame"]):
     """Frames of several pages, each made when it is first asked for."""
 
-    def __init__(self, pages: Sequence[Page]) -> None:
-        self.scale, self._pages = stamp(pages), pages
+    def __init__(self, pages: Sequence[_Page]) -> None:
+        self._pages = pages
         self._by_name = {name: page for page in pages for name in page.experiments}
 
     def __getitem__(self, name: str) -> pd.DataFrame:
@@ -206,11 +211,6 @@ def by_scale(root: Path | None = None, only: Collection[str] | None = None) -> d
     folder = Recorded(root or home() / "results")
     tables = {scale: _Tables(folder, scale) for scale in reversed(SCALES)}
     return {scale: judging.judge(frames, scale, only) for scale, frames in tables.items() if frames}
-
-
-def recorded_judgements(root: Path | None = None) -> dict[str, Judgement]:
-    """Give each claim's recorded judgement, see :func:`best_of`."""
-    return best_of(by_scale(root))
 
 
 def best_of(scales: Mapping[str, Sequence[Judgement]]) -> dict[str, Judgement]:

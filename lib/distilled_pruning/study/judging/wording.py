@@ -11,7 +11,7 @@ from .units import Unit
 from .verdicts import CONTRADICTED, NOT_RUN, RANGE, REPRODUCED, UNDECIDED, Finding
 
 MINUS = "−"
-CAME_OUT = {REPRODUCED: "holds", CONTRADICTED: "does not hold", UNDECIDED: "undecided", NOT_RUN: "not run"}
+_CAME_OUT = {REPRODUCED: "holds", CONTRADICTED: "does not hold", UNDECIDED: "undecided", NOT_RUN: "not run"}
 
 
 def plain(value: Any) -> str:
@@ -25,7 +25,7 @@ def number(value: float, digits: int = 3, signed: bool = False) -> str:
     return text.replace("-", MINUS) if float(text) else text.lstrip("+-")
 
 
-def quantity(value: float, interval: Sequence[float] | None, unit: Unit, ranged: bool = False) -> str:
+def _quantity(value: float, interval: Sequence[float] | None, unit: Unit, ranged: bool = False) -> str:
     """Write a number in its unit with its interval, all with the same decimals, as "+10.7 points [6.3, 15.1]".
 
     An interval that shows no width is left out. What levels leave open is a range, and written as one.
@@ -56,10 +56,10 @@ def finding(
             each = ", ".join(number(item.unit.factor * value, item.unit.digits) for value in item.values)
             parts.append(f"{each} {item.unit.name}".rstrip())
         elif math.isfinite(item.value):
-            parts.append(quantity(item.value, item.interval, item.unit, ranged=item.spread == RANGE))
+            parts.append(_quantity(item.value, item.interval, item.unit, ranged=item.spread == RANGE))
         parts += [f"n = {item.n}"] if item.n != n else []
         parts += ["one set" if item.sets == 1 else f"{item.sets} sets"] if item.sets else []
-    parts += [CAME_OUT.get(item.verdict, item.verdict)] if verdict or not item.n else []
+    parts += [_CAME_OUT.get(item.verdict, item.verdict)] if verdict or not item.n else []
     text = f"{item.setting}: {', '.join(parts)}" if item.setting else ", ".join(parts)
     return plain(text) if markdown else text
 

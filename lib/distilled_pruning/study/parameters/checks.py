@@ -13,15 +13,15 @@ from ...distillation.files import locate
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, shown, unknown
 from ..engine.machine import DEVICE
-from ..sections.common import ways
+from ..jobs import ways
 
 Check = Callable[[str, Any], Any]
 MOST_EPOCHS, MOST_STEPS, WIDEST = 10_000, 1_000_000, 1024  # more than any study has: a slip of the pen
-LONGEST_NUMBER = 1000  # bits, which a float still holds
+_LONGEST_NUMBER = 1000  # bits, which a float still holds
 
 INITS = ("default", "kaiming", "xavier")
-YES, NO = ("true", "yes", "1"), ("false", "no", "0")
-KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
+_YES, _NO = ("true", "yes", "1"), ("false", "no", "0")
+_KINDS: dict[type, str] = {int: "a whole number", float: "a number", bool: "true or false", str: "text"}
 
 
 def keep(name: str, value: Any) -> Any:
@@ -55,7 +55,7 @@ def share(name: str, value: Any) -> Any:
     raise InputError(f"{name} must lie between 0 and 1, as .2 for a fifth, not {value:g}")
 
 
-def words(name: str, value: str) -> list[str]:
+def _split(name: str, value: str) -> list[str]:
     """Split a comma-separated list; empty, or an item twice, is an error."""
     found = [part.strip() for part in value.split(",") if part.strip()]
     if not found:
@@ -71,10 +71,10 @@ def several(what: str, known: Callable[[], Iterable[str]]) -> Check:
 
     def check(name: str, value: Any) -> Any:
         names = tuple(known())
-        for item in words(name, value):
+        for item in _split(name, value):
             if item not in names:
                 raise unknown(what, item, names)
-        return tuple(words(name, value))
+        return tuple(_split(name, value))
 
     return check
 
@@ -102,7 +102,7 @@ def as_path(text: str) -> Path | None:
 def datasets(name: str, value: Any) -> Any:
     """Take catalog names and existing paths, comma-separated; paths become absolute."""
     found = []
-    for item in words(name, value):
+    for item in _split(name, value):
         path = None if item in catalog.DATASETS else as_path(item)
         if path is not None and not disk.exists(path):
             raise catalog.not_found(item)
@@ -131,7 +131,7 @@ def distiller(name: str, value: Any) -> Any:
 
 def distillers(name: str, value: Any) -> Any:
     """Take distillation methods and paths of published sets, comma-separated; paths become absolute."""
-    return tuple(distiller(name, item) for item in words(name, value))
+    return tuple(distiller(name, item) for item in _split(name, value))
 
 
 def plain_name(name: str, value: Any) -> Any:
@@ -145,12 +145,12 @@ def models(*also: str) -> Check:
     """Take a comma-separated list of networks: the papers', those of somebody's own functions, and more names."""
 
     def check(name: str, value: Any) -> Any:
-        for item in words(name, value):
+        for item in _split(name, value):
             if networks.is_own(item):
                 networks.source(item)
             elif item not in (*also, *catalog.MODELS):
                 raise unknown("model", item, (*also, *catalog.MODELS, *networks.NAMED, "package.module:function"))
-        return tuple(words(name, value))
+        return tuple(_split(name, value))
 
     return check
 
@@ -170,7 +170,7 @@ def matched(name: str, value: Any) -> Any:
 def boxes(name: str, value: Any) -> Any:
     """Take ``method:iterations:width`` or ``method:iterations:width:rate`` items, comma-separated, or nothing."""
     found = []
-    for item in words(name, value) if value else ():
+    for item in _split(name, value) if value else ():
         method, *numbers = (part.strip() for part in item.split(":"))
         rate = numbers.pop() if len(numbers) == 3 else ""
         if method not in DISTILLERS:
@@ -193,7 +193,7 @@ def boxes(name: str, value: Any) -> Any:
 def rates(name: str, value: Any) -> Any:
     """Take a comma-separated list of learning rates."""
     found = []
-    for item in words(name, value):
+    for item in _split(name, value):
         rate = convert(name, float, item)
         found.append(float(f"{between(0, 10, above=True)(name, rate):.12g}"))
     return tuple(found)
@@ -201,19 +201,19 @@ def rates(name: str, value: Any) -> Any:
 
 def counts(high: int) -> Check:
     """Take a comma-separated list of whole numbers from 1 to ``high``."""
-    return lambda name, value: tuple(between(1, high)(name, convert(name, int, item)) for item in words(name, value))
+    return lambda name, value: tuple(between(1, high)(name, convert(name, int, item)) for item in _split(name, value))
 
 
 def epochs(name: str, value: Any) -> Any:
     """Take a comma-separated list of epochs, 0 included, in their order."""
-    return tuple(sorted({between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in words(name, value)}))
+    return tuple(sorted({between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in _split(name, value)}))
 
 
 def measured(name: str, value: Any) -> Any:
     """Take ``"all"`` or a comma-separated list of levels."""
     if value.strip() == "all":
         return "all"
-    return tuple(sorted({between(0, 100)(name, convert(name, int, item)) for item in words(name, value)}))
+    return tuple(sorted({between(0, 100)(name, convert(name, int, item)) for item in _split(name, value)}))
 
 
 def augmentation(name: str, value: Any) -> Any:
@@ -240,15 +240,15 @@ def convert(name: str, kind: type, value: Any) -> Any:
     Raises:
         InputError: It cannot be, or would lose something.
     """
-    error = InputError(f"{name} must be {KINDS[kind]}, not {shown(value)}")
+    error = InputError(f"{name} must be {_KINDS[kind]}, not {shown(value)}")
     if kind is bool:
         lowered = str(value).strip().lower()
-        if lowered not in YES + NO:
+        if lowered not in _YES + _NO:
             raise error
-        return lowered in YES
+        return lowered in _YES
     if isinstance(value, bool) or not isinstance(value, str | int | float):
         raise error
-    if isinstance(value, int) and value.bit_length() > LONGEST_NUMBER:
+    if isinstance(value, int) and value.bit_length() > _LONGEST_NUMBER:
         raise error
     if kind is str:
         return value.strip() if isinstance(value, str) else f"{value:.12g}" if isinstance(value, float) else str(value)

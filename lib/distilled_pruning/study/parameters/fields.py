@@ -1,12 +1,13 @@
-"""What each parameter of a notebook is called, what it means, and which values it takes."""
+"""What each parameter of a notebook is called, what it means, and which values it takes; and their values together."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from ...recipe import PRECISIONS
-from ..sections.common import ways
+from ..jobs import ways
 from .checks import (
     INITS,
     MOST_EPOCHS,
@@ -76,18 +77,36 @@ def _item(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
-def table(*fields: Field) -> dict[str, Field]:
-    """Index fields by name."""
-    return {field.name: field for field in fields}
+class Values(Mapping[str, Any]):
+    """Values of parameters; read only, by item or by attribute."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        """Keep checked values."""
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def __getattr__(self, name: str) -> Any:
+        try:
+            return self.__dict__["_values"][name]
+        except KeyError:
+            raise AttributeError(f"there is no parameter {name!r} here") from None
 
 
-SOME, STEPS, EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
-BUDGETS = counts(255)
+_SOME, _STEPS, _EPOCHS = between(10, 10**7, also=0), between(0, MOST_STEPS), between(0, MOST_EPOCHS)
+_BUDGETS = counts(255)
 
-FIELDS: dict[str, Field] = table(
+_ALL = (
     Field("dataset", str, "names or paths, comma-separated, one row each", datasets),
     Field("image_size", int, "side in pixels; 0 for the dataset's own", between(8, 512, also=0)),
-    Field("subset", int, "training images to use, stratified; 0 for all", SOME),
+    Field("subset", int, "training images to use, stratified; 0 for all", _SOME),
     Field("whitened", bool, "ZCA-whiten the images, as published sets of trajectory matching are"),
     Field("model", str, "networks, comma-separated, one row each", models()),
     Field("width", int, "channels of the first layer; 0 for the papers'", between(1, WIDEST, also=0)),
@@ -117,7 +136,7 @@ FIELDS: dict[str, Field] = table(
         "distill_iterations",
         int,
         "outer iterations of the distillation; 0 for the published number",
-        STEPS,
+        _STEPS,
     ),
     Field(
         "distill_learning_rate",
@@ -145,17 +164,17 @@ FIELDS: dict[str, Field] = table(
     Field("fraction", float, "share of the surviving weights a round removes", share),
     Field("distilled_levels", int, "rounds of distilled pruning before IMP takes over", between(1, 40)),
     Field("first_rounds", str, "ways of those first rounds, comma-separated", several("method", ways.continued)),
-    Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", EPOCHS),
+    Field("rewind", int, "epoch of the rewinding point; 0 for initialisation", _EPOCHS),
     Field("rewind_seeds", int, "initialisations on which trainings start from an early epoch", between(1, 100)),
     Field("common_epochs", str, "epochs that two trainings share before they part, comma-separated", epochs),
     Field("seeds", int, "independent initialisations", between(1, 100)),
     Field("order_seeds", int, "initialisations on which inner loops run in a second data order", between(0, 100)),
     Field("dense_seeds", int, "initialisations of the dense network where they are more", between(0, 100)),
     Field("replicates", int, "retrainings of each ticket, in different data orders", between(2, 20)),
-    Field("epochs", int, "epochs of a training on real data", EPOCHS),
+    Field("epochs", int, "epochs of a training on real data", _EPOCHS),
     Field("batch_size", int, "images a step", between(1, 2**16)),
     Field("learning_rate", float, "rate of trainings on real data, before its first drop", between(0, 10, above=True)),
-    Field("inner_steps", int, "steps of a short inner loop", STEPS),
+    Field("inner_steps", int, "steps of a short inner loop", _STEPS),
     Field(
         "inner_epochs",
         int,
@@ -166,9 +185,9 @@ FIELDS: dict[str, Field] = table(
     Field("dose_steps", str, "lengths of the inner loop to compare, in steps, comma-separated", counts(MOST_STEPS)),
     Field("dose_rates", str, "rates of the inner loop to compare, comma-separated", rates),
     Field("dose_seeds", int, "initialisations on which they are compared", between(1, 100)),
-    Field("epsilons", str, "budgets of adversarial examples, in 255ths of a pixel's range, comma-separated", BUDGETS),
+    Field("epsilons", str, "budgets of adversarial examples, in 255ths of a pixel's range, comma-separated", _BUDGETS),
     Field("severities", str, "severities of corruptions, 1 to 5, comma-separated", counts(5)),
-    Field("shift_images", int, "test images to shift, stratified; 0 for all", SOME),
+    Field("shift_images", int, "test images to shift, stratified; 0 for all", _SOME),
     Field("inits", str, "ways to draw initial weights, comma-separated", several("initialisation", lambda: INITS)),
     Field("init_methods", str, "tickets that start from each of them", several("method", ways.names)),
     Field("init_seeds", int, "initialisations of each kind", between(1, 100)),
@@ -182,12 +201,13 @@ FIELDS: dict[str, Field] = table(
         joint="+",
     ),
     Field("alphas", int, "points along a line", between(3, 1001)),
-    Field("line_images", int, "training images behind each point of a line; 0 for all", SOME),
+    Field("line_images", int, "training images behind each point of a line; 0 for all", _SOME),
     Field("resolution", int, "points along a side of a plane", between(3, 1000)),
-    Field("plane_images", int, "training images behind each point of a plane; 0 for all", SOME),
+    Field("plane_images", int, "training images behind each point of a plane; 0 for all", _SOME),
     Field("hessian_images", int, "training images in the batch of a Hessian", between(2, 10**7)),
     Field("precision", str, "fp32 or bf16", one("precision", PRECISIONS)),
     Field("compile", bool, "compile training with torch.compile"),
     Field("device", str, "auto, cpu, cuda or cuda:N", device),
     Field("store", str, "folder of results; empty for the usual one"),
 )
+FIELDS = {field.name: field for field in _ALL}

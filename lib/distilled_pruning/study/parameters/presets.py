@@ -12,18 +12,17 @@ from typing import Any
 from ... import catalog, disk, places, plugins
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, unknown
-from .cells import read, source
 from .checks import as_path, between, convert
-from .fields import FIELDS, written
-from .values import Values
+from .fields import FIELDS, Values, written
+from .notebooks import read, source
 
 LIVE, PRESETS = "live", ("reduced", "paper")
 UNCOUNTED = ("device", "store")
-PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
-MISREAD = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
+_PUBLISHED = ("epochs", "inner_steps")  # 0 stands for the published number, where a page knows one
+_MISREAD = re.compile(r"[-+]?(0[0-9_]+|[0-9][0-9_]*(:[0-5]?[0-9])+(\.[0-9_]*)?)")
 
 
-def file_pairs(path: Path) -> dict[str, Any]:
+def _read_file(path: Path) -> dict[str, Any]:
     """Read a YAML file of parameters, as papermill's ``-f`` does.
 
     Raises:
@@ -38,7 +37,7 @@ def file_pairs(path: Path) -> dict[str, Any]:
         text = place.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
         if isinstance(content, dict):
-            refuse_misread(path, yaml.compose(text, yaml.SafeLoader))
+            _refuse_misread(path, yaml.compose(text, yaml.SafeLoader))
             return {str(name): value for name, value in content.items()}
     except OSError as error:
         raise InputError(f"parameters cannot be read from {quoted(path)}: {error.strerror or error}") from error
@@ -59,7 +58,7 @@ def file_pairs(path: Path) -> dict[str, Any]:
     raise InputError(f"{quoted(path)} must hold 'name: value' lines")
 
 
-def refuse_misread(path: Path, lines: Any) -> None:
+def _refuse_misread(path: Path, lines: Any) -> None:
     """Raise :class:`InputError` for what YAML reads in silence as something else: a name twice, ``010``, ``1:30``.
 
     Args:
@@ -73,7 +72,7 @@ def refuse_misread(path: Path, lines: Any) -> None:
         seen.add(name.value)
         for item in getattr(value, "value", ()) if isinstance(value.value, list) else [value]:
             written = str(getattr(item, "value", ""))
-            if getattr(item, "tag", "").endswith((":int", ":float")) and MISREAD.fullmatch(written):
+            if getattr(item, "tag", "").endswith((":int", ":float")) and _MISREAD.fullmatch(written):
                 raise InputError(
                     f"{quoted(path)} gives {name.value} {written}, which YAML reads as a number to the base of "
                     f"{'60' if ':' in written else '8'}: write it in decimal digits"
@@ -85,7 +84,7 @@ def preset(path: Path, scale: str) -> Path:
     return path.parent / "presets" / scale / f"{path.stem}.yaml"
 
 
-def presets(path: Path) -> list[str]:
+def _list_presets(path: Path) -> list[str]:
     """List a notebook's presets: ``reduced`` and ``paper``, each before its variants such as ``reduced/resnet18``.
 
     A variant is the same scale for another network or dataset, at a size of its own.
@@ -98,7 +97,7 @@ def presets(path: Path) -> list[str]:
     return [name for names in found for name in names if preset(path, name).is_file()]
 
 
-def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: str) -> dict[str, Any]:
+def _apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: str) -> dict[str, Any]:
     """Replace values by given ones, checked.
 
     Raises:
@@ -109,14 +108,14 @@ def apply(base: Mapping[str, Any], pairs: Iterable[tuple[str, Any]], notebook: s
         if name not in values:
             raise unknown(f"parameter of {notebook}", name, values)
         field = FIELDS[name]
-        if name in PUBLISHED and notebook != "a-first-paper":
+        if name in _PUBLISHED and notebook != "a-first-paper":
             between(1)(name, convert(name, field.type, given))
         values[name] = field.value(given)
-    fit(values)
+    _fit(values)
     return values
 
 
-def fit(values: Mapping[str, Any]) -> None:
+def _fit(values: Mapping[str, Any]) -> None:
     """Check what no single parameter can tell: enough images in every class, enough networks for a plane."""
     if "resolution" in values and values["replicates"] < 3:
         raise InputError(f"a plane goes through three retrainings: set replicates to 3, not {values['replicates']}")
@@ -259,17 +258,17 @@ def stamped(scale: str, values: Mapping[str, Any]) -> str:
 def _bases(path: Path, _stamp: tuple[object, ...]) -> dict[str, dict[str, Any]]:
     """Read the presets of a notebook; the second argument makes an edited file count as another."""
     live = {name: line.value for name, line in read(path).items()}
-    fit(live)
+    _fit(live)
     found = {LIVE: live}
-    for name in presets(path):
-        found[name] = apply(live, file_pairs(preset(path, name)).items(), path.stem)
+    for name in _list_presets(path):
+        found[name] = _apply(live, _read_file(preset(path, name)).items(), path.stem)
     return found
 
 
 def bases(notebook: str | Path) -> dict[str, dict[str, Any]]:
     """Give the values of every preset of a notebook: ``live`` from its cell, the others from their files."""
     path = source(notebook)
-    stamps = ((name, preset(path, name).stat().st_mtime_ns) for name in presets(path))
+    stamps = ((name, preset(path, name).stat().st_mtime_ns) for name in _list_presets(path))
     return _bases(path, (path.stat().st_mtime_ns, *stamps))
 
 
@@ -293,8 +292,8 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     elif file is not None:
         if str(file).partition("/")[0] in PRESETS and not disk.exists(places.named(file)):
             raise unknown(f"preset of {name}", str(file), [scale for scale in known if scale != LIVE])
-        values = apply(values, file_pairs(Path(file)).items(), name)
-    return Parameters(name, apply(values, pairs, name), known, source(notebook))
+        values = _apply(values, _read_file(Path(file)).items(), name)
+    return Parameters(name, _apply(values, pairs, name), known, source(notebook))
 
 
 def resolve_all(
@@ -322,7 +321,7 @@ def resolve_all(
     declared = {name: bases(name)[LIVE].keys() for name in wanted}
     known = sorted(set().union(*declared.values()))
     named = str(file) if any(str(file) in bases(name) for name in wanted) else None
-    content = list(file_pairs(Path(file)).items()) if file is not None and named is None else []
+    content = list(_read_file(Path(file)).items()) if file is not None and named is None else []
     both = (*content, *given)
     for name, _ in both:
         if name not in known:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 
 _FILE = Path("results", "papers", "authors-numbers.csv")
 HESSIAN = "Hessian table (sec 4.2)"

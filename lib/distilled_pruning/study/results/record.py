@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from ... import disk
 from ...errors import InputError
-from ..engine.entries import Entries
 from ..engine.entry import ARRAYS, BODY, KEPT, Damaged, dump, lines, pack_arrays, sha256, unpack_arrays
+from ..engine.store import Entries
 from ..jobs import graph
 from .recorded import EVER, FRAMES, INDEX, SCALES, Record, Recorded, Shown, index
 

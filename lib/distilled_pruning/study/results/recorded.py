@@ -21,8 +21,8 @@ from typing import TYPE_CHECKING, Any
 
 from ... import disk
 from ...errors import InputError
-from ..engine.entries import Entries
 from ..engine.entry import Damaged, dump, read_json, sha256
+from ..engine.store import Entries
 from ..parameters.presets import given
 
 if TYPE_CHECKING:

@@ -4,13 +4,13 @@ Nothing is computed here but means and intervals over initialisations. Matplotli
 functions that draw.
 """
 
-from ..speed.figure import speed
 from .a_first_paper.figures import first_accuracy, first_logs, first_sessions, first_stability
 from .b_controls.figures import dose, equal_loss
 from .b_controls.kinship import kinship
 from .b_controls.matrix import controls
 from .b_controls.protocol_figures import protocols, starts
 from .b_controls.shift_figures import shift_costs, shifts
+from .how_fast.figures import speed
 from .s2_dataset_distillation.figures import gallery, matching, sets, stopping
 from .s3_distilled_pruning.diagram import fig1
 from .s3_distilled_pruning.figures import fig2

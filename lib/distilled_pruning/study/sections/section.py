@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputError, unknown
 from ..engine.store import Store
 from ..jobs import Job, graph
-from ..parameters.cells import home
+from ..parameters.notebooks import home
 from ..parameters.presets import LIVE, UNCOUNTED, Parameters, bases, resolve
-from ..results.recorded import Recorded
+from ..results.recorded import Record, Recorded
 from . import registry as experiments
 from .registry import Experiment
 
@@ -108,3 +108,13 @@ class Section:
     def deciding(self) -> dict[str, Any]:
         """The parameters that decide results: all but device and store."""
         return {name: value for name, value in self.parameters.stored.items() if name not in UNCOUNTED}
+
+
+def preset_of(record: Record) -> str:
+    """Name the preset of a recording's scale from which the fewest of its parameters differ.
+
+    What was no parameter yet when it was recorded has the preset's value.
+    """
+    notebook = experiments.EXPERIMENTS[record.figure].notebook
+    fitting = [name for name in bases(notebook) if name.partition("/")[0] == record.scale]
+    return min(fitting, key=lambda name: len(resolve(notebook, record.parameters.items(), name).differences(name)))

@@ -13,8 +13,7 @@ from typing import Any
 from ... import catalog, disk, plugins
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
-from ..parameters.cells import home, notebooks, source
-from ..parameters.contents import FILE, stray
+from ..parameters.notebooks import FILE, home, notebooks, source, stray
 from ..parameters.presets import LIVE, Parameters, bases, resolve, resolve_all
 from .registry import EXPERIMENTS
 from .section import Section

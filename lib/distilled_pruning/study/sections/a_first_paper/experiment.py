@@ -16,7 +16,7 @@ from ..common.frames import LINE_FIGURES, Reader, labels, line_values
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "a-first-paper"
 MADE_FOR = "convnet3"

@@ -10,14 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...jobs import Connect, HessianDiagonal, MaskStatistics, Robustness
+from ...jobs.ways import Kind, kind
 from ..common import analyses
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, collapsed, flat, labels, line_values, settings
 from ..common.tickets import Row, Tickets
-from ..common.ways import Kind, kind
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "b-controls"
 CLEAN, DEFAULT = "clean", "default"

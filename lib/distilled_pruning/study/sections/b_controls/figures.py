@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ...jobs.ways import Kind, kind
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from ..common import names
 from ..common.dots import seen
 from ..common.series import shades, with_series
 from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, describe, empty, per_init, settings, student
 from ..common.trends import legend
-from ..common.ways import Kind, kind
 from ..s4_stability.figures import RISE
 from .mask_claims import NEAR
 

@@ -15,7 +15,7 @@ from ..common.tickets import Row, Tickets
 from .experiment import PAGE
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 HERE, UNMASKED, PARTIAL, REESTIMATED = "as here", "unmasked", "weights rewound alone", "statistics re-estimated"
 SHORTER, SLOWER, LARGER = "a third of the epochs", "a third of the learning rate", "batches four times as large"

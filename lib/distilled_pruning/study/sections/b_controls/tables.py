@@ -12,6 +12,7 @@ from ...judging.statistics import by_init, paired
 from ...judging.verdicts import ENOUGH, interval
 from ..common import tables
 from ..common.tables import summary
+from ..s7_mask_structure.tables import layers as summarise_layers
 from .protocols import HERE
 from .shifts import CLEAN, FAMILIES, by_family
 
@@ -69,7 +70,7 @@ def loops(frame: pd.DataFrame) -> Table:
 def dose(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.dose_frame`, a row for each source, rate and number of steps."""
     if not frame.empty:
-        from ..common.ways import label
+        from ...jobs.ways import label
 
         names = [
             f"{label(str(row['method']))}, {row['rate']:g}, {row['steps']} steps"
@@ -113,13 +114,13 @@ def curvature(frame: pd.DataFrame) -> Table:
 
 def layers(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.anatomy_frame`."""
-    return tables.layers(named(frame))
+    return summarise_layers(named(frame))
 
 
 def kinship(frame: pd.DataFrame) -> Table:
     """Summarise :func:`.controls.kinship_frame`: every mask with IMP's and with the gentlest distilled one."""
     if not frame.empty:
-        from ..common.ways import label
+        from ...jobs.ways import label
 
         gentlest = frame[frame["method"] == "distilled"]["rate"].min()
         frame = frame[

@@ -13,7 +13,7 @@ from .tickets import Row, Tickets
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 HESSIAN_IMAGES = 64

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ...display import Markup, Table, percent
-from ...parameters.cells import home
+from ...parameters.notebooks import home
 from ...results import papers
 from ...results.recorded import SCALES, Recorded
 from .tables import MINUS, by_init, first, quote

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
+from ...judging.wording import number
 from . import names
 from .style import FAINT, INK, NARROW, POINTS, describe, student
-from .tables import number
 
 if TYPE_CHECKING:
     import pandas as pd

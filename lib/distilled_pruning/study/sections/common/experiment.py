@@ -17,7 +17,7 @@ from .frames import Reader
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 Columns = Mapping[str, Any]
 Plan = Callable[["Values"], Iterable[tuple[Job, Columns | None]]]

@@ -12,7 +12,7 @@ from .tickets import Row, Tickets
 if TYPE_CHECKING:
     import numpy as np
 
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 
 LINE_FIGURES = ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")

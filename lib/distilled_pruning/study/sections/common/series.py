@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...display import percent
+from ...jobs.ways import WAYS, label
 from .tickets import EQUAL
-from .ways import WAYS, label
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -13,7 +13,7 @@ from ....recipe import Recipe
 from ...jobs import Data, Distill, Network
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 EQUAL, GENTLE = "equal rate", "gentle rate"
 

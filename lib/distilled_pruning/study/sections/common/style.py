@@ -7,8 +7,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from ...jobs import ways
 from ...judging.verdicts import interval
-from . import ways
 
 if TYPE_CHECKING:
     import pandas as pd

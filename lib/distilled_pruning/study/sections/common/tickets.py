@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 from ....errors import InputError
 from ...jobs import Connect, Prune, Train
+from ...jobs.ways import WAYS, Kind, kind
 from .setup import EQUAL, GENTLE, Setup
-from .ways import WAYS, Kind, kind
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 __all__ = ["CHAIN_ORDER", "EQUAL", "GENTLE", "OWN", "Row", "Tickets"]
 

@@ -18,7 +18,7 @@ from ..common.tickets import Tickets
 if TYPE_CHECKING:
     import numpy as np
 
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "s2-dataset-distillation"
 KEPT = (0, 10, 20, 50, 100)  # per cent of the iterations at which a set keeps a snapshot

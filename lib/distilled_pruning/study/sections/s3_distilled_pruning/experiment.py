@@ -11,7 +11,7 @@ from ..common.experiment import experiment
 from ..common.frames import Reader, cost_of, labels, settings
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 
 def _values(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from ...jobs.ways import WAYS
 from ...judging.statistics import Frames, by_init, paired, way
 from ...judging.units import PERCENT
 from ...judging.verdicts import CONTRADICTED, ENOUGH, RANGE, REPRODUCED, UNDECIDED, Finding, interval
 from ..common.rows import place
-from ..common.ways import WAYS
 
 if TYPE_CHECKING:
     import pandas as pd

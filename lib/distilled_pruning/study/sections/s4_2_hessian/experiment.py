@@ -12,7 +12,7 @@ from ..common.experiment import experiment
 from ..common.frames import Reader, flat, labels
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "s4-2-hessian"
 NO_SPECTRUM: Mapping[str, Any] = {

@@ -10,7 +10,7 @@ from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, labels, line_values, settings
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "s4-stability"
 

@@ -15,7 +15,7 @@ from ..s2_dataset_distillation.experiment import names
 if TYPE_CHECKING:
     import pandas as pd
 
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 
 def compared(parameters: Values) -> Iterator[tuple[Tickets, Row]]:

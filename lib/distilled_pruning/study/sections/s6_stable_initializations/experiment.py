@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from ....errors import InputError
 from ...jobs import Connect, Train
+from ...jobs.ways import WAYS, Kind, continued, kind
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Reader, cost_of, labels, line_values, settings
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
-from ..common.ways import WAYS, Kind, continued, kind
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "s6-stable-initializations"
 DENSE = Row("dense", 0.0, "")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ...display import Table, percent
+from ...jobs.ways import WAYS, Kind, kind
 from ...judging.statistics import by_init
 from ..a_first_paper.claims import costs
 from ..common.tables import first, number, quote, summary
-from ..common.ways import WAYS, Kind, kind
 from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:

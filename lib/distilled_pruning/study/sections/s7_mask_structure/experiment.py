@@ -12,7 +12,7 @@ from ..common.frames import Reader, labels, settings
 from ..common.tickets import CHAIN_ORDER, Row, Tickets
 
 if TYPE_CHECKING:
-    from ...parameters.values import Values
+    from ...parameters.fields import Values
 
 PAGE = "s7-mask-structure"
 OTHER_ORDER = CHAIN_ORDER + 1

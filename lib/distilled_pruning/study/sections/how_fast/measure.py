@@ -12,20 +12,20 @@ from datetime import UTC, datetime
 from importlib import metadata
 from typing import TYPE_CHECKING, Any
 
-from ... import places
-from ...errors import InputError
+from .... import places
+from ....errors import InputError
 from .page import ALL_THEMES, COSTS
 
 if TYPE_CHECKING:
     from peers.rounds import Comparison
 
-    from ..engine.store import Store
+    from ...engine.store import Store
 
 BENCHMARKS = "benchmarks"
-STEPS, WARM_UP, REPEATS = 100, 20, 3
-ROUNDS = {"hessian": 3}
-USUAL_ROUNDS = 5
-PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
+_STEPS, _WARM_UP, _REPEATS = 100, 20, 3
+_ROUNDS = {"hessian": 3}
+_USUAL_ROUNDS = 5
+_PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
 
 
 def training(device: str = "auto") -> dict[str, Any]:
@@ -36,10 +36,10 @@ def training(device: str = "auto") -> dict[str, Any]:
     """
     import torch
 
-    from ... import costs, data, models
-    from ...recipe import Recipe
-    from ...training import train
-    from ..engine import machine as hardware
+    from .... import costs, data, models
+    from ....recipe import Recipe
+    from ....training import train
+    from ...engine import machine
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
@@ -47,17 +47,17 @@ def training(device: str = "auto") -> dict[str, Any]:
         ds = data.load("digits", size=16)
         recipe = Recipe(learning_rate=0.3, batch_size=32, augmentation="shift2+cutmix")
         seconds = []
-        for steps in (WARM_UP, *[STEPS] * REPEATS):
+        for steps in (_WARM_UP, *[_STEPS] * _REPEATS):
             net = models.build("convnet3", ds, width=16, seed=0)
             began = time.perf_counter()
             train(net, ds.train, Recipe(**{**vars(recipe), "steps": steps}), device=device)
             seconds.append(time.perf_counter() - began)
     finally:
         torch.set_num_threads(threads)
-    pace = STEPS / min(seconds[1:])
+    pace = _STEPS / min(seconds[1:])
     macs = 3 * 32 * costs.forward_macs("convnet3", 16, 16, 1, 10)
     return {
-        "device": hardware.name(device),
+        "device": machine.name(device),
         "steps a second": round(pace, 1),
         "multiply-accumulates a second": float(f"{pace * macs:.3g}"),
         "minutes for a live training of 1350 steps": round(1350 / pace / 60, 3),
@@ -115,18 +115,17 @@ def measure(
     """
     import torch
 
-    from ...training import resolve
-    from ..engine import machine as hardware
-    from ..engine import provenance
+    from ....training import resolve
+    from ...engine import machine
 
     place, threads = resolve(device), torch.get_num_threads()
-    code, began, started = provenance.code(), datetime.now(UTC), time.monotonic()
+    code, began, started = machine.code(), datetime.now(UTC), time.monotonic()
     comparisons = []
     torch.set_num_threads(1)
     try:
         for theme, subject in subjects().items() if set(themes) - {COSTS} else ():
             if theme in themes:
-                for found in subject(place, rounds or ROUNDS.get(theme, USUAL_ROUNDS)):
+                for found in subject(place, rounds or _ROUNDS.get(theme, _USUAL_ROUNDS)):
                     comparisons.append(dataclasses.asdict(found))
                     if progress is not None:
                         progress(f"{time.monotonic() - started:.0f} s, {theme}: {found.title}")
@@ -135,8 +134,8 @@ def measure(
     costs = figure_costs(store) if COSTS in themes else []
     about = {
         **code,
-        "versions": {**provenance.versions(), **installed(PEERS)},
-        "device": hardware.name(place.type),
+        "versions": {**machine.versions(), **_list_versions(_PEERS)},
+        "device": machine.name(place.type),
         "cores": os.cpu_count(),
         "threads": 1,
         "began": began.isoformat(timespec="seconds"),
@@ -145,7 +144,7 @@ def measure(
     return {"about": about, "comparisons": comparisons, "costs": costs}
 
 
-def installed(packages: Sequence[str]) -> dict[str, str]:
+def _list_versions(packages: Sequence[str]) -> dict[str, str]:
     """Give the versions of those packages that are installed."""
     found = {}
     for name in packages:
@@ -168,14 +167,14 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
         measured (at live scale in the store, else as recorded), else ``None``. A figure whose data nobody may fetch has
         no work either.
     """
-    from ..engine import machine as hardware
-    from ..engine.store import Store
-    from ..parameters.cells import home
-    from ..parameters.presets import LIVE, bases
-    from ..results.recorded import SCALES, Recorded
-    from ..sections.registry import EXPERIMENTS
+    from ...engine import machine
+    from ...engine.store import Store
+    from ...parameters.notebooks import home
+    from ...parameters.presets import LIVE, bases
+    from ...results.recorded import SCALES, Recorded
+    from ..registry import EXPERIMENTS
 
-    store, recorded, here = store or Store(), Recorded(home() / "results"), hardware.processor()
+    store, recorded, here = store or Store(), Recorded(home() / "results"), machine.processor()
     rows = []
     for name in EXPERIMENTS if figures is None else figures:
         page = EXPERIMENTS[name].notebook
@@ -192,9 +191,9 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
 
 def _work(page: str, name: str, scale: str | None, pairs: Sequence[tuple[str, Any]] = ()) -> float | None:
     """Add up the work behind a figure; ``None`` where its data are missing."""
-    from ..jobs import graph
-    from ..parameters.presets import LIVE, resolve
-    from ..sections.section import Section
+    from ...jobs import graph
+    from ...parameters.presets import LIVE, resolve
+    from ..section import Section
 
     try:
         section = Section(resolve(page, pairs, file=None if scale == LIVE else scale))
@@ -205,9 +204,9 @@ def _work(page: str, name: str, scale: str | None, pairs: Sequence[tuple[str, An
 
 def _spent(page: str, name: str, store: Store, device: str) -> tuple[float | None, set[str]]:
     """Give the seconds behind a live figure, where this device did all of it without a break."""
-    from ..jobs import graph
-    from ..parameters.presets import resolve
-    from ..sections.section import Section
+    from ...jobs import graph
+    from ...parameters.presets import resolve
+    from ..section import Section
 
     found = [store.provenance(job.key) for job in graph(Section(resolve(page), store).jobs(name))]
     if any(one is None or one.get("device") != device or one.get("continued") for one in found):
@@ -219,7 +218,7 @@ def _recorded(
     page: str, name: str, records: Sequence[Any], recorded: Any
 ) -> tuple[float | None, float | None, set[str]]:
     """Give work, seconds and devices behind what was recorded of a figure."""
-    from ..book.exhibits import preset_of
+    from ..section import preset_of
 
     works = [_work(page, name, preset_of(record), list(record.parameters.items())) for record in records]
     known = [(record, work) for record, work in zip(records, works, strict=True) if work is not None]

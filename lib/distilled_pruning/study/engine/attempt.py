@@ -8,21 +8,20 @@ import importlib.util
 import sys
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ...errors import InputError, Interrupted
 from ..jobs import Context, Job, Result
-from .provenance import Meter
+from .machine import Meter
 from .store import Busy, Missing, Store
 
 _STORAGE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EFBIG, errno.EIO}
 _REST_SECONDS = 0.5
-
-
 Perform = Callable[[Job, Context], Result]
+Progress = Callable[[str, int, int, dict[str, float]], None]
 
 
 def perform_job(job: Job, context: Context) -> Result:
@@ -154,3 +153,38 @@ def rate_limited(
             send(done, total, figures)
 
     return progress
+
+
+class Local:
+    """Makes attempts in this process, one at a time; what :class:`.pool.Pool` does in several."""
+
+    def __init__(self, settings: Settings, stop: Callable[[], bool], progress: Progress) -> None:
+        """Load what performs jobs and pin the threads."""
+        self.settings, self.stop, self.progress = settings, stop, progress
+        self.pinned = pin(settings.threads)
+        self.job: Job | None = None
+        self.cold = True
+
+    @property
+    def free(self) -> bool:
+        """Whether a job can be started."""
+        return self.job is None
+
+    def start(self, job: Job) -> None:
+        """Take a job; :meth:`reports` does it."""
+        self.job = job
+
+    def reports(self, seconds: float) -> Iterator[Report]:
+        """Do the job and report."""
+        job, self.job = self.job, None
+        if job is not None:
+            send = rate_limited(lambda done, total, figures: self.progress(job.key, done, total, figures))
+            cold, self.cold = self.cold, False
+            yield attempt(job, self.settings, self.stop, send, cold)
+
+    def ask_to_stop(self) -> None:
+        """Do nothing: a job in this process asks for itself."""
+
+    def close(self) -> None:
+        """Give the threads back."""
+        self.pinned()

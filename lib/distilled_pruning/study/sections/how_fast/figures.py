@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..sections.common.style import INK, canvas, empty
+from ..common.style import INK, canvas, empty
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-COLOURS = {
+_COLOURS = {
     "training": "#0072b2",
     "hessian": "#d55e00",
     "lines": "#009e73",
     "planes": "#cc79a7",
     "pooling": "#7b3294",
 }
-ROW, HEAD = 0.19, 1.0
+_ROW, _HEAD = 0.19, 1.0
 
 
 def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
@@ -31,10 +31,10 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
         return empty(stamp)
     from matplotlib.lines import Line2D
 
-    with canvas(HEAD + ROW * len(rows), stamp) as figure:
+    with canvas(_HEAD + _ROW * len(rows), stamp) as figure:
         ax = figure.subplots()
         for place, row in enumerate(rows):
-            colour = COLOURS[row["theme"]]
+            colour = _COLOURS[row["theme"]]
             ax.plot([row["least"], row["greatest"]], [place, place], color=colour, linewidth=1.6)
             ax.plot([row["median"]], [place], "o", color=colour, markersize=4.5)
         ax.axvline(1, color=INK, linestyle=":", linewidth=1.2)
@@ -43,7 +43,7 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
         ax.set_yticks(range(len(rows)), [row["what"] for row in rows], fontsize=6.5)
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.grid(visible=True, axis="x")
-        shown = [theme for theme in COLOURS if any(row["theme"] == theme for row in rows)]
-        handles = [Line2D([], [], color=COLOURS[t], marker="o", markersize=4.5, linewidth=1.6, label=t) for t in shown]
+        shown = [theme for theme in _COLOURS if any(row["theme"] == theme for row in rows)]
+        handles = [Line2D([], [], color=_COLOURS[t], marker="o", markersize=4.5, linewidth=1.6, label=t) for t in shown]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure

@@ -1,4 +1,4 @@
-"""What each command of :mod:`distilled_pruning.cli` does: from parsed arguments to an exit code."""
+"""What the commands do that compute: plan, run, judge, repeat and time; what all commands share."""
 
 from __future__ import annotations
 
@@ -10,31 +10,33 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from .. import places
-from ..errors import InputError, unknown
-from ..exits import DONE, FAILED
-from ..signals import tell
-from .engine import machine as hardware
-from .jobs import graph
-from .sections.targets import Target, command, find, jobs_of, sections_of
-from .terminal import GREEN, RED, YELLOW, paint
+from ... import places
+from ...errors import InputError, unknown
+from ...exits import DONE, FAILED
+from ...signals import tell
+from ..engine import machine
+from ..jobs import graph
+from ..sections.targets import Target, command, find, jobs_of, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from .engine.runner import Outcome
-    from .jobs import Job
-    from .judging.ledger import Ledger
+    from ..engine.runner import Outcome
+    from ..jobs import Job
+    from ..judging.ledger import Ledger
 
 
-def chosen(options: Namespace) -> list[Target]:
+GREEN, YELLOW, RED = 32, 33, 31  # colours of a terminal
+
+
+def find_targets(options: Namespace) -> list[Target]:
     """Find the targets of a command; ``--store`` and ``--device`` are parameters like others."""
     pairs = [(name, value) for name, value in options.pairs]
     pairs += [(name, getattr(options, name)) for name in ("store", "device") if getattr(options, name)]
     return find(options.targets, pairs, options.file)
 
 
-def one(targets: list[Target], name: str, default: str = "") -> str:
+def _shared_value(targets: list[Target], name: str, default: str = "") -> str:
     """Give a parameter that all targets share."""
     values = {str(section.parameters.get(name, default)) for section in sections_of(targets)}
     if len(values) > 1:
@@ -42,33 +44,43 @@ def one(targets: list[Target], name: str, default: str = "") -> str:
     return values.pop() if values else default
 
 
-def write(value: Any) -> None:
+def print_json(value: Any) -> None:
     """Print JSON, with the letters themselves where the terminal knows them all."""
     known = str(getattr(sys.stdout, "encoding", "")).lower().replace("-", "") == "utf8"
     print(json.dumps(value, indent=2, ensure_ascii=not known))
 
 
-def notes(options: Namespace) -> TextIO:
+def open_notes(options: Namespace) -> TextIO:
     """Give where to say what is going on: standard error, or nowhere with ``--quiet``; what is wrong is always said."""
     return Path(os.devnull).open("w", encoding="utf-8") if options.quiet else sys.stderr
 
 
+def _is_coloured(stream: TextIO) -> bool:
+    """Say whether a stream shows colours: a terminal that can, unless ``NO_COLOR`` (no-color.org) is set."""
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def paint(text: str, colour: int | None, stream: TextIO | None = None) -> str:
+    """Colour a word where the stream, by default standard output, shows it."""
+    return f"\x1b[{colour}m{text}\x1b[0m" if colour and _is_coloured(stream or sys.stdout) else text
+
+
 def plan(options: Namespace) -> int:
     """Say what a run would compute."""
-    from .engine.estimate import spelled
-    from .engine.plan import plan as make
+    from ..engine.estimate import spelled
+    from ..engine.plan import plan as make
 
-    targets = chosen(options)
-    device = one(targets, "device", "auto")
+    targets = find_targets(options)
+    device = _shared_value(targets, "device", "auto")
     found = make(jobs_of(targets), sections_of(targets)[0].store, device)
     if options.json:
         lines: dict[str, Callable[[Job], list[str]]] = {}
         for target in targets:
             line = command(target.section)
             lines |= {job.key: line for job in graph(list(target.jobs)) if job.key not in lines}
-        write(found.json(lambda job: lines[job.key](job)))
+        print_json(found.json(lambda job: lines[job.key](job)))
     else:
-        side = options_jobs(None, device)
+        side = machine.workers(device)
         print(found)
         print(f"about {spelled(found.minutes(side))} with {side} at a time, the start of processes included")
         for note in found.notes:
@@ -78,36 +90,31 @@ def plan(options: Namespace) -> int:
     return DONE
 
 
-def options_jobs(given: int | None, device: str) -> int:
-    """Give the number of jobs side by side."""
-    return given or hardware.workers(device)
-
-
 def run(options: Namespace) -> int:
     """Compute what is missing."""
-    from .engine.plan import shard
-    from .engine.runner import run as start
+    from ..engine.plan import shard
+    from ..engine.runner import run as start
 
-    targets = chosen(options)
-    device = one(targets, "device", "auto")
+    targets = find_targets(options)
+    device = _shared_value(targets, "device", "auto")
     jobs = jobs_of(targets)
     if options.shard:
         jobs = shard(jobs, *options.shard)
     outcome = start(
         jobs,
         sections_of(targets)[0].store,
-        jobs_n=options_jobs(options.jobs, device),
+        jobs_n=options.jobs or machine.workers(device),
         budget=options.budget,
         device=device,
-        stream=notes(options),
+        stream=open_notes(options),
     )
     if options.json:
-        write(dataclasses.asdict(outcome))
-    report(outcome, jobs, notes(options))
+        print_json(dataclasses.asdict(outcome))
+    _report(outcome, jobs, open_notes(options))
     return outcome.code
 
 
-def report(outcome: Outcome, jobs: Sequence[Job], stream: TextIO) -> None:
+def _report(outcome: Outcome, jobs: Sequence[Job], stream: TextIO) -> None:
     """Say how a run of some jobs ended; that some failed also where nobody wants to hear of progress."""
     if outcome.failed:
         text = f"{len(outcome.failed)} jobs failed, {len(outcome.left)} are left"
@@ -124,22 +131,22 @@ def report(outcome: Outcome, jobs: Sequence[Job], stream: TextIO) -> None:
 
 def repeat(options: Namespace) -> int:
     """Do recorded work again from nothing and say where its numbers land."""
-    from .engine.runner import run as start
-    from .engine.store import Store
-    from .repeat import afresh, landings
+    from ..engine.runner import run as start
+    from ..engine.store import Store
+    from ..repeat import afresh, landings
 
     options.store = options.store or str(places.usual(".again"))
-    targets = chosen(options)
-    store, device = Store(options.store), one(targets, "device", "auto")
+    targets = find_targets(options)
+    store, device = Store(options.store), _shared_value(targets, "device", "auto")
     sections, jobs = afresh(targets, store), jobs_of(targets)
-    side, stream = options_jobs(options.jobs, device), notes(options)
+    side, stream = options.jobs or machine.workers(device), open_notes(options)
     outcome = start(jobs, store, jobs_n=side, budget=options.budget, device=device, stream=stream)
-    report(outcome, jobs, stream)
+    _report(outcome, jobs, stream)
     if outcome.code != DONE:
         return outcome.code
     found = landings(sections, {job.key for job in jobs})
     if options.json:
-        write({"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
+        print_json({"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
     else:
         for item in found:
             print(item)
@@ -152,28 +159,28 @@ def repeat(options: Namespace) -> int:
     return DONE if all(known) else FAILED
 
 
-def ledger(options: Namespace) -> Ledger:
+def _judge(options: Namespace) -> Ledger:
     """Judge the claims of the chosen notebooks, all of them when none is named."""
-    from .judging.ledger import judge, judge_recorded
+    from ..judging.ledger import judge, judge_recorded
 
     if options.recorded and (options.pairs or options.file):
         raise InputError("recorded results are judged at the scales they were recorded at: leave out -p and -f")
-    targets = chosen(options)
+    targets = find_targets(options)
     make = judge_recorded if options.recorded else judge
     return make(sections_of(targets), everything=not options.targets)
 
 
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
-    from .judging import wording
-    from .judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, PARTLY, REFUTED, REPRODUCED, SUPPORTED
-    from .parameters.cells import home
-    from .results.recorded import Recorded
+    from ..judging import wording
+    from ..judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, PARTLY, REFUTED, REPRODUCED, SUPPORTED
+    from ..parameters.notebooks import home
+    from ..results.recorded import Recorded
 
     colours = {REPRODUCED: GREEN, SUPPORTED: GREEN, PARTLY: YELLOW, MIXED: YELLOW, CONTRADICTED: RED, REFUTED: RED}
-    found = ledger(options)
+    found = _judge(options)
     if options.accept:
-        from .judging.expectations import accept
+        from ..judging.expectations import accept
 
         found = dataclasses.replace(found, problems=())
         print(f"{accept(found.scales)} holds what is expected from now on", file=sys.stderr)
@@ -185,7 +192,7 @@ def check(options: Namespace) -> int:
         first = "record" if options.recorded else "run"
         problems.append(f"no result that these claims rest on is there: {first} some first")
     if options.json:
-        write({"claims": rows})
+        print_json({"claims": rows})
     else:
         width = max((len(row["id"]) for row in rows), default=0)
         words = max((len(row["word"]) for row in rows), default=0)
@@ -203,9 +210,9 @@ def check(options: Namespace) -> int:
 
 def book(options: Namespace) -> int:
     """Build the book."""
-    from .book.build import build
-    from .book.execution import BuildError
-    from .parameters.cells import home
+    from ..book.build import build
+    from ..book.execution import BuildError
+    from ..parameters.notebooks import home
 
     if options.pairs and not options.what_if:
         raise InputError("-p changes the page beside a notebook: name the notebook with --what-if")
@@ -216,12 +223,12 @@ def book(options: Namespace) -> int:
             home(),
             notebooks=options.notebooks or None,
             preset=options.file,
-            jobs=options_jobs(options.jobs, options.device),
+            jobs=options.jobs or machine.workers(options.device),
             budget=options.budget,
             device=options.device,
             what_if=(options.what_if, options.pairs) if options.what_if else None,
             folder=places.usual("_build"),
-            stream=notes(options),
+            stream=open_notes(options),
         )
     except BuildError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
@@ -230,36 +237,29 @@ def book(options: Namespace) -> int:
     return DONE
 
 
-def data(options: Namespace) -> int:
-    """List, fetch or verify datasets."""
-    from . import datasets
-
-    return datasets.command(options.action, options.names, options.json)
-
-
 def bench(options: Namespace) -> int:
     """Measure how fast this machine trains, or what themes name."""
-    from .speed import measure as measure
+    from ..sections.how_fast import measure as measure
 
-    hardware.check(options.device)
+    machine.check(options.device)
     if options.all or options.themes:
-        return bench_themes(options)
+        return _bench_themes(options)
     if options.against or options.rounds:
         raise InputError("--rounds and --against are for themes: name some, or give --all")
     found = measure.training(options.device)
     if options.json:
-        write(found)
+        print_json(found)
     else:
         for name, value in found.items():
             print(f"{name}: {value}")
     return DONE
 
 
-def bench_themes(options: Namespace) -> int:
+def _bench_themes(options: Namespace) -> int:
     """Time themes beside their peers, and hold the ratios against a kept run where one is named."""
-    from .engine.store import Store
-    from .speed import page as speed
-    from .speed.measure import measure
+    from ..engine.store import Store
+    from ..sections.how_fast import page as speed
+    from ..sections.how_fast.measure import measure
 
     for name in options.themes:
         if name not in speed.ALL_THEMES:
@@ -270,15 +270,15 @@ def bench_themes(options: Namespace) -> int:
         options.device,
         options.rounds,
         Store(options.store),
-        lambda line: print(f"bench: {line}", file=notes(options), flush=True),
+        lambda line: print(f"bench: {line}", file=open_notes(options), flush=True),
     )
     if options.json:
-        write(found)
+        print_json(found)
     else:
         print(speed.text(found))
     if kept is None:
         return DONE
     lines = speed.agreement(found, kept)
     for line in lines:
-        print(line, file=sys.stderr if line.startswith(speed.OUTSIDE) else notes(options))
+        print(line, file=sys.stderr if line.startswith(speed.OUTSIDE) else open_notes(options))
     return FAILED if any(line.startswith(speed.OUTSIDE) for line in lines) else DONE

@@ -8,12 +8,35 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from typing import Protocol
 
-from ....registry import Registry
-from ...jobs import Distill, Prune, Source, Train
-from .setup import Setup
+from ...recipe import Recipe
+from ...registry import Registry
+from .base import Data, Network
+from .chain import Prune, Train
+from .distill import Distill, Source
 
-SCORERS, SCORER, EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
+_SCORERS, _SCORER, _EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
+
+
+class Setup(Protocol):
+    """What a way may know of the study it serves: its dataset, network and recipes, and the sets made for it."""
+
+    data: Data
+    outer: Recipe
+    ipc: int
+
+    def network(self, seed: int) -> Network:
+        """Give the dense network at initialisation."""
+        ...
+
+    def distilled(self, seed: int) -> Distill:
+        """Give the distilled set used with an initialisation."""
+        ...
+
+    def published(self) -> Distill:
+        """Give the set in the file that the parameter ``published`` names."""
+        ...
 
 
 class Kind(Enum):
@@ -106,8 +129,8 @@ def _random_real(setup: Setup, seed: int) -> Source:
 
 
 def _easy_real(setup: Setup, _seed: int) -> Source:
-    early = max(1, setup.outer.epochs // EARLY)
-    scorers = tuple(Train(setup.network(SCORER + n), setup.data, setup.outer, until=early) for n in range(SCORERS))
+    early = max(1, setup.outer.epochs // _EARLY)
+    scorers = tuple(Train(setup.network(_SCORER + n), setup.data, setup.outer, until=early) for n in range(_SCORERS))
     return Distill(setup.data, "easy", setup.ipc, scorers=scorers)
 
 

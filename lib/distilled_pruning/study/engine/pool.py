@@ -1,4 +1,4 @@
-"""Workers: where attempts are made, in this process or in several beside it.
+"""Attempts in several processes beside this one.
 
 :class:`Pool` is a few lines over ``multiprocessing`` instead of ``ProcessPoolExecutor`` because a job's process may be
 killed at any time: here its pipe ends and only its job is done again, there every other running job would be lost too.
@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from types import FrameType
@@ -20,50 +20,14 @@ from typing import TYPE_CHECKING
 
 from ... import plugins
 from ...signals import ENDING
-from . import machine as hardware
-from .perform import Report, Settings, attempt, pin, rate_limited
+from . import machine
+from .attempt import Progress, Report, Settings, attempt, pin, rate_limited
 
 if TYPE_CHECKING:
     from ..jobs import Job
 
-_Progress = Callable[[str, int, int, dict[str, float]], None]
 _HANDLED = (signal.SIGINT, *ENDING)
 _THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-
-
-class Local:
-    """One worker, in this process."""
-
-    def __init__(self, settings: Settings, stop: Callable[[], bool], progress: _Progress) -> None:
-        """Load what performs jobs and pin the threads."""
-        self.settings, self.stop, self.progress = settings, stop, progress
-        self.pinned = pin(settings.threads)
-        self.job: Job | None = None
-        self.cold = True
-
-    @property
-    def free(self) -> bool:
-        """Whether a job can be started."""
-        return self.job is None
-
-    def start(self, job: Job) -> None:
-        """Take a job; :meth:`reports` does it."""
-        self.job = job
-
-    def reports(self, seconds: float) -> Iterator[Report]:
-        """Do the job and report."""
-        job, self.job = self.job, None
-        if job is not None:
-            send = rate_limited(lambda done, total, figures: self.progress(job.key, done, total, figures))
-            cold, self.cold = self.cold, False
-            yield attempt(job, self.settings, self.stop, send, cold)
-
-    def ask_to_stop(self) -> None:
-        """Do nothing: a job in this process asks for itself."""
-
-    def close(self) -> None:
-        """Give the threads back."""
-        self.pinned()
 
 
 class _Worker:
@@ -94,11 +58,11 @@ class _Worker:
 class Pool:
     """Several workers, each a process of its own; on a machine with GPUs each sees one of them."""
 
-    def __init__(self, settings: Settings, size: int, progress: _Progress) -> None:
+    def __init__(self, settings: Settings, size: int, progress: Progress) -> None:
         """Prepare ``size`` workers; each process starts with its first job."""
         self.settings, self.progress = settings, progress
         self.workers: list[_Worker | None] = [None] * size
-        self.gpus = hardware.devices() if settings.device == "auto" else []
+        self.gpus = machine.devices() if settings.device == "auto" else []
 
     @property
     def free(self) -> bool:

@@ -3,56 +3,57 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from argparse import Namespace
 from typing import Any
 
-from .. import catalog
-from ..errors import InputError
-from ..exits import DONE, FAILED
+from ... import catalog
+from ...errors import InputError
+from ...exits import DONE, FAILED
 
 
-def facts(name: str) -> dict[str, Any]:
+def _describe(name: str) -> dict[str, Any]:
     """Describe a dataset without reading its pixels."""
     info = catalog.info(name)
     shape = f"{info.channels}x{info.size}x{info.size}"
     return {"name": name, "classes": len(info.classes), "shape": shape, "train": info.train, "test": info.test}
 
 
-def looked_at(name: str, fetch: bool) -> dict[str, Any]:
+def _look_at(name: str, fetch: bool) -> dict[str, Any]:
     """Read a dataset and compare it with what is known of it.
 
     Args:
         name: A catalog name or a path.
         fetch: Let what goes wrong be an error; otherwise it is the ``state``.
     """
-    from .. import data
+    from ... import data
 
     if not fetch and data.find(name) is None:
-        return {**facts(name), "state": "not here"}
+        return {**_describe(name), "state": "not here"}
     try:
         data.fetch(name)
         found = data.verify(name)
     except InputError as error:
         if fetch:
             raise
-        return {**facts(name), "state": f"differs: {error}"}
+        return {**_describe(name), "state": f"differs: {error}"}
     state = "whole" if catalog.info(name).digest == found else "here"
-    return {**facts(name), "state": state, "digest": found}
+    return {**_describe(name), "state": state, "digest": found}
 
 
-def command(action: str, names: Sequence[str], as_json: bool) -> int:
-    """List, fetch or verify datasets and give the exit code.
+def data(options: Namespace) -> int:
+    """List, fetch or verify datasets.
 
     Raises:
         InputError: A name is unknown, nothing is named to fetch, or a dataset cannot be had.
     """
+    action, names = options.action, options.names
     if action == "fetch" and not names:
         raise InputError(f"name the datasets to fetch: some of {', '.join(catalog.DATASETS)}")
     wanted = list(names or catalog.DATASETS)
-    rows = [facts(name) for name in wanted]
+    rows = [_describe(name) for name in wanted]
     if action != "list":
-        rows = [looked_at(name, fetch=action == "fetch") for name in wanted]
-    if as_json:
+        rows = [_look_at(name, fetch=action == "fetch") for name in wanted]
+    if options.json:
         print(json.dumps({"datasets": rows}, indent=2))
     else:
         for row in rows:

@@ -8,31 +8,31 @@ from argparse import Namespace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .. import disk, places
-from ..errors import InputError, quoted
-from ..exits import DONE, FAILED, STOPPED
-from .commands import chosen, notes, write
-from .jobs import graph
-from .sections.targets import jobs_of, sections_of
+from ... import disk, places
+from ...errors import InputError, quoted
+from ...exits import DONE, FAILED, STOPPED
+from ..jobs import graph
+from ..sections.targets import jobs_of, sections_of
+from .work import find_targets, open_notes, print_json
 
 if TYPE_CHECKING:
-    from .engine.maintenance import Waste
-    from .engine.store import Store
+    from ..engine.maintenance import Waste
+    from ..engine.store import Store
 
 
 def record(options: Namespace) -> int:
     """Keep results with the sources."""
-    from .description import describe as written
-    from .parameters.cells import home
-    from .results.record import RecordedFirst
-    from .results.record import record as keep
-    from .results.recorded import Recorded
+    from ..book.description import describe as written
+    from ..parameters.notebooks import home
+    from ..results.record import RecordedFirst
+    from ..results.record import record as keep
+    from ..results.recorded import Recorded
 
-    root = sources()
+    root = _find_sources()
     recorded = Recorded(home() / "results")
-    sections = sections_of(chosen(options))
+    sections = sections_of(find_targets(options))
     for section in sections:
-        needed(options, section.store)
+        _check_store(options, section.store)
     rows = []
     for section in sections:
         for name in section.experiments:
@@ -54,23 +54,23 @@ def record(options: Namespace) -> int:
                 print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
     written(root)
     if options.json:
-        write({"records": rows})
+        print_json({"records": rows})
     return DONE
 
 
 def describe(options: Namespace) -> int:
     """Write what others' tools read of this copy."""
-    from .description import describe as written
+    from ..book.description import describe as written
 
-    changed = [str(path) for path in written(sources())]
+    changed = [str(path) for path in written(_find_sources())]
     if options.json:
-        write({"changed": changed})
+        print_json({"changed": changed})
     else:
         print("\n".join(changed) or "nothing has changed since it was described")
     return DONE
 
 
-def sources() -> Path:
+def _find_sources() -> Path:
     """Give the copy of the book, for a command that writes into it.
 
     Raises:
@@ -84,14 +84,14 @@ def sources() -> Path:
 
 def status(options: Namespace) -> int:
     """Say what the store holds."""
-    from .engine.maintenance import status as look
+    from ..engine.maintenance import status as look
 
-    targets = chosen(options)
+    targets = find_targets(options)
     store = sections_of(targets)[0].store
     wanted = {s.name: [job.key for job in s.graph] for s in sections_of(targets)}
     found = look(store, wanted)
     if options.json:
-        write({"store": str(store.root), **dataclasses.asdict(found)})
+        print_json({"store": str(store.root), **dataclasses.asdict(found)})
         return DONE
     print(f"store {store.root}")
     for kind, number in found.entries.items():
@@ -106,7 +106,7 @@ def status(options: Namespace) -> int:
     return DONE
 
 
-def needed(options: Namespace, store: Store) -> None:
+def _check_store(options: Namespace, store: Store) -> None:
     """Raise :class:`InputError` where a store was named that is not there, for a command that only reads it."""
     if options.store and not disk.exists(store.root):
         raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
@@ -114,17 +114,17 @@ def needed(options: Namespace, store: Store) -> None:
 
 def verify(options: Namespace) -> int:
     """Compare every result with its checksums."""
-    from .engine.maintenance import verify as look
-    from .engine.store import Store
-    from .parameters.cells import home
-    from .results.recorded import Recorded
+    from ..engine.maintenance import verify as look
+    from ..engine.store import Store
+    from ..parameters.notebooks import home
+    from ..results.recorded import Recorded
 
     store, recorded = Store(options.store), Recorded(home() / "results")
-    needed(options, store)
+    _check_store(options, store)
     there, kept = sum(1 for _ in store), sum(1 for _ in recorded)
     wrong = {**look(store), **recorded.verify()}
     if options.json:
-        write({"store": str(store.root), "results": there, "recorded": kept, "wrong": wrong})
+        print_json({"store": str(store.root), "results": there, "recorded": kept, "wrong": wrong})
         return FAILED if wrong else DONE
     for key, reason in wrong.items():
         print(f"{key}: {reason}")
@@ -135,36 +135,38 @@ def verify(options: Namespace) -> int:
 
 def gc(options: Namespace) -> int:
     """Remove what nobody needs; what was computed goes only when the user says so."""
-    from .engine.maintenance import gc as clean
-    from .engine.maintenance import waste
+    from ..engine.maintenance import gc as clean
+    from ..engine.maintenance import waste
 
-    targets = chosen(options)
+    targets = find_targets(options)
     store = sections_of(targets)[0].store
     keep = [job.key for job in graph(jobs_of(targets))] if options.targets else None
     found = waste(store, keep, quarantine=options.quarantine)
     if options.dry_run:
-        tell_waste(options, store, found, "would remove")
+        _tell(options, store, found, "would remove")
         return DONE
-    if found.precious and not options.yes and not agreed(f"remove {found} from {store.root}"):
-        print("nothing was removed", file=notes(options))
+    if found.precious and not options.yes and not _ask(f"remove {found} from {store.root}"):
+        print("nothing was removed", file=open_notes(options))
         return STOPPED
     if found.bytes or found.precious or found.leftovers:
         store.prepare()
-    tell_waste(options, store, clean(store, found), "removed")
+    _tell(options, store, clean(store, found), "removed")
     return DONE
 
 
-def tell_waste(options: Namespace, store: Store, found: Waste, did: str) -> None:
+def _tell(options: Namespace, store: Store, found: Waste, did: str) -> None:
     """Say what of a store went or would go."""
     if options.json:
         kept = {"leftovers": found.leftovers, "unfinished": found.unfinished, "quarantined": found.quarantined}
         listed = {name: [str(path) for path in paths] for name, paths in kept.items()}
-        write({"store": str(store.root), "did": did, "results": list(found.results), **listed, "bytes": found.bytes})
+        print_json(
+            {"store": str(store.root), "did": did, "results": list(found.results), **listed, "bytes": found.bytes}
+        )
     else:
         print(f"{did} {found} from {store.root}")
 
 
-def agreed(what: str) -> bool:
+def _ask(what: str) -> bool:
     """Ask on a terminal whether something may be done.
 
     Raises:

@@ -10,19 +10,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from .book.exhibits import preset_of
-from .engine.entry import sha256
-from .results.recorded import EVER, FRAMES, INDEX, Record, Recorded
-from .sections.registry import EXPERIMENTS, Experiment
+from ... import __version__
+from ..engine.entry import sha256
+from ..results.recorded import EVER, FRAMES, INDEX, Record, Recorded
+from ..sections.registry import EXPERIMENTS, Experiment
+from ..sections.section import preset_of
 
 CRATE = "results/ro-crate-metadata.json"
 CHECK = "codecheck.yml"
 PICTURE = "book/assets/hero.svg"
-CRATE_PROFILE = "https://w3id.org/ro/crate/1.1"
-CHECK_VERSION = "https://codecheck.org.uk/spec/config/1.0/"
-LICENCE = "https://spdx.org/licenses/MIT"
-PAPERS = {
+_CRATE_PROFILE = "https://w3id.org/ro/crate/1.1"
+_CHECK_VERSION = "https://codecheck.org.uk/spec/config/1.0/"
+_LICENCE = "https://spdx.org/licenses/MIT"
+_PAPERS = {
     "2503.17905": (
         "Finding Stable Subnetworks at Initialization with Dataset Distillation",
         ("Luke McDermott", "Rahul Parhi"),
@@ -32,7 +32,6 @@ PAPERS = {
         ("Luke McDermott", "Daniel Cummings"),
     ),
 }
-FIRST_PAPER = "a-first-paper"
 
 
 def describe(root: Path) -> list[Path]:
@@ -50,33 +49,33 @@ def describe(root: Path) -> list[Path]:
     import yaml
 
     recorded = Recorded(root / "results")
-    manifest = yaml.safe_dump(check(recorded), sort_keys=False, allow_unicode=True, width=120)
+    manifest = yaml.safe_dump(_list_figures(recorded), sort_keys=False, allow_unicode=True, width=120)
     contents = {
-        CRATE: json.dumps(crate(recorded), indent=1, ensure_ascii=False).encode() + b"\n",
+        CRATE: json.dumps(_describe_results(recorded), indent=1, ensure_ascii=False).encode() + b"\n",
         CHECK: f"# Written by `distilled-pruning describe`.\n---\n{manifest}".encode(),
-        **({PICTURE: drawn} if (drawn := picture(recorded.root)) is not None else {}),
+        **({PICTURE: drawn} if (drawn := _draw_picture(recorded.root)) is not None else {}),
     }
-    changed = [name for name, content in contents.items() if not same(root / name, content)]
+    changed = [name for name, content in contents.items() if not _is(root / name, content)]
     for name in changed:
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).write_bytes(contents[name])
     return [root / name for name in changed]
 
 
-def same(path: Path, content: bytes) -> bool:
+def _is(path: Path, content: bytes) -> bool:
     """Say whether a file has this content already."""
     return path.is_file() and path.read_bytes() == content
 
 
-def picture(root: Path) -> bytes | None:
+def _draw_picture(root: Path) -> bytes | None:
     """Draw the picture of the README, that of the welcome page; ``None`` where nothing is recorded to draw it from."""
-    from .book import hero
+    from . import hero
 
     found = hero.find(root)
     return None if found is None else hero.files(found)["hero.svg"]
 
 
-def crate(recorded: Recorded) -> dict[str, Any]:
+def _describe_results(recorded: Recorded) -> dict[str, Any]:
     """Describe the folder of recorded results as an RO-Crate 1.1: files, what made them, and from which data.
 
     Single results, which carry checksums of their own, go by the folder that holds them.
@@ -96,20 +95,20 @@ def crate(recorded: Recorded) -> dict[str, Any]:
         "@type": "Dataset",
         "name": "Recorded results of the distilled-pruning companion",
         "description": "Metrics, masks, curves and tidy frames behind the figures, each result with its own checksums.",
-        "license": {"@id": LICENCE},
-        "isBasedOn": [{"@id": f"https://arxiv.org/abs/{name}"} for name in PAPERS],
+        "license": {"@id": _LICENCE},
+        "isBasedOn": [{"@id": f"https://arxiv.org/abs/{name}"} for name in _PAPERS],
         "hasPart": [{"@id": entity["@id"]} for entity in entities],
         "mentions": [{"@id": f"#{name}"} for name in sorted(frames)],
     }
     head = {
         "@id": "ro-crate-metadata.json",
         "@type": "CreativeWork",
-        "conformsTo": {"@id": CRATE_PROFILE},
+        "conformsTo": {"@id": _CRATE_PROFILE},
         "about": {"@id": "./"},
     }
     actions = [_action(name, record) for name, record in sorted(frames.items())]
     graph = [head, root, *entities, *actions, *_context(records)]
-    return {"@context": f"{CRATE_PROFILE}/context", "@graph": graph}
+    return {"@context": f"{_CRATE_PROFILE}/context", "@graph": graph}
 
 
 _ABOUT = {
@@ -153,11 +152,11 @@ def _action(name: str, record: Record) -> dict[str, Any]:
 
 def _context(records: list[Record]) -> Iterator[dict[str, Any]]:
     """List what the entities refer to: licence, papers, versions of the code, datasets."""
-    yield {"@id": LICENCE, "@type": "CreativeWork", "name": "MIT License"}
-    for name, (title, authors) in PAPERS.items():
+    yield {"@id": _LICENCE, "@type": "CreativeWork", "name": "MIT License"}
+    for name, (title, authors) in _PAPERS.items():
         people = [{"@id": f"#{author.replace(' ', '-')}"} for author in authors]
         yield {"@id": f"https://arxiv.org/abs/{name}", "@type": "ScholarlyArticle", "name": title, "author": people}
-    for author in dict.fromkeys(author for _, authors in PAPERS.values() for author in authors):
+    for author in dict.fromkeys(author for _, authors in _PAPERS.values() for author in authors):
         yield {"@id": f"#{author.replace(' ', '-')}", "@type": "Person", "name": author}
     for commit in sorted({commit for record in records for commit in record.code}):
         named = {"name": "distilled-pruning", "softwareVersion": __version__, "identifier": commit}
@@ -170,7 +169,7 @@ def _title(figure: str) -> str:
     return EXPERIMENTS[figure].title if figure in EXPERIMENTS else figure
 
 
-def check(recorded: Recorded) -> dict[str, Any]:
+def _list_figures(recorded: Recorded) -> dict[str, Any]:
     """List what a checker can compute again, as CODECHECK 1.0 has it: every page with its figures, every frame.
 
     A page's file is there after ``make book``, a frame's is kept with the sources.
@@ -187,9 +186,9 @@ def check(recorded: Recorded) -> dict[str, Any]:
             again = f"distilled-pruning repeat {record.figure} -f {preset_of(record)}"
             about = f"{_title(record.figure)}, {len(record.keys)} results at {record.scale} scale: {again}"
             manifest.append({"file": f"results/{FRAMES}/{record.frame[0]}", "comment": about})
-    title, authors = PAPERS["2503.17905"]
+    title, authors = _PAPERS["2503.17905"]
     return {
-        "version": CHECK_VERSION,
+        "version": _CHECK_VERSION,
         "paper": {
             "title": title,
             "authors": [{"name": author} for author in authors],

@@ -2,25 +2,24 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import json
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ...errors import InputError
-from ..book.pages import plain
+from ....errors import InputError
+from ...display import link, svg
+from ...judging.wording import plain
 
 COSTS = "costs"
 ALL_THEMES = ("training", "hessian", "lines", "planes", "distillation", "pooling", COSTS)
 MEASURED = "benchmarks/measured.json"
 PRODUCT = "matrix product"
 WITHIN, OUTSIDE = "within", "OUTSIDE"
-COMMAND = "distilled-pruning bench --all --json"
+_COMMAND = "distilled-pruning bench --all --json"
 
-Comparison = Mapping[str, Any]
+_Comparison = Mapping[str, Any]
 
 
 def load(path: Path) -> dict[str, Any]:
@@ -33,16 +32,16 @@ def load(path: Path) -> dict[str, Any]:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         found["about"], found["comparisons"], found[COSTS]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a measured run: write it with {COMMAND} > {MEASURED}") from error
+        raise InputError(f"{path} is not a measured run: write it with {_COMMAND} > {MEASURED}") from error
     return found
 
 
-def ratios(found: Comparison, peer: str, ours: str) -> list[float]:
+def _compare(found: _Comparison, peer: str, ours: str) -> list[float]:
     """Give how many times faster ours is than a peer, round by round."""
     return [a / b for a, b in zip(found["seconds"][peer], found["seconds"][ours], strict=True)]
 
 
-def share(found: Comparison, name: str) -> float:
+def _share(found: _Comparison, name: str) -> float:
     """Give the median share of the matrix product's rate, of the same precision, that a variant reaches."""
     product = PRODUCT + (", bf16" if name.startswith("bf16") else "")
     rates = [
@@ -52,16 +51,16 @@ def share(found: Comparison, name: str) -> float:
     return statistics.median(rates)
 
 
-def pairs(measured: Mapping[str, Any]) -> Iterator[tuple[Comparison, str, str, list[float]]]:
+def _list_pairs(measured: Mapping[str, Any]) -> Iterator[tuple[_Comparison, str, str, list[float]]]:
     """Give every comparison of a variant of ours with a peer, and its ratios."""
     for found in measured["comparisons"]:
         for ours in found["ours"]:
             for peer in found["peers"]:
                 if peer in found["seconds"]:
-                    yield found, ours, peer, ratios(found, peer, ours)
+                    yield found, ours, peer, _compare(found, peer, ours)
 
 
-def rate(measured: Mapping[str, Any]) -> float:
+def _best_rate(measured: Mapping[str, Any]) -> float:
     """Give the multiply-accumulates a second of a float32 matrix product, the best of the run."""
     rates = [
         found["macs"][PRODUCT] / min(found["seconds"][PRODUCT])
@@ -73,45 +72,45 @@ def rate(measured: Mapping[str, Any]) -> float:
     return max(rates)
 
 
-def number(value: float) -> str:
+def _number(value: float) -> str:
     """Write a number to three digits, thousands apart."""
     text = f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
     return text.replace(",", "\u202f")
 
 
-def duration(seconds: float) -> str:
+def _duration(seconds: float) -> str:
     """Write a time in the unit that suits it."""
     for unit, length in (("years", 365.25 * 86400), ("days", 86400), ("h", 3600), ("min", 60), ("s", 1), ("ms", 1e-3)):
         if seconds >= (1 if length == 1 else 1.5) * length or unit == "ms":
-            return f"{number(seconds / length)} {unit}"
+            return f"{_number(seconds / length)} {unit}"
     raise AssertionError(seconds)
 
 
-def powers(value: float) -> str:
+def _power(value: float) -> str:
     """Write a large number as a power of ten."""
     digits, _, exponent = f"{value:.1e}".partition("e")
     return f"{digits} · 10<sup>{int(exponent)}</sup>"
 
 
-def told(found: Sequence[float]) -> str:
+def _ratio(found: Sequence[float]) -> str:
     """Write a ratio: the median, then the least."""
-    return f"{number(statistics.median(found))}× ({number(min(found))}×)"
+    return f"{_number(statistics.median(found))}× ({_number(min(found))}×)"
 
 
-def machine(measured: Mapping[str, Any]) -> str:
+def _machine(measured: Mapping[str, Any]) -> str:
     """Name the machine of a run in a few words."""
     about = measured["about"]
     threads = "one thread" if about["threads"] == 1 else f"{about['threads']} threads"
     return f"{plain(about['device'])}, {threads}"
 
 
-def table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
     """Write a table in Markdown."""
     lines = [f":::{{table}} {caption}", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ":::"])
 
 
-def of_theme(measured: Mapping[str, Any], *themes: str) -> list[Comparison]:
+def _of_theme(measured: Mapping[str, Any], *themes: str) -> list[_Comparison]:
     """Give the comparisons of some themes."""
     return [found for found in measured["comparisons"] if found["theme"] in themes]
 
@@ -119,75 +118,77 @@ def of_theme(measured: Mapping[str, Any], *themes: str) -> list[Comparison]:
 def training(measured: Mapping[str, Any]) -> str:
     """Write the table of training steps."""
     rows = []
-    for found in of_theme(measured, "training"):
+    for found in _of_theme(measured, "training"):
         for name in (*found["peers"], *found["ours"]):
-            against = [told(ratios(found, peer, name)) if name in found["ours"] else "–" for peer in found["peers"]]
-            images = number(found["images"] / min(found["seconds"][name]))
-            rows.append([found["title"], plain(name), images, f"{100 * share(found, name):.0f} %", *against])
-    peers = [f"against {peer}" for found in of_theme(measured, "training")[:1] for peer in found["peers"]]
+            against = [_ratio(_compare(found, peer, name)) if name in found["ours"] else "–" for peer in found["peers"]]
+            images = _number(found["images"] / min(found["seconds"][name]))
+            rows.append([found["title"], plain(name), images, f"{100 * _share(found, name):.0f} %", *against])
+    peers = [f"against {peer}" for found in _of_theme(measured, "training")[:1] for peer in found["peers"]]
     head = ["network", "variant", "images a second", "of a matrix product's rate", *peers]
-    return table(head, rows, f"Training steps on {machine(measured)}: times faster, median (least) of the rounds")
+    return _table(head, rows, f"Training steps on {_machine(measured)}: times faster, median (least) of the rounds")
 
 
 def hessian(measured: Mapping[str, Any]) -> str:
     """Write the table of exact Hessian diagonals, and below it what peers answer that cannot give one."""
     rows, answers = [], dict[tuple[str, str], list[str]]()
-    for found in of_theme(measured, "hessian"):
+    for found in _of_theme(measured, "hessian"):
         (ours,) = found["ours"]
         for peer in found["peers"]:
             if peer in found["refused"]:
                 answers.setdefault((peer, found["refused"][peer]), []).append(found["title"])
                 continue
-            times = [duration(min(found["seconds"][name])) for name in (peer, ours)]
+            times = [_duration(min(found["seconds"][name])) for name in (peer, ours)]
             gap = f"{found['differences'][peer]:.0e}"
-            rows.append([found["title"], plain(peer), *times, told(ratios(found, peer, ours)), gap])
+            rows.append([found["title"], plain(peer), *times, _ratio(_compare(found, peer, ours)), gap])
     head = ["network", "peer", "its time", "ours", "times faster", "largest difference"]
     caption = (
-        f"Exact Hessian diagonals on {machine(measured)}: median (least) of the rounds; differences as a share of the "
+        f"Exact Hessian diagonals on {_machine(measured)}: median (least) of the rounds; differences as a share of the "
         "largest entry"
     )
     lines = [
         f"- {plain(peer)} on {'; '.join(map(plain, titles))}: {plain(answer)}"
         for (peer, answer), titles in answers.items()
     ]
-    return "\n".join([table(head, rows, caption), *(["", "Not covered:", "", *lines] if lines else [])])
+    return "\n".join([_table(head, rows, caption), *(["", "Not covered:", "", *lines] if lines else [])])
 
 
-def surfaces(measured: Mapping[str, Any]) -> str:
+def _surfaces(measured: Mapping[str, Any]) -> str:
     """Write the table of lines, planes and pooling."""
     rows = []
-    for found in of_theme(measured, "lines", "planes", "pooling"):
+    for found in _of_theme(measured, "lines", "planes", "pooling"):
         for ours in found["ours"]:
             (peer,) = found["peers"]
-            times = [duration(min(found["seconds"][name])) for name in (peer, ours)]
-            rows.append([found["theme"], plain(found["title"]), plain(ours), *times, told(ratios(found, peer, ours))])
+            times = [_duration(min(found["seconds"][name])) for name in (peer, ours)]
+            rows.append(
+                [found["theme"], plain(found["title"]), plain(ours), *times, _ratio(_compare(found, peer, ours))]
+            )
     head = ["what", "of what", "variant", "plain", "ours", "times faster"]
-    return table(head, rows, f"Lines, planes and pooling on {machine(measured)}: median (least) of the rounds")
+    return _table(head, rows, f"Lines, planes and pooling on {_machine(measured)}: median (least) of the rounds")
 
 
-def distillation(measured: Mapping[str, Any]) -> str:
+def _distillation(measured: Mapping[str, Any]) -> str:
     """Write the table of distillation iterations beside their floor."""
     rows, title = [], ""
-    for found in of_theme(measured, "distillation"):
+    for found in _of_theme(measured, "distillation"):
         title = f", {plain(found['title'])}"
         for method in found["ours"]:
             floor = found["macs"][method] / found["macs"][PRODUCT] * min(found["seconds"][PRODUCT])
             spent = min(found["seconds"][method])
-            cells = [powers(found["macs"][method]), duration(floor), duration(spent)]
-            rows.append([method.upper(), *cells, f"{100 * share(found, method):.0f} %"])
+            cells = [_power(found["macs"][method]), _duration(floor), _duration(spent)]
+            rows.append([method.upper(), *cells, f"{100 * _share(found, method):.0f} %"])
     head = ["method", "multiply-accumulates", "floor", "measured", "of the floor's rate"]
-    return table(head, rows, f"Distillation on {machine(measured)}{title}")
+    return _table(head, rows, f"Distillation on {_machine(measured)}{title}")
 
 
 def losses(measured: Mapping[str, Any]) -> str:
     """Say where a peer is faster: by the median over the rounds, no variant of ours that does the same keeps up."""
     lines = [
-        f"- {plain(found['title'])}: {plain(peer)} is {number(1 / statistics.median(found_ratios))} times as fast as "
-        f"{plain(ours)} (median; {number(1 / max(found_ratios))} to {number(1 / min(found_ratios))} over the rounds)"
-        for found, ours, peer, found_ratios in pairs(measured)
+        f"- {plain(found['title'])}: {plain(peer)} is {_number(1 / statistics.median(found_ratios))} times as fast as "
+        f"{plain(ours)} (median; {_number(1 / max(found_ratios))} to {_number(1 / min(found_ratios))} over the rounds)"
+        for found, ours, peer, found_ratios in _list_pairs(measured)
         if statistics.median(found_ratios) < 1
     ]
-    where = f"On {machine(measured)}"
+    where = f"On {_machine(measured)}"
     if not lines:
         return f"{where}, no peer was faster by the median over the rounds."
     return "\n".join([f"{where}, these were faster than ours:", "", *lines])
@@ -195,54 +196,51 @@ def losses(measured: Mapping[str, Any]) -> str:
 
 def costs(measured: Mapping[str, Any]) -> str:
     """Write the table of what every figure takes at every scale."""
-    fastest = rate(measured)
+    fastest = _best_rate(measured)
     rows = []
     for row in measured[COSTS]:
         work = row["macs"]
-        cells = ["data not here", "–"] if work is None else [powers(work), duration(work / fastest)]
-        spent = "–" if row["seconds"] is None else f"{duration(row['seconds'])} on {plain(', '.join(row['devices']))}"
+        cells = ["data not here", "–"] if work is None else [_power(work), _duration(work / fastest)]
+        spent = "–" if row["seconds"] is None else f"{_duration(row['seconds'])} on {plain(', '.join(row['devices']))}"
         rows.append([f"`{row['figure']}`", f"`{row['page']}`", row["scale"], *cells, spent])
     head = ["figure", "page", "scale", "multiply-accumulates", "floor", "measured"]
-    floor = f"{number(fastest / 1e9)} billion a second, {machine(measured)}"
-    return table(head, rows, f"All work behind each figure; floor: at {floor}")
+    floor = f"{_number(fastest / 1e9)} billion a second, {_machine(measured)}"
+    return _table(head, rows, f"All work behind each figure; floor: at {floor}")
 
 
-def origin(measured: Mapping[str, Any]) -> str:
+def _origin(measured: Mapping[str, Any]) -> str:
     """Say where a run's numbers come from."""
     about = measured["about"]
     commit = (about["commit"] or "an unknown commit")[:12] + (", with changes" if about["dirty"] else "")
     versions = ", ".join(f"{name} {version}" for name, version in about["versions"].items())
     return (
-        f"Measured on {about['began'][:10]} in {duration(about['seconds'])}: {machine(measured)} of {about['cores']} "
+        f"Measured on {about['began'][:10]} in {_duration(about['seconds'])}: {_machine(measured)} of {about['cores']} "
         f"cores; commit {plain(commit)}; {plain(versions)}."
     )
 
 
-def picture(measured: Mapping[str, Any]) -> str:
+def _picture(measured: Mapping[str, Any]) -> str:
     """Draw how many times faster ours is than each peer, as HTML."""
-    from .figure import speed
+    from .figures import speed
 
     rows = [
         {"what": f"{found['title']}: {ours} against {peer}" if len(found["ours"]) > 1 else f"{found['title']}: {peer}",
          "theme": found["theme"], "median": statistics.median(times), "least": min(times), "greatest": max(times)}
-        for found, ours, peer, times in pairs(measured)
+        for found, ours, peer, times in _list_pairs(measured)
     ]  # fmt: skip
-    figure = speed(rows, f"{machine(measured).replace(chr(92), '')} · bars: least to greatest of the rounds")
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None})
-    image = base64.b64encode(buffer.getvalue()).decode()
+    figure = speed(rows, f"{_machine(measured).replace(chr(92), '')} · bars: least to greatest of the rounds")
     alt = "Times faster than each peer, on a logarithmic axis: medians, and bars from the least to the greatest round"
-    drawn = f'<img alt="{alt}" src="data:image/svg+xml;base64,{image}" style="width: 100%; min-width: 43rem">'
+    drawn = f'<img alt="{alt}" src="{link(svg(figure))}" style="width: 100%; min-width: 43rem">'
     return f'```{{raw}} html\n<div class="wide" tabindex="0" role="region" aria-label="All ratios">{drawn}</div>\n```'
 
 
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
-    "origin": origin,
-    "figure": picture,
+    "origin": _origin,
+    "figure": _picture,
     "training": training,
     "hessian": hessian,
-    "surfaces": surfaces,
-    "distillation": distillation,
+    "surfaces": _surfaces,
+    "distillation": _distillation,
     "losses": losses,
     "costs": costs,
 }
@@ -260,37 +258,37 @@ def parts(root: Path) -> dict[str, str]:
 
 def text(measured: Mapping[str, Any]) -> str:
     """Write a run for a terminal: every ratio, every rate, every refusal."""
-    lines = [origin(measured).replace("\\", "")]
+    lines = [_origin(measured).replace("\\", "")]
     for found in measured["comparisons"]:
         lines.append(f"\n{found['theme']}: {found['title']}")
         for name, seconds in found["seconds"].items():
-            of = f", {100 * share(found, name):.0f} % of a matrix product's rate" if counted(found, name) else ""
-            lines.append(f"  {name}: {duration(min(seconds))}{of}")
-        for _, ours, peer, times in pairs({"comparisons": [found]}):
-            lines.append(f"  {ours} against {peer}: {told(times)}")
+            of = f", {100 * _share(found, name):.0f} % of a matrix product's rate" if _is_counted(found, name) else ""
+            lines.append(f"  {name}: {_duration(min(seconds))}{of}")
+        for _, ours, peer, times in _list_pairs({"comparisons": [found]}):
+            lines.append(f"  {ours} against {peer}: {_ratio(times)}")
         lines += [f"  {peer}: {answer}" for peer, answer in found["refused"].items()]
     for row in measured[COSTS]:
         work = "unknown" if row["macs"] is None else f"{row['macs']:.2g} multiply-accumulates"
-        spent = "" if row["seconds"] is None else f", {duration(row['seconds'])} on {', '.join(row['devices'])}"
+        spent = "" if row["seconds"] is None else f", {_duration(row['seconds'])} on {', '.join(row['devices'])}"
         lines.append(f"{row['figure']} ({row['page']}), {row['scale']}: {work}{spent}")
     return "\n".join(lines)
 
 
-def counted(found: Comparison, name: str) -> bool:
+def _is_counted(found: _Comparison, name: str) -> bool:
     """Whether a variant's work was counted, so that it has a share of the matrix product's rate."""
     return name in found["macs"] and PRODUCT in found["seconds"] and not name.startswith(PRODUCT)
 
 
 def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
     """Say of every ratio in both runs whether the spreads over the rounds meet."""
-    before = {(found["title"], ours, peer): times for found, ours, peer, times in pairs(kept)}
+    before = {(found["title"], ours, peer): times for found, ours, peer, times in _list_pairs(kept)}
     lines = []
-    for found, ours, peer, times in pairs(new):
+    for found, ours, peer, times in _list_pairs(new):
         old = before.get((found["title"], ours, peer))
         if old is None:
             continue
         inside = min(times) <= max(old) and min(old) <= max(times)
-        spread = f"{number(min(old))}× to {number(max(old))}×"
+        spread = f"{_number(min(old))}× to {_number(max(old))}×"
         what = f"{found['title']}: {ours} against {peer}"
-        lines.append(f"{WITHIN if inside else OUTSIDE} {spread}: {told(times)} {what}")
+        lines.append(f"{WITHIN if inside else OUTSIDE} {spread}: {_ratio(times)} {what}")
     return lines

@@ -1,24 +1,98 @@
-"""Notebooks and what they declare: where they lie, and the lines of their parameters cell."""
+"""The book's pages: which there are, where they lie, and what the parameters cell of a notebook declares."""
 
 from __future__ import annotations
 
 import ast
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from ... import disk, places
 from ...errors import InputError, quoted, unknown
-from .contents import FOLDER, contents_of, table
 from .fields import FIELDS, Field
 
+FILE = "_toc.yml"
+FOLDER = "notebooks"
 TAG = "parameters"
 
 
+def table(root: Path) -> Any:
+    """Read the table of contents.
+
+    Raises:
+        InputError: There is none, or it is not YAML.
+    """
+    path = root / FILE
+    if not path.is_file():
+        raise InputError(f"there is no {FILE} in {root}: run this from the folder of the book or name it")
+    return read_yaml(path)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read one of the book's own files.
+
+    Raises:
+        InputError: It cannot be read, or is not YAML.
+    """
+    import yaml
+
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
+        said = " ".join(str(error).split())
+        raise InputError(f"{path} cannot be read ({said}): mend it or restore it from git") from error
+
+
+def contents(root: Path) -> list[str]:
+    """List the book's files in order.
+
+    Raises:
+        InputError: As :func:`table`, or a page it names does not exist.
+    """
+    found = contents_of(table(root))
+    for name in found:
+        if not any((root / (name + ending)).is_file() for ending in (".md", ".ipynb")):
+            raise InputError(f"{FILE} names the page {name!r}, but there is no {name}.md and no {name}.ipynb")
+    return found
+
+
+def contents_of(node: Any) -> list[str]:
+    """List the files that a table of contents names, in order."""
+    if isinstance(node, Mapping):
+        own = [str(node[key]) for key in ("root", "file") if key in node]
+        return own + [name for key in ("parts", "chapters", "sections") for name in contents_of(node.get(key))]
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [name for item in node for name in contents_of(item)]
+    return []
+
+
+def notebooks_of(root: Path) -> list[str]:
+    """List the names of the notebooks in the book, in order."""
+    return [Path(name).name for name in contents(root) if name.startswith(f"{FOLDER}/")]
+
+
+def stray(root: Path) -> list[str]:
+    """List the notebooks that lie beside those of the book and are none of its pages; hidden files are left out."""
+    known = contents_of(table(root))
+    found = (f"{FOLDER}/{path.stem}" for path in (root / FOLDER).glob("[!.]*.ipynb"))
+    return sorted(f"{name}.ipynb" for name in found if name not in known)
+
+
+def without(node: Any, left_out: Sequence[str]) -> Any:
+    """Give a table of contents without some files."""
+    if isinstance(node, Mapping):
+        return {key: without(value, left_out) for key, value in node.items()}
+    if isinstance(node, Sequence) and not isinstance(node, str):
+        return [
+            without(item, left_out) for item in node if not (isinstance(item, Mapping) and item.get("file") in left_out)
+        ]
+    return node
+
+
 @dataclass(frozen=True)
-class Declared:
+class _Declared:
     """One line of a notebook's parameters cell."""
 
     field: Field
@@ -91,14 +165,14 @@ def cell(path: Path) -> str:
     return tagged[0]
 
 
-def read(path: Path) -> dict[str, Declared]:
+def read(path: Path) -> dict[str, _Declared]:
     """Read what a notebook declares: plain lines ``name: type = value  # help``.
 
     Raises:
         InputError: The cell holds anything else, or a name or type that :data:`.fields.FIELDS` does not know.
     """
     written = cell(path)
-    found: dict[str, Declared] = {}
+    found: dict[str, _Declared] = {}
     try:
         statements = ast.parse(written).body
     except (SyntaxError, ValueError) as error:
@@ -117,5 +191,5 @@ def read(path: Path) -> dict[str, Declared]:
             value = ast.literal_eval(line.value)
         except (ValueError, TypeError):
             raise InputError(f"{name} in {path.name} must be a plain value, not {ast.unparse(line.value)}") from None
-        found[name] = Declared(field, field.value(value))
+        found[name] = _Declared(field, field.value(value))
     return found
