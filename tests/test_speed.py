@@ -21,7 +21,7 @@ from distilled_pruning.study.sections.registry import EXPERIMENTS
 
 bench.subjects()  # puts the peers on Python's path
 from peers import curvature, distillation, pooling, rounds, surfaces, training  # noqa: E402
-from peers.rounds import LEAST_SECONDS, PRODUCTS, Comparison, take_turns  # noqa: E402
+from peers.rounds import PRODUCTS, Comparison, take_turns  # noqa: E402
 
 ROOT = Path(__file__).parent.parent
 CPU = torch.device("cpu")
@@ -92,7 +92,7 @@ def test_short_work_is_repeated_until_its_time_can_be_told() -> None:
         return 0.001 * times
 
     assert take_turns({"one": run}, 1, CPU) == {"one": [pytest.approx(0.001)]}
-    assert done == [1, 1, math.ceil(LEAST_SECONDS / 0.001)] and done[2] > 5
+    assert done == [1, 1, math.ceil(rounds.LEAST_SECONDS / 0.001)] and done[2] > 5
 
 
 def test_the_clock_tells_work_from_none() -> None:
