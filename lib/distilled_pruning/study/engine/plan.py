@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -69,30 +69,17 @@ class Plan:
 
     Attributes:
         rows: One for each kind, in the order of the work.
+        total: All kinds together.
         steps: The missing jobs, parents first.
         start: Seconds that processes take to start before their first job.
         notes: Sentences on what is left out of one's own data.
     """
 
     rows: tuple[Row, ...]
+    total: Row
     steps: tuple[Step, ...]
     start: float = 0.0
     notes: tuple[str, ...] = ()
-
-    @property
-    def total(self) -> Row:
-        """All kinds together."""
-        rows = self.rows
-        return Row(
-            "all",
-            sum(row.jobs for row in rows),
-            sum(row.cached for row in rows),
-            sum(row.missing for row in rows),
-            sum(row.minutes for row in rows),
-            max((row.memory_mb for row in rows), default=0),
-            sum(row.disk_mb for row in rows),
-            all(row.measured for row in rows if row.missing),
-        )
 
     def minutes(self, jobs_n: int = 1) -> float:
         """Estimate the wall time with so many jobs at a time: the start, and never less than the longest chain."""
@@ -184,23 +171,24 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
         for key, job in schedule.jobs.items()
         if key in schedule.pending
     )
-    rows = []
-    for kind in dict.fromkeys(job.kind for job in schedule.jobs.values()):
-        planned = [key for key, job in schedule.jobs.items() if job.kind == kind]
-        needs = [step.needs for step in steps if step.job.kind == kind]
-        rows.append(
-            Row(
-                kind,
-                len(planned),
-                sum(store.has(key) for key in planned),
-                len(needs),
-                sum(need.seconds for need in needs) / 60,
-                max((need.memory_mb for need in needs), default=0),
-                sum(need.bytes for need in needs) / 1e6,
-                all(need.measured for need in needs),
-            )
+    cached = {key for key in schedule.jobs if store.has(key)}
+
+    def count(name: str, kinds: Collection[str]) -> Row:
+        planned = [key for key, job in schedule.jobs.items() if job.kind in kinds]
+        needs = [step.needs for step in steps if step.job.kind in kinds]
+        return Row(
+            name,
+            len(planned),
+            len(cached.intersection(planned)),
+            len(needs),
+            sum(need.seconds for need in needs) / 60,
+            max((need.memory_mb for need in needs), default=0),
+            sum(need.bytes for need in needs) / 1e6,
+            all(need.measured for need in needs),
         )
-    return Plan(tuple(rows), steps, estimate.start, notes)
+
+    kinds = list(dict.fromkeys(job.kind for job in schedule.jobs.values()))
+    return Plan(tuple(count(kind, [kind]) for kind in kinds), count("all", kinds), steps, estimate.start, notes)
 
 
 def _name_chains(jobs: Sequence[Job]) -> dict[str, str]:

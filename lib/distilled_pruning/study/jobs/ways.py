@@ -19,24 +19,18 @@ from .distill import Distill, Source
 _SCORERS, _SCORER, _EARLY = 5, 100, 10  # early networks whose scores choose easy images: number, first seed, share
 
 
-class Setup(Protocol):
-    """What a way may know of the study it serves: its dataset, network and recipes, and the sets made for it."""
+class _Setup(Protocol):
+    """What a way may know of the study it serves, as :class:`..sections.common.setup.Setup` is one."""
 
     data: Data
     outer: Recipe
     ipc: int
 
-    def network(self, seed: int) -> Network:
-        """Give the dense network at initialisation."""
-        ...
+    def network(self, seed: int) -> Network: ...
 
-    def distilled(self, seed: int) -> Distill:
-        """Give the distilled set used with an initialisation."""
-        ...
+    def distilled(self, seed: int) -> Distill: ...
 
-    def published(self) -> Distill:
-        """Give the set in the file that the parameter ``published`` names."""
-        ...
+    def published(self) -> Distill: ...
 
 
 class Kind(Enum):
@@ -79,7 +73,7 @@ class Way:
     label: str
     colour: str
     kind: Kind
-    trains_on: Callable[[Setup, int], Source] | None = None
+    trains_on: Callable[[_Setup, int], Source] | None = None
     score: str = "magnitude"
     job: type[Prune] = Prune
     after: str = ""
@@ -120,21 +114,21 @@ def colour(method: str) -> str:
     return WAYS[method].colour
 
 
-def _mislabelled(setup: Setup, seed: int) -> Source:
+def _mislabelled(setup: _Setup, seed: int) -> Source:
     return replace(setup.distilled(seed), shuffle_labels=True)
 
 
-def _random_real(setup: Setup, seed: int) -> Source:
+def _random_real(setup: _Setup, seed: int) -> Source:
     return Distill(setup.data, "random", setup.ipc, seed=seed)
 
 
-def _easy_real(setup: Setup, _seed: int) -> Source:
+def _easy_real(setup: _Setup, _seed: int) -> Source:
     early = max(1, setup.outer.epochs // _EARLY)
     scorers = tuple(Train(setup.network(_SCORER + n), setup.data, setup.outer, until=early) for n in range(_SCORERS))
     return Distill(setup.data, "easy", setup.ipc, scorers=scorers)
 
 
-def _real(setup: Setup, _seed: int) -> Source:
+def _real(setup: _Setup, _seed: int) -> Source:
     return setup.data
 
 

@@ -15,10 +15,9 @@ import importlib
 import importlib.util
 import math
 import pkgutil
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TypedDict, Unpack
 
 from .preconditions import Precondition
 from .statistics import Frames, Measure
@@ -58,31 +57,12 @@ class Primary:
         return marked + [Finding(f"level {level}", math.nan, None, 0, NOT_RUN, level) for level in absent]
 
 
-class Facts(TypedDict, total=False):
-    """What a claim states beside its name; see :class:`Claim`."""
-
-    paper: str
-    where: str
-    statement: str
-    rule: str
-    frames: tuple[str, ...]
-    paper_value: str
-    sizes: bool
-    data: str
-    primary: Primary | None
-    preconditions: tuple[Precondition, ...]
-    sentences: Mapping[str, str]
-    family: int
-    of_sets: tuple[str, ...]
-
-
-@dataclass(frozen=True)
+@dataclass(eq=False)
 class Claim:
-    """One statement and how it is judged.
+    """One statement and how it is judged; as a decorator it registers the function from frames to findings.
 
     Attributes:
-        id: Short name.
-        measure: Frames to findings.
+        id: Short name, which no other claim may have.
         paper: Which text makes it, one of :data:`TEXTS`.
         where: Place in that text.
         statement: The statement, in our words.
@@ -100,7 +80,6 @@ class Claim:
     """
 
     id: str
-    measure: Measure
     paper: str
     where: str
     statement: str
@@ -114,6 +93,20 @@ class Claim:
     sentences: Mapping[str, str] = field(default_factory=dict)
     family: int = 0
     of_sets: tuple[str, ...] = ()
+    measure: Measure = field(init=False)
+
+    def __call__(self, measure: Measure) -> Measure:
+        """Register a function from frames to findings as the claim's measure.
+
+        Raises:
+            ValueError: A function of another module is registered under that name.
+        """
+        self.measure = measure
+        before = _CLAIMS.get(self.id, self)
+        if before.measure.__module__ != measure.__module__:
+            raise ValueError(f"the claim {self.id} is registered twice: name one of them otherwise")
+        _CLAIMS[self.id] = self
+        return measure
 
     @property
     def ours(self) -> bool:
@@ -131,29 +124,8 @@ class Claim:
         return tuple(self.primary.mark(found) if self.primary is not None and found else found)
 
 
+claim = Claim
 _CLAIMS: dict[str, Claim] = {}
-
-
-def claim(name: str, **facts: Unpack[Facts]) -> Callable[[Measure], Measure]:
-    """Register a function from frames to findings as a claim.
-
-    Args:
-        name: The claim's short name, which no other claim may have.
-        facts: What it states, see :class:`Claim`.
-
-    Raises:
-        ValueError: Another function is registered under that name.
-    """
-
-    def register(measure: Measure) -> Measure:
-        made = Claim(name, measure, **facts)
-        before = _CLAIMS.setdefault(name, made)
-        if before.measure.__module__ != measure.__module__:
-            raise ValueError(f"the claim {name} is registered twice: name one of them otherwise")
-        _CLAIMS[name] = made
-        return measure
-
-    return register
 
 
 def claims() -> tuple[Claim, ...]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+import functools
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -22,36 +23,20 @@ class _Page(Protocol):
     """A page under its parameters, as :class:`..sections.section.Section` is one."""
 
     @property
-    def name(self) -> str:
-        """The notebook's name."""
-        ...
+    def name(self) -> str: ...
 
     @property
-    def scale(self) -> str:
-        """The stamp of its parameters."""
-        ...
+    def scale(self) -> str: ...
 
     @property
-    def experiments(self) -> Mapping[str, Any]:
-        """The experiments it shows, by name."""
-        ...
+    def experiments(self) -> Mapping[str, Any]: ...
 
     @property
-    def deciding(self) -> Mapping[str, Any]:
-        """The parameters that decide results."""
-        ...
+    def deciding(self) -> Mapping[str, Any]: ...
 
-    def frame(self, name: str) -> pd.DataFrame:
-        """Give the frame of one of them."""
-        ...
+    def frame(self, name: str) -> pd.DataFrame: ...
 
-    def beside(self, name: str) -> pd.DataFrame:
-        """Give the frame of another page's experiment under this page's parameters.
-
-        Raises:
-            KeyError: There is no such frame under these parameters.
-        """
-        ...
+    def beside(self, name: str) -> pd.DataFrame: ...
 
 
 def claims_of(experiments: Collection[str]) -> list[Claim]:
@@ -95,7 +80,7 @@ def judge_run(sections: Sequence[_Page], only: Collection[str] | None = None) ->
         sections: Notebooks under their parameters.
         only: Names of the claims to judge; all of them by default.
     """
-    return judging.judge(_Pages(sections), stamp(sections), only, _Around(sections))
+    return judging.judge(_read_pages(sections), stamp(sections), only, _read_pages(sections, around=True))
 
 
 def judge(
@@ -153,51 +138,15 @@ def _stamped(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame
     return frame.assign(sets=int(parameters.get("sets", 1)), like=parameters.get("like") or "distilled")
 
 
-class _Pages(Mapping[str, "pd.DataFrame"]):
-    """Frames of several pages, each made when it is first asked for."""
+class _Frames(Mapping[str, "pd.DataFrame"]):
+    """Frames by name, each made when it is first asked for."""
 
-    def __init__(self, pages: Sequence[_Page]) -> None:
-        self._pages = pages
-        self._by_name = {name: page for page in pages for name in page.experiments}
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        page = self._by_name[name]
-        return _stamped(page.frame(name), page.deciding)
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._by_name)
-
-    def __len__(self) -> int:
-        return len(self._by_name)
-
-
-class _Around(_Pages):
-    """The same, and where there is one page alone, frames of others under its parameters: for preconditions."""
+    def __init__(self, names: Iterable[str], make: Callable[[str], pd.DataFrame]) -> None:
+        """Keep the names that are listed, and what makes the frame of a name or raises ``KeyError``."""
+        self._names, self._make = dict.fromkeys(names), functools.cache(make)
 
     def __getitem__(self, name: str) -> pd.DataFrame:
-        if name in self._by_name or len(self._pages) != 1:
-            return super().__getitem__(name)
-        (page,) = self._pages
-        return _stamped(page.beside(name), page.deciding)
-
-
-class _Tables(Mapping[str, "pd.DataFrame"]):
-    """Recorded frames of one scale, each read when it is first asked for."""
-
-    def __init__(self, folder: Recorded, scale: str) -> None:
-        self._folder, self._scale = folder, scale
-        self._names = dict.fromkeys(record.figure for record in folder.records(scale=scale) if record.frame)
-        self._read: dict[str, pd.DataFrame] = {}
-
-    def __getitem__(self, name: str) -> pd.DataFrame:
-        if name not in self._names:
-            raise KeyError(name)
-        if name not in self._read:
-            import pandas as pd
-
-            parts = [_stamped(part, record.parameters) for record, part in self._folder.parts(name, self._scale)]
-            self._read[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-        return self._read[name]
+        return self._make(name)
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._names)
@@ -206,10 +155,42 @@ class _Tables(Mapping[str, "pd.DataFrame"]):
         return len(self._names)
 
 
+def _read_pages(pages: Sequence[_Page], around: bool = False) -> _Frames:
+    """Give the frames of several pages.
+
+    Args:
+        pages: The pages.
+        around: Make frames of other pages too, under the parameters of the one that there is: for preconditions.
+    """
+    by_name = {name: page for page in pages for name in page.experiments}
+
+    def make(name: str) -> pd.DataFrame:
+        if around and name not in by_name and len(pages) == 1:
+            return _stamped(pages[0].beside(name), pages[0].deciding)
+        return _stamped(by_name[name].frame(name), by_name[name].deciding)
+
+    return _Frames(by_name, make)
+
+
+def _read_recorded(folder: Recorded, scale: str) -> _Frames:
+    """Give the recorded frames of one scale."""
+    names = dict.fromkeys(record.figure for record in folder.records(scale=scale) if record.frame)
+
+    def make(name: str) -> pd.DataFrame:
+        import pandas as pd
+
+        if name not in names:
+            raise KeyError(name)
+        parts = [_stamped(part, record.parameters) for record, part in folder.parts(name, scale)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+    return _Frames(names, make)
+
+
 def by_scale(root: Path | None = None, only: Collection[str] | None = None) -> dict[str, list[Judgement]]:
     """Judge every claim, or only those named, on the recorded frames of each scale, the largest first."""
     folder = Recorded(root or home() / "results")
-    tables = {scale: _Tables(folder, scale) for scale in reversed(SCALES)}
+    tables = {scale: _read_recorded(folder, scale) for scale in reversed(SCALES)}
     return {scale: judging.judge(frames, scale, only) for scale, frames in tables.items() if frames}
 
 

@@ -66,24 +66,21 @@ def _split(name: str, value: str) -> list[str]:
     return found
 
 
-def several(what: str, known: Callable[[], Iterable[str]]) -> Check:
-    """Take a comma-separated list of names that are known when it is read, those of plugins among them."""
+def items(check: Check, ascending: bool = False) -> Check:
+    """Take a comma-separated list of what another check takes; ``ascending`` sorts it."""
+
+    def check_all(name: str, value: Any) -> Any:
+        found = [check(name, item) for item in _split(name, value)]
+        return tuple(sorted(set(found)) if ascending else found)
+
+    return check_all
+
+
+def one(what: str, known: Callable[[], Iterable[str]]) -> Check:
+    """Take a name that is known when it is read, those of plugins among them."""
 
     def check(name: str, value: Any) -> Any:
         names = tuple(known())
-        for item in _split(name, value):
-            if item not in names:
-                raise unknown(what, item, names)
-        return tuple(_split(name, value))
-
-    return check
-
-
-def one(what: str, known: Iterable[str]) -> Check:
-    """Take one known name."""
-    names = tuple(known)
-
-    def check(name: str, value: Any) -> Any:
         if value not in names:
             raise unknown(what, value, names)
         return value
@@ -99,18 +96,16 @@ def as_path(text: str) -> Path | None:
     return disk.real(found) if looks or (text and disk.lexists(found)) else None
 
 
-def datasets(name: str, value: Any) -> Any:
-    """Take catalog names and existing paths, comma-separated; paths become absolute."""
-    found = []
-    for item in _split(name, value):
-        path = None if item in catalog.DATASETS else as_path(item)
-        if path is not None and not disk.exists(path):
-            raise catalog.not_found(item)
-        if path is not None and "," in str(path):
-            raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
-        found.append(str(path or item))
-        catalog.info(found[-1])
-    return tuple(found)
+def dataset(name: str, value: Any) -> Any:
+    """Take a catalog name or an existing path, which becomes absolute."""
+    path = None if value in catalog.DATASETS else as_path(value)
+    if path is not None and not disk.exists(path):
+        raise catalog.not_found(value)
+    if path is not None and "," in str(path):
+        raise InputError(f"{name} {str(path)!r} holds a comma, which separates datasets: rename it")
+    found = str(path or value)
+    catalog.info(found)
+    return found
 
 
 def distiller(name: str, value: Any) -> Any:
@@ -129,11 +124,6 @@ def distiller(name: str, value: Any) -> Any:
     return str(path)
 
 
-def distillers(name: str, value: Any) -> Any:
-    """Take distillation methods and paths of published sets, comma-separated; paths become absolute."""
-    return tuple(distiller(name, item) for item in _split(name, value))
-
-
 def plain_name(name: str, value: Any) -> Any:
     """Take the name of a file of images, without folders, or nothing."""
     if value and (Path(value).name != value or Path(value).suffix.lower() not in (".npz", ".pt")):
@@ -141,16 +131,15 @@ def plain_name(name: str, value: Any) -> Any:
     return value
 
 
-def models(*also: str) -> Check:
-    """Take a comma-separated list of networks: the papers', those of somebody's own functions, and more names."""
+def model(*also: str) -> Check:
+    """Take a network: one of the papers', that of somebody's own function, or one of more names."""
 
     def check(name: str, value: Any) -> Any:
-        for item in _split(name, value):
-            if networks.is_own(item):
-                networks.source(item)
-            elif item not in (*also, *catalog.MODELS):
-                raise unknown("model", item, (*also, *catalog.MODELS, *networks.NAMED, "package.module:function"))
-        return tuple(_split(name, value))
+        if networks.is_own(value):
+            networks.source(value)
+        elif value not in (*also, *catalog.MODELS):
+            raise unknown("model", value, (*also, *catalog.MODELS, *networks.NAMED, "package.module:function"))
+        return value
 
     return check
 
@@ -159,61 +148,47 @@ def maker(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
         raise unknown("model", value, catalog.MODELS)
-    return value and models()(name, value)[0]
+    return value and model()(name, value)
 
 
 def matched(name: str, value: Any) -> Any:
     """Take a way to find masks with an inner loop, or nothing."""
-    return value and one("method", ways.names(ways.LOOPS))(name, value)
+    return value and one("method", lambda: ways.names(ways.LOOPS))(name, value)
 
 
 def boxes(name: str, value: Any) -> Any:
     """Take ``method:iterations:width`` or ``method:iterations:width:rate`` items, comma-separated, or nothing."""
-    found = []
-    for item in _split(name, value) if value else ():
-        method, *numbers = (part.strip() for part in item.split(":"))
-        rate = numbers.pop() if len(numbers) == 3 else ""
-        if method not in DISTILLERS:
-            raise unknown("distiller", method, DISTILLERS)
-        if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
-            raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
-        iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
-        box: tuple[Any, ...] = (
-            method,
-            iterations,
-            between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1])),
-        )
-        if rate:
-            said = f"the rate of {item} in {name}"
-            box = (*box, image_rate(said, convert(said, float, rate)))
-        found.append(box)
-    return tuple(found)
+    return items(_box)(name, value) if value else ()
 
 
-def rates(name: str, value: Any) -> Any:
-    """Take a comma-separated list of learning rates."""
-    found = []
-    for item in _split(name, value):
-        rate = convert(name, float, item)
-        found.append(float(f"{between(0, 10, above=True)(name, rate):.12g}"))
-    return tuple(found)
+def _box(name: str, item: Any) -> Any:
+    method, *numbers = (part.strip() for part in item.split(":"))
+    rate = numbers.pop() if len(numbers) == 3 else ""
+    if method not in DISTILLERS:
+        raise unknown("distiller", method, DISTILLERS)
+    if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
+        raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
+    iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
+    width = between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))
+    if not rate:
+        return method, iterations, width
+    what = f"the rate of {item} in {name}"
+    return method, iterations, width, image_rate(what, convert(what, float, rate))
 
 
-def counts(high: int) -> Check:
-    """Take a comma-separated list of whole numbers from 1 to ``high``."""
-    return lambda name, value: tuple(between(1, high)(name, convert(name, int, item)) for item in _split(name, value))
+def rate(name: str, value: Any) -> Any:
+    """Take a learning rate that is one of several."""
+    return float(f"{between(0, 10, above=True)(name, convert(name, float, value)):.12g}")
 
 
-def epochs(name: str, value: Any) -> Any:
-    """Take a comma-separated list of epochs, 0 included, in their order."""
-    return tuple(sorted({between(0, MOST_EPOCHS)(name, convert(name, int, item)) for item in _split(name, value)}))
+def counts(low: int, high: int, ascending: bool = False) -> Check:
+    """Take a comma-separated list of whole numbers."""
+    return items(lambda name, value: between(low, high)(name, convert(name, int, value)), ascending)
 
 
 def measured(name: str, value: Any) -> Any:
     """Take ``"all"`` or a comma-separated list of levels."""
-    if value.strip() == "all":
-        return "all"
-    return tuple(sorted({between(0, 100)(name, convert(name, int, item)) for item in _split(name, value)}))
+    return "all" if value.strip() == "all" else counts(0, 100, ascending=True)(name, value)
 
 
 def augmentation(name: str, value: Any) -> Any:
