@@ -8,7 +8,7 @@ from dataclasses import replace
 from random import Random
 
 import pytest
-from distilled_pruning.study.judging import verdicts, wording
+from distilled_pruning.study.judging import verdicts
 from distilled_pruning.study.judging.units import BASINS, PERCENT, TIMES
 from distilled_pruning.study.judging.verdicts import (
     CONTRADICTED,
@@ -160,11 +160,11 @@ def test_an_interval_never_leaves_what_the_quantity_can_be() -> None:
 
 def test_a_finding_is_written_in_its_unit_with_one_precision() -> None:
     rises = verdicts.unstable("59 %", [0.107, 0.09, 0.124])
-    assert wording.finding(rises) == "59 %: +10.7 points [6.5, 14.9], n = 3"
-    assert wording.finding(rises, n=3, markdown=True) == r"59 %: +10.7 points \[6.5, 14.9\]"
-    assert wording.finding(replace(rises, sets=1), n=3).endswith("14.9], one set")
+    assert verdicts.write_finding(rises) == "59 %: +10.7 points [6.5, 14.9], n = 3"
+    assert verdicts.write_finding(rises, n=3, markdown=True) == r"59 %: +10.7 points \[6.5, 14.9\]"
+    assert verdicts.write_finding(replace(rises, sets=1), n=3).endswith("14.9], one set")
     counted = verdicts.each("dense", [2, 2, 1], 1.5, math.inf, BASINS)
-    assert wording.finding(counted, verdict=True) == "dense: 2, 2, 1 basins, n = 3, undecided"
+    assert verdicts.write_finding(counted, verdict=True) == "dense: 2, 2, 1 basins, n = 3, undecided"
     ends = Finding("imp", 0.59, (0.4, 1.0), 3, UNDECIDED, unit=PERCENT, spread="range")
-    assert wording.finding(ends, n=3) == "imp: 59.0 %, anywhere from 40.0 to 100.0"
+    assert verdicts.write_finding(ends, n=3) == "imp: 59.0 %, anywhere from 40.0 to 100.0"
     assert Finding.from_json(json.loads(json.dumps(ends.as_json()))) == ends

@@ -7,10 +7,9 @@ from html import escape
 
 from .. import display
 from ..display import Markup, Table
-from ..judging import wording
 from ..judging.claims import OURS, Claim
-from ..judging.judgement import Judgement
-from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding
+from ..judging.judgement import Judgement, write_doubts
+from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, write_finding
 
 MARKS = {REPRODUCED: "✓", CONTRADICTED: "✗"}
 UNSURE, NOTHING = "?", "Nothing has been recorded yet."
@@ -20,7 +19,7 @@ def mark(found: Finding) -> Markup:
     """Show whether a setting bears a claim out, with its number."""
     sign = MARKS.get(found.verdict, UNSURE)
     said = {"✓": "holds", "✗": "does not hold"}.get(sign, "open")
-    text = wording.finding(found)
+    text = write_finding(found)
     html = f'<span class="sign" role="img" aria-label="{said}:">{sign}</span> {escape(text)}'
     return Markup(f'<span class="setting">{html}</span>', f"{sign} {text}")
 
@@ -35,7 +34,7 @@ def here(found: Judgement | None, settings: bool = True) -> Markup:
     if found is None or found.verdict == NOT_RUN:
         return Markup(NOTHING, NOTHING)
     marks = [mark(item) for item in found.primary if item.n]
-    doubts = wording.doubts(found.as_json())
+    doubts = write_doubts(found.as_json())
     html = "".join(item.html for item in marks)
     if doubts:
         rows = "<br>".join(map(escape, doubts))

@@ -9,10 +9,10 @@ from typing import Any
 
 from ..display import Table
 from ..display import verdict as badge
-from ..judging import ledger, wording
+from ..judging import ledger
 from ..judging.claims import claims
 from ..judging.judgement import Judgement
-from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED
+from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED, write_finding
 from ..results.recorded import SCALES
 from ..sections.common import names
 from ..sections.section import Section
@@ -213,7 +213,7 @@ def controls(section: Section) -> Paragraphs:
     found = {}
     book = ledger.judge([section])
     for item in book.judgements:
-        numbers = "; ".join(wording.finding(finding) for finding in item.primary if finding.n)
+        numbers = "; ".join(write_finding(finding) for finding in item.primary if finding.n)
         found[item.claim.id] = (item.verdict, numbers)
     return Paragraphs([*sentences(found).texts, (f"Taken together. {headline(book.rows())}", "")])
 

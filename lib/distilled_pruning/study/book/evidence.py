@@ -6,8 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..judging import wording
 from ..judging.claims import claims
+from ..judging.judgement import write_beside, write_doubts, write_findings
 from ..judging.verdicts import (
     CONTRADICTED,
     MIXED,
@@ -153,8 +153,8 @@ def _found(entry: Mapping[str, Any] | None) -> Found:
         int(entry["n"]),
         str(entry["scale"]),
         ", ".join(map(names.dataset, str(entry["data"]).split(","))),
-        tuple(wording.doubts(entry)),
-        tuple(text.removeprefix("beside: ") for text in wording.beside(entry)),
+        tuple(write_doubts(entry)),
+        tuple(write_beside(entry)),
         str(entry["word"]),
         bool(entry["exploratory"]),
     )
@@ -164,7 +164,7 @@ def _marked(entry: Mapping[str, Any]) -> list[str]:
     """Write the findings a verdict rests on, each behind its sign."""
     told = [item for item in entry["findings"] if item["primary"] and item["n"]]
     signs = [SIGNS[KINDS.get(item["verdict"], OPEN)] for item in told]
-    return [f"{sign} {text}" for sign, text in zip(signs, wording.findings(entry), strict=True)]
+    return [f"{sign} {text}" for sign, text in zip(signs, write_findings(entry), strict=True)]
 
 
 def _ruled(row: Mapping[str, Any]) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..judging import wording
+from ..judging.judgement import write_findings
 from ..judging.verdicts import REFUTED, SUPPORTED
 from . import conclusions
 from .conclusions import place
@@ -46,6 +46,6 @@ def reasons(rows: Sequence[Row]) -> list[Reason]:
         entry = found.get(name, {})
         verdict = str(entry.get("verdict"))
         if verdict in by:
-            behind = "; ".join([*wording.findings(entry, markdown=True), f"n = {entry['n']}"])
+            behind = "; ".join([*write_findings(entry, markdown=True), f"n = {entry['n']}"])
             written.append(Reason(by[verdict], behind, verdict in (SUPPORTED, REFUTED)))
     return written

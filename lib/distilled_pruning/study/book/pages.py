@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from ..judging.wording import plain as plain
+from ..judging.units import plain as plain
 
 
 def show(value: Any) -> str:

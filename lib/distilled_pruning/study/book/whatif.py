@@ -10,8 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ...errors import InputError
-from ..judging import wording
-from ..judging.judgement import Judgement
+from ..judging.judgement import Judgement, write_findings
 from ..judging.ledger import claims_of, judge_run
 from ..judging.verdicts import NOT_RUN
 from ..parameters.fields import FIELDS
@@ -71,7 +70,7 @@ def said(found: Judgement) -> str:
     if found.verdict == NOT_RUN:
         return badge(NOT_RUN)
     about = f"n = {show(found.n)}, {plain(found.on)}" if found.data else f"n = {show(found.n)}"
-    return "<br>".join([badge(found.verdict), *wording.findings(found.as_json(), markdown=True), about])
+    return "<br>".join([badge(found.verdict), *write_findings(found.as_json(), markdown=True), about])
 
 
 def choose(source: Path, original: Section, pairs: Iterable[tuple[str, str]], file: str | Path | None) -> WhatIf:

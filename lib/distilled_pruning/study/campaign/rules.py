@@ -9,6 +9,7 @@ from pathlib import Path
 from ..display import Markup, Note, Table, code, lines
 from ..judging.claims import find
 from ..judging.statistics import by_init, paired, slope, way
+from ..judging.units import plain
 from ..judging.verdicts import (
     CONTRADICTED,
     NOT_RUN,
@@ -22,7 +23,6 @@ from ..judging.verdicts import (
     unstable,
     within,
 )
-from ..judging.wording import plain
 from ..results.recorded import Recorded
 from ..sections.s3_distilled_pruning import lottery
 from ..sections.s6_stable_initializations.claims import SPARSEST, averaged

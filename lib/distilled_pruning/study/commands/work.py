@@ -172,7 +172,7 @@ def _judge(options: Namespace) -> Ledger:
 
 def check(options: Namespace) -> int:
     """Judge the claims, and make sure that what is recorded of their figures is whole."""
-    from ..judging import wording
+    from ..judging.judgement import write_doubts, write_findings
     from ..judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, PARTLY, REFUTED, REPRODUCED, SUPPORTED
     from ..parameters.notebooks import home
     from ..results.recorded import Recorded
@@ -198,8 +198,8 @@ def check(options: Namespace) -> int:
         words = max((len(row["word"]) for row in rows), default=0)
         for row in rows:
             run = row["this_run"]
-            value = f"  {'; '.join(wording.findings(run))}  (n = {run['n']})" if run else ""
-            doubts = "".join(f"; {text}" for text in wording.doubts(row))
+            value = f"  {'; '.join(write_findings(run))}  (n = {run['n']})" if run else ""
+            doubts = "".join(f"; {text}" for text in write_doubts(row))
             verdict = paint(f"{row['word']:<{words}}", colours.get(row["verdict"]))
             print(f"{verdict} {row['id']:<{width}}{value}{doubts}")
         print(f"{len(rows)} claims, scale {rows[0]['scale']}" if rows else "no claim is judged by these notebooks")

@@ -21,6 +21,7 @@ from .verdicts import (
     Finding,
     combine,
     holm,
+    write_finding,
 )
 
 if TYPE_CHECKING:
@@ -225,3 +226,23 @@ def row(now: Judgement, recorded: Judgement | None = None) -> dict[str, Any]:
         "this_run": now.as_json() if now.ran else None,
         **{name: value for name, value in now.as_json().items() if name not in ("findings",)},
     }
+
+
+def write_findings(found: Mapping[str, Any], *, markdown: bool = False) -> list[str]:
+    """Write the findings a judgement rests on, one a line: a judgement as ``check --json`` prints it."""
+    return [
+        write_finding(item, markdown=markdown, n=found["n"])
+        for item in found["findings"]
+        if item["primary"] and item["n"]
+    ]
+
+
+def write_beside(found: Mapping[str, Any]) -> list[str]:
+    """Write the findings that turn no verdict, one a line, each with its n and what it says."""
+    return [write_finding(item, verdict=True) for item in found["findings"] if not item["primary"] and item["n"]]
+
+
+def write_doubts(found: Mapping[str, Any]) -> list[str]:
+    """Write what speaks against testing a claim, one precondition a line."""
+    failed = [f"does not hold: {text}" for text in found["failed"]]
+    return failed + [f"may not hold: {text}" for text in found["unsure"]]

@@ -23,8 +23,7 @@ from dataclasses import dataclass
 
 from .statistics import LEVELS, Frames, Measure, by_init, paired, rise, select, sparse
 from .units import PERCENT, POINTS, TIMES
-from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, unstable, within
-from .wording import finding
+from .verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, unstable, within, write_finding
 
 WITHIN = 0.01
 WORSE = 0.1
@@ -84,11 +83,11 @@ def stand(preconditions: Sequence[Precondition], frames: Frames) -> Standing:
         found = item.measure(frames)
         against = [part for part in found if part.verdict == CONTRADICTED]
         if against:
-            failed.append(f"{item.states}: {'; '.join(map(finding, against))}")
+            failed.append(f"{item.states}: {'; '.join(map(write_finding, against))}")
         elif not found or any(part.verdict == NOT_RUN for part in found):
             failed.append(f"{item.states}: not measured")
         elif any(part.verdict != REPRODUCED for part in found):
-            unsure.append(f"{item.states}: {'; '.join(map(finding, found))}")
+            unsure.append(f"{item.states}: {'; '.join(map(write_finding, found))}")
     return Standing(tuple(failed), tuple(unsure))
 
 

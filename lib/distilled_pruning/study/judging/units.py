@@ -1,9 +1,25 @@
-"""Units of what claims measure: how a number is written, and what it can be at all."""
+"""How numbers are written: units of what claims measure, signs, and text that stands in Markdown."""
 
 from __future__ import annotations
 
 import math
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
+
+MINUS = "−"
+
+
+def plain(value: Any) -> str:
+    """Escape what Markdown would read as markup, and keep the text on one line."""
+    return re.sub(r"([\\`*_{}\[\]<>|$~])", r"\\\1", " ".join(str(value).split()))
+
+
+def number(value: float, digits: int = 3, signed: bool = False) -> str:
+    """Write a number with a fixed number of decimals and a true minus sign; a zero has no sign."""
+    text = f"{value:+.{digits}f}" if signed else f"{value:.{digits}f}"
+    return text.replace("-", MINUS) if float(text) else text.lstrip("+-")
 
 
 @dataclass(frozen=True)
@@ -29,6 +45,18 @@ class Unit:
     def clip(self, interval: tuple[float, float] | None) -> tuple[float, float] | None:
         """Cut an interval where the quantity ends."""
         return None if interval is None else (max(interval[0], self.low), min(interval[1], self.high))
+
+    def write(self, value: float, interval: Sequence[float] | None, ranged: bool = False) -> str:
+        """Write a number with its interval, all with the same decimals, as "+10.7 points [6.3, 15.1]".
+
+        An interval that shows no width is left out. What levels leave open is a range, and written as one.
+        """
+        ends = [number(self.factor * bound, self.digits) for bound in interval or ()]
+        name = f" {self.name}" if self.name else ""
+        bounds = f" [{', '.join(ends)}]" if len(set(ends)) > 1 else ""
+        if ranged and bounds:
+            bounds = f", anywhere from {ends[0]} to {ends[1]}"
+        return f"{number(self.factor * value, self.digits, self.signed)}{name}{bounds}"
 
 
 PLAIN = Unit("")

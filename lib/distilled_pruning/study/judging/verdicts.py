@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-from .units import PLAIN, POINTS, UNITS, Unit
+from .units import PLAIN, POINTS, UNITS, Unit, number, plain
 
 REPRODUCED, PARTLY, MIXED, CONTRADICTED, UNDECIDED = "reproduced", "partly", "mixed", "contradicted", "undecided"
 SUPPORTED, REFUTED, OPEN = "supported", "refuted", "open"
@@ -32,6 +32,7 @@ ENOUGH = 3
 INSTABILITY_THRESHOLD = 0.02
 LEVEL_OF_TESTS = 0.05
 RANGE = "range"
+_CAME_OUT = {REPRODUCED: "holds", CONTRADICTED: "does not hold", UNDECIDED: "undecided", NOT_RUN: "not run"}
 
 
 @dataclass(frozen=True)
@@ -81,6 +82,32 @@ class Finding:
         facts = {**found, "unit": UNITS[found.get("unit", "")], "values": tuple(found.get("values", ()))}
         value, bounds = found.get("value"), found.get("interval")
         return cls(**{**facts, "value": math.nan if value is None else value, "interval": bounds and tuple(bounds)})
+
+
+def write_finding(
+    found: Finding | Mapping[str, Any], *, markdown: bool = False, n: int | None = None, verdict: bool = False
+) -> str:
+    """Write what one setting says about a claim.
+
+    Args:
+        found: The finding, or what ``check --json`` prints of it.
+        markdown: Escape it for a page.
+        n: The number of initialisations that stands beside already; another one is written behind.
+        verdict: Write behind what it says of the claim.
+    """
+    item = found if isinstance(found, Finding) else Finding.from_json(found)
+    parts = []
+    if item.n:
+        if item.values:
+            each = ", ".join(number(item.unit.factor * value, item.unit.digits) for value in item.values)
+            parts.append(f"{each} {item.unit.name}".rstrip())
+        elif math.isfinite(item.value):
+            parts.append(item.unit.write(item.value, item.interval, ranged=item.spread == RANGE))
+        parts += [f"n = {item.n}"] if item.n != n else []
+        parts += ["one set" if item.sets == 1 else f"{item.sets} sets"] if item.sets else []
+    parts += [_CAME_OUT.get(item.verdict, item.verdict)] if verdict or not item.n else []
+    text = f"{item.setting}: {', '.join(parts)}" if item.setting else ", ".join(parts)
+    return plain(text) if markdown else text
 
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ...judging.wording import number
+from ...judging.units import number
 from . import names
 from .style import FAINT, INK, NARROW, POINTS, describe, student
 

@@ -7,9 +7,9 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from ...display import Markup, Table, percent
+from ...judging.units import MINUS as MINUS
+from ...judging.units import number as number
 from ...judging.verdicts import interval
-from ...judging.wording import MINUS as MINUS
-from ...judging.wording import number as number
 from . import names
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import Any
 
 from ....errors import InputError
 from ...display import link, svg
-from ...judging.wording import plain
+from ...judging.units import plain
 
 COSTS = "costs"
 ALL_THEMES = ("training", "hessian", "lines", "planes", "distillation", "pooling", COSTS)
