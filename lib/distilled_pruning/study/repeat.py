@@ -59,7 +59,6 @@ class Landing:
         return None if self.interval is None else self.interval[0] <= self.value <= self.interval[1]
 
     def __str__(self) -> str:
-        """Write one line."""
         named = ((name, f"{value:g}" if isinstance(value, float) else value) for name, value in self.ticket.items())
         about = ", ".join(f"{name} {value}" for name, value in named if value != "")
         word = {None: "?", True: "inside", False: "OUTSIDE"}[self.inside]

@@ -63,7 +63,6 @@ def describe(root: Path) -> list[Path]:
 
 
 def _is(path: Path, content: bytes) -> bool:
-    """Say whether a file has this content already."""
     return path.is_file() and path.read_bytes() == content
 
 
@@ -139,7 +138,6 @@ def _frame(path: Path, root: Path, record: Record) -> dict[str, Any]:
 
 
 def _action(name: str, record: Record) -> dict[str, Any]:
-    """Say what made a frame."""
     return {
         "@id": f"#{name}",
         "@type": "CreateAction",

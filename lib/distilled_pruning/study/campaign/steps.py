@@ -74,7 +74,6 @@ class Cells:
     """What is recorded of the campaign's cells: values of each initialisation, by preset, way and level."""
 
     def __init__(self, folder: Recorded) -> None:
-        """Read the index of a folder of recorded results."""
         self.folder = folder
         kept = folder.records(scale="reduced")
         self.records = {(record.figure, str(given(record.parameters))): record for record in kept}

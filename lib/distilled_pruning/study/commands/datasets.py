@@ -12,7 +12,6 @@ from ...exits import DONE, FAILED
 
 
 def _describe(name: str) -> dict[str, Any]:
-    """Describe a dataset without reading its pixels."""
     info = catalog.info(name)
     shape = f"{info.channels}x{info.size}x{info.size}"
     return {"name": name, "classes": len(info.classes), "shape": shape, "train": info.train, "test": info.test}

@@ -37,7 +37,6 @@ def find_targets(options: Namespace) -> list[Target]:
 
 
 def _shared_value(targets: list[Target], name: str, default: str = "") -> str:
-    """Give a parameter that all targets share."""
     values = {str(section.parameters.get(name, default)) for section in sections_of(targets)}
     if len(values) > 1:
         raise InputError(f"{name} differs between the targets ({', '.join(sorted(values))}): give one with --{name}")

@@ -117,7 +117,6 @@ def attempt(
 
 
 def _is_within(root: Path, name: object) -> bool:
-    """Whether an error names a file below a folder."""
     return isinstance(name, str | Path) and Path(name).is_relative_to(root)
 
 

@@ -94,7 +94,6 @@ def _unseal(provenance: Any) -> dict[str, Any]:
 
 
 def _is_described(file: Any) -> bool:
-    """Whether a provenance record says of a part how large it is, and its checksum."""
     return isinstance(file, dict) and isinstance(file.get("bytes"), int) and isinstance(file.get("sha256"), str)
 
 
@@ -144,7 +143,6 @@ class Entry:
     """What says it is the result behind a key; every read is checked."""
 
     def __init__(self, folder: Path, key: str) -> None:
-        """Name the folder of its files; nothing is read yet."""
         self.key, self.old = key, folder / key
         self.head, self.body = (folder / f"{key}{end}" for end in (HEAD, BODY))
 

@@ -69,7 +69,6 @@ class Estimate:
     """
 
     def __init__(self, device: str = "auto") -> None:
-        """Start with the defaults for a device."""
         self.device = machine.name(device)
         self.default = _DEFAULT_CPU if self.device == machine.processor() else _DEFAULT_GPU
         self.measured: dict[str, list[_Measured]] = {}

@@ -45,7 +45,6 @@ def _gpus() -> tuple[str, ...]:
 
 
 def _split_devices(visible: str) -> list[str]:
-    """Split ``CUDA_VISIBLE_DEVICES`` into its devices."""
     return [token for token in visible.split(",") if token.strip() and token.strip() != "-1"]
 
 
@@ -88,7 +87,6 @@ def check(device: str) -> None:
 
 
 def _count_cores() -> int:
-    """Number of CPU cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

@@ -34,7 +34,6 @@ class _Worker:
     """One process beside this one and the pipe to it."""
 
     def __init__(self, settings: Settings, gpu: str | None) -> None:
-        """Start the process."""
         context = multiprocessing.get_context("spawn")
         self.pipe, theirs = context.Pipe()
         self.process: BaseProcess = context.Process(target=_serve, args=(theirs, settings, gpu), daemon=True)
@@ -126,7 +125,6 @@ class Pool:
 
 
 def _report_end(job: Job, status: int | None) -> Report:
-    """Report on a job whose process ended: because it was told to, or by an accident."""
     if status == 0:
         return Report(job.key, "stopped", message="its process was told to end")
     return Report(job.key, "died", message=f"its process died (exit status {status}), perhaps out of memory")

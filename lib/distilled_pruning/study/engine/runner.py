@@ -72,7 +72,6 @@ def duration(seconds: float) -> str:
 
 
 def _write_figures(values: dict[str, float]) -> str:
-    """Write progress figures such as loss and accuracy."""
     return "".join(f", {name} {value:.4g}" for name, value in values.items())
 
 
@@ -139,7 +138,6 @@ class _Stop:
         self.reason = ""
 
     def __call__(self) -> bool:
-        """Whether to stop."""
         if not self.reason and self.deadline is not None and time.monotonic() >= self.deadline:
             self.reason = "budget"
         return bool(self.reason)

@@ -54,11 +54,9 @@ class Schedule:
         return {key: -tail for key, tail in tails.items()}
 
     def _parents(self, key: str) -> set[str]:
-        """Keys of the jobs that must be done before this one."""
         return {parent.key for parent in self.jobs[key].parents} | self._extra.get(key, set())
 
     def _refresh(self) -> None:
-        """Find anew what is missing and what could start."""
         self.pending: set[str] = set()
         stack = list(self._wanted)
         while stack:

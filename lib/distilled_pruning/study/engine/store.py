@@ -55,7 +55,6 @@ class Entries:
     """
 
     def __init__(self, root: str | Path) -> None:
-        """Name the folder; nothing is read yet."""
         self.root = Path(root)
 
     def path(self, key: str, end: str = HEAD) -> Path:

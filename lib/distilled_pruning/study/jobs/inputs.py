@@ -80,7 +80,6 @@ class Checkpoints:
     """Writes a job's state from time to time, and at once when the runner wants to stop."""
 
     def __init__(self, context: Context, name: str = "state.pt") -> None:
-        """Keep checkpoints in the running job's own folder."""
         self.context, self.path, self.last = context, Path(context.checkpoint) / name, time.monotonic()
 
     def read(self) -> Any:

@@ -186,7 +186,6 @@ def _on_a_set(finding: Finding) -> bool:
 def _judge(
     claim: Claim, frames: Frames, around: Frames, scale: str, corrected: Mapping[str, tuple[Finding, ...]]
 ) -> Judgement:
-    """Judge one claim."""
     seen = _Seen(frames, claim)
     findings = claim.findings(seen)
     if claim.family:

@@ -122,7 +122,6 @@ def judge_recorded(sections: Sequence[_Page], everything: bool = True) -> Ledger
 
 
 def _ids_of(sections: Sequence[_Page]) -> set[str]:
-    """Name the claims that notebooks judge."""
     return {claim.id for section in sections for claim in claims_of(section.experiments)}
 
 
@@ -173,7 +172,6 @@ def _read_pages(pages: Sequence[_Page], around: bool = False) -> _Frames:
 
 
 def _read_recorded(folder: Recorded, scale: str) -> _Frames:
-    """Give the recorded frames of one scale."""
     names = dict.fromkeys(record.figure for record in folder.records(scale=scale) if record.frame)
 
     def make(name: str) -> pd.DataFrame:

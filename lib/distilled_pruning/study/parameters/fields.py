@@ -71,7 +71,6 @@ def written(value: Any) -> Any:
 
 
 def _item(value: Any) -> str:
-    """Write an item of a list."""
     return f"{value:.12g}" if isinstance(value, float) else str(value)
 
 
@@ -79,7 +78,6 @@ class Values(Mapping[str, Any]):
     """Values of parameters; read only, by item or by attribute."""
 
     def __init__(self, values: Mapping[str, Any]) -> None:
-        """Keep checked values."""
         self._values = dict(values)
 
     def __getitem__(self, name: str) -> Any:

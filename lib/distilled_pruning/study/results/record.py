@@ -221,7 +221,6 @@ class RecordedFirst:
     """Reads a result from what was recorded before, else from a store: what :func:`record` would keep."""
 
     def __init__(self, recorded: Recorded, store: Store) -> None:
-        """Name both."""
         self.recorded, self.store = recorded, store
 
     def _of(self, key: str) -> Entries:

@@ -145,7 +145,6 @@ def measure(
 
 
 def _list_versions(packages: Sequence[str]) -> dict[str, str]:
-    """Give the versions of those packages that are installed."""
     found = {}
     for name in packages:
         try:

@@ -37,7 +37,6 @@ def load(path: Path) -> dict[str, Any]:
 
 
 def _compare(found: _Comparison, peer: str, ours: str) -> list[float]:
-    """Give how many times faster ours is than a peer, round by round."""
     return [a / b for a, b in zip(found["seconds"][peer], found["seconds"][ours], strict=True)]
 
 
@@ -87,7 +86,6 @@ def _duration(seconds: float) -> str:
 
 
 def _power(value: float) -> str:
-    """Write a large number as a power of ten."""
     digits, _, exponent = f"{value:.1e}".partition("e")
     return f"{digits} · 10<sup>{int(exponent)}</sup>"
 
@@ -98,20 +96,17 @@ def _ratio(found: Sequence[float]) -> str:
 
 
 def _machine(measured: Mapping[str, Any]) -> str:
-    """Name the machine of a run in a few words."""
     about = measured["about"]
     threads = "one thread" if about["threads"] == 1 else f"{about['threads']} threads"
     return f"{plain(about['device'])}, {threads}"
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
-    """Write a table in Markdown."""
     lines = [f":::{{table}} {caption}", "", f"| {' | '.join(head)} |", f"|{'---|' * len(head)}"]
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ":::"])
 
 
 def _of_theme(measured: Mapping[str, Any], *themes: str) -> list[_Comparison]:
-    """Give the comparisons of some themes."""
     return [found for found in measured["comparisons"] if found["theme"] in themes]
 
 
@@ -153,7 +148,6 @@ def hessian(measured: Mapping[str, Any]) -> str:
 
 
 def _surfaces(measured: Mapping[str, Any]) -> str:
-    """Write the table of lines, planes and pooling."""
     rows = []
     for found in _of_theme(measured, "lines", "planes", "pooling"):
         for ours in found["ours"]:
@@ -167,7 +161,6 @@ def _surfaces(measured: Mapping[str, Any]) -> str:
 
 
 def _distillation(measured: Mapping[str, Any]) -> str:
-    """Write the table of distillation iterations beside their floor."""
     rows, title = [], ""
     for found in _of_theme(measured, "distillation"):
         title = f", {plain(found['title'])}"
