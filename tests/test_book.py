@@ -145,17 +145,17 @@ def test_values_are_written_for_reading() -> None:
 
 def test_contents_lists_pages_in_order() -> None:
     """The root comes first, notebooks in between, in the order of the file."""
-    listed = notebooks.contents_of({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
+    listed = notebooks.list_files({"root": "a", "parts": [{"chapters": [{"file": "b", "sections": [{"file": "c"}]}]}]})
     assert listed == ["a", "b", "c"]
 
 
 def test_a_page_that_does_not_exist_is_named(tmp_path: Path) -> None:
     """A line too many in the list of pages is a mistake with a name."""
     with pytest.raises(InputError, match=r"no _toc\.yml"):
-        notebooks.contents(tmp_path)
+        notebooks.list_pages(tmp_path)
     (tmp_path / "_toc.yml").write_text("format: jb-book\nroot: book/nowhere\n", encoding="utf-8")
     with pytest.raises(InputError, match="book/nowhere"):
-        notebooks.contents(tmp_path)
+        notebooks.list_pages(tmp_path)
 
 
 @pytest.mark.parametrize(("text", "message"), [("{", "not a readable notebook"), ('{"cells": []}', "not a readable")])
@@ -220,7 +220,7 @@ def test_without_a_repository_there_is_nothing_to_launch(tmp_path: Path) -> None
 def test_pages_left_out_leave_no_trace() -> None:
     """A book of some of the notebooks lists only those."""
     toc = {"root": "a", "parts": [{"caption": "x", "chapters": [{"file": "b"}, {"file": "c"}]}]}
-    assert notebooks.contents_of(notebooks.without(toc, ["b"])) == ["a", "c"]
+    assert notebooks.list_files(notebooks.leave_out(toc, ["b"])) == ["a", "c"]
 
 
 def test_identity_follows_what_decides_a_page(tmp_path: Path) -> None:

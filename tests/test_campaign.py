@@ -16,11 +16,11 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.campaign import rules as campaign_rules
 from distilled_pruning.study.campaign import scale
 from distilled_pruning.study.campaign import steps as campaign
-from distilled_pruning.study.engine.entry import lines, sha256
-from distilled_pruning.study.parameters.fields import written
+from distilled_pruning.study.engine.entry import dump_lines, sha256
+from distilled_pruning.study.parameters.fields import as_text
 from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
-from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, index
+from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, write_index
 from distilled_pruning.study.sections.common.style import NARROW
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
@@ -30,9 +30,9 @@ STEPS = campaign.read_steps()
 def keep(root: Path, preset: str, rows: list[dict[str, Any]], figure: str = "barriers") -> Record:
     """Record a frame under a preset."""
     given = bases(EXPERIMENTS[figure].notebook)[preset]
-    parameters = {n: written(v) for n, v in given.items() if n not in UNCOUNTED}
+    parameters = {n: as_text(v) for n, v in given.items() if n not in UNCOUNTED}
     whole = [{"level": 9, "rate": 0.03, "collapsed": False, "barrier": 0.1, "accuracy": 0.5, **row} for row in rows]
-    content = lines({name: [row[name] for row in whole] for name in whole[0]})
+    content = dump_lines({name: [row[name] for row in whole] for name in whole[0]})
     name = f"{figure}-{preset.replace('/', '-')}.json"
     disk.write_whole({root / FRAMES / name: content})
     return Record(figure, "reduced", parameters, (), {}, (name, sha256(content)), {}, 0.0)
@@ -43,7 +43,7 @@ def cells(root: Path, **presets: list[dict[str, Any]]) -> campaign.Cells:
     records = [
         keep(root, "reduced" if n == "main" else f"reduced/{n.replace('_', '-')}", r) for n, r in presets.items()
     ]
-    disk.write_whole({root / INDEX: index(records)})
+    disk.write_whole({root / INDEX: write_index(records)})
     return campaign.Cells(Recorded(root))
 
 
@@ -132,7 +132,7 @@ def test_imp_has_tickets_past_sixty_per_cent_or_has_not(drop: float, verdict: st
     """Level 5 is 67 % sparse: half a point below dense is the edge."""
     flat = [0.9, 0.9, 0.9, 0.9, 0.9 - drop, *[0.5] * 9]
     kept = keep(tmp_path, "reduced/digits32", [*curve("dense", 0, 0.9, first=0), *curve("imp", 0, *flat)], "fig7")
-    disk.write_whole({tmp_path / INDEX: index([kept])})
+    disk.write_whole({tmp_path / INDEX: write_index([kept])})
     (_, found), *_ = campaign_rules.answer(step(13), campaign.Cells(Recorded(tmp_path)))
     assert [finding.verdict for finding in found] == [verdict]
     assert "% sparse" in campaign_rules.describe(found[0], 13, 0)
@@ -145,7 +145,7 @@ def test_short_rounds_do_as_well_within_a_point(gap: float, verdict: str, tmp_pa
     both = [*curve("combined", 0, *late, first=9), *curve("short-combined", 0, *[x - gap for x in late], first=9)]
     imps = [*curve("imp", 0, *[0.9] * 9, *[0.7] * 5), *curve("imp", 1, *[0.9] * 9, *[0.795] * 5)]
     kept = keep(tmp_path, "reduced/digits64", [*curve("dense", 0, 0.9, first=0), *both, *imps], "fig7")
-    disk.write_whole({tmp_path / INDEX: index([kept])})
+    disk.write_whole({tmp_path / INDEX: write_index([kept])})
     _, helps, rewinding, cheaper = campaign_rules.answer(step(13), campaign.Cells(Recorded(tmp_path)))
     assert [found[0].verdict for _, found in (helps, rewinding, cheaper)] == ["reproduced", "reproduced", verdict]
     assert helps[1][0].value == pytest.approx(0.1)
@@ -159,7 +159,7 @@ def test_the_first_paper_is_judged_cell_by_cell(tmp_path: Path) -> None:
         for row in curve(method, int(method == "imp"), *[accuracy] * 9)
     ]
     kept = keep(tmp_path, "reduced/alexnet", rows, "first-accuracy")
-    disk.write_whole({tmp_path / INDEX: index([kept])})
+    disk.write_whole({tmp_path / INDEX: write_index([kept])})
     (_, found), (_, stability), (_, hundred) = campaign_rules.answer(step(10), campaign.Cells(Recorded(tmp_path)))
     assert {finding.verdict for finding in found} == {"reproduced"} and len(found) == 4
     assert all(finding.n == 0 for finding in (*stability, *hundred))

@@ -23,7 +23,7 @@ from distilled_pruning.study import sections
 from distilled_pruning.study.book import notebook, templates, values
 from distilled_pruning.study.judging import claims, judgement, ledger
 from distilled_pruning.study.parameters.fields import FIELDS
-from distilled_pruning.study.parameters.notebooks import contents, notebooks, notebooks_of, source
+from distilled_pruning.study.parameters.notebooks import list_pages, notebooks, notebooks_of, source
 from distilled_pruning.study.parameters.presets import LIVE, PRESETS, Parameters, bases, preset
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.registry import EXPERIMENTS, of_notebook
@@ -116,7 +116,9 @@ def test_a_page_shows_its_claims(name: str) -> None:
 def test_every_experiment_belongs_to_a_page_and_every_page_to_the_book() -> None:
     assert {experiment.notebook for experiment in EXPERIMENTS.values()} == set(NOTEBOOKS)
     assert sorted(notebooks_of(ROOT)) == NOTEBOOKS
-    assert {f"book/{path.stem}" for path in PROSE} | {f"notebooks/{name}" for name in NOTEBOOKS} == set(contents(ROOT))
+    assert {f"book/{path.stem}" for path in PROSE} | {f"notebooks/{name}" for name in NOTEBOOKS} == set(
+        list_pages(ROOT)
+    )
 
 
 @pytest.mark.parametrize("name", NOTEBOOKS)

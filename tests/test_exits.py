@@ -63,7 +63,7 @@ def test_stopped_with_work_left_is_exit_code_3(
     pretend.do_instead(monkeypatch, pretend.perform)
     assert ask(capsys, "run", *words)[0] == 0
     monkeypatch.setattr(runner, "run", lambda *given, **more: runner.Outcome(left=["a"], stopped="signal"))
-    monkeypatch.setattr("distilled_pruning.study.repeat.afresh", lambda targets, store: [])
+    monkeypatch.setattr("distilled_pruning.study.repeat.start_afresh", lambda targets, store: [])
     assert ask(capsys, "repeat", *words)[0] == 3
     code, _, err = ask(capsys, "book", S4)
     assert code == 3 and "run the same command again to go on" in err

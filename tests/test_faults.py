@@ -118,7 +118,7 @@ def test_killed_again_and_again(
     repeated = sum(count - 1 for count in begun(tmp_path).values())
     assert repeated <= kills * jobs_n
     assert numbers(store) == undisturbed(tmp_path, steps, monkeypatch)
-    maintenance.gc(store, maintenance.waste(store))
+    maintenance.remove_waste(store, maintenance.find_waste(store))
     assert not any((store.root / "tmp").iterdir()) and not any((store.root / "locks").iterdir())
 
 
@@ -276,7 +276,7 @@ def test_results_of_an_older_kind_version_are_not_taken_for_new_ones(store: Stor
     go([old], store)
     outcome, _ = go([new], store)
     assert outcome.done == [new.key] and sorted(store) == sorted([old.key, new.key])
-    assert list(maintenance.waste(store, [new.key]).results) == [old.key]
+    assert list(maintenance.find_waste(store, [new.key]).results) == [old.key]
 
 
 def test_a_worker_told_to_end_gives_its_job_back(store: Store, tmp_path: Path) -> None:

@@ -82,7 +82,7 @@ def test_a_level_far_from_the_printed_sparsity_is_left_out(tmp_path: Path) -> No
 
 def test_the_largest_recording_is_shown(tmp_path: Path) -> None:
     from distilled_pruning.study.engine.entry import dump, sha256
-    from distilled_pruning.study.results.recorded import Record, index
+    from distilled_pruning.study.results.recorded import Record, write_index
 
     records = []
     for scale, share in (("reduced", 0.1), ("paper", 0.2)):
@@ -90,7 +90,7 @@ def test_the_largest_recording_is_shown(tmp_path: Path) -> None:
         (tmp_path / "frames").mkdir(exist_ok=True)
         (tmp_path / "frames" / f"{scale}.json").write_bytes(content)
         records.append(Record("hessian", scale, {}, (), {}, (f"{scale}.json", sha256(content)), {}, 0.0))
-    (tmp_path / "index.json").write_bytes(index(records))
+    (tmp_path / "index.json").write_bytes(write_index(records))
     found = comparison.recorded("hessian", tmp_path)
     assert found is not None and found[0] == "paper" and list(found[1]["std"]) == [0.2]
     assert comparison.recorded("overlap", tmp_path) is None

@@ -38,7 +38,7 @@ def test_the_cell_repeats_the_declared_help_and_canonical_values(name: str) -> N
     for line, (field, declared) in zip(lines, read(source(name)).items(), strict=True):
         code, _, comment = line.partition("  # ")
         assert comment == FIELDS[field].help
-        value = fields.written(declared.value)
+        value = fields.as_text(declared.value)
         quoted = f'"{value}"' if isinstance(value, str) else str(value)
         assert code == f"{field}: {FIELDS[field].type.__name__} = {quoted}"
 
@@ -138,9 +138,9 @@ def test_values_are_taken_as_typed_and_as_yaml_reads_them(name: str, given: Any,
 
 def test_lists_are_stored_as_text() -> None:
     boxes = FIELDS["boxes"].value("dm : 07:8, idc:10:16")
-    assert boxes == (("dm", 7, 8), ("idc", 10, 16)) and fields.written(boxes) == "dm:7:8,idc:10:16"
-    assert FIELDS["boxes"].value(boxes) == boxes and FIELDS["boxes"].value("") == () and fields.written(()) == ""
-    assert fields.written((0.01, 0.5, 1.0)) == "0.01,0.5,1" and fields.written(0.5) == 0.5
+    assert boxes == (("dm", 7, 8), ("idc", 10, 16)) and fields.as_text(boxes) == "dm:7:8,idc:10:16"
+    assert FIELDS["boxes"].value(boxes) == boxes and FIELDS["boxes"].value("") == () and fields.as_text(()) == ""
+    assert fields.as_text((0.01, 0.5, 1.0)) == "0.01,0.5,1" and fields.as_text(0.5) == 0.5
 
 
 def test_the_order_of_a_list_counts_where_it_means_something() -> None:

@@ -161,7 +161,7 @@ def test_a_damaged_file_of_the_book_is_one_sentence(tmp_path: Path) -> None:
     for content in (b"a: [", b"\x80"):
         (tmp_path / "_toc.yml").write_bytes(content)
         with pytest.raises(InputError, match="mend it or restore it from git"):
-            notebooks.contents(tmp_path)
+            notebooks.list_pages(tmp_path)
         (tmp_path / "_config.yml").write_bytes(content)
         with pytest.raises(InputError, match="mend it or restore it from git"):
             rendering.settings(tmp_path)

@@ -340,13 +340,13 @@ def test_re_estimated_lines_are_others_only_where_a_batch_was_smaller(
 def test_files_that_change_between_plan_and_training_are_noticed(tmp_path: Path) -> None:
     root = pictures(tmp_path / "data")
     data = Data(str(root))
-    mine = inputs.load(data)
+    mine = inputs.load_data(data)
     assert mine.digest == data.digest
     first, other = root / "class0" / "000.png", root / "class1" / "000.png"
     shutil.copyfile(other, first)
     planned = Data(str(root))
     assert planned.digest != data.digest
-    inputs.dataset.cache_clear()
+    inputs.load_dataset.cache_clear()
     with pytest.raises(InputError, match="has changed since this run was planned"):
-        inputs.load(data)
-    assert np.array_equal(inputs.load(planned).train.images.numpy(), mine.train.images.numpy()) is False
+        inputs.load_data(data)
+    assert np.array_equal(inputs.load_data(planned).train.images.numpy(), mine.train.images.numpy()) is False

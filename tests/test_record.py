@@ -20,7 +20,7 @@ from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landsca
 from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results.record import Limits, RecordedFirst, digests, record
-from distilled_pruning.study.results.recorded import Record, Recorded, index
+from distilled_pruning.study.results.recorded import Record, Recorded, write_index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.section import Section, preset_of
 from toyjobs import Toy, chain, perform
@@ -312,7 +312,7 @@ def test_results_of_another_version_take_the_place_of_the_same_parameters(store:
 
 def test_a_result_taken_out_of_the_index_by_hand_is_missed(store: Store, root: Path) -> None:
     keep(store, root)
-    (root / "index.json").write_bytes(index([]))
+    (root / "index.json").write_bytes(write_index([]))
     assert Recorded(root).verify() == {JOBS[2].key: "fig3 at paper scale showed it and does no more"}
     with pytest.raises(InputError, match="would be shown no more"):
         keep(store, root, jobs=JOBS[:1])
@@ -386,7 +386,7 @@ def recorded(root: Path, *frames: tuple[dict[str, Any], list[str], int]) -> Reco
         (root / "frames" / f"{number}.json").write_bytes(content)
         name = (f"{number}.json", sha256(content))
         kept.append(Record("fig3", "reduced", parameters, ("a",), {}, name, {}, 1.0, missing))
-    (root / "index.json").write_bytes(index(kept))
+    (root / "index.json").write_bytes(write_index(kept))
     return Recorded(root)
 
 
@@ -441,7 +441,7 @@ def test_another_inner_rate_stands_beside_where_rows_name_it(
         content = dump(frame)
         (root / "frames" / f"{number}.json").write_bytes(content)
         records.append(dataclasses.replace(kept, frame=(f"{number}.json", sha256(content))))
-    (root / "index.json").write_bytes(index(records))
+    (root / "index.json").write_bytes(write_index(records))
     assert list(folder.table("fig3", "reduced")["number"]) == expected
 
 

@@ -32,11 +32,11 @@ def section(tmp_path: Path) -> Section:
 
 def again(section: Section, folder: Path, done: Any = perform) -> list[repeat.Landing]:
     jobs = section.jobs("barriers")[:1]
-    (fresh,) = repeat.afresh([Target(section, jobs)], Store(folder / "again"), folder / "kept")
+    (fresh,) = repeat.start_afresh([Target(section, jobs)], Store(folder / "again"), folder / "kept")
     assert len(runner.run(jobs, fresh.store, perform=done).done) == 3, (
         "the line and both its ends, none of them recorded"
     )
-    return repeat.landings([fresh], {job.key for job in jobs}, folder / "kept")
+    return repeat.find_landings([fresh], {job.key for job in jobs}, folder / "kept")
 
 
 def test_the_same_work_lands_inside(section: Section, tmp_path: Path) -> None:
@@ -65,7 +65,7 @@ def dose(steps: int, values: dict[int, float]) -> pd.DataFrame:
 
 def test_numbers_of_other_doses_are_not_mixed() -> None:
     kept = pd.concat([dose(100, {0: 0.1, 1: 0.2, 2: 0.3}), dose(500, {0: 5.1, 1: 5.2, 2: 5.3})])
-    found = list(repeat.compared("dose", pd.concat([dose(500, {0: 5.2}), dose(100, {0: 5.2})]), kept, {"k"}))
+    found = list(repeat._compare("dose", pd.concat([dose(500, {0: 5.2}), dose(100, {0: 5.2})]), kept, {"k"}))
     assert [(item.ticket["steps"], item.inside) for item in found] == [(500, True), (100, False)]
     assert found[0].interval is not None and found[0].interval[0] > 4 and found[0].n == 3
 
@@ -73,10 +73,10 @@ def test_numbers_of_other_doses_are_not_mixed() -> None:
 def test_one_initialisation_is_held_against_their_spread_and_all_against_their_mean() -> None:
     """By hand: 1, 2, 3 have mean 2 and deviation 1, and 97.5 % of Student's t with 2 degrees lie below 4.3027."""
     kept = dose(1, {0: 1.0, 1: 2.0, 2: 3.0})
-    (one,) = repeat.compared("dose", dose(1, {2: 3.1}), kept, {"k"})
-    (two,) = repeat.compared("dose", dose(1, {0: 1.0, 2: 3.1}), kept, {"k"})
-    (whole,) = repeat.compared("dose", dose(1, {0: 1.1, 1: 2.0, 2: 3.2}), kept, {"k"})
-    (fresh,) = repeat.compared("dose", dose(1, {3: 7.5}), kept, {"k"})
+    (one,) = repeat._compare("dose", dose(1, {2: 3.1}), kept, {"k"})
+    (two,) = repeat._compare("dose", dose(1, {0: 1.0, 2: 3.1}), kept, {"k"})
+    (whole,) = repeat._compare("dose", dose(1, {0: 1.1, 1: 2.0, 2: 3.2}), kept, {"k"})
+    (fresh,) = repeat._compare("dose", dose(1, {3: 7.5}), kept, {"k"})
     assert one.interval == pytest.approx([2 - 4.3027 * (4 / 3) ** 0.5, 2 + 4.3027 * (4 / 3) ** 0.5], rel=1e-4)
     assert two.interval == pytest.approx([2 - 4.3027 * (5 / 6) ** 0.5, 2 + 4.3027 * (5 / 6) ** 0.5], rel=1e-4)
     assert whole.interval == pytest.approx([2 - 4.3027 / 3**0.5, 2 + 4.3027 / 3**0.5], rel=1e-4)
@@ -88,17 +88,17 @@ def test_one_initialisation_is_held_against_their_spread_and_all_against_their_m
 
 def test_what_was_never_recorded_is_refused(section: Section, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no figure has recorded numbers"):
-        repeat.landings([section], {section.jobs("barriers")[0].key}, tmp_path / "empty")
+        repeat.find_landings([section], {section.jobs("barriers")[0].key}, tmp_path / "empty")
 
 
 def test_what_is_not_recorded_is_refused_before_any_work(section: Section, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="none of these results is recorded"):
-        repeat.afresh([Target(section, section.jobs("barriers"))], Store(tmp_path / "again"), tmp_path / "empty")
+        repeat.start_afresh([Target(section, section.jobs("barriers"))], Store(tmp_path / "again"), tmp_path / "empty")
 
 
 def test_live_is_not_recorded(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(InputError, match="-f reduced"):
-        repeat.afresh([Target(Section(resolve(S4)), [])], Store(None))
+        repeat.start_afresh([Target(Section(resolve(S4)), [])], Store(None))
     assert resolve(S4).scale == LIVE
     assert main(["repeat", "barriers"]) == 2
     assert "nothing is recorded of live scale: add -f reduced or -f paper" in capsys.readouterr().err

@@ -72,11 +72,11 @@ def test_an_evaluation_trains_on_the_set_and_compares_with_its_own_reference(sto
     found = store.load(Evaluate(MADE, SHORT, REFERENCES).key).metrics
     made = store.load(MADE.key)
     split = distillation.Synthetic.unpack(made.metrics["set"], made.arrays).decode()
-    ds = inputs.load(DATA)
+    ds = inputs.load_data(DATA)
     for n, reference in enumerate(REFERENCES):
-        own, real = (inputs.build(reference.network, ds) for _ in range(2))
+        own, real = (inputs.build_network(reference.network, ds) for _ in range(2))
         log = training.train(own, split, SHORT, order_seed=0, test=ds.test, device="cpu")
-        real.load_state_dict(inputs.tensors(store.load(reference.key).arrays))
+        real.load_state_dict(inputs.to_tensors(store.load(reference.key).arrays))
         x = ds.test.normalised()
         with torch.no_grad():
             mine, theirs = (

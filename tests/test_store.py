@@ -156,11 +156,11 @@ def test_what_an_earlier_version_kept_is_read(old: Store) -> None:
     assert old.has(JOB.key) and old.sound(JOB.key) and list(old) == [JOB.key]
     assert same(old.load(JOB.key), RESULT)
     assert json.dumps(old.metrics(JOB.key)) == json.dumps(RESULT.metrics)
-    assert (old.provenance(JOB.key) or {})["seconds"] == 1.0 and maintenance.status(old).entries == {"toy": 1}
+    assert (old.provenance(JOB.key) or {})["seconds"] == 1.0 and maintenance.count_results(old).entries == {"toy": 1}
     old.save(JOB, Result({"loss": 9.0}), {})
     assert same(old.load(JOB.key), RESULT) and not old.path(JOB.key).exists(), "the first result stays"
     assert same(Store(old.root.parent / "empty", fallback=old).load(JOB.key), RESULT)
-    maintenance.gc(old, maintenance.waste(old, []))
+    maintenance.remove_waste(old, maintenance.find_waste(old, []))
     assert list(old) == [] and not oldform.folder(old, JOB.key).exists()
 
 
@@ -195,8 +195,8 @@ def test_arrays_alone_are_no_result_and_go(full: Store) -> None:
     full.path(JOB.key).unlink()
     assert not full.has(JOB.key) and list(full) == [] and full.sound(JOB.key) is False
     with full.lock(JOB.key):
-        assert maintenance.waste(full).leftovers == []
-    removed = maintenance.gc(full, maintenance.waste(full))
+        assert maintenance.find_waste(full).leftovers == []
+    removed = maintenance.remove_waste(full, maintenance.find_waste(full))
     assert removed.leftovers == [full.path(JOB.key, entry.BODY)] and not full.halves()
 
 
@@ -295,7 +295,7 @@ def test_status_counts(full: Store) -> None:
     child = Toy("child", needs=(JOB,))
     full.save(child, Result({}), {"seconds": 2.0})
     (full.checkpoint(Toy("half").key) / "state").write_text("x")
-    found = maintenance.status(full, {"fig3": [JOB.key, Toy("absent").key]})
+    found = maintenance.count_results(full, {"fig3": [JOB.key, Toy("absent").key]})
     assert found.entries == {"toy": 2} and found.seconds == {"toy": 3.0} and found.bytes["toy"] > 200
     assert (found.figures, found.unclaimed) == ({"fig3": (1, 2)}, 1)
     assert (found.checkpoints, found.quarantined, found.damaged) == (1, 0, [])
@@ -314,9 +314,9 @@ def test_gc_keeps_what_is_wanted_and_what_it_was_made_from(full: Store) -> None:
     child, other = Toy("child", needs=(JOB,)), Toy("other")
     for job in (child, other):
         full.save(job, Result({}), {})
-    found = maintenance.waste(full, [child.key])
+    found = maintenance.find_waste(full, [child.key])
     assert list(found.results) == [other.key] and full.has(other.key)
-    removed = maintenance.gc(full, found)
+    removed = maintenance.remove_waste(full, found)
     assert list(removed.results) == [other.key] and removed.bytes == found.bytes > 0
     assert sorted(full) == sorted([JOB.key, child.key])
 
@@ -330,7 +330,7 @@ def test_gc_removes_what_dead_processes_left_and_nothing_that_runs(full: Store) 
     (full.root / "locks" / half.key).parent.mkdir()
     (full.root / "locks" / half.key).touch()
     with full.lock(running.key):
-        removed = maintenance.gc(full, maintenance.waste(full))
+        removed = maintenance.remove_waste(full, maintenance.find_waste(full))
         assert sorted(removed.leftovers) == sorted(left) and not removed.results
         assert all(path.exists() for path in keep) and not any(path.exists() for path in left)
     assert not any((full.root / "locks").iterdir())
@@ -343,7 +343,7 @@ def test_ten_thousand_entries_are_counted_within_five_seconds(tmp_path: Path, mo
         job = Toy(f"job {number}")
         store.save(job, Result({"x": number}), {})
     began = time.process_time()
-    assert maintenance.status(store).entries == {"toy": 10_000}
+    assert maintenance.count_results(store).entries == {"toy": 10_000}
     assert time.process_time() - began < 5
 
 

@@ -77,16 +77,16 @@ STRANGE = [
 def test_is_put_aside_and_the_rest_works(store: Store, place: str, kind: str) -> None:
     oldform.save(store, OLD, Result({"x": 1}), {"seconds": 60.0})
     become(store.root / PLACES[place], kind)
-    assert maintenance.status(store).entries["toy"] >= 1
+    assert maintenance.count_results(store).entries["toy"] >= 1
     maintenance.verify(store)
-    maintenance.gc(store, maintenance.waste(store, [JOB.key, OTHER.key, OLD.key]))
+    maintenance.remove_waste(store, maintenance.find_waste(store, [JOB.key, OTHER.key, OLD.key]))
     if place != "shard" or JOB.key[:2] != OTHER.key[:2]:
         assert store.load(OTHER.key).metrics == {"x": 1}
     jobs = [JOB, OTHER, OLD, Toy("third")]
     outcome = run(jobs, store, perform=lambda job, context: Result({"x": 2}), stream=io.StringIO())
     assert not outcome.failed and not outcome.left
     assert all(store.load(job.key) for job in jobs)
-    assert maintenance.verify(store) == {} and maintenance.status(store).damaged == []
+    assert maintenance.verify(store) == {} and maintenance.count_results(store).damaged == []
 
 
 def test_a_store_that_may_not_be_read_is_one_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -99,7 +99,7 @@ def test_a_store_that_may_not_be_read_is_one_sentence(store: Store, monkeypatch:
 
     monkeypatch.setattr(Path, "iterdir", refuse)
     with pytest.raises(InputError, match=r"the store '.*' cannot be read \(Permission denied\): give a folder"):
-        maintenance.status(store)
+        maintenance.count_results(store)
 
 
 def test_part_of_a_store_that_may_not_be_read_is_left_alone(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -146,28 +146,28 @@ def test_damage_after_damage_is_kept_under_free_names(store: Store, caplog: pyte
 def test_the_quarantine_is_no_leftover(store: Store) -> None:
     store.path(JOB.key).write_text("{}")
     assert maintenance.verify(store)
-    found = maintenance.waste(store)
-    assert not found.precious and maintenance.gc(store, found).quarantined == []
+    found = maintenance.find_waste(store)
+    assert not found.precious and maintenance.remove_waste(store, found).quarantined == []
     assert len(list((store.root / "quarantine").iterdir())) == 1
-    found = maintenance.waste(store, quarantine=True)
+    found = maintenance.find_waste(store, quarantine=True)
     assert found.precious and len(found.quarantined) == 1 and "quarantine" in str(found)
-    maintenance.gc(store, found)
+    maintenance.remove_waste(store, found)
     assert not any((store.root / "quarantine").iterdir())
 
 
 def test_gc_says_what_and_how_much_and_counts_only_what_went(store: Store) -> None:
     half = store.checkpoint(Toy("half").key)
     (half / "state.npy").write_bytes(b"0" * 1000)
-    found = maintenance.waste(store, [JOB.key])
+    found = maintenance.find_waste(store, [JOB.key])
     assert "1 results (1 toy; 1.0 minutes of computing)" in str(found) and "1 jobs stopped half-way" in str(found)
     with store.lock(OTHER.key):
-        removed = maintenance.gc(store, found)
+        removed = maintenance.remove_waste(store, found)
     assert not removed.results and removed.unfinished == [half] and removed.bytes == 1000 and store.has(OTHER.key)
 
 
 def test_what_an_unfinished_target_is_made_from_is_kept(store: Store) -> None:
     child = Toy("child", needs=(JOB,))
-    assert list(maintenance.waste(store, [job.key for job in graph([child])]).results) == [OTHER.key]
+    assert list(maintenance.find_waste(store, [job.key for job in graph([child])]).results) == [OTHER.key]
 
 
 @pytest.mark.parametrize(

@@ -32,11 +32,11 @@ def test_interval_is_students() -> None:
 def test_a_single_further_initialisation_is_expected_in_a_wider_interval() -> None:
     """n = 3, sd 1: the mean of m others spreads by sqrt(1/3 + 1/m)."""
     for m in (1, 2):
-        low, high = verdicts.expected([1.0, 2.0, 3.0], m)
+        low, high = verdicts.expect_interval([1.0, 2.0, 3.0], m)
         assert math.isclose(high - 2, 4.302653 * math.sqrt(1 / 3 + 1 / m), rel_tol=1e-6)
         assert math.isclose(2 - low, high - 2)
-    assert verdicts.expected([1.0, 2.0, 3.0], 3, others=False) == verdicts.interval([1.0, 2.0, 3.0])
-    assert verdicts.expected([1.0], 1) is None
+    assert verdicts.expect_interval([1.0, 2.0, 3.0], 3, others=False) == verdicts.interval([1.0, 2.0, 3.0])
+    assert verdicts.expect_interval([1.0], 1) is None
 
 
 @pytest.mark.parametrize(

@@ -153,13 +153,13 @@ def network(key: str, evidence: str = BEST, *, at: str = END, dataset: str | Non
         >>> bool(abs(kept - 0.8 ** row["level"]) < 1e-3)
         True
     """
-    from .study.jobs import checked
+    from .study.jobs import check_key
 
     if at not in (END, START):
         raise unknown("moment of a network", at, (END, START))
     _check(evidence, False)
     found = _Reader(evidence)
-    spec = found.spec(checked(key))
+    spec = found.spec(check_key(key))
     if spec["kind"] not in ("train", "prune"):
         raise InputError(f"{key} is a result of kind {spec['kind']!r}: give the key of a training or of a pruning")
     net = _initial(spec["fields"], found, dataset)
@@ -260,7 +260,7 @@ def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.
     """Build the network that a training or a pruning names, at initialisation."""
     from . import networks
     from .study.jobs import Data, Network
-    from .study.jobs.inputs import build
+    from .study.jobs.inputs import build_network
 
     named = fields.get("data") or fields["source"]
     if "job" in named:
@@ -279,11 +279,11 @@ def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.
         raise InputError(
             f"the file of {made['model']} has changed since this result was computed: restore it as it was"
         )
-    return build(Network(**made), facts)
+    return build_network(Network(**made), facts)
 
 
 def _fill(net: nn.Module, arrays: dict[str, Any]) -> None:
     """Put stored weights into a network."""
-    from .study.jobs.inputs import tensors
+    from .study.jobs.inputs import to_tensors
 
-    net.load_state_dict(tensors(arrays))
+    net.load_state_dict(to_tensors(arrays))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 from .engine.store import Store
-from .judging.verdicts import expected
+from .judging.verdicts import expect_interval
 from .parameters.notebooks import home
 from .results.recorded import Recorded, scale_of
 from .sections.common.tables import by_init
@@ -68,7 +68,7 @@ class Landing:
         return f"{word:>7}  {place}: {self.measure} {self.value:.4g} in {bounds}, {before}, n = {self.n}"
 
 
-def afresh(targets: Sequence[Target], store: Store, root: Path | None = None) -> list[Section]:
+def start_afresh(targets: Sequence[Target], store: Store, root: Path | None = None) -> list[Section]:
     """Give the sections of targets with a store of their own, which recorded results do not fill.
 
     Args:
@@ -91,11 +91,11 @@ def afresh(targets: Sequence[Target], store: Store, root: Path | None = None) ->
     return list(found.values())
 
 
-def landings(sections: Iterable[Section], keys: set[str], root: Path | None = None) -> list[Landing]:
+def find_landings(sections: Iterable[Section], keys: set[str], root: Path | None = None) -> list[Landing]:
     """Hold what was done again against what is recorded.
 
     Args:
-        sections: As :func:`afresh` gives them, their jobs done.
+        sections: As :func:`start_afresh` gives them, their jobs done.
         keys: Keys of the jobs that were wanted; rows of others are left out.
         root: Folder of recorded results; by default the book's.
 
@@ -107,7 +107,7 @@ def landings(sections: Iterable[Section], keys: set[str], root: Path | None = No
         landing
         for section in sections
         for name in section.experiments
-        for landing in compared(
+        for landing in _compare(
             name, section.frame(name), folder.table(name, scale_of(section.parameters.scale) or ""), keys
         )
     ]
@@ -118,7 +118,7 @@ def landings(sections: Iterable[Section], keys: set[str], root: Path | None = No
     return found
 
 
-def compared(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str]) -> Iterator[Landing]:
+def _compare(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str]) -> Iterator[Landing]:
     """Compare the rows of one figure with those recorded of the same tickets, means over initialisations."""
     if frame.empty or kept.empty or "key" not in frame or "init" not in kept:
         return
@@ -144,7 +144,7 @@ def compared(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str
                 measure,
                 value=fmean(by_init(again, measure)),
                 recorded=fmean(same) if len(same) == len(inits) else None,
-                interval=expected(numbers, len(inits), others=len(same) < len(numbers)),
+                interval=expect_interval(numbers, len(inits), others=len(same) < len(numbers)),
                 n=len(numbers),
             )
 

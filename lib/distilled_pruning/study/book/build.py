@@ -21,7 +21,7 @@ from ..engine.runner import duration
 from ..engine.store import ENVIRONMENT, Store
 from ..judging.judgement import Judgement
 from ..judging.ledger import judge
-from ..parameters.notebooks import FOLDER, contents, notebooks_of
+from ..parameters.notebooks import FOLDER, list_pages, notebooks_of
 from ..parameters.presets import LIVE, resolve
 from ..sections.section import Section
 from . import buildfolder, editions
@@ -69,7 +69,7 @@ def assemble(
     with phases.phase(_EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
         if stale:
             execute_all(stale, build, build.parent, jobs, phases.note)
-    with phases.phase(_RENDER, f"{len(contents(root))} pages"):
+    with phases.phase(_RENDER, f"{len(list_pages(root))} pages"):
         known = notebooks_of(root)
         names = [page.name for page in wanted if page.name in known]
         staged = stage(root, build, names, values, ledger, beside)

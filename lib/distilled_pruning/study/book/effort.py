@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..display import Note, code
-from ..engine.estimate import DEFAULT_MEMORY_MB, Estimate, spelled
+from ..engine.estimate import DEFAULT_MEMORY_MB, Estimate, write_minutes
 from ..parameters.presets import LIVE, PRESETS, Parameters, resolve
 from ..sections.section import Section
 
@@ -36,7 +36,7 @@ class Effort:
 
     def __str__(self) -> str:
         """Write time in the unit that suits it, and memory."""
-        return f"{'roughly' if self.rough else 'about'} {spelled(self.minutes)}, {self.memory_mb} MB of memory"
+        return f"{'roughly' if self.rough else 'about'} {write_minutes(self.minutes)}, {self.memory_mb} MB of memory"
 
 
 def effort(section: Section, estimate: Estimate) -> Effort:

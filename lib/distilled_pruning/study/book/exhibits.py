@@ -12,7 +12,7 @@ from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
 from ..parameters.notebooks import home
-from ..parameters.presets import Parameters, bases, dataset_name, listed, resolve, stamped
+from ..parameters.presets import Parameters, bases, dataset_name, resolve, write_stamp, write_values
 from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, names
 from ..sections.registry import EXPERIMENTS
@@ -52,7 +52,7 @@ class Exhibit:
         """Scale and parameters, for the metadata of the figure; of further recordings what differs."""
         first, *others = map(self._shown, self.records)
         aside = ({n: v for n, v in other.items() if v != first.get(n)} for other in others)
-        return "; ".join([stamped(f"recorded, {self.scale}", first), *(listed(changed) for changed in aside)])
+        return "; ".join([write_stamp(f"recorded, {self.scale}", first), *(write_values(changed) for changed in aside)])
 
     def _shown(self, record: Record) -> dict[str, Any]:
         """Give the parameters of a recording without datasets that have no rows yet."""

@@ -14,7 +14,7 @@ from typing import Any
 
 from ...errors import InputError
 from ..engine import machine
-from ..parameters.notebooks import FOLDER, contents, notebooks_of, read_yaml, table, without
+from ..parameters.notebooks import FOLDER, leave_out, list_pages, notebooks_of, read_contents, read_yaml
 from . import editions, hero, templates, whatif
 from .execution import BuildError, digest_of
 from .previews import Preview, of_page
@@ -88,7 +88,7 @@ def stage(
     target.mkdir(parents=True)
     (target / "_config.yml").write_text(yaml.safe_dump(settings(root), sort_keys=False), encoding="utf-8")
     left_out = [f"{FOLDER}/{name}" for name in notebooks_of(root) if name not in names]
-    toc = without(table(root), left_out)
+    toc = leave_out(read_contents(root), left_out)
     for name in beside:
         toc = whatif.insert(toc, f"{FOLDER}/{name}", f"{FOLDER}/{name}{whatif.SUFFIX}")
     (target / "_toc.yml").write_text(yaml.safe_dump(toc, sort_keys=False), encoding="utf-8")
@@ -107,7 +107,7 @@ def stage(
         page = editions.unpacked(page, target / "_static/pages", "../_static/pages")
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
     _draw(target / "_static", values.get("hero"), previews)
-    for path in (target / f"{name}.md" for name in contents(root)):
+    for path in (target / f"{name}.md" for name in list_pages(root)):
         if path.is_file():
             written = templates.write(root, path.name, {**values, "previews": previews})
             path.write_text(written, encoding="utf-8")

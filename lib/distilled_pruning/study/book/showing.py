@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ...errors import InputError
 from .. import display
 from ..display import Note, Table
-from ..parameters.presets import Parameters, stamped
+from ..parameters.presets import Parameters, write_stamp
 from ..sections.common import tables
 from ..sections.common.style import NARROW
 from ..sections.section import Section
@@ -96,7 +96,7 @@ class Showing:
         command = self.parameters.command().replace(self.parameters.notebook, names[0], 1)
         facts = (self.parameters.scale, exhibits.least(first))
         line = exhibits.one_line(csv, draw.__name__, command, *facts)
-        about = stamped(self.parameters.scale, self.section.deciding)
+        about = write_stamp(self.parameters.scale, self.section.deciding)
         picture = pictured(draw, first, self.stamp, about, caption=caption, line=line, name=name, **more)
         return display.Stack([picture, *tabled(table, first)])
 

@@ -12,7 +12,7 @@ from .. import display
 from ..campaign import rules as campaign_rules
 from ..campaign.scale import draw_scale, read_regimes
 from ..judging.ledger import stamp
-from ..parameters.fields import written
+from ..parameters.fields import as_text
 from ..parameters.notebooks import home, read
 from ..results.recorded import Recorded
 from ..sections import figures as drawn
@@ -133,7 +133,7 @@ def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd
 
 def parameters(path: Path) -> list[tuple[str, str, str]]:
     """List a notebook's parameters: name, default, help."""
-    return [(name, str(written(line.value)), line.field.help) for name, line in read(path).items()]
+    return [(name, str(as_text(line.value)), line.field.help) for name, line in read(path).items()]
 
 
 def code(functions: Mapping[str, Callable[..., Any]]) -> list[Code]:

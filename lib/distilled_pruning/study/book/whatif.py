@@ -15,7 +15,7 @@ from ..judging.ledger import claims_of, judge_run
 from ..judging.verdicts import NOT_RUN
 from ..parameters.fields import FIELDS
 from ..parameters.notebooks import markdown, text
-from ..parameters.presets import UNCOUNTED, resolve, shown
+from ..parameters.presets import UNCOUNTED, resolve, write_value
 from ..sections.section import Section
 from . import templates
 from .pages import badge, plain, show
@@ -56,9 +56,11 @@ class WhatIf:
         pairs = [(old, new) for old, new in zip(before, after, strict=True) if said(old) != said(new)]
         pairs.sort(key=lambda pair: pair[0].verdict == pair[1].verdict)
         values = {
-            "named": ", ".join(f"{name} {shown(value)}" for name, (_, value) in self.changes.items()),
+            "named": ", ".join(f"{name} {write_value(value)}" for name, (_, value) in self.changes.items()),
             "original": self.original.name,
-            "changes": [(name, shown(o), shown(n), FIELDS[name].help) for name, (o, n) in self.changes.items()],
+            "changes": [
+                (name, write_value(o), write_value(n), FIELDS[name].help) for name, (o, n) in self.changes.items()
+            ],
             "judged": [(old.claim, said(old), said(new)) for old, new in pairs],
             "others": len(before) - len(pairs),
         }

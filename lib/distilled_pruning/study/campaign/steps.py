@@ -1,7 +1,7 @@
 """The campaign: what was to be computed and how it would be judged, written before, and what came out.
 
 ``workflow/campaign.toml`` holds steps, cells and rules, committed before their cells were computed; what each rule
-says of what is recorded: :mod:`.campaign_rules`.
+says of what is recorded: :mod:`.rules`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from ...errors import InputError
 from ..judging.statistics import by_init
 from ..parameters.notebooks import home
-from ..parameters.presets import given, resolve
+from ..parameters.presets import drop_off, resolve
 from ..results.recorded import Recorded
 from ..sections.common.tickets import Row, Tickets
 from ..sections.registry import EXPERIMENTS
@@ -76,7 +76,7 @@ class Cells:
     def __init__(self, folder: Recorded) -> None:
         self.folder = folder
         kept = folder.records(scale="reduced")
-        self.records = {(record.figure, str(given(record.parameters))): record for record in kept}
+        self.records = {(record.figure, str(drop_off(record.parameters))): record for record in kept}
 
     def frame(self, preset: str, figure: str = "barriers") -> pd.DataFrame | None:
         """Give the rows of one cell, ``None`` where nothing is recorded.
@@ -88,7 +88,7 @@ class Cells:
         import pandas as pd
 
         notebook = EXPERIMENTS[figure].notebook
-        record = self.records.get((figure, str(given(_deciding(preset, notebook)))))
+        record = self.records.get((figure, str(drop_off(_deciding(preset, notebook)))))
         return None if record is None or not record.frame else pd.DataFrame(self.folder.frame(record))
 
     def values(

@@ -84,12 +84,12 @@ def _find_sources() -> Path:
 
 def status(options: Namespace) -> int:
     """Say what the store holds."""
-    from ..engine.maintenance import status as look
+    from ..engine.maintenance import count_results
 
     targets = find_targets(options)
     store = sections_of(targets)[0].store
     wanted = {s.name: [job.key for job in s.graph] for s in sections_of(targets)}
-    found = look(store, wanted)
+    found = count_results(store, wanted)
     if options.json:
         print_json({"store": str(store.root), **dataclasses.asdict(found)})
         return DONE
@@ -135,13 +135,12 @@ def verify(options: Namespace) -> int:
 
 def gc(options: Namespace) -> int:
     """Remove what nobody needs; what was computed goes only when the user says so."""
-    from ..engine.maintenance import gc as clean
-    from ..engine.maintenance import waste
+    from ..engine.maintenance import find_waste, remove_waste
 
     targets = find_targets(options)
     store = sections_of(targets)[0].store
     keep = [job.key for job in graph(jobs_of(targets))] if options.targets else None
-    found = waste(store, keep, quarantine=options.quarantine)
+    found = find_waste(store, keep, quarantine=options.quarantine)
     if options.dry_run:
         _tell(options, store, found, "would remove")
         return DONE
@@ -150,7 +149,7 @@ def gc(options: Namespace) -> int:
         return STOPPED
     if found.bytes or found.precious or found.leftovers:
         store.prepare()
-    _tell(options, store, clean(store, found), "removed")
+    _tell(options, store, remove_waste(store, found), "removed")
     return DONE
 
 

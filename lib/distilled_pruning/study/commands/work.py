@@ -66,7 +66,7 @@ def paint(text: str, colour: int | None, stream: TextIO | None = None) -> str:
 
 def plan(options: Namespace) -> int:
     """Say what a run would compute."""
-    from ..engine.estimate import spelled
+    from ..engine.estimate import write_minutes
     from ..engine.plan import plan as make
 
     targets = find_targets(options)
@@ -81,7 +81,7 @@ def plan(options: Namespace) -> int:
     else:
         side = machine.workers(device)
         print(found)
-        print(f"about {spelled(found.minutes(side))} with {side} at a time, the start of processes included")
+        print(f"about {write_minutes(found.minutes(side))} with {side} at a time, the start of processes included")
         for note in found.notes:
             print(note)
         for section in sections_of(targets):
@@ -132,18 +132,18 @@ def repeat(options: Namespace) -> int:
     """Do recorded work again from nothing and say where its numbers land."""
     from ..engine.runner import run as start
     from ..engine.store import Store
-    from ..repeat import afresh, landings
+    from ..repeat import find_landings, start_afresh
 
     options.store = options.store or str(places.usual(".again"))
     targets = find_targets(options)
     store, device = Store(options.store), _shared_value(targets, "device", "auto")
-    sections, jobs = afresh(targets, store), jobs_of(targets)
+    sections, jobs = start_afresh(targets, store), jobs_of(targets)
     side, stream = options.jobs or machine.workers(device), open_notes(options)
     outcome = start(jobs, store, jobs_n=side, budget=options.budget, device=device, stream=stream)
     _report(outcome, jobs, stream)
     if outcome.code != DONE:
         return outcome.code
-    found = landings(sections, {job.key for job in jobs})
+    found = find_landings(sections, {job.key for job in jobs})
     if options.json:
         print_json({"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
     else:

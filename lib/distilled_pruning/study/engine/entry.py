@@ -46,7 +46,7 @@ def dump(value: Any) -> bytes:
     return (json.dumps(value, indent=1, ensure_ascii=False, default=_plain) + "\n").encode()
 
 
-def lines(value: Mapping[str, Any]) -> bytes:
+def dump_lines(value: Mapping[str, Any]) -> bytes:
     """Write JSON with one line an item of the outermost level: two thirds of the bytes of :func:`dump`."""
     items = [
         f"{json.dumps(name)}:{json.dumps(item, ensure_ascii=False, default=_plain, separators=(',', ':'))}"
@@ -110,7 +110,7 @@ def pack(key: str, spec: dict[str, Any], result: Result, provenance: dict[str, A
     parts = {SPEC: dump(spec), METRICS: dump(result.metrics)}
     body = {BODY: pack_arrays(result.arrays)} if result.arrays else {}
     sealed = seal({"key": key, **provenance}, parts | ({ARRAYS: body[BODY]} if body else {}))
-    return {**body, HEAD: lines({"spec": spec, "metrics": result.metrics, "provenance": sealed})}
+    return {**body, HEAD: dump_lines({"spec": spec, "metrics": result.metrics, "provenance": sealed})}
 
 
 def read_json(content: bytes, name: str) -> dict[str, Any]:

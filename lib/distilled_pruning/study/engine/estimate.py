@@ -138,7 +138,7 @@ class Estimate:
         return self.needs(job).seconds
 
 
-def spelled(minutes: float) -> str:
+def write_minutes(minutes: float) -> str:
     """Write a time in the unit that suits it."""
     hours = minutes / 60
     long = f"{hours / 24:,.0f} days" if hours >= 72 else f"{hours:.0f} hours"

@@ -42,7 +42,7 @@ class Status:
     damaged: list[str] = field(default_factory=list)
 
 
-def status(store: Store, figures: Mapping[str, Iterable[str]] | None = None) -> Status:
+def count_results(store: Store, figures: Mapping[str, Iterable[str]] | None = None) -> Status:
     """Count what a store holds, by kind and for which figures; reads provenance only.
 
     Args:
@@ -133,7 +133,7 @@ def _add_ancestors(store: Store, keys: Iterable[str]) -> set[str]:
     return found
 
 
-def waste(store: Store, keep: Iterable[str] | None = None, *, quarantine: bool = False) -> Waste:
+def find_waste(store: Store, keep: Iterable[str] | None = None, *, quarantine: bool = False) -> Waste:
     """Find what dead processes left and, when told what to keep, the results that nobody wants; nothing is removed.
 
     Args:
@@ -170,8 +170,8 @@ def _read_key(path: Path) -> str:
     return path.name.split(".")[0]
 
 
-def gc(store: Store, found: Waste) -> Waste:
-    """Remove what :func:`waste` found, but for what a running job holds by now.
+def remove_waste(store: Store, found: Waste) -> Waste:
+    """Remove what :func:`find_waste` found, but for what a running job holds by now.
 
     Returns:
         What was removed.

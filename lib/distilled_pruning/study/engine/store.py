@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from ... import disk, places
 from ...errors import InputError, quoted
-from ..jobs import Result, checked, is_key
+from ..jobs import Result, check_key, is_key
 from .entry import BODY, HEAD, Damaged, Entry, pack
 
 if TYPE_CHECKING:
@@ -59,11 +59,11 @@ class Entries:
 
     def path(self, key: str, end: str = HEAD) -> Path:
         """Where a file of an entry is or would be."""
-        return self.root / checked(key)[:2] / f"{key}{end}"
+        return self.root / check_key(key)[:2] / f"{key}{end}"
 
     def entry(self, key: str) -> Entry:
         """Give the entry of a key, to read parts of it."""
-        return Entry(self.root / checked(key)[:2], key)
+        return Entry(self.root / check_key(key)[:2], key)
 
     def __iter__(self) -> Iterator[str]:
         """List the keys of all entries, sorted; anything else that lies in the folder is left alone.
@@ -241,12 +241,12 @@ class Store(Entries):
         with suppress(Missing):
             if self.holds(key) and self.load(key):
                 return
-        place = self.root / "tmp" / f"{checked(key)}.{os.getpid()}"
+        place = self.root / "tmp" / f"{check_key(key)}.{os.getpid()}"
         disk.write_whole({self.path(key, end): content for end, content in files.items()}, place)
 
     def _sweep(self, key: str) -> None:
         """Remove what earlier, dead writers of a key left; the caller holds its lock."""
-        for path in (self.root / "tmp").glob(f"{checked(key)}.*"):
+        for path in (self.root / "tmp").glob(f"{check_key(key)}.*"):
             disk.remove(path)
 
     def _make_way(self, path: Path) -> None:
@@ -256,7 +256,7 @@ class Store(Entries):
 
     def checkpoint(self, key: str) -> Path:
         """Give the folder in which a running job keeps what it needs to go on after a stop."""
-        folder = self.root / "checkpoints" / checked(key)
+        folder = self.root / "checkpoints" / check_key(key)
         self._make_way(folder)
         folder.mkdir(parents=True, exist_ok=True)
         return folder
@@ -288,7 +288,7 @@ class Store(Entries):
         """
         from filelock import FileLock, Timeout  # only who works with a store waits for its import
 
-        path = self.root / "locks" / checked(key)
+        path = self.root / "locks" / check_key(key)
         path.parent.mkdir(parents=True, exist_ok=True)
         if disk.is_dir(path):
             self._put_aside(path, "is a folder where a lock belongs")

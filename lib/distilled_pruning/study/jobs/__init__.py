@@ -1,6 +1,6 @@
 """Jobs: what is computed, each named completely by its fields, and how it is done. PyTorch is loaded only then."""
 
-from .base import Context, Data, Job, Network, Result, checked, graph, is_key, key_of, source_digest
+from .base import Context, Data, Job, Network, Result, check_key, graph, is_key, key_of, source_digest
 from .chain import Prune, Train
 from .connect import Connect
 from .curvature import HessianDiagonal, MembershipCurvature, Spectrum
@@ -30,7 +30,7 @@ __all__ = [
     "Source",
     "Spectrum",
     "Train",
-    "checked",
+    "check_key",
     "examine",
     "graph",
     "is_key",

@@ -39,7 +39,7 @@ def is_key(text: object) -> bool:
     return isinstance(text, str) and _KEY.fullmatch(text) is not None
 
 
-def checked(key: str) -> str:
+def check_key(key: str) -> str:
     """Give a key back, so that no other text ever becomes part of a path.
 
     Raises:
@@ -276,7 +276,7 @@ class Training(Job):
     network: Network
 
 
-def unchanged(job: Job) -> None:
+def check_unchanged(job: Job) -> None:
     """Raise :class:`InputError` where what a job's key was made from has changed since."""
     if key_of(job.spec()) != job.key:
         raise InputError(f"what {job.title} rests on has changed since this run was planned: start it again")

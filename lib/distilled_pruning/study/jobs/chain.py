@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from ...errors import InputError
 from ...recipe import Recipe
 from ...sparsity import survivors
-from .base import Context, Data, Job, Network, Result, Training, unchanged
+from .base import Context, Data, Job, Network, Result, Training, check_unchanged
 from .distill import Distill, Source
 from .limits import check_size, check_training, macs, prunable, widened
 
@@ -99,14 +99,14 @@ class Train(Training):
         import torch
 
         from ... import pruning, training
-        from .inputs import Checkpoints, arrays, build, load, mask_of, syn_of
+        from .inputs import Checkpoints, build_network, load_data, read_mask, read_set, to_arrays
 
-        unchanged(self)
+        check_unchanged(self)
         checkpoints = Checkpoints(context)
-        ds = load(self.data)
-        split = syn_of(self.source, context).decode() if isinstance(self.source, Distill) else ds.train
-        net = build(self.network, ds)
-        mask = mask_of(self.mask, context)
+        ds = load_data(self.data)
+        split = read_set(self.source, context).decode() if isinstance(self.source, Distill) else ds.train
+        net = build_network(self.network, ds)
+        mask = read_mask(self.mask, context)
         start = self._read_start(context, net)
         saved = checkpoints.read()
         initial = start.network if start is not None else {k: v.clone() for k, v in net.state_dict().items()}
@@ -143,32 +143,32 @@ class Train(Training):
             "outside": outside,
             "curve": log.curve,
         }
-        return Result(metrics, arrays(net.state_dict()))
+        return Result(metrics, to_arrays(net.state_dict()))
 
     def _read_start(self, context: Context, net: nn.Module) -> State | None:
         """Give the state a rewound training begins with: weights of the true epoch, fresh momentum, its schedule."""
         from ... import pruning, training
-        from .inputs import tensors
+        from .inputs import to_tensors
 
         if self.rewind == "weights" and self.mask is not None and self.mask.training is not None:
-            last = tensors(context.load(self.mask.training).arrays)
+            last = to_tensors(context.load(self.mask.training).arrays)
             weights = {name: tensor for name, tensor in net.state_dict().items() if name in pruning.prunable(net)}
             return training.State(0, {**last, **weights}, {})
         if self.start is None:
             return None
         step = self.start.until * self.recipe.steps_per_epoch(self.source.images)
-        return training.State(step, tensors(context.load(self.start).arrays), {})
+        return training.State(step, to_tensors(context.load(self.start).arrays), {})
 
     def rebuild(self, context: Context) -> tuple[nn.Module, Mask | None, Split]:
         """Rebuild the trained network in evaluation mode, with its mask and its dataset's training images."""
         from ... import training
-        from .inputs import build, load, mask_of, tensors
+        from .inputs import build_network, load_data, read_mask, to_tensors
 
-        unchanged(self)
-        ds = load(self.data)
-        net = build(self.network, ds)
-        net.load_state_dict(tensors(context.load(self).arrays))
-        return net.to(training.resolve(context.device)).eval(), mask_of(self.mask, context), ds.train
+        check_unchanged(self)
+        ds = load_data(self.data)
+        net = build_network(self.network, ds)
+        net.load_state_dict(to_tensors(context.load(self).arrays))
+        return net.to(training.resolve(context.device)).eval(), read_mask(self.mask, context), ds.train
 
     @property
     def title(self) -> str:
@@ -255,15 +255,15 @@ class Prune(Job):
     def perform(self, context: Context) -> Result:
         """Find the mask of one level."""
         from ... import pruning
-        from .inputs import build, load, mask_of, tensors
+        from .inputs import build_network, load_data, read_mask, to_tensors
 
-        unchanged(self)
-        ds = load(self.data)
-        net = build(self.network, ds)
-        parent, like = mask_of(self.parent, context), mask_of(self.like, context)
+        check_unchanged(self)
+        ds = load_data(self.data)
+        net = build_network(self.network, ds)
+        parent, like = read_mask(self.parent, context), read_mask(self.like, context)
         inner = context.load(self.training) if self.training is not None else None
         if inner is not None:
-            net.load_state_dict(tensors(inner.arrays))
+            net.load_state_dict(to_tensors(inner.arrays))
         goal: dict[str, Any] = {"like": like}
         if like is None and self.method in ("snip", "synflow"):
             total = sum(weight.numel() for weight in pruning.prunable(net).values())

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from ...recipe import STATISTICS_BATCH
-from .base import Context, Data, Job, Result, unchanged
+from .base import Context, Data, Job, Result, check_unchanged
 from .chain import Train
 from .limits import check_draw, macs
 
@@ -60,16 +60,16 @@ class Connect(Job):
     def perform(self, context: Context) -> Result:
         """Measure loss and accuracy along the line between two trainings."""
         from ... import connectivity, pruning, training
-        from .inputs import build, load, mask_of, tensors
+        from .inputs import build_network, load_data, read_mask, to_tensors
 
-        unchanged(self.a)
-        ds = load(self.a.data)
+        check_unchanged(self.a)
+        ds = load_data(self.a.data)
         split = ds.train if self.split == "train" else ds.test
         if self.images:
             split = split.subset(self.images, seed=0)
-        a, b = (tensors(context.load(end).arrays) for end in (self.a, self.b))
-        net = build(self.a.network, ds)
-        mask = mask_of(self.a.mask, context)
+        a, b = (to_tensors(context.load(end).arrays) for end in (self.a, self.b))
+        net = build_network(self.a.network, ds)
+        mask = read_mask(self.a.mask, context)
         if not self.masked and mask is not None:
             left = training.residual(self.a.recipe, self.a.source.images)
             for name, weight in pruning.prunable(net).items():

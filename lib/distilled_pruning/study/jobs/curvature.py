@@ -82,10 +82,10 @@ class HessianDiagonal(Job):
         import torch
 
         from ... import hessian
-        from .inputs import batch_of
+        from .inputs import draw_batch
 
         net, mask, split = self.trained.rebuild(context)
-        batch = batch_of(split, self.images, self.batch_seed)
+        batch = draw_batch(split, self.images, self.batch_seed)
         diagonal = hessian.diagonal(net, batch.normalised(), batch.labels, mask, progress=context.progress)
         kept: Mapping[str, torch.Tensor] = mask or {}
         values = torch.cat([entries[kept[n]] if n in kept else entries.flatten() for n, entries in diagonal.items()])
@@ -137,10 +137,10 @@ class Spectrum(Job):
     def perform(self, context: Context) -> Result:
         """Estimate the Hessian's trace and its top eigenvalues."""
         from ... import hessian
-        from .inputs import batch_of
+        from .inputs import draw_batch
 
         net, mask, split = self.trained.rebuild(context)
-        batch = batch_of(split, self.images, self.batch_seed)
+        batch = draw_batch(split, self.images, self.batch_seed)
         images, labels = batch.normalised(), batch.labels
         trace = hessian.trace(net, images, labels, mask, probes=self.probes, seed=self.batch_seed)
         top = hessian.top_eigenvalues(net, images, labels, mask, count=self.eigenvalues, seed=self.batch_seed)
@@ -192,11 +192,11 @@ class MembershipCurvature(Job):
     def perform(self, context: Context) -> Result:
         """Take the diagonal over all weights and sum it up by membership."""
         from ... import hessian
-        from .inputs import batch_of, mask_of
+        from .inputs import draw_batch, read_mask
 
         net, _, split = self.trained.rebuild(context)
-        batch = batch_of(split, self.images, self.batch_seed)
-        a, b = mask_of(self.a, context), mask_of(self.b, context)
+        batch = draw_batch(split, self.images, self.batch_seed)
+        a, b = read_mask(self.a, context), read_mask(self.b, context)
         assert a is not None and b is not None
         diagonal = hessian.diagonal(net, batch.normalised(), batch.labels, progress=context.progress)
         groups = hessian.by_membership(net, diagonal, a, b)

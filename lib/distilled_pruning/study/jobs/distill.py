@@ -12,7 +12,7 @@ from ...distillation.methods import CORESETS, DISTILLERS
 from ...distillation.settings import Settings
 from ...errors import InputError
 from ...networks import is_own
-from .base import Context, Data, Job, Network, Result, Training, unchanged
+from .base import Context, Data, Job, Network, Result, Training, check_unchanged
 from .limits import check_size, macs, needs_company, trial, widened
 
 if TYPE_CHECKING:
@@ -179,11 +179,11 @@ class Distill(Job):
     def perform(self, context: Context) -> Result:
         """Make the set, or read it; continues at the last outer iteration."""
         from ... import distillation
-        from .inputs import Checkpoints, load
+        from .inputs import Checkpoints, load_data
 
-        unchanged(self)
+        check_unchanged(self)
         checkpoints = Checkpoints(context)
-        ds = load(self.data)
+        ds = load_data(self.data)
         if self.shuffle_labels:
             syn = self._permute_labels(context)
         elif self.method == "published":
@@ -214,9 +214,9 @@ class Distill(Job):
         import torch
 
         from ... import training
-        from .inputs import syn_of
+        from .inputs import read_set
 
-        syn = syn_of(self.labelled, context)
+        syn = read_set(self.labelled, context)
         order = torch.randperm(len(syn.labels), generator=training.seeded("labels", self.seed))
         return replace(syn, labels=syn.labels[order])
 
@@ -225,12 +225,12 @@ class Distill(Job):
         import torch
 
         from ... import distillation, pruning, training
-        from .inputs import build, load, tensors
+        from .inputs import build_network, load_data, to_tensors
 
-        ds, outputs = load(self.data), []
+        ds, outputs = load_data(self.data), []
         for scorer in self.scorers:
-            net = build(scorer.network, ds)
-            net.load_state_dict(tensors(context.load(scorer).arrays))
+            net = build_network(scorer.network, ds)
+            net.load_state_dict(to_tensors(context.load(scorer).arrays))
             outputs.append(training.logits(net, ds.train, device=context.device))
         scores = pruning.el2n(torch.stack(outputs), ds.train.labels)
         easy = ds.train.take(pruning.easiest(scores, ds.train.labels, self.ipc))

@@ -53,17 +53,17 @@ class Evaluate(Job):
     def perform(self, context: Context) -> Result:
         """Train networks on a set or a snapshot of it and test them beside their references trained on real data."""
         from ... import distillation, training
-        from .inputs import build, load, syn_of
+        from .inputs import build_network, load_data, read_set
 
-        ds = load(self.source.data)
-        syn = syn_of(self.source, context)
+        ds = load_data(self.source.data)
+        syn = read_set(self.source, context)
         syn = syn if self.at < 0 else syn.at(self.at)
         split = syn.decode()
         found: dict[str, list[float]] = {name: [] for name in ("accuracies", "losses", "average", "supremum")}
         steps = 0
         for done, reference in enumerate(self.references, 1):
             net, _, _ = reference.rebuild(context)
-            own = build(reference.network, ds)
+            own = build_network(reference.network, ds)
             order = reference.order_seed
             log = training.train(own, split, self.recipe, None, order, test=ds.test, device=context.device)
             gaps = distillation.objectives(net, own, ds.test)

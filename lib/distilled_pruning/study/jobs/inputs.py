@@ -20,7 +20,7 @@ _CHECKPOINT_SECONDS = 20.0
 
 
 @functools.lru_cache(maxsize=4)
-def dataset(name: str, size: int, subset: int, normalisation: str, zca: bool, digest: str) -> data.Dataset:
+def load_dataset(name: str, size: int, subset: int, normalisation: str, zca: bool, digest: str) -> data.Dataset:
     """Load a dataset, keeping the last few of a process in memory; ``digest`` makes changed files another question."""
     found = data.load(name, size=size or None, subset=subset or None, normalisation=normalisation, zca=zca)
     if name not in catalog.DATASETS and source_digest(name) != digest:
@@ -28,16 +28,16 @@ def dataset(name: str, size: int, subset: int, normalisation: str, zca: bool, di
     return found
 
 
-def load(wanted: Data) -> data.Dataset:
+def load_data(wanted: Data) -> data.Dataset:
     """Load the dataset a job names.
 
     Raises:
         InputError: It cannot be read, or is no longer what the job was planned with.
     """
-    return dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca, wanted.digest)
+    return load_dataset(wanted.name, wanted.size, wanted.subset, wanted.normalisation, wanted.zca, wanted.digest)
 
 
-def build(network: Network, ds: Any) -> nn.Module:
+def build_network(network: Network, ds: Any) -> nn.Module:
     """Build a network at initialisation."""
     return models.build(
         network.model,
@@ -50,28 +50,28 @@ def build(network: Network, ds: Any) -> nn.Module:
     )
 
 
-def tensors(arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
+def to_tensors(to_arrays: dict[str, np.ndarray]) -> dict[str, Tensor]:
     """Turn stored arrays into tensors of their own memory."""
-    return {name: torch.from_numpy(np.array(array)) for name, array in arrays.items()}
+    return {name: torch.from_numpy(np.array(array)) for name, array in to_arrays.items()}
 
 
-def arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
+def to_arrays(state: dict[str, Tensor]) -> dict[str, np.ndarray]:
     """Turn tensors into arrays for the store."""
     return {name: tensor.detach().cpu().numpy() for name, tensor in state.items()}
 
 
-def mask_of(job: Job | None, context: Context) -> pruning.Mask | None:
+def read_mask(job: Job | None, context: Context) -> pruning.Mask | None:
     """Read the mask a pruning job left."""
     return pruning.Mask.unpack(context.load(job).arrays) if job is not None else None
 
 
-def syn_of(job: Job, context: Context) -> distillation.Synthetic:
+def read_set(job: Job, context: Context) -> distillation.Synthetic:
     """Read the set a distillation job left."""
     result = context.load(job)
     return distillation.Synthetic.unpack(result.metrics["set"], result.arrays)
 
 
-def batch_of(split: data.Split, images: int, seed: int) -> data.Split:
+def draw_batch(split: data.Split, images: int, seed: int) -> data.Split:
     """Give a stratified batch of clean training images, all of them where fewer are there."""
     return split.subset(min(images, len(split)), seed)
 

@@ -55,10 +55,10 @@ class Landscape(Job):
         import numpy as np
 
         from ... import landscape, training
-        from .inputs import Checkpoints, tensors
+        from .inputs import Checkpoints, to_tensors
 
         checkpoints = Checkpoints(context)
-        ends = [tensors(context.load(end).arrays) for end in (self.a, self.b, self.c)]
+        ends = [to_tensors(context.load(end).arrays) for end in (self.a, self.b, self.c)]
         net, mask, split = self.a.rebuild(context)
         flat = landscape.plane(*ends)
         saved = checkpoints.read()

@@ -26,12 +26,12 @@ class MaskStatistics(Job):
     def perform(self, context: Context) -> Result:
         """Compare two masks of one initialisation."""
         from ... import masks, pruning
-        from .inputs import build, load, mask_of
+        from .inputs import build_network, load_data, read_mask
 
-        ds = load(self.a.data)
-        net = build(self.a.network, ds)
+        ds = load_data(self.a.data)
+        net = build_network(self.a.network, ds)
         weights = {name: weight.detach() for name, weight in pruning.prunable(net).items()}
-        a, b = mask_of(self.a, context), mask_of(self.b, context)
+        a, b = read_mask(self.a, context), read_mask(self.b, context)
         assert a is not None and b is not None
         return Result({"level": self.a.level, **masks.statistics(a, b, weights)})
 

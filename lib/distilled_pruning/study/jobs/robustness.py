@@ -59,10 +59,10 @@ class Robustness(Job):
     def perform(self, context: Context) -> Result:
         """Test a trained network on clean, adversarial and corrupted test images."""
         from ... import training
-        from .inputs import load
+        from .inputs import load_data
 
         net, _, _ = self.trained.rebuild(context)
-        split = load(self.trained.data).test
+        split = load_data(self.trained.data).test
         split = split.subset(self.images, self.seed) if self.images else split
         device = training.resolve(context.device)
         rows: list[dict[str, Any]] = []

@@ -151,12 +151,12 @@ def judge(
         around: Frames that preconditions are measured on, where these are more than those.
     """
     chosen = [claim for claim in claims() if only is None or claim.id in only]
-    corrected = _corrected(frames) if any(claim.family for claim in chosen) else {}
+    corrected = _correct(frames) if any(claim.family for claim in chosen) else {}
     needs = frames if around is None else around
     return [_judge(claim, frames, needs, scale, corrected) for claim in chosen]
 
 
-def _corrected(frames: Frames) -> dict[str, tuple[Finding, ...]]:
+def _correct(frames: Frames) -> dict[str, tuple[Finding, ...]]:
     """Give the findings of the companion's primary comparisons after Holm's correction over all that are named."""
     family = [claim for claim in claims() if claim.family]
     found = {claim.id: claim.findings(_Seen(frames, claim)) for claim in family}
@@ -164,12 +164,12 @@ def _corrected(frames: Frames) -> dict[str, tuple[Finding, ...]]:
     ps = holm([found[name][i].p or 1.0 for name, i in places], sum(claim.family for claim in family))
     adjusted = dict(zip(places, ps, strict=True))
     return {
-        name: tuple(_after(item, adjusted.get((name, i))) for i, item in enumerate(items))
+        name: tuple(_take_back(item, adjusted.get((name, i))) for i, item in enumerate(items))
         for name, items in found.items()
     }
 
 
-def _after(finding: Finding, p: float | None) -> Finding:
+def _take_back(finding: Finding, p: float | None) -> Finding:
     """Take back a finding that is not decided any more after correction."""
     if p is None:
         return finding

@@ -96,7 +96,7 @@ def judge(
     only = None if everything else _ids_of(sections)
     judgements = judge_run(sections, only)
     found = best_of(by_scale(only=only)) if recorded is None else recorded
-    short = _wanted(expectations.shortfalls(judgements), only)
+    short = _choose_problems(expectations.shortfalls(judgements), only)
     return Ledger(tuple(judgements), found, short, {stamp(sections): judgements})
 
 
@@ -110,7 +110,7 @@ def judge_recorded(sections: Sequence[_Page], everything: bool = True) -> Ledger
     only = None if everything else _ids_of(sections)
     scales = by_scale(only=only)
     best = best_of(scales)
-    short = _wanted([text for found in scales.values() for text in expectations.shortfalls(found)], only)
+    short = _choose_problems([text for found in scales.values() for text in expectations.shortfalls(found)], only)
     absent = [
         f"nothing is recorded at {scale} scale, where {len(expectations.read()[scale])} verdicts are expected: "
         f"restore {INDEX} and what it names from git"
@@ -125,12 +125,12 @@ def _ids_of(sections: Sequence[_Page]) -> set[str]:
     return {claim.id for section in sections for claim in claims_of(section.experiments)}
 
 
-def _wanted(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, ...]:
+def _choose_problems(problems: Sequence[str], only: Collection[str] | None) -> tuple[str, ...]:
     """Leave out the problems of claims that were not asked for."""
     return tuple(text for text in problems if only is None or text.partition(":")[0] in only)
 
 
-def _stamped(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
+def _add_facts(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
     """Add what judging must know of a frame's parameters: how many sets its rows share, and whose mask is shuffled."""
     if frame.empty:
         return frame
@@ -165,8 +165,8 @@ def _read_pages(pages: Sequence[_Page], around: bool = False) -> _Frames:
 
     def make(name: str) -> pd.DataFrame:
         if around and name not in by_name and len(pages) == 1:
-            return _stamped(pages[0].beside(name), pages[0].deciding)
-        return _stamped(by_name[name].frame(name), by_name[name].deciding)
+            return _add_facts(pages[0].beside(name), pages[0].deciding)
+        return _add_facts(by_name[name].frame(name), by_name[name].deciding)
 
     return _Frames(by_name, make)
 
@@ -179,7 +179,7 @@ def _read_recorded(folder: Recorded, scale: str) -> _Frames:
 
         if name not in names:
             raise KeyError(name)
-        parts = [_stamped(part, record.parameters) for record, part in folder.parts(name, scale)]
+        parts = [_add_facts(part, record.parameters) for record, part in folder.parts(name, scale)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
     return _Frames(names, make)

@@ -112,10 +112,10 @@ def write_finding(
 
 def interval(values: Sequence[float]) -> tuple[float, float] | None:
     """Give the 95 % Student interval of a mean, ``None`` for fewer than two values."""
-    return expected(values, len(values), others=False)
+    return expect_interval(values, len(values), others=False)
 
 
-def expected(values: Sequence[float], m: int, *, others: bool = True) -> tuple[float, float] | None:
+def expect_interval(values: Sequence[float], m: int, *, others: bool = True) -> tuple[float, float] | None:
     """Give where the mean of ``m`` initialisations lies in 95 % of cases, by the values of others.
 
     Args:

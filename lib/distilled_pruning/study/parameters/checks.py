@@ -144,14 +144,14 @@ def model(*also: str) -> Check:
     return check
 
 
-def maker(name: str, value: Any) -> Any:
+def set_network(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
         raise unknown("model", value, catalog.MODELS)
     return value and model()(name, value)
 
 
-def matched(name: str, value: Any) -> Any:
+def loop_method(name: str, value: Any) -> Any:
     """Take a way to find masks with an inner loop, or nothing."""
     return value and one("method", lambda: ways.names(ways.LOOPS))(name, value)
 
@@ -186,7 +186,7 @@ def counts(low: int, high: int, ascending: bool = False) -> Check:
     return items(lambda name, value: between(low, high)(name, convert(name, int, value)), ascending)
 
 
-def measured(name: str, value: Any) -> Any:
+def levels(name: str, value: Any) -> Any:
     """Take ``"all"`` or a comma-separated list of levels."""
     return "all" if value.strip() == "all" else counts(0, 100, ascending=True)(name, value)
 

@@ -25,13 +25,13 @@ from .checks import (
     image_rate,
     items,
     keep,
-    maker,
-    matched,
-    measured,
+    levels,
+    loop_method,
     model,
     one,
     plain_name,
     rate,
+    set_network,
     share,
 )
 
@@ -60,10 +60,10 @@ class Field:
         """Convert and check a value: text, what YAML reads, lists included, or one that was checked before."""
         if isinstance(given, list) and self.type is str:
             given = self.joint.join(convert(self.name, str, item) for item in given)
-        return self.check(self.name, convert(self.name, self.type, written(given)))
+        return self.check(self.name, convert(self.name, self.type, as_text(given)))
 
 
-def written(value: Any) -> Any:
+def as_text(value: Any) -> Any:
     """Give a value as it is stored and declared in notebooks: lists comma-separated, all else as it is."""
     if not isinstance(value, tuple):
         return value
@@ -115,7 +115,9 @@ _ALL = (
         "those of them run at every inner rate on every initialisation, the rest at the first",
         _METHODS,
     ),
-    Field("like", str, "way whose layer counts are taken over by layer-matched masks; empty for distilled", matched),
+    Field(
+        "like", str, "way whose layer counts are taken over by layer-matched masks; empty for distilled", loop_method
+    ),
     Field("ipc", int, "stored images per class of a distilled set", between(1, 10**4)),
     Field(
         "ipcs",
@@ -134,7 +136,7 @@ _ALL = (
         items(model("own")),
     ),
     Field("published", str, "file of a published set, under distilled/ in the data folder", plain_name),
-    Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", maker),
+    Field("distill_model", str, "network the sets are made for; empty for the one that is pruned", set_network),
     Field(
         "distill_iterations",
         int,
@@ -162,7 +164,7 @@ _ALL = (
     ),
     Field("sets", int, "different distilled sets, shared in turn by the initialisations", between(1, 100)),
     Field("levels", int, "rounds of pruning", between(1, 40)),
-    Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", measured),
+    Field("measured_levels", str, "levels to retrain at; 'all', or a list to which the last is added", levels),
     Field("measured_only", bool, "measured levels are all that are retrained, also of the first initialisation"),
     Field("fraction", float, "share of the surviving weights a round removes", share),
     Field("distilled_levels", int, "rounds of distilled pruning before IMP takes over", between(1, 40)),

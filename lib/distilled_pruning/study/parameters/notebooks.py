@@ -18,7 +18,7 @@ FOLDER = "notebooks"
 TAG = "parameters"
 
 
-def table(root: Path) -> Any:
+def read_contents(root: Path) -> Any:
     """Read the table of contents.
 
     Raises:
@@ -45,48 +45,48 @@ def read_yaml(path: Path) -> Any:
         raise InputError(f"{path} cannot be read ({said}): mend it or restore it from git") from error
 
 
-def contents(root: Path) -> list[str]:
+def list_pages(root: Path) -> list[str]:
     """List the book's files in order.
 
     Raises:
-        InputError: As :func:`table`, or a page it names does not exist.
+        InputError: As :func:`read_contents`, or a page it names does not exist.
     """
-    found = contents_of(table(root))
+    found = list_files(read_contents(root))
     for name in found:
         if not any((root / (name + ending)).is_file() for ending in (".md", ".ipynb")):
             raise InputError(f"{FILE} names the page {name!r}, but there is no {name}.md and no {name}.ipynb")
     return found
 
 
-def contents_of(node: Any) -> list[str]:
+def list_files(node: Any) -> list[str]:
     """List the files that a table of contents names, in order."""
     if isinstance(node, Mapping):
         own = [str(node[key]) for key in ("root", "file") if key in node]
-        return own + [name for key in ("parts", "chapters", "sections") for name in contents_of(node.get(key))]
+        return own + [name for key in ("parts", "chapters", "sections") for name in list_files(node.get(key))]
     if isinstance(node, Sequence) and not isinstance(node, str):
-        return [name for item in node for name in contents_of(item)]
+        return [name for item in node for name in list_files(item)]
     return []
 
 
 def notebooks_of(root: Path) -> list[str]:
     """List the names of the notebooks in the book, in order."""
-    return [Path(name).name for name in contents(root) if name.startswith(f"{FOLDER}/")]
+    return [Path(name).name for name in list_pages(root) if name.startswith(f"{FOLDER}/")]
 
 
-def stray(root: Path) -> list[str]:
+def list_stray(root: Path) -> list[str]:
     """List the notebooks that lie beside those of the book and are none of its pages; hidden files are left out."""
-    known = contents_of(table(root))
+    known = list_files(read_contents(root))
     found = (f"{FOLDER}/{path.stem}" for path in (root / FOLDER).glob("[!.]*.ipynb"))
     return sorted(f"{name}.ipynb" for name in found if name not in known)
 
 
-def without(node: Any, left_out: Sequence[str]) -> Any:
+def leave_out(node: Any, names: Sequence[str]) -> Any:
     """Give a table of contents without some files."""
     if isinstance(node, Mapping):
-        return {key: without(value, left_out) for key, value in node.items()}
+        return {key: leave_out(value, names) for key, value in node.items()}
     if isinstance(node, Sequence) and not isinstance(node, str):
         return [
-            without(item, left_out) for item in node if not (isinstance(item, Mapping) and item.get("file") in left_out)
+            leave_out(item, names) for item in node if not (isinstance(item, Mapping) and item.get("file") in names)
         ]
     return node
 
@@ -117,7 +117,7 @@ def home() -> Path:
 def notebooks() -> list[str]:
     """List the names of the book's notebooks; whatever else lies in their folder is left alone."""
     root = home()
-    pages = [root / f"{name}.ipynb" for name in contents_of(table(root)) if name.startswith(f"{FOLDER}/")]
+    pages = [root / f"{name}.ipynb" for name in list_files(read_contents(root)) if name.startswith(f"{FOLDER}/")]
     return sorted(path.stem for path in pages if path.is_file())
 
 

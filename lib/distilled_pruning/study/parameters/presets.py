@@ -13,7 +13,7 @@ from ... import catalog, disk, places, plugins
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, unknown
 from .checks import as_path, between, convert
-from .fields import FIELDS, Values, written
+from .fields import FIELDS, Values, as_text
 from .notebooks import read, source
 
 LIVE, PRESETS = "live", ("reduced", "paper")
@@ -122,7 +122,7 @@ def _fit(values: Mapping[str, Any]) -> None:
     ipcs = values["ipcs"] if "ipcs" in values else (values["ipc"],) if "ipc" in values else ()
     made = values["distillers"] if "distillers" in values else (values["distiller"],) if "distiller" in values else ()
     if len(ipcs) > 1 and not set(made) <= {*DISTILLERS}:
-        several = written(ipcs)
+        several = as_text(ipcs)
         raise InputError(f"a published set has one number of images per class: name one in ipcs, not {several}")
     for dataset in values.get("dataset", ()) if ipcs else ():
         info = catalog.info(dataset)
@@ -140,7 +140,7 @@ def dataset_name(dataset: str) -> str:
     return path.name if path is not None else dataset
 
 
-def measured(chosen: tuple[int, ...] | str, levels: int) -> tuple[int, ...]:
+def choose_levels(chosen: tuple[int, ...] | str, levels: int) -> tuple[int, ...]:
     """List the levels at which tickets are retrained: those named within ``levels``, and ``levels`` itself."""
     named = range(levels + 1) if isinstance(chosen, str) else chosen
     return tuple(sorted({level for level in named if level <= levels} | {0, levels}))
@@ -170,7 +170,7 @@ class Parameters(Values):
     @property
     def stored(self) -> dict[str, Any]:
         """The values as they are stored and declared in notebooks: lists are text."""
-        return {name: written(value) for name, value in self.items()}
+        return {name: as_text(value) for name, value in self.items()}
 
     def same(self, name: str, other: Any) -> bool:
         """Say whether another value of a parameter would have the same effect."""
@@ -178,7 +178,7 @@ class Parameters(Values):
         if mine == other:
             return True
         if name == "measured_levels" and "levels" in self:
-            return measured(mine, self.levels) == measured(other, self.levels)
+            return choose_levels(mine, self.levels) == choose_levels(other, self.levels)
         if isinstance(mine, tuple) and not FIELDS[name].ordered:
             return set(mine) == set(other)
         if name == "image_size" and "dataset" in self:
@@ -202,13 +202,13 @@ class Parameters(Values):
         changed = self.differences(self.nearest)
         if not changed:
             return self.nearest.partition("/")[0]
-        return f"custom: {', '.join([self.nearest, *(f'{n} {shown(v)}' for n, v in changed.items())])}"
+        return f"custom: {', '.join([self.nearest, *(f'{n} {write_value(v)}' for n, v in changed.items())])}"
 
     @property
     def changes(self) -> list[str]:
         """The options that change the nearest preset's values to these, whether or not that has an effect."""
         base = self.bases[self.nearest]
-        return [w for n, v in self.items() if n not in UNCOUNTED and v != base[n] for w in ("-p", n, str(written(v)))]
+        return [w for n, v in self.items() if n not in UNCOUNTED and v != base[n] for w in ("-p", n, str(as_text(v)))]
 
     @property
     def arguments(self) -> list[str]:
@@ -231,27 +231,27 @@ class Parameters(Values):
         return shlex.join(["papermill", f"notebooks/{self.notebook}.ipynb", "out.ipynb", *self.arguments])
 
 
-def shown(value: Any) -> str:
+def write_value(value: Any) -> str:
     """Write a value for a stamp: paths by their last part, empty text as quotes."""
-    value = written(value)
+    value = as_text(value)
     if isinstance(value, str):
         return ",".join(dataset_name(part) if "/" in part else part for part in value.split(",")) or "''"
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def given(values: Mapping[str, Any]) -> dict[str, Any]:
+def drop_off(values: Mapping[str, Any]) -> dict[str, Any]:
     """Leave out the parameters that are off."""
     return {name: value for name, value in values.items() if value not in (0, "")}
 
 
-def listed(values: Mapping[str, Any]) -> str:
+def write_values(values: Mapping[str, Any]) -> str:
     """Write parameters for the foot of a figure; what is off is left out."""
-    return ", ".join(f"{name} {shown(value)}" for name, value in given(values).items())
+    return ", ".join(f"{name} {write_value(value)}" for name, value in drop_off(values).items())
 
 
-def stamped(scale: str, values: Mapping[str, Any]) -> str:
+def write_stamp(scale: str, values: Mapping[str, Any]) -> str:
     """Write scale and parameters for the foot of a figure."""
-    return f"{scale} · {listed(values)}"
+    return f"{scale} · {write_values(values)}"
 
 
 @functools.lru_cache(maxsize=64)

@@ -83,7 +83,7 @@ def curves(path: Path | None = None) -> list[dict[str, Any]]:
     """Give the accuracy curves of 2307.03364, from its authors' logs.
 
     Returns:
-        One row for each seed and level with the columns of :func:`.first_paper.accuracy_frame`; accuracies in [0, 1].
+        One row for each seed and level with the columns of the frame that the page draws; accuracies in [0, 1].
 
     Raises:
         InputError: The file cannot be read.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from ... import disk
 from ...errors import InputError
-from ..engine.entry import ARRAYS, BODY, KEPT, Damaged, dump, lines, pack_arrays, sha256, unpack_arrays
+from ..engine.entry import ARRAYS, BODY, KEPT, Damaged, dump, dump_lines, pack_arrays, sha256, unpack_arrays
 from ..engine.store import Entries
 from ..jobs import graph
-from .recorded import EVER, FRAMES, INDEX, SCALES, Record, Recorded, Shown, index
+from .recorded import EVER, FRAMES, INDEX, SCALES, Record, Recorded, Shown, write_index
 
 if TYPE_CHECKING:
     from ..engine.store import Store
@@ -113,7 +113,7 @@ def record(
     files = _pack(there, reader, awaited, limits)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None:
-        content = lines({name: list(values) for name, values in frame.items()})
+        content = dump_lines({name: list(values) for name, values in frame.items()})
         name = f"{figure}-{scale}-{sha256(dump(dict(parameters)))[:8]}.json"
         framed, files[recorded.root / FRAMES / name] = (name, sha256(content)), content
     absent = {job.key for job in missing}
@@ -158,7 +158,7 @@ def _pack(
         kept: dict[str, Any] = {}
         if packed is not None:
             files[recorded.path(job.key, BODY)], kept = _keep_own(job, packed)
-        files[recorded.path(job.key)] = lines(whole | ({KEPT: kept} if kept else {}))
+        files[recorded.path(job.key)] = dump_lines(whole | ({KEPT: kept} if kept else {}))
     return files
 
 
@@ -169,7 +169,7 @@ def _write(recorded: Recorded, new: Record, files: dict[Path, bytes], needed: se
         InputError: The folder would grow too large, or a recorded result would go.
     """
     records = [old for old in recorded.records() if not _contains(new, old)] + [new]
-    files[recorded.root / INDEX] = index(records)
+    files[recorded.root / INDEX] = write_index(records)
     shown = sorted(_list_ever(recorded, new, records))
     files[recorded.root / EVER] = "".join(f"{' '.join(row)}\n" for row in shown).encode()
     stale = _list_orphans(recorded, records, needed)

@@ -23,7 +23,7 @@ from ... import disk
 from ...errors import InputError
 from ..engine.entry import Damaged, dump, read_json, sha256
 from ..engine.store import Entries
-from ..parameters.presets import given
+from ..parameters.presets import drop_off
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -75,7 +75,7 @@ class Record:
     @property
     def name(self) -> tuple[str, str, str]:
         """What distinguishes records: figure, scale and parameters, but for those that are off, as a new one is."""
-        return self.figure, self.scale, json.dumps(given(self.parameters), sort_keys=True)
+        return self.figure, self.scale, json.dumps(drop_off(self.parameters), sort_keys=True)
 
     @property
     def shown(self) -> set[Shown]:
@@ -165,7 +165,7 @@ class Recorded(Entries):
             named = list(zip(*(frame[name] for name in place), strict=True)) or [()] * len(frame)
             ways = list(zip(*(frame[name] for name in ("method", "rate") if name in frame), strict=True)) or named
             beside = (*_BESIDE, _RATE) if "rate" in frame else _BESIDE
-            settings = {name: value for name, value in given(record.parameters).items() if name not in beside}
+            settings = {name: value for name, value in drop_off(record.parameters).items() if name not in beside}
             free = [
                 name not in held or (held[name][0] == settings and way not in held[name][1])
                 for name, way in zip(named, ways, strict=True)
@@ -231,6 +231,6 @@ class Recorded(Entries):
         return found
 
 
-def index(records: Iterable[Record]) -> bytes:
+def write_index(records: Iterable[Record]) -> bytes:
     """Write the index, sorted, so that recording the same again changes nothing."""
     return dump({"records": [asdict(record) for record in sorted(records, key=lambda record: record.name)]})

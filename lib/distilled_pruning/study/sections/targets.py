@@ -13,7 +13,7 @@ from typing import Any
 from ... import catalog, disk, plugins
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
-from ..parameters.notebooks import FILE, home, notebooks, source, stray
+from ..parameters.notebooks import FILE, home, list_stray, notebooks, source
 from ..parameters.presets import LIVE, Parameters, bases, resolve, resolve_all
 from .registry import EXPERIMENTS
 from .section import Section
@@ -44,7 +44,7 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
     """
     plugins.load()
     if ALL in (names or [ALL]):
-        for path in stray(home()):
+        for path in list_stray(home()):
             log.warning("%s is left alone: %s does not name it", path, FILE)
     wanted = [name for given in names or [ALL] for name in (everything(file) if given == ALL else [given])]
     parts = [split(name) for name in wanted]

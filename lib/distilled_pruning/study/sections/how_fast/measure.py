@@ -101,7 +101,7 @@ def measure(
     """Time what the themes name, on one thread of a CPU, and say where the numbers come from.
 
     Args:
-        themes: Some of :data:`.speed.ALL_THEMES`.
+        themes: Some of :data:`.page.ALL_THEMES`.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
         rounds: Rounds of turns; as many as the theme needs by default.
         store: Where the times of live figures are looked up; that of the surroundings by default.
