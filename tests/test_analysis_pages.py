@@ -24,6 +24,7 @@ from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.common import tables
 from distilled_pruning.study.sections.s4_2_hessian import figures as curvature
+from distilled_pruning.study.sections.s4_2_hessian import tables as hessian_tables
 from distilled_pruning.study.sections.s7_mask_structure import experiment as structure
 from distilled_pruning.study.sections.s7_mask_structure import figures as masks
 from distilled_pruning.study.sections.s7_mask_structure import tables as mask_tables
@@ -150,7 +151,13 @@ def test_without_results_all_say_so(name: str, pages: Pages) -> None:
     nothing = pd.DataFrame()
     figure = figures.planes(nothing, nothing, STAMP) if name == "planes" else getattr(figures, name)(nothing, STAMP)
     assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
-    for table in (tables.basins, tables.hessian, tables.sharpness, mask_tables.layers, mask_tables.overlap):
+    for table in (
+        tables.basins,
+        hessian_tables.hessian,
+        hessian_tables.sharpness,
+        mask_tables.layers,
+        mask_tables.overlap,
+    ):
         assert "Nothing has been computed" in table(nothing).note
 
 
@@ -228,9 +235,9 @@ def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: 
         "import sys; from distilled_pruning.study.sections import figures; "
         "from distilled_pruning.study.book import notebook; "
         "from distilled_pruning.study.results import papers; papers.hessian(); "
-        "from distilled_pruning.study.sections.common import comparison; "
+        "from distilled_pruning.study.sections.s4_2_hessian import tables; "
         f"page = notebook.start('s4-2-hessian', {{'seeds': 3, 'store': {pages['s4-2-hessian'].parameters.store!r}}}); "
-        "comparison.hessian(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
+        "tables.compared(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=120)
 

@@ -21,8 +21,7 @@ from distilled_pruning.study.parameters import fields
 from distilled_pruning.study.parameters.presets import Parameters, resolve
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.b_controls import experiment as controls
-from distilled_pruning.study.sections.b_controls import shifts
-from distilled_pruning.study.sections.b_controls.protocols import (
+from distilled_pruning.study.sections.b_controls.experiment import (
     BATCHED,
     HERE,
     LARGER,
@@ -265,7 +264,7 @@ def test_what_a_shift_costs_is_the_clean_accuracy_minus_the_mean_over_its_family
     named = {"dataset": "digits", "model": "convnet3", "method": "imp", "setting": "", "rate": 0.0}
     named |= {"level": 9, "sparsity": 0.87, "init": 0, "collapsed": False}
     rows = [named | {"shift": name, "strength": n, "accuracy": value} for (name, n), value in accuracies.items()]
-    (row,) = shifts.by_family(pd.DataFrame(rows)).to_dict("records")
+    (row,) = controls.by_family(pd.DataFrame(rows)).to_dict("records")
     assert row["fgsm"] == pytest.approx(0.6) and row["pgd"] == pytest.approx(0.4)
     assert row["adversarial_lost"] == pytest.approx(0.9 - 0.5)
     assert row["corrupted_lost"] == pytest.approx(0.01 * 15 / 6)

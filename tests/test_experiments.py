@@ -144,7 +144,7 @@ def test_the_inner_loop_differs_from_the_retraining_only_as_stated() -> None:
 
 def test_figure_2_measures_every_level_on_the_first_initialisation() -> None:
     levels = {init: set() for init in range(3)}
-    for _, init, level, _, _ in Tickets(LIVE).trained(every=True):
+    for _, init, level, _, _ in Tickets(LIVE).retrainings(every=True):
         levels[init].add(level)
     assert levels[0] == set(range(10))
     assert levels[1] == levels[2] == {0, 4, 9}

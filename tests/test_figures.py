@@ -9,10 +9,12 @@ import matplotlib.text
 import numpy as np
 import pandas as pd
 import pytest
+from distilled_pruning.study.book import exhibits
 from distilled_pruning.study.display import percent, png
 from distilled_pruning.study.jobs import ways
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.common import series, style
+from distilled_pruning.study.sections.common import grouping, lines, naming, style
+from distilled_pruning.study.sections.s7_mask_structure import figures as masks
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -126,7 +128,7 @@ def test_many_long_names_stay_inside_the_figure_and_off_each_other(name: str) ->
 
 
 def test_the_equal_rate_comes_first_and_in_full_colour_whatever_was_recorded_first() -> None:
-    _, palette = series.with_series(crowded()["barriers"])
+    _, palette = naming.with_series(crowded()["barriers"])
     assert palette["Distilled, equal rate"] == ways.colour("distilled")
     assert list(palette)[:4] == ["Dense", "IMP", "Distilled, equal rate", "Distilled, gentle rate"]
 
@@ -185,15 +187,15 @@ def test_a_dot_is_the_mean_with_its_interval_and_says_so() -> None:
 
 
 def test_the_dense_network_stands_at_no_sparsity() -> None:
-    frame, _ = series.with_series(frames()["barriers"])
-    moved = style.spread(frame.assign(sparsity=100 * frame["sparsity"]))
+    frame, _ = naming.with_series(frames()["barriers"])
+    moved = lines.spread(frame.assign(sparsity=100 * frame["sparsity"]))
     assert set(moved[moved["series"] == "Dense"]["sparsity"]) == {0.0}
     assert len(set(moved[moved["level"] == 4]["sparsity"])) == 3
 
 
 def test_retrainings_of_one_initialisation_are_no_evidence_of_their_own() -> None:
-    frame, _ = series.with_series(frames(seeds=3)["fig2"])
-    found = style.per_init(frame[frame["level"] == 9], ["accuracy"], ["level"])
+    frame, _ = naming.with_series(frames(seeds=3)["fig2"])
+    found = grouping.per_init(frame[frame["level"] == 9], ["accuracy"], ["level"])
     assert (found.groupby("series").size() == 3).all()
 
 
@@ -226,6 +228,22 @@ def test_a_network_has_panels_for_what_was_trained_of_it() -> None:
     assert lines == [3, 3, 2, 1, 3, 1], "dense, 59 and 87 %; of ResNet-18 no distilled ones"
 
 
+def test_a_way_that_a_plugin_adds_is_named_and_coloured_like_any_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Names and colours were copied when figures were loaded, so that a way added later had neither."""
+    way = ways.Way("herded", "Herded real images", "#2f6f4f", ways.Kind.SHORT_LOOP)
+    monkeypatch.setitem(ways.WAYS._things, way.name, way)
+    frame = frames()["fig2"]
+    frame = frame[frame["setting"] != "gentle rate"].replace({"method": {"distilled": way.name}})
+    left, right = figures.fig2(frame, STAMP).axes
+    assert way.label in [text.get_text() for text in left.figure.legends[0].get_texts()]
+    assert {line.get_color() for line in right.lines} == {ways.colour("imp"), way.colour}
+    legend = right.get_legend()
+    assert legend is not None and legend.get_texts()[0].get_text() == "Herded real images, decoded images"
+    assert exhibits.counted(frame) == "Dense 3, IMP 3, Herded real images 3"
+    pairs = frame.assign(other="imp", other_setting="", other_rate=0.3)
+    assert "Herded real images – IMP" in set(masks.with_pairs(pairs)[0]["series"])
+
+
 def test_the_same_frame_gives_the_same_bytes() -> None:
     assert png(figures.barriers(frames()["barriers"], STAMP)) == png(figures.barriers(frames()["barriers"], STAMP))
 
@@ -235,9 +253,9 @@ def test_every_way_has_a_label_and_a_colour_of_its_own_that_show_on_white() -> N
     assert len({way.colour for way in every}) == len({way.label for way in every}) == len(every)
     for way in every:
         for several in range(1, 8):
-            shades = series.shades(way.colour, several)
+            shades = naming.shades(way.colour, several)
             assert shades[0] == way.colour and len(set(shades)) == len(shades) == several
-            assert min(map(series.contrast, shades)) >= series.CONTRAST, f"{way.name}: {shades}"
+            assert min(map(naming.contrast, shades)) >= naming.CONTRAST, f"{way.name}: {shades}"
 
 
 @pytest.mark.parametrize(
@@ -245,7 +263,7 @@ def test_every_way_has_a_label_and_a_colour_of_its_own_that_show_on_white() -> N
 )
 def test_contrast_is_that_of_the_accessibility_guidelines(colour: str, ratio: float) -> None:
     """WCAG 2.2; #767676 is known as the lightest grey for text."""
-    assert series.contrast(colour) == pytest.approx(ratio, abs=0.005)
+    assert naming.contrast(colour) == pytest.approx(ratio, abs=0.005)
 
 
 def test_one_rule_names_whatever_tells_series_of_one_way_apart() -> None:
@@ -258,7 +276,7 @@ def test_one_rule_names_whatever_tells_series_of_one_way_apart() -> None:
         {**common, "method": "imp", "ipc": 0, "rewind": 3},
         {**common, "method": "imp", "ipc": 0, "rewind": 0},
     ]
-    named, palette = series.with_series(pd.DataFrame(rows))
+    named, palette = naming.with_series(pd.DataFrame(rows))
     assert list(palette) == [
         "IMP", "IMP from epoch 3", "Distilled to 36 %, then IMP", "Distilled, 10 images per class",
         "Distilled, 1 image per class", "Random",
@@ -266,8 +284,8 @@ def test_one_rule_names_whatever_tells_series_of_one_way_apart() -> None:
     assert list(named["series"])[:2] == ["Random", "Distilled, 1 image per class"]
     assert palette["IMP"] == ways.colour("imp") != palette["IMP from epoch 3"]
     gentle = pd.DataFrame([rows[1], {**rows[1], "setting": "gentle rate", "rate": 0.1}]).drop(columns="ipc")
-    assert list(series.with_series(gentle)[1]) == ["Distilled, equal rate", "Distilled, gentle rate"]
-    assert list(series.with_series(gentle, brief=True)[1]) == ["Distilled, 0.3", "Distilled, 0.1"]
+    assert list(naming.with_series(gentle)[1]) == ["Distilled, equal rate", "Distilled, gentle rate"]
+    assert list(naming.with_series(gentle, brief=True)[1]) == ["Distilled, 0.3", "Distilled, 0.1"]
 
 
 def test_the_algorithm_names_its_numbers() -> None:
@@ -288,7 +306,7 @@ def test_the_algorithm_names_its_numbers() -> None:
 )
 def test_the_foot_says_the_fewest_and_the_most_initialisations(inits: dict[str, int], said: str) -> None:
     rows = [{"method": name, "init": init} for name, n in inits.items() for init in range(n)]
-    assert style.counted(pd.DataFrame(rows)) == said
+    assert grouping.counted(pd.DataFrame(rows)) == said
 
 
 @pytest.mark.parametrize(

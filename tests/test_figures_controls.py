@@ -13,9 +13,9 @@ import pytest
 from distilled_pruning.study.display import png
 from distilled_pruning.study.jobs import CORRUPTIONS
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.b_controls import tables as control_tables
-from distilled_pruning.study.sections.common.series import with_series
-from distilled_pruning.study.sections.common.trends import legend
+from distilled_pruning.study.sections.b_controls import tables
+from distilled_pruning.study.sections.common.naming import with_series
+from distilled_pruning.study.sections.common.style import legend
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -291,48 +291,48 @@ def test_the_same_frame_gives_the_same_bytes() -> None:
 
 
 def test_tables_have_every_number_with_its_interval_and_n() -> None:
-    table = control_tables.controls(controls())
+    table = tables.controls(controls())
     (row,) = (row for row in table.rows if row[0] == "IMP" and row[1] == "87 %")
     assert row[2] == "0.320 ± 0.050" and row[-1] == "3"  # .30, .32, .34; t(.975, 2) = 4.303
     assert any("SynFlow (collapsed)" in row[0] for row in table.rows)
     assert "724 to 724 at level 9" in table.note
-    assert all("Magnitude" not in row[0] for row in control_tables.loops(controls()).rows)
-    assert len(control_tables.dose(dose()).rows) == 3 * 2 * 3
-    assert [row[0] for row in control_tables.protocols(protocols()).rows][:2] == ["IMP: as here", "IMP: unmasked"]
-    makers = ("controls", "loops", "dose", "protocols", "curvature", "layers", "kinship", "shifts", "starts", "effects")
-    for make in (getattr(control_tables, name) for name in makers):
+    assert all("Magnitude" not in row[0] for row in tables.loops(controls()).rows)
+    assert len(tables.dose(dose()).rows) == 3 * 2 * 3
+    assert [row[0] for row in tables.protocols(protocols()).rows][:2] == ["IMP: as here", "IMP: unmasked"]
+    makers = ("controls", "loops", "dose", "protocols", "kinship", "shifts", "starts", "effects")
+    for make in (getattr(tables, name) for name in makers):
         assert "Nothing has been computed" in make(controls().iloc[:0]).note
 
 
 def test_unequal_masks_stop_the_page() -> None:
     frame = controls()
-    assert "18 masks, each keeps 724 weights" in repr(control_tables.equal(frame))
+    assert "18 masks, each keeps 724 weights" in repr(tables.equal(frame))
     frame.loc[(frame["method"] == "imp") & (frame["init"] == 1), "survivors"] = 725
-    assert "724 or 725" in repr(control_tables.equal(frame))
+    assert "724 or 725" in repr(tables.equal(frame))
     frame.loc[(frame["method"] == "imp") & (frame["init"] == 1), "survivors"] = 726
     with pytest.raises(AssertionError, match="keep 724 to 726 weights"):
-        control_tables.equal(frame)
-    assert "Nothing has been computed" in repr(control_tables.equal(frame.iloc[:0]))
+        tables.equal(frame)
+    assert "Nothing has been computed" in repr(tables.equal(frame.iloc[:0]))
 
 
 def test_an_effect_is_paired_signed_and_has_its_interval() -> None:
     frame = protocols()
     other = frame["protocol"] == "unmasked"
     frame.loc[other, "barrier"] += 0.1 + 0.01 * frame.loc[other, "init"]
-    row = next(row for row in control_tables.effects(frame).rows if row[0] == "IMP: unmasked")
+    row = next(row for row in tables.effects(frame).rows if row[0] == "IMP: unmasked")
     assert row[1] == "as here"
     assert row[2] == "0.110 ± 0.025"  # .10, .11, .12; t(.975, 2) = 4.303
     assert row[-2:] == ["3", "higher"]
     frame.loc[other & (frame["init"] == 0), "barrier"] -= 1
-    assert control_tables.effects(frame).rows[0][-1] == "lower, not surely"
-    assert control_tables.effects(protocols(seeds=1)).rows[0][-1].endswith("n = 1")
+    assert tables.effects(frame).rows[0][-1] == "lower, not surely"
+    assert tables.effects(protocols(seeds=1)).rows[0][-1].endswith("n = 1")
 
 
 def test_what_collapsed_has_an_effect_on_accuracy_alone() -> None:
     frame = protocols()
     gone = (frame["protocol"] == "unmasked") & (frame["method"] == "imp")
     frame.loc[gone, ["collapsed", "accuracy", "barrier"]] = [True, 0.1, 0.0]
-    row = next(row for row in control_tables.effects(frame).rows if row[0].startswith("IMP: unmasked"))
+    row = next(row for row in tables.effects(frame).rows if row[0].startswith("IMP: unmasked"))
     assert "(collapsed)" in row[0] and row[2] == row[3] == "–" and row[4].startswith("−87")
     assert row[-1] == "none measured"
 
@@ -342,19 +342,19 @@ def test_a_way_is_set_against_the_one_it_names() -> None:
     frame.loc[frame["protocol"] == "unmasked", "protocol"] = "BatchNorm"
     again = frame[frame["protocol"] == "BatchNorm"].assign(protocol="again", against="BatchNorm")
     again = again.assign(barrier=again["barrier"] - 0.2 - 0.01 * again["init"])
-    rows = {row[0]: row for row in control_tables.effects(pd.concat([frame, again])).rows}
+    rows = {row[0]: row for row in tables.effects(pd.concat([frame, again])).rows}
     assert rows["IMP: again"][1] == "BatchNorm" and rows["IMP: again"][2].startswith("−0.210")
 
 
 def test_some_collapsed_tickets_are_in_no_mean_and_counted() -> None:
     frame = controls()
     frame.loc[(frame["method"] == "imp") & (frame["init"] == 2), ["collapsed", "barrier"]] = [True, 9.0]
-    (row,) = (row for row in control_tables.controls(frame).rows if row[0].startswith("IMP") and row[1] == "87 %")
+    (row,) = (row for row in tables.controls(frame).rows if row[0].startswith("IMP") and row[1] == "87 %")
     assert row[0] == "IMP (1 of 3 collapsed, left out)" and row[2].startswith("0.310") and row[-1] == "2"
 
 
 def test_a_shift_is_averaged_over_its_strengths() -> None:
-    table = control_tables.shifts(shifts())
+    table = tables.shifts(shifts())
     row = next(row for row in table.rows if row[0] == "IMP")
     found = dict(zip(table.columns, row, strict=True))
     assert found["clean (%)"].startswith("97.9") and found["FGSM (%)"].startswith("77.9")  # .98 - .02 * 10 - .001
@@ -367,5 +367,5 @@ def test_a_legend_names_what_only_a_later_panel_shows() -> None:
     left.plot([0, 1], label="both")
     right.plot([0, 1], label="both")
     right.plot([1, 0], label="shuffled")
-    legend(figure, [left, right])
+    legend(figure, axes=[left, right])
     assert [text.get_text() for text in figure.legends[0].get_texts()] == ["both", "shuffled"]

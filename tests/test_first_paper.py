@@ -15,9 +15,9 @@ from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import registry as experiments
 from distilled_pruning.study.sections.a_first_paper import experiment as first_paper
+from distilled_pruning.study.sections.a_first_paper import tables
 from distilled_pruning.study.sections.a_first_paper.claims import speedup
 from distilled_pruning.study.sections.a_first_paper.experiment import FirstPaper
-from distilled_pruning.study.sections.common import comparison
 from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL, Row
 from distilled_pruning.study.sections.section import Section
 from test_experiments import Reader
@@ -167,14 +167,14 @@ def test_logs_stand_beside_the_same_network() -> None:
     frame = experiments.EXPERIMENTS["first-accuracy"].frame(
         SMALL, Reader(experiments.EXPERIMENTS["first-accuracy"].jobs(SMALL))
     )
-    table = comparison.logs(frame, "live", levels=(4,))
+    table = tables.logs(frame, "live", levels=(4,))
     imp = next(row for row in table.rows if row[:2] == ["alexnet, cifar10", "IMP from epoch 1"])
     assert imp[2] == "59 %" and imp[3].endswith("n = 5") and imp[-1].startswith("90.0") and imp[-1].endswith("n = 2")
     assert all(row[-1] == "–" for row in table.rows if row[0].startswith("convnet3"))
-    half = comparison.logs(frame.assign(sparsity=1 - 0.5 ** frame["level"]), "live", levels=(4,))
+    half = tables.logs(frame.assign(sparsity=1 - 0.5 ** frame["level"]), "live", levels=(4,))
     assert "This run" in table.columns and len(half.rows) == len(table.rows)
     assert "This run" not in half.columns, "94 % sparse tickets do not stand beside those of 59 %"
-    empty = comparison.logs(frame.iloc[:0], "live", levels=(4,))
+    empty = tables.logs(frame.iloc[:0], "live", levels=(4,))
     assert len(empty.rows) == len(table.rows) and "This run" not in empty.columns, "a column that says nothing goes"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import io
 import re
 
@@ -71,7 +72,7 @@ def test_names_in_a_slider_are_text() -> None:
 
 
 def test_every_figure_has_its_code() -> None:
-    drawn = values.code({name: getattr(figures, name) for name in figures.__all__})
+    drawn = values.code(dict(inspect.getmembers(figures, inspect.isfunction)))
     text = templates.write(home(), "code.md", {"drawing": drawn, "repository": ""})
     assert all(f"(code-{item.name})=\n## {item.name}\n" in text and f"def {item.name}(" in text for item in drawn)
     assert "`lib/distilled_pruning/study/sections/s4_stability/figures.py`, line" in text

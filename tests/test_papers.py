@@ -10,6 +10,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.judging.claims import find
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections.common import comparison
+from distilled_pruning.study.sections.s4_2_hessian import tables
 
 LEVELS = {"dense": (0,), "imp": (4, 9, 10), "distilled": (4, 9, 10)}
 
@@ -56,7 +57,7 @@ def test_a_file_that_is_no_such_file_is_refused(tmp_path: Path, text: str | None
 
 
 def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = comparison.hessian(frame(), "live", tmp_path)
+    found = tables.compared(frame(), "live", tmp_path)
     assert list(found.columns) == ["network", "sparsity", "diagonal", "Paper", "This run"], "nothing is recorded"
     rows = {(str(row[0]), row[1]): [str(cell).split("; ") for cell in row[2:]] for row in found.rows}
     lines = rows["IMP", "60 %"]
@@ -67,7 +68,7 @@ def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: 
     assert [cell[1] for cell in rows["Distilled, gentle rate", "60 %"][1:]] == ["–", "0.5 ± 24.1"]
     assert found._repr_html_().count("<br>") == 2 * 3 * len(found.rows)
     monkeypatch.setattr(comparison, "recorded", lambda figure, root, **where: ("reduced", frame(gentle=False)))
-    both = comparison.hessian(frame(gentle=False).iloc[:2], "live")
+    both = tables.compared(frame(gentle=False).iloc[:2], "live")
     assert both.columns[4] == "Recorded (reduced)" and len(both.rows) == 5
     imp = next(row for row in both.rows if row[:2] == ["IMP", "60 %"])
     assert [str(cell).split("; ")[2] for cell in imp[3:]] == ["0.0087", "0.75", "–"]
@@ -75,9 +76,9 @@ def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: 
 
 def test_a_level_far_from_the_printed_sparsity_is_left_out(tmp_path: Path) -> None:
     short = frame()[lambda f: f["level"] <= 4]
-    rows = {tuple(row[:2]): str(row[-1]) for row in comparison.hessian(short, "live", tmp_path).rows}
+    rows = {tuple(row[:2]): str(row[-1]) for row in tables.compared(short, "live", tmp_path).rows}
     assert rows["IMP", "90 %"] == "–; –; –" and rows["IMP", "60 %"] != "–; –; –"
-    assert comparison.hessian(pd.DataFrame(), "live", tmp_path).columns[-1] == "Paper", "no column that says nothing"
+    assert tables.compared(pd.DataFrame(), "live", tmp_path).columns[-1] == "Paper", "no column that says nothing"
 
 
 def test_the_largest_recording_is_shown(tmp_path: Path) -> None:

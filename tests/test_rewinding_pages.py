@@ -18,11 +18,10 @@ from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.a_first_paper import experiment as first_paper
-from distilled_pruning.study.sections.common import comparison
-from distilled_pruning.study.sections.common.series import with_series
+from distilled_pruning.study.sections.a_first_paper import tables as first_tables
+from distilled_pruning.study.sections.common.naming import with_series
 from distilled_pruning.study.sections.common.tickets import Tickets
-from distilled_pruning.study.sections.s6_stable_initializations import experiment
-from distilled_pruning.study.sections.s6_stable_initializations import tables as rewinding_tables
+from distilled_pruning.study.sections.s6_stable_initializations import experiment, tables
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from PIL import Image
@@ -142,10 +141,10 @@ def test_several_networks_and_one_initialisation_fit_too(name: str, pages: Pages
 def test_without_results_all_say_so(name: str) -> None:
     nothing = pd.DataFrame()
     assert any("Nothing has been computed" in text.get_text() for text in texts(draw(name, nothing)))
-    for table in ("tickets", "ends", "masks", "forks", "stability"):
-        assert "Nothing has been computed" in getattr(rewinding_tables, table)(nothing).note
-    assert "Nothing has been computed" in rewinding_tables.sessions(nothing, papers.sessions()).note
-    assert rewinding_tables.ending(nothing, method="imp") == "–"
+    for table in (tables.tickets, tables.ends, tables.masks, tables.forks, first_tables.stability):
+        assert "Nothing has been computed" in table(nothing).note
+    assert "Nothing has been computed" in first_tables.sessions(nothing, papers.sessions()).note
+    assert tables.ending(nothing, method="imp") == "–"
 
 
 def test_levels_stand_at_equal_distances(pages: Pages) -> None:
@@ -169,15 +168,15 @@ def test_a_ticket_that_may_go_on_gets_an_arrow(pages: Pages) -> None:
 def test_tables_say_where_tickets_end(pages: Pages) -> None:
     frame = frame_of(pages, "fig7")
     ended = frame.assign(accuracy=frame["accuracy"] - 0.1 * (frame["level"] > 2))
-    rows = {row[0]: row[1:] for row in rewinding_tables.ends(ended).rows}
+    rows = {row[0]: row[1:] for row in tables.ends(ended).rows}
     assert rows["IMP"] == ["36 %", "36 %", "36 %", "64.0 %", "3"]
     assert rows["IMP from epoch 3"] == ["36 %", "0 %", "beyond the levels", "64.0 %", "1"]
-    assert rewinding_tables.ending(ended, method="imp", rewind=0) == "36 % [36 %, 36 %]"
-    assert rewinding_tables.ending(frame, method="imp", rewind=0) == "59 % [59 %, beyond the levels]"
+    assert tables.ending(ended, method="imp", rewind=0) == "36 % [36 %, 36 %]"
+    assert tables.ending(frame, method="imp", rewind=0) == "59 % [59 %, beyond the levels]"
 
 
 def test_masks_cost_what_their_rounds_saw(pages: Pages) -> None:
-    rows = {(row[0], row[1]): row[2:] for row in rewinding_tables.masks(frame_of(pages, "fig7")).rows}
+    rows = {(row[0], row[1]): row[2:] for row in tables.masks(frame_of(pages, "fig7")).rows}
     assert rows["IMP", "4"] == ["4.00", "4.00", "4.00"]
     assert rows["IMP from epoch 3", "4"] == ["3.52", "3.52", "3.52"], "22 of 25 epochs a round"
     assert rows["Distilled to 36 %, then IMP", "2"][2] == "0.53", "two rounds of 300 of 1,125 steps"
@@ -222,4 +221,4 @@ def test_this_run_stands_before_the_logs_in_the_same_colours(pages: Pages) -> No
 
 
 def test_logs_need_no_run() -> None:
-    assert comparison.logs(pd.DataFrame(), "live", levels=(4,)).rows
+    assert first_tables.logs(pd.DataFrame(), "live", levels=(4,)).rows

@@ -26,7 +26,7 @@ from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.s2_dataset_distillation import claims as set_claims
 from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
-from distilled_pruning.study.sections.s2_dataset_distillation import tables as set_tables
+from distilled_pruning.study.sections.s2_dataset_distillation import tables
 from distilled_pruning.study.sections.s2_dataset_distillation.figures import moments
 from distilled_pruning.study.sections.section import Section
 from matplotlib.figure import Figure
@@ -131,8 +131,8 @@ def test_without_results_all_say_so() -> None:
     nothing = pd.DataFrame()
     for figure in (*(draw(nothing, STAMP) for draw in DRAWN.values()), figures.gallery([], STAMP)):
         assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
-    assert set_tables.sets(nothing).rows == set_tables.cost(nothing).rows == []
-    assert {row[1] for row in set_tables.compared(nothing, "live").rows} == {"CIFAR-10"}
+    assert tables.sets(nothing).rows == tables.cost(nothing).rows == []
+    assert {row[1] for row in tables.compared(nothing, "live").rows} == {"CIFAR-10"}
 
 
 def test_the_gallery_shows_sets_on_their_way(page: notebook.Page) -> None:
@@ -156,7 +156,7 @@ def test_pictures_hold_three_images_of_every_class_and_the_end_is_the_end(page: 
 
 def test_a_recorded_set_shows_its_end_alone(page: notebook.Page) -> None:
     of = galleries(page)[0]
-    finished = sets.Gallery(of.of, of.classes, of.space, of.factor, of.iterations, {of.iterations: of.images[300]})
+    finished = sets.Gallery(of.of, of.classes, of.space, of.iterations, {of.iterations: of.images[300]})
     assert list(moments(finished)) == ["after"]
     assert whole(figures.gallery([finished], STAMP))
 
@@ -178,9 +178,9 @@ def test_the_papers_numbers_are_those_they_print() -> None:
 
 
 def test_tables_quote_means_with_intervals(page: notebook.Page, tmp_path: Path) -> None:
-    (row,) = [row for row in set_tables.sets(page.frame("sets")).rows if row[:2] == ["IDC", "10"]]
+    (row,) = [row for row in tables.sets(page.frame("sets")).rows if row[:2] == ["IDC", "10"]]
     assert row[2:5] == ["400", "300", "95.1 ± 0.2"] and row[-1] == "3"  # .95, .951, .952; t(.975, 2) = 4.303
-    table = set_tables.compared(page.frame("sets"), "live", tmp_path)
+    table = tables.compared(page.frame("sets"), "live", tmp_path)
     assert table.columns[3:] == ["Paper", "This run"], "nothing is recorded in an empty folder: no column of dashes"
     rows = {tuple(row[:3]): row[3:] for row in table.rows}
     assert rows["IDC", "CIFAR-10", "10"] == ["67.5", "–"]
@@ -189,9 +189,9 @@ def test_tables_quote_means_with_intervals(page: notebook.Page, tmp_path: Path) 
 
 def test_the_table_of_costs_counts_two_operations_for_each_multiply_accumulate(page: notebook.Page) -> None:
     frame = page.frame("cost").assign(loop_work=5e8, work=1e15, loop_seconds=0.25, seconds=float("nan"), cold=True)
-    table = set_tables.cost(frame)
+    table = tables.cost(frame)
     assert table.rows[0][:6] == ["DM", "1", "300", "1", "0.25", "2.0 · 10⁶"] and table.rows[0][-1] == "– *"
-    assert "start PyTorch" in table.note and "start PyTorch" not in set_tables.cost(frame.assign(cold=False)).note
+    assert "start PyTorch" in table.note and "start PyTorch" not in tables.cost(frame.assign(cold=False)).note
 
 
 def stopping(**gains: float) -> pd.DataFrame:
@@ -303,9 +303,9 @@ def test_the_page_imports_no_pytorch_until_something_is_computed(page: notebook.
         "from distilled_pruning.study.book import notebook; "
         "from distilled_pruning.study.results import papers; "
         "from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets; "
-        "from distilled_pruning.study.sections.s2_dataset_distillation import tables as set_tables; "
+        "from distilled_pruning.study.sections.s2_dataset_distillation import tables; "
         f"page = notebook.start({PAGE!r}, {{'store': {page.parameters.store!r}}}); "
         "figures.gallery(sets.galleries(page.parameters, page.section.store)); "
-        "set_tables.compared(page.frame('sets'), 'live'); page.claims(); assert 'torch' not in sys.modules"
+        "tables.compared(page.frame('sets'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=120)

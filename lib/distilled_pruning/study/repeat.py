@@ -13,7 +13,7 @@ from .engine.store import Store
 from .judging.verdicts import expect_interval
 from .parameters.notebooks import home
 from .results.recorded import Recorded, scale_of
-from .sections.common.tables import by_init
+from .sections.common.grouping import init_means
 from .sections.section import Section
 
 if TYPE_CHECKING:
@@ -135,14 +135,14 @@ def _compare(figure: str, frame: pd.DataFrame, kept: pd.DataFrame, keys: set[str
             if again.empty or before.empty:
                 continue
             inits = tuple(sorted(int(init) for init in again["init"].unique()))
-            same = by_init(before[before["init"].isin(inits)], measure)
-            numbers = by_init(before, measure)
+            same = init_means(before[before["init"].isin(inits)], measure)
+            numbers = init_means(before, measure)
             yield Landing(
                 figure,
                 ticket,
                 inits,
                 measure,
-                value=fmean(by_init(again, measure)),
+                value=fmean(init_means(again, measure)),
                 recorded=fmean(same) if len(same) == len(inits) else None,
                 interval=expect_interval(numbers, len(inits), others=len(same) < len(numbers)),
                 n=len(numbers),

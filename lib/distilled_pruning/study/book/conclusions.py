@@ -14,7 +14,7 @@ from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED, write_finding
 from ..results.recorded import SCALES
-from ..sections.common import names
+from ..sections.common import naming
 from ..sections.section import Section
 
 Row = Mapping[str, Any]
@@ -205,7 +205,7 @@ def headline(rows: Sequence[Row]) -> str:
 
 def _situate(scale: str, data: str) -> str:
     """Say on which data and at which scale an answer holds."""
-    return ", ".join([*map(names.dataset, filter(None, data.split(","))), f"{scale} scale"])
+    return ", ".join([*map(naming.dataset, filter(None, data.split(","))), f"{scale} scale"])
 
 
 def controls(section: Section) -> Paragraphs:

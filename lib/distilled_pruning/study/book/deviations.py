@@ -7,7 +7,9 @@ import math
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING
 
+from ..judging.units import number
 from ..sections.common import tables
+from ..sections.common.grouping import first_place, init_means
 from ..sections.common.tickets import EQUAL, Row, Tickets
 from .pages import plain
 
@@ -37,7 +39,7 @@ def last(frames: Frames, name: str) -> pd.DataFrame | None:
     frame = frames.get(name)
     if frame is None or frame.empty:
         return None
-    frame = tables.first(frame)
+    frame = first_place(frame)
     frame = frame[(frame["level"] == frame["level"].max()) & frame["setting"].isin((EQUAL, ""))]
     return frame[~frame["collapsed"].astype(bool)] if "collapsed" in frame else frame
 
@@ -54,8 +56,8 @@ def spread(frames: Frames) -> str:
         between = 100 * groups.mean().std()
         if math.isfinite(within) and math.isfinite(between):
             texts.append(
-                f"{named(method)}: {tables.number(between, 2)} points over {groups.ngroups} initialisations, "
-                f"{tables.number(within, 2)} over the retrainings of one"
+                f"{named(method)}: {number(between, 2)} points over {groups.ngroups} initialisations, "
+                f"{number(within, 2)} over the retrainings of one"
             )
     return f"Standard deviation of the test accuracy at the last level, {'; '.join(texts)}" if texts else ""
 
@@ -66,7 +68,7 @@ def maximum(frames: Frames) -> str:
     if frame is None or frame.empty:
         return ""
     above = frame["maximum"] - frame["barrier"]
-    mean, most, halfway = (tables.number(value) for value in (above.mean(), above.max(), frame["barrier"].mean()))
+    mean, most, halfway = (number(value) for value in (above.mean(), above.max(), frame["barrier"].mean()))
     return (
         f"On {len(frame)} lines the highest point lies above the rise halfway by {mean} nats on average and {most} at "
         f"most; the rises themselves average {halfway}"
@@ -81,7 +83,7 @@ def zeros(frames: Frames) -> str:
     frame = frame.assign(factor=frame["std_nonzero"] / frame["std"])
     texts = []
     for method in ("imp", "distilled"):
-        values = tables.by_init(frame[frame["method"] == method], "factor")
+        values = init_means(frame[frame["method"] == method], "factor")
         if values:
             texts.append(f"{named(method)} {tables.quote(values, 2)} times, n = {len(values)}")
     return (

@@ -20,7 +20,7 @@ from ..judging.verdicts import (
     SUPPORTED,
     UNDECIDED,
 )
-from ..sections.common import names
+from ..sections.common import naming
 from ..sections.registry import EXPERIMENTS
 
 OURS = "this companion"
@@ -152,7 +152,7 @@ def _found(entry: Mapping[str, Any] | None) -> Found:
         tuple(_marked(entry)),
         int(entry["n"]),
         str(entry["scale"]),
-        ", ".join(map(names.dataset, str(entry["data"]).split(","))),
+        ", ".join(map(naming.dataset, str(entry["data"]).split(","))),
         tuple(write_doubts(entry)),
         tuple(write_beside(entry)),
         str(entry["word"]),

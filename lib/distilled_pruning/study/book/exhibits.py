@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
+from ..jobs.ways import WAYS, label
 from ..parameters.notebooks import home
 from ..parameters.presets import Parameters, bases, dataset_name, resolve, write_stamp, write_values
 from ..results.recorded import Record, Recorded
-from ..sections.common import comparison, names
+from ..sections.common import comparison, naming
 from ..sections.registry import EXPERIMENTS
 from ..sections.section import Section, preset_of
 
@@ -67,7 +68,7 @@ class Exhibit:
         """What was trained on what, in a few words each, beside the papers' own; then scale and initialisations."""
         record, notebook = self.records[0], EXPERIMENTS[self.records[0].figure].notebook
         papers = bases(notebook).get("paper", {})
-        return [*names.regime(self._shown(record), papers), least(self.frames[0]), f"{self.scale} scale"]
+        return [*describe_training(self._shown(record), papers), least(self.frames[0]), f"{self.scale} scale"]
 
     def line(self, code: str) -> Markup:
         """Offer data, code and command in one line, with the scale and the number of initialisations.
@@ -89,23 +90,50 @@ class Exhibit:
         if {"dataset", "model", "method", "init"} <= set(frame):
             networks = list(frame.groupby(["dataset", "model"], sort=False))
             for (dataset, model), rows in networks:
-                of = f", {names.place((dataset, model))}" if len(networks) > 1 else ""
+                of = f", {naming.place((dataset, model))}" if len(networks) > 1 else ""
                 entries.append((f"initialisations{of}", counted(rows)))
         commits = ", ".join(dict.fromkeys(commit[:10] for record in self.records for commit in record.code))
         entries += [("code", commits), ("parameters", self.about)]
         return Note(entries + [("run it", command(figure, preset_of(record))) for record in self.records])
 
 
+def describe_training(parameters: Mapping[str, Any], papers: Mapping[str, Any]) -> list[str]:
+    """Say in a few words what was trained on what, and for how long.
+
+    Args:
+        parameters: Of a notebook.
+        papers: Those of the papers' own scale, named in brackets where they differ.
+    """
+    given, theirs = dict(parameters), dict(papers)
+
+    def beside(name: str) -> str:
+        other = theirs.get(name)
+        return f" (paper {other})" if other not in (None, 0, "", given.get(name)) else ""
+
+    said = [", ".join(naming.dataset(name) for name in str(given.get("dataset", "")).split(",") if name)]
+    model = " and ".join(naming.network(name) for name in str(given.get("model", "")).split(",") if name)
+    said.append(model + (f" of width {given['width']}{beside('width')}" if given.get("width") else ""))
+    if given.get("epochs"):
+        said.append(f"{given['epochs']} epochs{beside('epochs')}")
+    if given.get("distiller"):
+        made = str(given["distiller"])
+        other = str(theirs.get("distiller", ""))
+        paper = f" (paper {other.upper()})" if other and other != made else ""
+        short = made.upper() if made.isalnum() and len(made) < 6 else made.rpartition("/")[2]
+        ipc = str(given.get("ipc") or given.get("ipcs", "")).replace(",", " or ")
+        said.append(f"distilled with {short}{paper}, {ipc} image{'' if ipc == '1' else 's'} a class")
+    return [text for text in said if text]
+
+
 def counted(frame: pd.DataFrame) -> str:
     """Say of how many initialisations each method has rows, from the fewest to the most of a rate and size of set."""
-    from ..sections.common.style import NAMES
-
     parts = []
     for method, rows in frame.groupby("method", sort=False):
         by = [name for name in ("rate", "ipc") if name in rows]
         counts = rows.groupby(by)["init"].nunique() if by else [rows["init"].nunique()]
         few, most = min(counts), max(counts)
-        parts.append(f"{NAMES.get(str(method), str(method).upper())} {most if few == most else f'{few} to {most}'}")
+        name = label(str(method)) if method in WAYS else str(method).upper()
+        parts.append(f"{name} {most if few == most else f'{few} to {most}'}")
     return ", ".join(parts)
 
 

@@ -9,11 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..jobs.ways import colour
+from ..judging.units import MINUS
 from ..judging.verdicts import INSTABILITY_THRESHOLD, interval
 from ..results.recorded import Record, Recorded
-from ..sections.common import comparison, names
-from ..sections.common.style import COLOURS, FAINT, INK, RC
-from ..sections.common.tables import MINUS, by_init
+from ..sections.common import comparison, naming
+from ..sections.common.grouping import init_means
+from ..sections.common.style import FAINT, INK, RC
 from ..sections.common.tickets import EQUAL, GENTLE
 
 if TYPE_CHECKING:
@@ -91,7 +93,7 @@ class Hero:
     def about(self) -> str:
         """Name network and data."""
         of = comparison.PAPERS
-        return f"{names.network(of['model'])} on {names.dataset(of['dataset'])}"
+        return f"{naming.network(of['model'])} on {naming.dataset(of['dataset'])}"
 
     @property
     def counts(self) -> str:
@@ -133,7 +135,7 @@ def _rises(frame: pd.DataFrame, method: str, setting: str) -> tuple[float, ...]:
     level = 0 if method == "dense" else LEVEL
     rows = frame[(frame["method"] == method) & (frame["setting"] == setting) & (frame["level"] == level)]
     rows = rows[~rows["collapsed"].astype(bool)]
-    return tuple(POINTS * rise for rise in by_init(rows, "error_rise"))
+    return tuple(POINTS * rise for rise in init_means(rows, "error_rise"))
 
 
 @contextmanager
@@ -191,10 +193,10 @@ def _beside(height: float) -> tuple[float, float, float, float]:
 
 def _row(ax: Axes, place: int, dot: Dot, narrow: bool) -> None:
     """Draw one row: interval, every initialisation, mean, name and numbers."""
-    colour = COLOURS[dot.method]
-    ax.plot(dot.bounds, (place, place), color=colour, lw=3, solid_capstyle="butt", zorder=3)
-    ax.plot(dot.rises, [place] * len(dot.rises), "o", color=colour, ms=4, alpha=0.45, mew=0, zorder=4)
-    ax.plot(dot.mean, place, "o", color=colour, ms=9, mec="white", mew=0.8, zorder=5)
+    shade = colour(dot.method)
+    ax.plot(dot.bounds, (place, place), color=shade, lw=3, solid_capstyle="butt", zorder=3)
+    ax.plot(dot.rises, [place] * len(dot.rises), "o", color=shade, ms=4, alpha=0.45, mew=0, zorder=4)
+    ax.plot(dot.mean, place, "o", color=shade, ms=9, mec="white", mew=0.8, zorder=5)
     across = ax.get_yaxis_transform()
     if narrow:
         ax.text(0.99, place - 0.4, dot.text, transform=across, ha="right", va="center", fontsize=9.5, color=INK)

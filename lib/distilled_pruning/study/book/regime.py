@@ -11,7 +11,7 @@ from ...errors import InputError
 from ..parameters.presets import Parameters, resolve
 from ..results import papers
 from ..results.recorded import Recorded
-from ..sections.common import names
+from ..sections.common import naming
 from ..sections.common.tickets import EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
@@ -83,8 +83,8 @@ def _column(p: Parameters, accuracy: str) -> dict[str, str]:
     dataset, model = p.dataset[0], p.model[0]
     method = str(p["distiller"]).upper()
     return {
-        "Data": names.dataset(dataset),
-        "Network": f"{names.network(model)} of width {p['width']}",
+        "Data": naming.dataset(dataset),
+        "Network": f"{naming.network(model)} of width {p['width']}",
         "Training": f"{p['epochs']} epochs, rate {p['learning_rate']:g}",
         "Distilled set": f"{method}, {p['ipc']} images a class",
         "Accuracy of training on that set": accuracy or "–",

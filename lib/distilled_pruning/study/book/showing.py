@@ -15,6 +15,7 @@ from .. import display
 from ..display import Note, Table
 from ..parameters.presets import Parameters, write_stamp
 from ..sections.common import tables
+from ..sections.common.grouping import first_place, init_means
 from ..sections.common.style import NARROW
 from ..sections.section import Section
 
@@ -169,7 +170,7 @@ class Showing:
 
     def tell(self, name: str, column: str, factor: float = 1, digits: int = 3, **where: object) -> str:
         """Write mean and half-width of a column in the matching recorded rows, over initialisations."""
-        values = tables.by_init(tables.first(self._best(name), **where), column)
+        values = init_means(first_place(self._best(name), **where), column)
         return tables.quote([factor * value for value in values], digits)
 
     @said

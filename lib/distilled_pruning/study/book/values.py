@@ -86,7 +86,7 @@ def gather(
         "waiting": list(waiting),
         "parameters": {name: parameters(path) for name, path in sources.items()},
         "efforts": effort.table(sections, sections[0].store) if sections else [],
-        "drawing": code({**{name: getattr(drawn, name) for name in drawn.__all__}, "draw_scale": draw_scale}),
+        "drawing": code({**dict(inspect.getmembers(drawn, inspect.isfunction)), "draw_scale": draw_scale}),
         "repository": repository,
         "effects": deviations.effects(*best_frames(frames, stamp(filled), results)),
         "speed": speed.parts(home()),

@@ -7,11 +7,12 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ..jobs.ways import WAYS, colour, label
+from ..judging.units import number
 from ..judging.verdicts import INSTABILITY_THRESHOLD
 from ..results.recorded import Record, Recorded
-from ..sections.common import dots, names
-from ..sections.common.style import NARROW, WIDTH, canvas, counted, describe, empty, student
-from ..sections.common.tables import number
+from ..sections.common import dots, naming
+from ..sections.common.grouping import counted, error_bar
+from ..sections.common.style import NARROW, WIDTH, canvas, describe, empty
 from .steps import POINT
 
 if TYPE_CHECKING:
@@ -54,8 +55,8 @@ def _name_regime(record: Record) -> str:
     given = record.parameters
     space = ", whitened" if given.get("whitened") else ""
     training = f"{given['epochs']} epochs at {given['learning_rate']:g}"
-    network = f"{names.network(given['model'])}\nwidth {given['width']}"
-    return f"{names.dataset(given['dataset'])}{space}\n{network}\n{training}"
+    network = f"{naming.network(given['model'])}\nwidth {given['width']}"
+    return f"{naming.dataset(given['dataset'])}{space}\n{network}\n{training}"
 
 
 def _name_way(record: Record, row: Mapping[Any, Any], usual: int | None) -> str:
@@ -93,18 +94,18 @@ def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Fi
     down = -(-len(regimes) // across)
     phone = width <= NARROW
     rows = frame.groupby("regime")["series"].nunique()[regimes] if phone else [len(palette)] * down
-    tall = 0.3 + sum((_PHONE if phone else 1) * dots.height(n) + 0.85 for n in rows)
+    tall = 0.3 + sum((_PHONE if phone else 1) * dots.panel_height(n) + 0.85 for n in rows)
     with canvas(tall, f"{stamp} · {counted(frame, 'regime', 'series')}", width) as figure:
         grid = figure.subplots(down, across, squeeze=False, sharex=True, height_ratios=[n + 1 for n in rows]).flat
         for place, (ax, regime) in enumerate(zip(grid, regimes, strict=False)):
             ax.set_xlim(*_reach(frame))
             mine, first = frame[frame["regime"] == regime], place % across == 0
-            dots.panel(ax, mine, palette, _RISE, named=first, numbers=False, every=not phone)
+            dots.draw_panel(ax, mine, palette, _RISE, named=first, numbers=False, every=not phone)
             ax.set_title(regime, loc="left", pad=16)
             ax.tick_params(axis="x", labelbottom=True)
         for ax in list(grid)[len(regimes) :]:
             ax.set_axis_off()
-        figure.legend(handles=dots.keys(frame), loc="outside upper right", ncols=2)
+        figure.legend(handles=dots.level_entries(frame), loc="outside upper right", ncols=2)
         describe(figure, *_say(frame, regimes))
     return figure
 
@@ -128,6 +129,6 @@ def _say(frame: pd.DataFrame, regimes: Sequence[str]) -> list[str]:
 def _reach(frame: pd.DataFrame) -> tuple[float, float]:
     """Give the ends of an axis on which every interval and every initialisation lies."""
     groups = frame.groupby(["regime", "series", "level"])["error_rise"]
-    ends = [end for _, values in groups for end in (*student(list(values)), *values)]
+    ends = [end for _, values in groups for end in (*error_bar(list(values)), *values)]
     margin = 0.04 * (max(ends) - min(ends))
     return min(ends) - margin, max(ends) + margin

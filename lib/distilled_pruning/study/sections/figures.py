@@ -1,61 +1,39 @@
-"""Figures: each draws one tidy data frame of :mod:`..experiments` and returns a Matplotlib figure.
+"""Figures of all pages: each draws the tidy frame of its experiment and returns a Matplotlib figure.
 
-Nothing is computed here but means and intervals over initialisations. Matplotlib and seaborn are imported by the
-functions that draw.
+Nothing is computed here but means and intervals over initialisations. A ``stamp``, scale and more, stands at the foot;
+a frame without rows gives a figure that says so. Matplotlib and seaborn are imported by the functions that draw.
 """
 
-from .a_first_paper.figures import first_accuracy, first_logs, first_sessions, first_stability
-from .b_controls.figures import dose, equal_loss
-from .b_controls.kinship import kinship
-from .b_controls.matrix import controls
-from .b_controls.protocol_figures import protocols, starts
-from .b_controls.shift_figures import shift_costs, shifts
-from .how_fast.figures import speed
-from .s2_dataset_distillation.figures import gallery, matching, sets, stopping
-from .s3_distilled_pruning.diagram import fig1
-from .s3_distilled_pruning.figures import fig2
-from .s4_1_loss_landscape.figures import planes
-from .s4_2_hessian.figures import hessian, histograms, sharpness
-from .s4_stability.figures import barriers, fig3
-from .s4_stability.levels import fig3_levels
-from .s4_stability.surfaces import fig3_surfaces
-from .s5_overview.figures import fig6
-from .s6_stable_initializations.figures import fig7, forks
-from .s7_mask_structure.figures import layers, overlap
-from .s7_mask_structure.mechanism_figures import membership
-
-__all__ = [
-    "barriers",
-    "controls",
-    "dose",
-    "equal_loss",
-    "fig1",
-    "fig2",
-    "fig3",
-    "fig3_levels",
-    "fig3_surfaces",
-    "fig6",
-    "fig7",
-    "first_accuracy",
-    "first_logs",
-    "first_sessions",
-    "first_stability",
-    "forks",
-    "gallery",
-    "hessian",
-    "histograms",
-    "kinship",
-    "layers",
-    "matching",
-    "membership",
-    "overlap",
-    "planes",
-    "protocols",
-    "sets",
-    "sharpness",
-    "shift_costs",
-    "shifts",
-    "speed",
-    "starts",
-    "stopping",
-]
+from .a_first_paper.figures import first_accuracy as first_accuracy
+from .a_first_paper.figures import first_logs as first_logs
+from .a_first_paper.figures import first_sessions as first_sessions
+from .a_first_paper.figures import first_stability as first_stability
+from .b_controls.figures import dose as dose
+from .b_controls.figures import equal_loss as equal_loss
+from .b_controls.figures import protocols as protocols
+from .b_controls.figures import shift_costs as shift_costs
+from .b_controls.figures import shifts as shifts
+from .b_controls.figures import starts as starts
+from .b_controls.mask_figures import controls as controls
+from .b_controls.mask_figures import kinship as kinship
+from .how_fast.figures import speed as speed
+from .s2_dataset_distillation.figures import gallery as gallery
+from .s2_dataset_distillation.figures import matching as matching
+from .s2_dataset_distillation.figures import sets as sets
+from .s2_dataset_distillation.figures import stopping as stopping
+from .s3_distilled_pruning.figures import fig1 as fig1
+from .s3_distilled_pruning.figures import fig2 as fig2
+from .s4_1_loss_landscape.figures import planes as planes
+from .s4_2_hessian.figures import hessian as hessian
+from .s4_2_hessian.figures import histograms as histograms
+from .s4_2_hessian.figures import sharpness as sharpness
+from .s4_stability.figures import barriers as barriers
+from .s4_stability.figures import fig3 as fig3
+from .s4_stability.figures import fig3_levels as fig3_levels
+from .s4_stability.figures import fig3_surfaces as fig3_surfaces
+from .s5_overview.figures import fig6 as fig6
+from .s6_stable_initializations.figures import fig7 as fig7
+from .s6_stable_initializations.figures import forks as forks
+from .s7_mask_structure.figures import layers as layers
+from .s7_mask_structure.figures import membership as membership
+from .s7_mask_structure.figures import overlap as overlap

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from .a_first_paper import experiment as _first_paper
 from .b_controls import experiment as _controls
-from .b_controls import protocols as _protocols
 from .common.experiment import EXPERIMENTS, Experiment, experiment
 from .s2_dataset_distillation import experiment as _sets
 from .s3_distilled_pruning import experiment as _accuracy
@@ -28,7 +27,6 @@ PAGES = (
     _masks,
     _first_paper,
     _controls,
-    _protocols,
 )
 
 

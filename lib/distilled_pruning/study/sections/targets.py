@@ -56,9 +56,9 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
     targets = []
     for page, figure, key in parts:
         if not page:
-            targets.append(by_key(key, itertools.chain(sections.values(), fitting(changes, file))))
+            targets.append(_find_key(key, itertools.chain(sections.values(), _list_fitting(changes, file))))
         elif key:
-            targets.append(by_key(key, [sections[page]]))
+            targets.append(_find_key(key, [sections[page]]))
         else:
             targets.append(Target(sections[page], sections[page].jobs(figure or None)))
     return targets
@@ -74,11 +74,11 @@ def split(name: str) -> tuple[str, str, str]:
     if not name:
         raise unknown("notebook or figure", name, [*notebooks(), *EXPERIMENTS, ALL])
     if is_key(key):
-        return located(page), "", key
-    return (EXPERIMENTS[name].notebook, name, "") if name in EXPERIMENTS else (located(name), "", "")
+        return _locate(page), "", key
+    return (EXPERIMENTS[name].notebook, name, "") if name in EXPERIMENTS else (_locate(name), "", "")
 
 
-def located(page: str) -> str:
+def _locate(page: str) -> str:
     """Give the one name of a notebook: its own if it is the book's, else its path.
 
     Raises:
@@ -97,7 +97,7 @@ def everything(file: str | Path | None) -> list[str]:
     return [name for name in notebooks() if str(file) in bases(name)] or notebooks()
 
 
-def fitting(pairs: Sequence[tuple[str, Any]], file: str | Path | None) -> Iterator[Section]:
+def _list_fitting(pairs: Sequence[tuple[str, Any]], file: str | Path | None) -> Iterator[Section]:
     """Give the sections among which a key is looked for: the notebooks that the parameters fit, then every preset.
 
     Raises:
@@ -130,7 +130,7 @@ def at_hand(parameters: Parameters) -> bool:
     return all(data.find(name) is not None for name in unsure)
 
 
-def by_key(key: str, sections: Iterable[Section]) -> Target:
+def _find_key(key: str, sections: Iterable[Section]) -> Target:
     """Find the job of a key among sections.
 
     Raises:
@@ -149,7 +149,7 @@ def by_key(key: str, sections: Iterable[Section]) -> Target:
 
 def command(section: Section) -> Callable[[Job], list[str]]:
     """Give what writes the command that does one job of a section: in any folder, whatever else was planned with it."""
-    page, parameters = located(str(section.parameters.path)), section.parameters
+    page, parameters = _locate(str(section.parameters.path)), section.parameters
     options = ["--jobs", "1", *parameters.anywhere, "--device", parameters.device, "--store", str(section.store.root)]
     return lambda job: ["distilled-pruning", "run", f"{page}:{job.key}", *options]
 

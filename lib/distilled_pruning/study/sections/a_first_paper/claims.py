@@ -11,7 +11,7 @@ from ...judging.preconditions import dense_keeps_up, dense_unstable, network
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse, way
 from ...judging.units import NATS, POINTS, TIMES
 from ...judging.verdicts import Finding, equal, essential, positive, stable, unstable, within
-from ..common.rows import place
+from ..common.grouping import place
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -12,7 +12,7 @@ from ....errors import InputError
 from ....recipe import Recipe
 from ...jobs import Connect, Distill, Train
 from ..common.experiment import experiment
-from ..common.frames import LINE_FIGURES, Reader, labels, line_values
+from ..common.frames import LINE_FIGURES, Metrics, Reader, labels, line_values
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ K = TypeVar("K")
 Way = tuple["FirstPaper", Row]
 
 
-def published(table: Mapping[K, int], key: K, name: str) -> int:
+def _look_up(table: Mapping[K, int], key: K, name: str) -> int:
     """Look up how long the first paper trained.
 
     Raises:
@@ -64,7 +64,7 @@ class FirstPaper(Tickets):
         p, name = self.parameters, self.data.name
         return Recipe(
             learning_rate=p.learning_rate,
-            epochs=p.epochs or published(EPOCHS, name, "epochs"),
+            epochs=p.epochs or _look_up(EPOCHS, name, "epochs"),
             batch_size=p.batch_size,
             milestones=DROPS.get(name, DROP),
             augmentation=p.augmentation,
@@ -86,7 +86,7 @@ class FirstPaper(Tickets):
         )
         if p.inner_steps:
             return replace(recipe, steps=p.inner_steps)
-        return replace(recipe, epochs=published(SESSIONS, (self.data.name, self.ipc), "inner_steps"))
+        return replace(recipe, epochs=_look_up(SESSIONS, (self.data.name, self.ipc), "inner_steps"))
 
     @property
     def orders(self) -> list[int]:
@@ -111,24 +111,22 @@ def settings(parameters: Values) -> list[FirstPaper]:
     return [FirstPaper(parameters, dataset, model) for dataset in parameters.dataset for model in parameters.model]
 
 
-def ways(parameters: Values) -> Iterator[tuple[FirstPaper, Row, int]]:
+def _list_tickets(parameters: Values) -> Iterator[tuple[FirstPaper, Row, int]]:
     """Every way to find masks in all settings, on every initialisation."""
     for own in settings(parameters):
         for (tickets, row), init in itertools.product(own.ways(), own.seeds):
             yield tickets, row, init
 
 
-def named(tickets: FirstPaper, row: Row, level: int, init: int) -> dict[str, Any]:
-    """The columns that name a ticket; ``ipc`` is 0 where no distilled set is used."""
+def _labels(tickets: FirstPaper, row: Row, level: int, init: int, **more: Any) -> dict[str, Any]:
+    """The columns that name a ticket, and more; ``ipc`` is 0 where no distilled set is used."""
     ipc = tickets.ipc if row.method == "distilled" else 0
-    return {**labels(tickets, row, level, init), "rewind": row.rewind, "ipc": ipc}
+    return labels(tickets, row, level, init, rewind=row.rewind, ipc=ipc, **more)
 
 
-def _accuracies(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:
+def _accuracies(job: Train, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Accuracy of a retraining on real data."""
-    found = reader.metrics(job.key)
-    if found is not None:
-        yield {name: found[name] for name in ("accuracy", "loss", "train_loss")}
+    yield {name: found[name] for name in ("accuracy", "loss", "train_loss")}
 
 
 @experiment("first-accuracy", PAGE, "Accuracy beside the authors' logs", _accuracies)
@@ -137,18 +135,16 @@ def trainings(parameters: Values) -> Iterator[tuple[Train, dict[str, Any]]]:
 
     Of IMP these are the rounds' own trainings too, of random masks one a level.
     """
-    for tickets, row, init in ways(parameters):
+    for tickets, row, init in _list_tickets(parameters):
         measured = tickets.levels(row, init)
         for level in range(1, parameters.levels + 1) if row.method == "imp" else measured:
             every = level in measured and row.method != "random"
             for order in tickets.orders if every else tickets.orders[:1]:
-                yield tickets.ticket(row, init, level, order), {**named(tickets, row, level, init), "order": order}
+                yield tickets.ticket(row, init, level, order), _labels(tickets, row, level, init, order=order)
 
 
-def _sessions(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:
+def _sessions(job: Train, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """What a training inside a round cost: images, steps, and seconds where they were measured undisturbed."""
-    if reader.metrics(job.key) is None:
-        return
     how = reader.provenance(job.key) or {}
     whole = not (how.get("continued") or how.get("cold"))
     yield {"images": job.seen, "steps": job.steps, "seconds": how.get("seconds", math.nan) if whole else math.nan}
@@ -157,18 +153,18 @@ def _sessions(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:
 @experiment("first-sessions", PAGE, "Cost of a training", _sessions)
 def sessions(parameters: Values) -> Iterator[tuple[Train, dict[str, Any]]]:
     """Every training inside the rounds of IMP from initialisation and of distilled pruning."""
-    for tickets, row, init in ways(parameters):
+    for tickets, row, init in _list_tickets(parameters):
         if row.method in ("imp", "distilled") and not row.rewind:
             mask = tickets.chain(row, init, parameters.levels)
             for prune in mask.chain() if mask is not None else ():
                 assert prune.training is not None
-                yield prune.training, named(tickets, row, prune.level - 1, init)
+                yield prune.training, _labels(tickets, row, prune.level - 1, init)
 
 
 @experiment("first-stability", PAGE, "Stability at initialisation", line_values(*LINE_FIGURES, "collapsed"))
 def lines(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """Lines between retrainings of every ticket but the random ones (2307.03364 section 3.3)."""
-    for tickets, row, init in ways(parameters):
+    for tickets, row, init in _list_tickets(parameters):
         for level in tickets.levels(row, init) if row.method != "random" else ():
             for pair, job in tickets.lines(row, init, level):
-                yield job, {**named(tickets, row, level, init), "pair": pair}
+                yield job, _labels(tickets, row, level, init, pair=pair)

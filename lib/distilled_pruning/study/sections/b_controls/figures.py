@@ -1,18 +1,31 @@
-"""How inner loops act: the dose of the loop, and barriers at equal training loss (beyond the papers)."""
+"""How inner loops act, and what the way of measuring, initial weights and shifted images do (beyond the papers)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ...jobs.ways import Kind, kind
-from ...judging.verdicts import INSTABILITY_THRESHOLD
-from ..common import names
-from ..common.dots import seen
-from ..common.series import shades, with_series
-from ..common.style import COLOURS, FAINT, INK, NAMES, canvas, counted, describe, empty, per_init, settings, student
-from ..common.trends import legend
-from ..s4_stability.figures import RISE
+from ...jobs import CORRUPTIONS
+from ...jobs.ways import Kind, colour, kind, label
+from ..common import dots
+from ..common.grouping import by_place, counted, per_init
+from ..common.lines import draw_means, set_ticks
+from ..common.naming import shades, with_series
+from ..common.style import (
+    FAINT,
+    INK,
+    MARKERS,
+    NARROW,
+    WIDTH,
+    canvas,
+    describe,
+    empty,
+    enumerate_values,
+    grid,
+    legend,
+)
+from .experiment import CLEAN, by_family
 from .mask_claims import NEAR
 
 if TYPE_CHECKING:
@@ -21,60 +34,60 @@ if TYPE_CHECKING:
 
 PANEL = 3.0
 JOINED = ("distilled", "real-short")
-COLUMNS = {"error_rise": "error rise halfway (points)", "accuracy": "test accuracy (%)"}
-MARKERS = ("o", "s", "^", "D", "v")
+DOSED = (dots.HALFWAY, dots.Measure("accuracy", "test accuracy (%)", 100))
 GROUPS = {Kind.DENSE: "D", Kind.FULL_LOOP: "D", Kind.SHORT_LOOP: "o"}  # all others: a triangle
+STARTS = {"default": "the papers'", "kaiming": "Kaiming", "xavier": "Xavier"}
+RUNGS = (
+    dots.Measure("barrier", "loss barrier\n(nats)"),
+    dots.Measure("error_rise", "error rise\n(points)", 100, limit=dots.THRESHOLD),
+    dots.Measure("accuracy", "test accuracy\n(%)", 100),
+    dots.Measure("end_loss", "loss at the ends\n(nats)"),
+)
+LOST = (
+    dots.Measure("adversarial_lost", "lost to attacks, minus IMP's (points)", 100),
+    dots.Measure("corrupted_lost", "lost to corruptions, minus IMP's (points)", 100),
+)
+ATTACKS = {"fgsm": "FGSM", "pgd": "PGD"}
+ACROSS, SHIFT_PANEL = 4, 2.2
+STEP = 0.05  # of the axis, by which series that share a strength stand apart
 
 
 def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw how stable and how accurate a subnetwork is over the steps of the inner loop that found its mask.
-
-    Args:
-        frame: As :func:`..controls.dose_frame` gives it.
-        stamp: Scale, for the foot.
-    """
+    """Draw how stable and how accurate a subnetwork is over the steps of the inner loop that found its mask."""
     if frame.empty:
         return empty(stamp)
-    frame = frame.assign(series=frame["method"])
-    places = settings(frame)
-    found = per_init(frame, [*COLUMNS, "collapsed"], ["steps", "rate", "sparsity"])
-    found = found.assign(**{name: 100 * found[name] for name in COLUMNS})
+    columns = [measure.column for measure in DOSED]
+    found = per_init(frame.assign(series=frame["method"]), [*columns, "collapsed"], ["steps", "rate", "sparsity"])
+    places = by_place(found)
     with canvas(0.9 + PANEL * len(places), f"{stamp} · {counted(frame, 'steps')}") as figure:
-        axes = figure.subplots(len(places), 2, squeeze=False, sharex=True)
-        for line, place in zip(axes, places, strict=True):
-            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
-            for ax, (column, label) in zip(line, COLUMNS.items(), strict=True):
-                curves(ax, here, column)
-                ax.set(xscale="log", xlabel="steps of the inner loop", ylabel=label)
-                steps = sorted(set(here["steps"]))
-                ax.set_xticks(steps, [str(step) for step in steps])
-                ax.minorticks_off()
-            line[0].axhline(100 * INSTABILITY_THRESHOLD, color=INK, linestyle=":", linewidth=1.2)
+        for line, place in grid(figure, places, 2, sharex=True):
+            for ax, measure in zip(line, DOSED, strict=True):
+                _draw_doses(ax, place.rows, measure)
+                ax.set(xscale="log", xlabel="steps of the inner loop", ylabel=measure.label)
+                set_ticks(ax, sorted(set(place.rows["steps"])))
+            line[0].axhline(dots.THRESHOLD, color=INK, linestyle=":", linewidth=1.2)
             line[0].set_ylim(bottom=min(0.0, line[0].get_ylim()[0]))
-            if len(places) > 1:
-                line[0].set_title(names.place(place), loc="left", weight="bold")
-        legend(figure, axes[:, 0], 3)
+            line[0].set_title(place.heading, loc="left", weight="bold")
+        legend(figure, 3)
         steps_of = zip(found["series"], found["steps"], strict=True)
-        dosed = found.assign(series=[f"{NAMES[method]}, {steps} steps" for method, steps in steps_of])
-        dosed = dosed.assign(error_rise=dosed["error_rise"] / 100)
-        seen(figure, dosed, RISE, "Two panels over the steps of the inner loop.")
+        dosed = found.assign(series=[f"{label(method)}, {steps} steps" for method, steps in steps_of])
+        dots.describe_means(figure, dosed, dots.RISE, "Two panels over the steps of the inner loop.")
     return figure
 
 
-def curves(ax: Any, frame: pd.DataFrame, y: str) -> None:
+def _draw_doses(ax: Any, frame: pd.DataFrame, measure: dots.Measure) -> None:
     """Draw one line for each source and rate over the steps; crosses are collapsed."""
     rates = sorted(set(frame.loc[frame["series"] != "imp", "rate"]), reverse=True)
-    for _, part in frame.groupby(["series", "rate"], sort=False):
-        method, rate = str(part["series"].iloc[0]), float(part["rate"].iloc[0])
+    for (method, rate), part in frame.groupby(["series", "rate"], sort=False):
         step = rates.index(rate) if rate in rates else 0
-        colour = shades(COLOURS[method], max(1, len(rates)))[step]
-        label = NAMES[method] + (f", {rate:g}" if len(rates) > 1 else "")
-        kept = part[part["collapsed"] == 0].groupby("steps")[y]
-        means, bars = kept.mean(), [student(list(values)) for _, values in kept]
-        ax.plot(means.index, means, color=colour, marker=MARKERS[step % len(MARKERS)], markersize=6, label=label)
-        ax.vlines(means.index, [low for low, _ in bars], [high for _, high in bars], color=colour, linewidth=1.4)
+        shade = shades(colour(str(method)), max(1, len(rates)))[step]
+        part = part.assign(value=measure.factor * part[measure.column])
+        groups = dict(iter(part[part["collapsed"] == 0].groupby("steps")["value"]))
+        name = label(str(method)) + (f", {rate:g}" if len(rates) > 1 else "")
+        look = {"marker": MARKERS[step % len(MARKERS)], "markersize": 6, "label": name}
+        draw_means(ax, groups, shade, look, bar=1.4)
         flat = part[part["collapsed"] > 0]
-        ax.plot(flat["steps"], flat[y], "x", color=INK, markersize=5)
+        ax.plot(flat["steps"], flat["value"], "x", color=INK, markersize=5)
     ax.margins(x=0.1, y=0.1)
 
 
@@ -83,67 +96,163 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
 
     The tickets of distilled and of all real images are joined to IMP's of the same initialisation and sparsity: solid
     where their loss is at most a margin above IMP's, so that worse training cannot explain a lower barrier.
-
-    Args:
-        frame: As :func:`..controls.controls_frame` gives it.
-        stamp: Scale and parameters, for the foot.
     """
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)], brief=True)
     found = per_init(frame, ["barrier", "end_loss"], ["level", "sparsity", "method"])
-    panels = [(*place, level) for place in settings(found) for level in sorted(set(found["level"]) - {0}) or [0]]
+    levels = sorted(set(found["level"]) - {0}) or [0]
+    panels = [(place, level) for place in by_place(found) for level in levels]
+    across = min(2, len(panels))
     with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame)}") as figure:
-        across = min(2, len(panels))
         axes = figure.subplots(-(-len(panels) // across), across, squeeze=False, sharey=True).flatten()
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
-        for ax, (dataset, model, level) in zip(axes, panels, strict=False):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            here = here[here["level"].isin([0, level])]
-            joined(ax, here, palette)
-            scatter(ax, here, palette)
-            share = percent(float(here[here["level"] == level]["sparsity"].iloc[0])) if level else ""
-            place = f"{names.place((dataset, model))}, " if len(settings(found)) > 1 else ""
-            ax.set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
+        for ax, (place, level) in zip(axes, panels, strict=False):
+            here = place.rows[place.rows["level"].isin([0, level])]
+            _join_pairs(ax, here, palette)
+            for name, shade in palette.items():
+                part = here[here["series"] == name]
+                if len(part):
+                    shape = GROUPS.get(kind(str(part["method"].iloc[0])), "^")
+                    look = {"markeredgecolor": "white", "markeredgewidth": 0.5, "markersize": 6.5, "label": name}
+                    ax.plot(part["end_loss"], part["barrier"], shape, color=shade, **look)
+            share = here[here["level"] == level]["sparsity"]
+            said = f"{percent(float(share.iloc[0]))} sparse" if level else "dense"
+            ax.set_title(f"{place.heading}, {said}" if place.heading else said, loc="left")
             ax.set(xlabel="training loss at the ends (nats)", ylabel="loss barrier (nats)")
             ax.axhline(0, color=FAINT, linewidth=0.8)
-        legend(figure, axes, 3)
-        gaps = [f"{name} {value:.2f}" for name, value in found.groupby("series", sort=False)["barrier"].mean().items()]
-        describe(figure, "Scatter of loss barrier against training loss.", f"Mean barrier in nats: {'; '.join(gaps)}.")
+        legend(figure, 3)
+        gaps = enumerate_values(found.groupby("series", sort=False)["barrier"].mean(), "{:.2f}")
+        describe(figure, "Scatter of loss barrier against training loss.", f"Mean barrier in nats: {gaps}.")
     return figure
 
 
-def scatter(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
-    """Mark every initialisation's ticket; the shape tells the group it belongs to."""
-    for name, colour in palette.items():
-        part = frame[frame["series"] == name]
-        if len(part):
-            ax.plot(
-                part["end_loss"],
-                part["barrier"],
-                GROUPS.get(kind(str(part["method"].iloc[0])), "^"),
-                color=colour,
-                markeredgecolor="white",
-                markeredgewidth=0.5,
-                markersize=6.5,
-                label=name,
-            )
-
-
-def joined(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
+def _join_pairs(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> None:
     """Join tickets of distilled and of all real images to IMP's of the same initialisation."""
     imp = frame[frame["method"] == "imp"].set_index("init")
     for row in frame[frame["method"].isin(JOINED)].to_dict("records"):
         if row["init"] in imp.index:
             other = imp.loc[row["init"]]
-            alike = row["end_loss"] <= (1 + NEAR) * float(other["end_loss"])
-            ax.plot(
-                [row["end_loss"], other["end_loss"]],
-                [row["barrier"], other["barrier"]],
-                color=palette[str(row["series"])],
-                alpha=0.55,
-                linestyle="-" if alike else ":",
-                linewidth=1,
-                zorder=1,
-            )
+            line = "-" if row["end_loss"] <= (1 + NEAR) * float(other["end_loss"]) else ":"
+            ends = ([row[name], other[name]] for name in ("end_loss", "barrier"))
+            ax.plot(*ends, color=palette[str(row["series"])], alpha=0.55, linestyle=line, linewidth=1, zorder=1)
+
+
+def protocols(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw stability and accuracy of every ticket measured in every way; the first way has the full colour."""
+    return _draw_rungs(frame, "protocol", stamp)
+
+
+def starts(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw stability and accuracy of every ticket from every kind of initial weights."""
+    return _draw_rungs(frame if frame.empty else frame.assign(start=frame["start"].map(STARTS)), "start", stamp)
+
+
+def _draw_rungs(frame: pd.DataFrame, column: str, stamp: str) -> Figure:
+    """Draw a row for each ticket and value of a column, a dot for each initialisation, and all four measures."""
+    if frame.empty:
+        return empty(stamp)
+    frame, tickets = with_series(frame, brief=True)
+    values = list(dict.fromkeys(frame[column]))
+    there = set(zip(frame["series"], frame[column], strict=True))
+    palette = {
+        f"{name}: {value}": shade
+        for name, own in tickets.items()
+        for value, shade in zip(values, shades(own, len(values)), strict=True)
+        if (name, value) in there
+    }
+    frame = frame.assign(series=frame["series"] + ": " + frame[column])
+    columns = [measure.column for measure in RUNGS]
+    means = per_init(frame, [*columns, "collapsed"], ["level", "sparsity", "method"])
+    places = by_place(means)
+    with canvas(0.6 + (0.6 + dots.RUNG * len(palette)) * len(places), f"{stamp} · {counted(frame)}") as figure:
+        for panels, place in grid(figure, places, len(RUNGS), sharey=True):
+            for ax, measure in zip(panels, RUNGS, strict=True):
+                dots.draw_ladder(ax, place.rows, palette, measure, ticks=2)
+            panels[0].axvline(0, color=FAINT, linewidth=0.8)
+            dots.name_rows(panels[0], list(palette))
+            panels[0].set_title(place.heading, loc="left")
+        dots.describe_means(figure, means, dots.RISE, "Dots with intervals, a row for each subnetwork and way.")
+    return figure
+
+
+def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw a panel for each attack and corruption, a line for each ticket of the sparsest level and the dense network.
+
+    The strength of attacks is their budget in 255ths of the pixels' range, that of corruptions their severity; 0 is
+    the clean test set. Collapsed tickets are left out.
+    """
+    if frame.empty:
+        return empty(stamp)
+    frame = frame[frame["level"].isin((0, frame["level"].max())) & ~frame["collapsed"].astype(bool)]
+    frame, palette = with_series(frame, brief=True)
+    kinds = [*ATTACKS, *CORRUPTIONS]
+    down = -(-len(kinds) // ACROSS)
+    found = per_init(frame, ["accuracy"], ["shift", "strength"])
+    places = by_place(found)
+    with canvas(0.9 + SHIFT_PANEL * down * len(places), f"{stamp} · {counted(frame)}") as figure:
+        for panels, place in grid(figure, places, ACROSS, down):
+            for ax, name in zip(panels, kinds, strict=False):
+                _draw_strengths(ax, place.rows[place.rows["shift"].isin((CLEAN, name))], palette)
+                ax.set_title(ATTACKS.get(name, name))
+                ax.set_xlabel("budget (255ths)" if name in ATTACKS else "severity")
+            _align(panels[: len(ATTACKS)], 0, 100)
+            _align(panels[len(ATTACKS) : len(kinds)], 100, 100)
+            for ax in panels[::ACROSS]:
+                ax.set_ylabel(f"{place.heading}\naccuracy (%)" if place.heading else "test accuracy (%)")
+        legend(figure, 3)
+        what = "Test accuracy over the strength of two attacks and six corruptions, a line for each way to find masks."
+        means = 100 * found.groupby("series", sort=False)["accuracy"].mean()
+        describe(figure, what, f"Means over all: {enumerate_values(means, '{:.0f} %')}.")
+    return figure
+
+
+def _draw_strengths(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> None:
+    """Draw accuracy over strength: means over initialisations with intervals, at even steps."""
+    strengths = sorted(set(frame["strength"]))
+    for n, (name, shade) in enumerate(palette.items()):
+        part = frame[frame["series"] == name]
+        off = STEP * (n - (len(palette) - 1) / 2)
+        groups = {strengths.index(at) + off: 100 * values for at, values in part.groupby("strength")["accuracy"]}
+        look = {"marker": "o", "markersize": 3.5, "linewidth": 1.2, "label": name}
+        draw_means(ax, groups, shade, look, bar=1, alpha=0.6)
+    ax.set_xticks(range(len(strengths)), [str(strength) for strength in strengths])
+    ax.grid(visible=False, axis="x")
+
+
+def _align(panels: Sequence[Any], low: float, high: float) -> None:
+    """Give panels one vertical axis that holds what all of them show, and both ends."""
+    ends = [ax.get_ylim() for ax in panels]
+    for ax in panels:
+        ax.set_ylim(min(low, *(end[0] for end in ends)), max(high, *(end[1] for end in ends)))
+        ax.locator_params(axis="y", nbins=5)
+
+
+def shift_costs(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
+    """Draw what attacks and corruptions cost in accuracy, minus what they cost IMP's masks of the same initialisation.
+
+    On a phone's width, in inches, panels stand below each other.
+    """
+    if frame.empty:
+        return empty(stamp)
+    wide = by_family(frame[~frame["collapsed"].astype(bool)])
+    columns, named = [measure.column for measure in LOST], ["dataset", "model", "level", "init"]
+    imp = wide[wide["method"] == "imp"].groupby(named)[columns].mean().add_suffix("_imp")
+    others = wide[(wide["method"] != "imp") & (wide["level"] > 0)].join(imp, on=named, how="inner")
+    if others.empty:
+        return empty(stamp)
+    others, palette = with_series(others.assign(**{name: others[name] - others[f"{name}_imp"] for name in columns}))
+    found = per_init(others, columns, ["level", "sparsity"])
+    places = by_place(found)
+    across, down = (2, 1) if width > NARROW else (1, 2)
+    height = 0.6 + dots.panel_height(len(palette)) * len(places) * down
+    with canvas(height, f"{stamp} · {counted(others)}", width) as figure:
+        for panels, place in grid(figure, places, across, down):
+            for n, (ax, measure) in enumerate(zip(panels, LOST, strict=True)):
+                dots.draw_panel(ax, place.rows, palette, measure, named=across == 1 or n == 0)
+            panels[0].set_title(place.heading, loc="left", weight="bold")
+        legend(figure, 3, dots.level_entries(found))
+        what = "Dot plots with a row for each way to find masks; right of 0 loses more."
+        dots.describe_means(figure, found, LOST[0], what)
+    return figure

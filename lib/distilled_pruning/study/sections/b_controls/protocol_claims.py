@@ -9,7 +9,7 @@ from ...judging.statistics import Frames, paired, select
 from ...judging.verdicts import INSTABILITY_THRESHOLD, Finding
 from ..common.tickets import EQUAL
 from .evidence import ACCURACY_MARGIN, differs, values
-from .protocols import AGAINST, HERE, PARTIAL, REBATCHED, REESTIMATED, UNMASKED
+from .experiment import AGAINST, HERE, PARTIAL, REBATCHED, REESTIMATED, UNMASKED
 
 
 def _otherwise(frames: Frames, *protocols: str, accuracy: bool = False) -> list[Finding]:

@@ -12,8 +12,7 @@ from ...judging.verdicts import MIXED, OPEN, REFUTED, SUPPORTED, Finding, negati
 from ..common.tickets import EQUAL
 from ..s5_overview.claims import groups, inclines
 from .evidence import ACCURACY_MARGIN, at, cases, differs, higher, spoken, values
-from .experiment import DEFAULT
-from .shifts import FAMILIES, by_family
+from .experiment import DEFAULT, FAMILIES, by_family
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from ...jobs import MaskStatistics
-from .frames import Reader, labels, settings
+from .frames import Metrics, Reader, labels, settings
 from .tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -41,45 +41,36 @@ def overlaps(parameters: Values) -> Iterator[Overlap]:
                 yield tickets, a, b, init, level, MaskStatistics(left, right)
 
 
-def pairs(overlap: Overlap) -> dict[str, Any]:
-    """The columns that name two masks."""
-    tickets, a, b, init, level, _ = overlap
-    other = {"other": b.method, "other_setting": b.setting, "other_rate": b.rate}
-    return {**labels(tickets, a, level, init), **other}
+def pairs(overlaps: Iterable[Overlap]) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
+    """The jobs that compare two masks, with the columns that name both."""
+    for tickets, a, b, init, level, job in overlaps:
+        other = {"other": b.method, "other_setting": b.setting, "other_rate": b.rate}
+        yield job, labels(tickets, a, level, init, **other)
 
 
-def sides(overlap: Overlap) -> list[dict[str, Any]]:
-    """The columns that name each of two masks; ``side`` counts them."""
-    tickets, *rows, init, level, _ = overlap
-    return [{**labels(tickets, row, level, init), "side": side} for side, row in enumerate(rows)]
+def sides(overlaps: Iterable[Overlap]) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
+    """The same jobs once for each mask, with the columns that name it; ``side`` counts the two."""
+    for tickets, *rows, init, level, job in overlaps:
+        for side, row in enumerate(rows):
+            yield job, labels(tickets, row, level, init, side=side)
 
 
-def overlap_values(job: MaskStatistics, reader: Reader) -> Iterator[dict[str, Any]]:
+def overlap_values(job: MaskStatistics, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Shared survivors against chance, whole and within layers, and distances of initial magnitudes (section 4)."""
-    found = reader.metrics(job.key)
-    if found is None:
-        return
     whole, layered = found["whole"], found["layered"]
     yield {
         "jaccard": whole["jaccard"],
         "ratio": whole["ratio"],
         "layered_ratio": layered["ratio"],
-        "shared": layered["shared"],
-        "expected": layered["expected"],
-        "low": layered["low"],
-        "high": layered["high"],
-        "ks_pruned": found["ks_pruned"],
-        "ks_kept": found["ks_kept"],
+        **{name: layered[name] for name in ("shared", "expected", "low", "high")},
+        **{name: found[name] for name in ("ks_pruned", "ks_kept")},
         "ks_pruned_kept": max(found["ks_pruned_kept"]),
         "layer_gap": max(abs(found["sparsity"][0][n] - found["sparsity"][1][n]) for n in found["sparsity"][0]),
     }
 
 
-def layer_values(job: MaskStatistics, reader: Reader) -> Iterator[dict[str, Any]]:
+def layer_values(job: MaskStatistics, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Sparsity of every layer under each of two masks (section 7)."""
-    found = reader.metrics(job.key)
-    if found is None:
-        return
     for layer in sorted(found["sparsity"][0]):
         yield {"layer": layer, "layer_sparsity": tuple(shares[layer] for shares in found["sparsity"])}
 
@@ -89,3 +80,8 @@ def own_layers(frame: pd.DataFrame) -> pd.DataFrame:
     shares = [both[side] for both, side in zip(frame["layer_sparsity"], frame["side"], strict=True)]
     frame = frame.assign(layer_sparsity=shares).drop(columns="side")
     return frame.drop_duplicates([name for name in frame if name not in ("layer_sparsity", "key")], ignore_index=True)
+
+
+def layer_names(frame: pd.DataFrame) -> list[str]:
+    """Layers from input to output: the head comes last, the others are named in order."""
+    return sorted(set(frame["layer"]), key=lambda name: (name.startswith("head"), name))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....registry import Registry
 from ...jobs import Job
-from .frames import Reader
+from .frames import Metrics, Reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 Columns = Mapping[str, Any]
 Plan = Callable[["Values"], Iterable[tuple[Job, Columns | None]]]
-Read = Callable[[Any, Reader], Iterable[Columns]]
+Read = Callable[[Any, Metrics, Reader], Iterable[Columns]]
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Experiment:
         title: A few words.
         plan: Parameters to jobs, each with the columns that name it; no columns where a job's result stands in the row
             of another job.
-        values: A job and where results are to the further columns of each of its rows; none without a result.
+        values: A finished job, its metrics and where other results are to the further columns of each of its rows.
         tidy: What else is done to a frame of all rows.
     """
 
@@ -53,12 +53,13 @@ class Experiment:
         """Give the tidy frame; rows whose results are missing are left out."""
         import pandas as pd
 
+        shown = ((job, columns) for job, columns in self.plan(parameters) if columns is not None)
         frame = pd.DataFrame(
             [
                 {**columns, **row, "key": job.key}
-                for job, columns in self.plan(parameters)
-                if columns is not None
-                for row in self.values(job, reader)
+                for job, columns in shown
+                if (found := reader.metrics(job.key)) is not None
+                for row in self.values(job, found, reader)
             ]
         )
         return frame if self.tidy is None or frame.empty else self.tidy(frame)
@@ -74,18 +75,7 @@ def experiment(
     values: Read,
     tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> Callable[[Plan], Plan]:
-    """Register an experiment: the generator below, and what reads the results of its jobs.
-
-    Args:
-        name: Name on the command line and in the recorded index.
-        notebook: The notebook that shows it.
-        title: A few words.
-        values: A job and where results are to the further columns of each of its rows; none without a result.
-        tidy: What else is done to a frame of all rows.
-
-    Returns:
-        A decorator that gives the generator back, so that several experiments can share it.
-    """
+    """Register an experiment, see there: the generator below, which is given back, so that several can share it."""
 
     def register(plan: Plan) -> Plan:
         EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy), plan)

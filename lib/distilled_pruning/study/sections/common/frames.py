@@ -19,10 +19,13 @@ LINE_FIGURES = ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")
 CHANCE_MARGIN = 0.02
 
 
-class Reader(Protocol):
-    """Anything that gives a finished job's metrics, or ``None`` where there is no result."""
+Metrics = Mapping[str, Any]
 
-    def metrics(self, key: str) -> Mapping[str, Any] | None:
+
+class Reader(Protocol):
+    """Anything that gives what a finished job left behind, or ``None`` where there is no result."""
+
+    def metrics(self, key: str) -> Metrics | None:
         """Read the metrics behind a key."""
         ...
 
@@ -40,8 +43,8 @@ def settings(parameters: Values) -> list[Tickets]:
     return [Tickets(parameters, dataset, model) for dataset in parameters.dataset for model in parameters.model]
 
 
-def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
-    """The columns that name a ticket; ``sparsity`` is the share of prunable weights removed."""
+def labels(tickets: Tickets, row: Row, level: int, init: int, **more: Any) -> dict[str, Any]:
+    """The columns that name a ticket, and more; ``sparsity`` is the share of prunable weights removed."""
     return {
         "dataset": tickets.data.name,
         "model": tickets.model,
@@ -51,6 +54,7 @@ def labels(tickets: Tickets, row: Row, level: int, init: int) -> dict[str, Any]:
         "level": level,
         "sparsity": 1 - (1 - float(tickets.parameters.fraction)) ** level,
         "init": init,
+        **more,
     }
 
 
@@ -88,7 +92,7 @@ def flat(trained: Train, reader: Reader) -> bool:
     return collapsed(trained, found["accuracy"] if found is not None else math.inf, reader)
 
 
-def line_values(*columns: str) -> Callable[[Connect, Reader], Iterable[dict[str, Any]]]:
+def line_values(*columns: str) -> Callable[[Connect, Metrics, Reader], Iterable[dict[str, Any]]]:
     """Give what reads the result of a line into one row.
 
     ``accuracy`` and ``distance`` are means over the retrainings at both ends, so that their mean over the lines of an
@@ -100,10 +104,7 @@ def line_values(*columns: str) -> Callable[[Connect, Reader], Iterable[dict[str,
         columns: Those wanted, in their order; where ``survivors`` are, a line whose mask has no result is left out.
     """
 
-    def read(line: Connect, reader: Reader) -> Iterable[dict[str, Any]]:
-        found = reader.metrics(line.key)
-        if found is None:
-            return []
+    def read(line: Connect, found: Metrics, reader: Reader) -> Iterable[dict[str, Any]]:
         mask = line.a.mask
         pruned = reader.metrics(mask.key) if mask is not None else {"survivors": 0}
         if "survivors" in columns and pruned is None:

@@ -1,4 +1,4 @@
-"""How figures look: colours that a colour-blind reader can tell apart, one style, the stamp at the foot."""
+"""How figures look: one style, the stamp at the foot, panels for each network, legends, what is said to the blind."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from ...jobs import ways
-from ...judging.verdicts import interval
+from .grouping import Place
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,8 +16,7 @@ if TYPE_CHECKING:
 INK, FAINT = "#2b2b2b", "#6e6e6e"
 POINTS = 9  # the smallest text: 12 pixels at the width of a page
 WIDTH, NARROW = 7.2, 3.7  # inches: the width of a page of the book and of a phone, so that nothing is scaled down
-NAMES = {name: ways.label(name) for name in ways.names()}
-COLOURS = {name: ways.colour(name) for name in ways.names()}
+MARKERS = ("o", "s", "^", "D", "v", "P")
 RC: dict[str, Any] = {
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
@@ -68,10 +66,10 @@ def canvas(height: float, stamp: str, width: float = WIDTH) -> Iterator[Figure]:
             engine.set(rect=(0, foot, 1, 1 - foot))  # type: ignore[call-arg]
         figure.text(0.008, 0.006, "\n".join(lines), fontsize=POINTS, color=FAINT, va="bottom", linespacing=1.3)
         yield figure
-        draw_literally(figure)
+        _draw_literally(figure)
 
 
-def draw_literally(figure: Figure) -> None:
+def _draw_literally(figure: Figure) -> None:
     """Draw names with a ``$`` as they are; only the powers of ten along a logarithmic axis are mathematics."""
     from matplotlib.text import Text
     from matplotlib.ticker import LogFormatter
@@ -84,11 +82,11 @@ def draw_literally(figure: Figure) -> None:
                 label.set_parse_math(True)
 
 
-def student(values: Sequence[float]) -> tuple[float, float]:
-    """Give the ends of an error bar: the ledger's interval, or the value itself where there is only one."""
-    numbers = [float(value) for value in values]
-    mean = sum(numbers) / len(numbers)
-    return interval(numbers) or (mean, mean)
+def empty(stamp: str) -> Figure:
+    """Draw the figure that says there is nothing to draw yet."""
+    with canvas(1.6, stamp) as figure:
+        figure.text(0.5, 0.6, "Nothing has been computed yet for these parameters.", ha="center", fontsize=10)
+    return figure
 
 
 def describe(figure: Figure, *sentences: str) -> None:
@@ -96,46 +94,45 @@ def describe(figure: Figure, *sentences: str) -> None:
     figure.set_label(" ".join(sentence for sentence in sentences if sentence))
 
 
-def lighter(colour: str, by: float) -> str:
-    """Mix a colour with white, for areas; a series in it would be lost on the page."""
-    mixed = (round(int(colour[i : i + 2], 16) * (1 - by) + 255 * by) for i in (1, 3, 5))
-    return "#" + "".join(f"{part:02x}" for part in mixed)
+def enumerate_values(values: pd.Series, form: str = "{:.1f}", apart: str = "; ") -> str:
+    """Name each value of a series by its index, as a figure's description does."""
+    return apart.join(f"{name} {form.format(value)}" for name, value in values.items())
 
 
-def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> pd.DataFrame:
-    """Average retrainings or lines of one initialisation: they share its mask, so they are no evidence of their own."""
-    keys = ["dataset", "model", "series", "init", *by]
-    return frame.groupby(keys, as_index=False, sort=False)[list(columns)].mean()
+def grid(
+    figure: Figure, places: Sequence[Place], across: int, down: int = 1, **look: Any
+) -> list[tuple[Sequence[Any], Place]]:
+    """Set up panels: for each place rows of its own, given in reading order beside it."""
+    axes = figure.subplots(down * len(places), across, squeeze=False, **look)
+    return list(zip(axes.reshape(len(places), -1), places, strict=True))
 
 
-def spread(frame: pd.DataFrame) -> pd.DataFrame:
-    """Move series that share a sparsity apart by a hair, so that their error bars can be told apart."""
-    names = [name for name in dict.fromkeys(frame["series"]) if name != NAMES["dense"]]
-    shift = {name: 0.9 * (i - (len(names) - 1) / 2) for i, name in enumerate(names)} | {NAMES["dense"]: 0.0}
-    return frame.assign(sparsity=frame["sparsity"] + frame["series"].map(shift))
+def entry(name: str, colour: Any, **look: Any) -> Any:
+    """Make an entry of a legend, a line unless ``look`` says otherwise."""
+    from matplotlib.lines import Line2D
+
+    return Line2D([], [], color=colour, label=name, **look)
 
 
-def settings(frame: pd.DataFrame) -> list[tuple[str, str]]:
-    """List the datasets and models of a frame in their order."""
-    return list(dict.fromkeys(zip(frame["dataset"], frame["model"], strict=True)))
-
-
-def counted(frame: pd.DataFrame, *apart: str) -> str:
-    """Say how many initialisations stand behind a frame: from the fewest to the most of a network, method and rate.
+def legend(figure: Figure, most: int = 4, entries: Sequence[Any] = (), axes: Sequence[Any] = ()) -> None:
+    """Set a legend above a figure, in fewer columns where the names would reach over its edge.
 
     Args:
-        frame: With ``init``.
-        apart: Further columns that tell apart what is drawn.
+        figure: The figure.
+        most: Columns at the most.
+        entries: What is named; by default what any of the axes shows, each name once.
+        axes: By default all of the figure.
     """
-    by = [name for name in ("dataset", "model", "method", "rate", *apart) if name in frame]
-    counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
-    least, most = int(min(counts)), int(max(counts))
-    n = str(most) if least == most else f"{least} to {most}"
-    return f"n = {n} initialisation{'s' if most > 1 else ''}"
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-
-def empty(stamp: str) -> Figure:
-    """Draw the figure that says there is nothing to draw yet."""
-    with canvas(1.6, stamp) as figure:
-        figure.text(0.5, 0.6, "Nothing has been computed yet for these parameters.", ha="center", fontsize=10)
-    return figure
+    shown: dict[str, Any] = {}
+    for ax in axes or figure.axes:
+        for handle, name in zip(*ax.get_legend_handles_labels(), strict=True):
+            shown.setdefault(name, handle)
+    handles = list(entries) or list(shown.values())
+    renderer = FigureCanvasAgg(figure).get_renderer()
+    for columns in range(min(most, len(handles)), 0, -1):
+        found = figure.legend(handles=handles, loc="outside upper center", ncols=columns)
+        if columns == 1 or found.get_window_extent(renderer).width <= figure.bbox.width:
+            return
+        found.remove()

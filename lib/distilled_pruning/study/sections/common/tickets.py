@@ -5,9 +5,9 @@ from __future__ import annotations
 import copy
 import functools
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
 from ....errors import InputError
 from ...jobs import Connect, Prune, Train
@@ -67,34 +67,20 @@ class Tickets(Setup):
             return [Row(method, self.outer.learning_rate, EQUAL)]
         return [Row(method, 0.0, "")]
 
-    def dosed(self, steps: int) -> Tickets:
-        """The same tickets with another number of inner steps."""
-        dosed = copy.copy(self)
-        dosed.inner_steps, dosed.masks = steps, {}
-        return dosed
-
-    def ordered(self, order: int) -> Tickets:
-        """The same tickets of inner loops that see the images in another order."""
+    def vary(self, **changes: Any) -> Self:
+        """The same tickets with some of their attributes otherwise."""
         other = copy.copy(self)
-        other.chain_order, other.masks = order, {}
+        vars(other).update(changes, masks={})
         return other
 
-    def drawn(self, init: str = "default", norm: str = "") -> Tickets:
-        """The same tickets of networks with other initial weights, or another norm than the network's own."""
-        other = copy.copy(self)
-        other.init, other.norm, other.masks = init, norm, {}
-        return other
-
-    def on(self, ipc: int, made_for: str = OWN) -> Tickets:
+    def on(self, ipc: int, made_for: str = OWN) -> Self:
         """The same tickets on sets of another size, or made for another network.
 
         Args:
             ipc: Stored images per class.
             made_for: The network of the distillation; ``"own"`` is the one that is pruned.
         """
-        other = copy.copy(self)
-        other.masks = {}
-        other.ipc, other.made_for = ipc, self.model if made_for == OWN else made_for
+        other = self.vary(ipc=ipc, made_for=self.model if made_for == OWN else made_for)
         epochs = self.parameters.get("inner_epochs", 0)
         if epochs:
             other.inner_steps = epochs * self.outer.steps_per_epoch(other.distilled(0).images)
@@ -122,10 +108,10 @@ class Tickets(Setup):
         """The mask of a row at a level; ``None`` is the dense network. Each is built once."""
         named = (row, seed, level)
         if named not in self.masks:
-            self.masks[named] = self.next_mask(row, seed, level)
+            self.masks[named] = self._find_mask(row, seed, level)
         return self.masks[named]
 
-    def next_mask(self, row: Row, seed: int, level: int) -> Prune | None:
+    def _find_mask(self, row: Row, seed: int, level: int) -> Prune | None:
         """Build the mask of a row at a level."""
         way, p = WAYS[row.method], self.parameters
         if level == 0:
@@ -134,7 +120,7 @@ class Tickets(Setup):
         if way.kind is Kind.ONE_SHOT:
             return job(order_seed=seed, levels=level)
         if way.kind is Kind.MATCHED:
-            return job(order_seed=seed, like=self.chain(self.matched(), seed, level))
+            return job(order_seed=seed, like=self.chain(self._matched(), seed, level))
         if way.after and level <= p.distilled_levels:
             return self.chain(replace(row, method=way.after), seed, level)
         parent = self.chain(row, seed, level - 1)
@@ -150,7 +136,7 @@ class Tickets(Setup):
             start=self.start(seed, row.rewind),
         )
 
-    def matched(self) -> Row:
+    def _matched(self) -> Row:
         """The way whose layer counts layer-matched masks take over, at the smallest inner rate where it has several."""
         return min(self.rows_of(self.parameters.get("like", "") or "distilled"), key=lambda row: row.rate)
 
@@ -182,38 +168,31 @@ class Tickets(Setup):
             return list(range(1, self.parameters.levels + 1))
         return [level for level in self.measured if level > 0]
 
-    def trained(self, every: bool = False) -> list[tuple[Row, int, int, int, Train]]:
+    def retrainings(self, every: bool = False) -> list[tuple[Row, int, int, int, Train]]:
         """All retrainings as ``(row, seed, level, order, job)``."""
         return [
             (row, seed, level, order, self.ticket(row, seed, level, order))
-            for row in self.rows
-            for seed in self.inits(row)
-            for level in self.levels(row, seed, every)
+            for row, seed, level in self._trained(every)
             for order in self.orders
         ]
 
-    def connected(self, split: str = "train") -> list[tuple[Row, int, int, str, Connect]]:
+    def all_lines(self) -> list[tuple[Row, int, int, str, Connect]]:
         """All lines between retrainings of one ticket as ``(row, seed, level, pair, job)``."""
-        return [
-            (row, seed, level, pair, job)
-            for row in self.rows
-            for seed in self.inits(row)
-            for level in self.levels(row, seed)
-            for pair, job in self.lines(row, seed, level, split)
-        ]
+        return [(*which, pair, job) for which in self._trained() for pair, job in self.lines(*which)]
 
-    def lines(self, row: Row, seed: int, level: int, split: str = "train") -> list[tuple[str, Connect]]:
+    def _trained(self, every: bool = False) -> Iterator[tuple[Row, int, int]]:
+        """Every ticket that is trained as ``(row, seed, level)``."""
+        for row in self.rows:
+            for seed in self.inits(row):
+                for level in self.levels(row, seed, every):
+                    yield row, seed, level
+
+    def lines(self, row: Row, seed: int, level: int) -> list[tuple[str, Connect]]:
         """The lines between every two retrainings of one ticket, each by its pair of data orders."""
         pairs = itertools.combinations(self.orders, 2)
-        return [(f"{a}-{b}", self.line(row, seed, level, a, b, split)) for a, b in pairs]
+        return [(f"{a}-{b}", self.line(row, seed, level, a, b)) for a, b in pairs]
 
-    def line(self, row: Row, seed: int, level: int, a: int, b: int, split: str = "train") -> Connect:
-        """The line between two retrainings of one ticket."""
-        p = self.parameters
-        return Connect(
-            self.ticket(row, seed, level, a),
-            self.ticket(row, seed, level, b),
-            alphas=p.alphas,
-            split=split,
-            images=p.get("line_images", 0),
-        )
+    def line(self, row: Row, seed: int, level: int, a: int, b: int) -> Connect:
+        """The line between two retrainings of one ticket, in two data orders."""
+        left, right = (self.ticket(row, seed, level, order) for order in (a, b))
+        return Connect(left, right, alphas=self.parameters.alphas, images=self.parameters.get("line_images", 0))

@@ -10,7 +10,7 @@ from ...judging.preconditions import PAPERS_SET, dense_keeps_up, shorter_loop
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse
 from ...judging.units import PERCENT, POINTS
 from ...judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED, Finding, essential, positive, within
-from ..common.rows import place
+from ..common.grouping import place
 from ..common.tickets import EQUAL
 
 if TYPE_CHECKING:

@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from ....distillation import picture
-from ..common import names, series
-from ..common.style import INK, POINTS, canvas, counted, describe, empty, settings, student
-from ..common.trends import above, legend
+from ..common import dots, naming
+from ..common.grouping import by_place, counted
+from ..common.lines import draw_means
+from ..common.style import INK, MARKERS, POINTS, canvas, describe, empty, entry, grid, legend
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,205 +18,155 @@ if TYPE_CHECKING:
 
     from .experiment import Gallery
 
-NAMES = {
-    "random": "Random real images",
-    "herding": "Herding",
-    "kcenter": "k-center",
-    "dm": "DM",
-    "dc": "DC",
-    "dsa": "DSA",
-    "idc": "IDC",
-    "idc-i": "IDC-I, without tiles",
-    "mtt": "MTT",
-}
-COLOURS = {
-    "random": "#c05f95",
-    "herding": "#7f7f7f",
-    "kcenter": "#a87400",
-    "dm": "#0072b2",
-    "dc": "#009e73",
-    "dsa": "#3f8f4a",
-    "idc": "#d55e00",
-    "mtt": "#7b3294",
+SETS = {  # what a set is called, and its colour
+    "random": ("Random real images", "#c05f95"),
+    "herding": ("Herding", "#7f7f7f"),
+    "kcenter": ("k-center", "#a87400"),
+    "dm": ("DM", "#0072b2"),
+    "dc": ("DC", "#009e73"),
+    "dsa": ("DSA", "#3f8f4a"),
+    "idc": ("IDC", "#d55e00"),
+    "idc-i": ("IDC-I, without tiles", "#5f5f5f"),
+    "mtt": ("MTT", "#7b3294"),
 }
 OTHER, SIZES = "#5f5f5f", "#0072b2"
-MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*")
-COLUMNS = {
-    "accuracy": (100, "test accuracy (%)"),
-    "average": (1, "Eq. 1 (nats)"),
-    "supremum": (1, "Eq. 2 (nats)"),
-}
+MEASURES = (
+    dots.Measure("accuracy", "test accuracy (%)", 100),
+    dots.Measure("average", "Eq. 1 (nats)"),
+    dots.Measure("supremum", "Eq. 2 (nats)"),
+)
 ROW, HEAD, PANEL = 0.36, 0.75, 2.6
 WIDE = 4  # ends of a logarithmic axis, one over the other, between which decades alone would say too little
 CLASSES, EACH, SHOWN = 10, 3, (0, 20, 100)
 
 
-def named(method: str) -> str:
+def name_set(method: str) -> str:
     """Name a way to make a set; a published file goes by its own name."""
-    return NAMES.get(method, method)
+    return SETS[method][0] if method in SETS else method
 
 
-def shades(frame: pd.DataFrame) -> dict[int, str]:
+def _shades(frame: pd.DataFrame) -> dict[int, str]:
     """Give each number of images per class its colour, the largest the darkest."""
     sizes = sorted(set(frame["ipc"]), reverse=True)
-    return dict(zip(map(int, sizes), series.shades(SIZES, len(sizes)), strict=True))
+    return dict(sorted(zip(map(int, sizes), naming.shades(SIZES, len(sizes)), strict=True)))
 
 
 def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str, int], float] | None = None) -> Figure:
     """Draw a row for each way to make a set: accuracy of networks trained on it, and both objectives.
 
-    Dots are networks, large marks their means with intervals, bars across a row published accuracies. The line is the
-    accuracy of the same networks trained on all real images.
-
-    Args:
-        frame: As :func:`..sets.sets_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-        published: Dataset, method and images per class to accuracy in per cent.
+    Dots are networks, large marks their means with intervals, bars across a row published accuracies: dataset, method
+    and images per class to accuracy in per cent. The line is the accuracy of the same networks trained on all real
+    images.
     """
     if frame.empty:
         return empty(stamp)
-    colours, methods = shades(frame), list(dict.fromkeys(frame["method"]))
-    places = settings(frame)
-    found = published or {}
-    marks = [key for key in found if key[0] in set(frame["dataset"]) and key[1] in methods and key[2] in colours]
+    shades, methods, places = _shades(frame), list(dict.fromkeys(frame["method"])), by_place(frame)
+    marks = {
+        key: value
+        for key, value in (published or {}).items()
+        if key[0] in set(frame["dataset"]) and key[1] in methods and key[2] in shades
+    }
+    rows = {(name, ipc): at + _shift(ipc, shades) for at, name in enumerate(methods) for ipc in shades}
     with canvas(0.6 + (HEAD + ROW * len(methods)) * len(places), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(len(places), len(COLUMNS), squeeze=False, sharey=True, sharex="col")
-        for line, (dataset, model) in zip(axes, places, strict=True):
-            here = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
-            for ax, (column, (factor, label)) in zip(line, COLUMNS.items(), strict=True):
-                ladder(ax, here.assign(value=factor * here[column]), methods, colours)
-                ax.set_xlabel(label)
-                ax.tick_params(labelbottom=True)
-            line[0].axvline(100 * here["real_accuracy"].mean(), color=INK, linestyle=":", linewidth=1.2)
-            for _, method, ipc in [key for key in marks if key[0] == dataset]:
-                y = methods.index(method) + shift(ipc, colours)
-                line[0].plot([found[dataset, method, ipc]], [y], "|", color=INK, markersize=11, markeredgewidth=1.8)
-            line[0].set_yticks(range(len(methods)), [named(method) for method in methods])
-            line[0].set_ylim(len(methods) - 0.5, -0.5)
-            for ax in line[1:]:
+        for panels, place in grid(figure, places, len(MEASURES), sharey=True, sharex="col"):
+            for ax, measure in zip(panels, MEASURES, strict=True):
+                _draw_sets(ax, place.rows, measure, rows, shades)
+            panels[0].axvline(100 * place.rows["real_accuracy"].mean(), color=INK, linestyle=":", linewidth=1.2)
+            here = place.rows["dataset"].iloc[0]
+            for (_, method, ipc), value in ((key, value) for key, value in marks.items() if key[0] == here):
+                panels[0].plot([value], [rows[method, ipc]], "|", color=INK, markersize=11, markeredgewidth=1.8)
+            dots.name_rows(panels[0], [name_set(method) for method in methods])
+            for ax in panels[1:]:
                 ax.set_xlim(left=0)
-            if len(places) > 1:
-                line[0].set_title(names.place((dataset, model)), loc="left")
-        handles = keys(colours, bool(marks))
-        above(figure, handles, len(handles))
-        describe(figure, "Dot plots with a row for each way to make a set.", _accuracies(frame, "ipc"))
+            panels[0].set_title(place.heading, loc="left")
+        look = {"marker": "o", "markersize": 5.5, "linewidth": 1.4}
+        entries = [entry(f"{ipc} a class", shade, **look) for ipc, shade in shades.items()]
+        entries.append(entry("all real images", INK, linestyle=":", linewidth=1.2))
+        entries += [dots.bar_entry("published", 1.8)] if marks else []
+        legend(figure, len(entries), entries)
+        describe(figure, "Dot plots with a row for each way to make a set.", _say_accuracies(frame, "ipc"))
     return figure
 
 
-def _accuracies(frame: pd.DataFrame, by: str) -> str:
+def _shift(ipc: int, shades: Mapping[int, str]) -> float:
+    """Place of a size within its row: the smallest above."""
+    return 0.5 * (list(shades).index(ipc) + 0.5) / len(shades) - 0.25
+
+
+def _draw_sets(
+    ax: Any,
+    frame: pd.DataFrame,
+    measure: dots.Measure,
+    rows: Mapping[tuple[str, int], float],
+    shades: Mapping[int, str],
+) -> None:
+    """Draw one measure: on the row of each method a mean with its interval for each size."""
+    dots.stripe(ax, len({name for name, _ in rows}))
+    for _, part in frame.groupby(["method", "ipc"], sort=False):
+        method, ipc = part["method"].iloc[0], int(part["ipc"].iloc[0])
+        values = [measure.factor * float(value) for value in part[measure.column]]
+        each, mean = {"marker": ".", "markersize": 3.5}, {"markersize": 5.5}
+        dots.mark(ax, rows[method, ipc], values, shades[ipc], bar={"linewidth": 1.4}, each=each, mean=mean)
+    ax.grid(visible=False, axis="y")
+    ax.set_xlabel(measure.label)
+    ax.tick_params(labelbottom=True)
+
+
+def _say_accuracies(frame: pd.DataFrame, by: str) -> str:
     """Say how accurate networks trained on each set are."""
     means = 100 * frame.groupby(["method", by], sort=False)["accuracy"].mean()
     of = {"ipc": "images a class", "share": "% of the iterations"}[by]
     rows = means.reset_index().to_dict("records")
-    parts = [f"{named(str(row['method']))}, {row[by]} {of}: {row['accuracy']:.1f} %" for row in rows]
+    parts = [f"{name_set(str(row['method']))}, {row[by]} {of}: {row['accuracy']:.1f} %" for row in rows]
     return f"Mean test accuracy: {'; '.join(parts)}."
 
 
-def shift(ipc: int, colours: Mapping[int, str]) -> float:
-    """Place of a size within its row: the smallest above."""
-    sizes = sorted(colours)
-    return 0.5 * (sizes.index(ipc) + 0.5) / len(sizes) - 0.25
-
-
-def ladder(ax: Any, frame: pd.DataFrame, methods: Sequence[str], colours: Mapping[int, str]) -> None:
-    """Draw one measure: on the rung of each method a mean with its interval for each size."""
-    for place in range(0, len(methods), 2):  # a zebra, so that the eye keeps its row
-        ax.axhspan(place - 0.5, place + 0.5, color="#f4f4f4", linewidth=0, zorder=0)
-    for _, part in frame.groupby(["method", "ipc"], sort=False):
-        ipc = int(part["ipc"].iloc[0])
-        y = methods.index(part["method"].iloc[0]) + shift(ipc, colours)
-        values = [float(value) for value in part["value"]]
-        ax.plot(student(values), [y, y], color=colours[ipc], linewidth=1.4, zorder=2)
-        if len(values) > 1:
-            ax.plot(values, [y] * len(values), ".", color=colours[ipc], markersize=3.5, zorder=2)
-        ax.plot([sum(values) / len(values)], [y], "o", color=colours[ipc], markersize=5.5, zorder=3)
-    ax.grid(visible=False, axis="y")
-
-
-def keys(colours: Mapping[int, str], published: bool) -> list[Any]:
-    """Legend: which colour is which size, what the line is, and what a bar is."""
-    from matplotlib.lines import Line2D
-
-    entries = [
-        Line2D([], [], color=colours[ipc], marker="o", markersize=5.5, linewidth=1.4, label=f"{ipc} a class")
-        for ipc in sorted(colours)
-    ]
-    entries.append(Line2D([], [], color=INK, linestyle=":", linewidth=1.2, label="all real images"))
-    bar: dict[str, Any] = {"color": INK, "linestyle": "", "marker": "|", "markersize": 11, "markeredgewidth": 1.8}
-    return [*entries, Line2D([], [], **bar, label="published")] if published else entries
-
-
 def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw accuracy of training on the sets as they were on their way, over the share of the iterations.
-
-    Args:
-        frame: As :func:`..sets.stopping_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
+    """Draw accuracy of training on the sets as they were on their way, over the share of the iterations."""
     if frame.empty:
         return empty(stamp)
-    methods = list(dict.fromkeys(frame["method"]))
-    places = settings(frame)
+    methods, places = list(dict.fromkeys(frame["method"])), by_place(frame)
     with canvas(0.9 + PANEL * len(places), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(len(places), 1, squeeze=False, sharex=True).flatten()
-        for ax, (dataset, model) in zip(axes, places, strict=True):
-            here = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
-            for place, method in enumerate(methods):
-                part = here[here["method"] == method]
-                x = sorted(set(part["share"]))
-                values = [[100 * float(v) for v in part[part["share"] == share]["accuracy"]] for share in x]
-                means = [sum(found) / len(found) for found in values]
-                off = 1.1 * (place - (len(methods) - 1) / 2)
-                look = {"color": COLOURS.get(method, OTHER), "marker": MARKERS[place % len(MARKERS)], "markersize": 5}
-                ax.plot([share + off for share in x], means, **look, label=named(method))
-                for share, found in zip(x, values, strict=True):
-                    ax.plot([share + off] * 2, student(found), color=look["color"], linewidth=1.2)
+        for (ax,), place in grid(figure, places, 1, sharex=True):
+            for n, method in enumerate(methods):
+                off = 1.1 * (n - (len(methods) - 1) / 2)
+                groups = place.rows[place.rows["method"] == method].groupby("share")["accuracy"]
+                colour = SETS[method][1] if method in SETS else OTHER
+                look = {"marker": MARKERS[n % len(MARKERS)], "markersize": 5, "label": name_set(method)}
+                draw_means(ax, {share + off: 100 * found for share, found in groups}, colour, look)
             ax.set(ylabel="test accuracy (%)", xticks=sorted(set(frame["share"])))
-            ax.set_title(f"{names.place((dataset, model))}, {here['ipc'].iloc[0]} images a class", loc="left")
-        axes[-1].set_xlabel("share of the iterations (%)")
-        legend(figure, axes, 5)
-        describe(figure, "Test accuracy over the share of the iterations.", _accuracies(frame, "share"))
+            ax.set_title(f"{place.name}, {place.rows['ipc'].iloc[0]} images a class", loc="left")
+        figure.axes[-1].set_xlabel("share of the iterations (%)")
+        legend(figure, 5)
+        describe(figure, "Test accuracy over the share of the iterations.", _say_accuracies(frame, "share"))
     return figure
 
 
 def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw the matching loss over the iterations, a panel for each method, since each has its own unit.
-
-    Args:
-        frame: As :func:`..sets.matching_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
+    """Draw the matching loss over the iterations, a panel for each method, since each has its own unit."""
     if frame.empty:
         return empty(stamp)
-    from matplotlib.lines import Line2D
-
-    colours, methods = shades(frame), list(dict.fromkeys(frame["method"]))
-    places = settings(frame)
+    shades, methods, places = _shades(frame), list(dict.fromkeys(frame["method"])), by_place(frame)
     with canvas(0.8 + 0.85 * PANEL * len(places), f"{stamp} · one set each") as figure:
-        axes = figure.subplots(len(places), len(methods), squeeze=False)
-        for line, (dataset, model) in zip(axes, places, strict=True):
-            for ax, method in zip(line, methods, strict=True):
-                here = frame[(frame["dataset"] == dataset) & (frame["model"] == model) & (frame["method"] == method)]
-                for ipc, part in here.groupby("ipc"):
-                    ax.plot(part["iteration"], part["loss"], color=colours[int(ipc)], linewidth=1)
+        for panels, place in grid(figure, places, len(methods)):
+            for ax, method in zip(panels, methods, strict=True):
+                for ipc, part in place.rows[place.rows["method"] == method].groupby("ipc"):
+                    ax.plot(part["iteration"], part["loss"], color=shades[int(ipc)], linewidth=1)
                 ax.set(yscale="log", xlabel="iteration")
-                plain(ax)
-                ax.set_title(named(method), loc="left")
-            line[0].set_ylabel(
-                f"{names.place((dataset, model))}\nmatching loss" if len(places) > 1 else "matching loss"
-            )
-        handles = [Line2D([], [], color=colours[ipc], label=f"{ipc} a class") for ipc in sorted(colours)]
-        above(figure, handles, len(handles))
+                _number_plainly(ax)
+                ax.set_title(name_set(method), loc="left")
+            panels[0].set_ylabel(f"{place.heading}\nmatching loss" if place.heading else "matching loss")
+        legend(figure, len(shades), [entry(f"{ipc} a class", shade) for ipc, shade in shades.items()])
         ends = frame.sort_values("iteration").groupby(["method", "ipc"], sort=False)["loss"].agg(["first", "last"])
         falls = [
-            f"{named(row['method'])}, {row['ipc']} a class, {row['first']:.3g} to {row['last']:.3g}"
+            f"{name_set(row['method'])}, {row['ipc']} a class, {row['first']:.3g} to {row['last']:.3g}"
             for row in ends.reset_index().to_dict("records")
         ]
         describe(figure, "Matching loss over the iterations, a panel for each method.", f"It goes: {'; '.join(falls)}.")
     return figure
 
 
-def plain(ax: Any) -> None:
+def _number_plainly(ax: Any) -> None:
     """Label a logarithmic axis with a few plain numbers, however narrow its range."""
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
@@ -227,12 +178,7 @@ def plain(ax: Any) -> None:
 
 
 def gallery(found: Sequence[Gallery], stamp: str = "") -> Figure:
-    """Draw stored images of every optimised set before, during and after, a column for each of the first classes.
-
-    Args:
-        found: As :func:`..sets.galleries` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
+    """Draw stored images of every optimised set before, during and after, a column for each of the first classes."""
     if not found:
         return empty(stamp)
     shown = [(of, moments(of)) for of in found]
@@ -242,20 +188,19 @@ def gallery(found: Sequence[Gallery], stamp: str = "") -> Figure:
     with canvas(0.55 + sum(side * height + 0.16 for height in heights), stamp) as figure:
         axes = figure.subplots(len(shown), across, squeeze=False, height_ratios=heights)
         several = len({(of.of["dataset"], of.of["model"]) for of in found}) > 1
-        for place, (line, (of, pictures)) in enumerate(zip(axes, shown, strict=True)):
+        for row, (line, (of, pictures)) in enumerate(zip(axes, shown, strict=True)):
             for ax in line:
                 ax.set_axis_off()
             for ax, (title, image) in zip(line[-len(pictures) :], pictures.items(), strict=True):
                 ax.imshow(image, interpolation="nearest", aspect="equal")
-                if place == 0:
+                if row == 0:
                     ax.set_title(title)
-            name = f"{named(of.of['method'])}\nipc {of.of['ipc']}"
-            where = f"\n{of.of['model']}\n{of.of['dataset']}" if several else ""
-            line[0].text(
-                -0.03, 0.5, name + where, transform=line[0].transAxes, ha="right", va="center", fontsize=POINTS
-            )
-        sets = ", ".join(f"{named(of.of['method'])} with {of.of['ipc']} images a class" for of in found)
-        describe(figure, f"Rows of small images before, during and after distillation: {sets}.")
+            name = f"{name_set(of.of['method'])}\nipc {of.of['ipc']}"
+            name += f"\n{of.of['model']}\n{of.of['dataset']}" if several else ""
+            look = {"transform": line[0].transAxes, "ha": "right", "va": "center", "fontsize": POINTS}
+            line[0].text(-0.03, 0.5, name, **look)
+        said = ", ".join(f"{name_set(of.of['method'])} with {of.of['ipc']} images a class" for of in found)
+        describe(figure, f"Rows of small images before, during and after distillation: {said}.")
     return figure
 
 

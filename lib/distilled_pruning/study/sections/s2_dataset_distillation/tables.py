@@ -3,45 +3,63 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...display import Table
+from ...judging.units import number
 from ...results import papers
-from ..common import comparison, names
-from ..common.tables import number, quote
-from .figures import named
+from ..common import comparison, naming
+from ..common.tables import NOTHING, quote
+from .figures import name_set
 
 if TYPE_CHECKING:
     import pandas as pd
 
-NOTHING = "Nothing has been computed yet for these parameters."
 ALWAYS = "cifar10"
 GIGA = 1e9
 LARGE = 1e4
 Key = tuple[str, str, int]
 
 
-def sets(frame: pd.DataFrame) -> Table:
-    """Summarise :func:`.sets.sets_frame`: images, steps, accuracy and both objectives of every set."""
-    headings = ["set", "images a class", "trained on", "steps", "test accuracy (%)", "Eq. 1 (nats)", "Eq. 2 (nats)"]
+def _tabulate(frame: pd.DataFrame, headings: Sequence[str], rows: Sequence[Sequence[Any]], note: str) -> Table:
+    """Make a table of rows that begin with network and data, which are left out where there is but one."""
     if frame.empty:
         return Table(headings, [], NOTHING)
-    several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
+    if frame[["dataset", "model"]].drop_duplicates().shape[0] > 1:
+        return Table(["network, data", *headings], rows, note)
+    return Table(headings, [row[1:] for row in rows], note)
+
+
+def sets(frame: pd.DataFrame) -> Table:
+    """Summarise images, steps, accuracy and both objectives of every set."""
     rows = []
-    for (dataset, model, ipc, method), part in frame.groupby(["dataset", "model", "ipc", "method"], sort=False):
-        place = [f"{model}, {dataset}"] * several
-        values = [quote([100 * float(v) for v in part["accuracy"]], 1)]
-        values += [quote([float(v) for v in part[column]], 2) for column in ("average", "supremum")]
-        about = [str(ipc), str(part["images"].iloc[0]), str(part["steps"].iloc[0])]
-        rows.append([*place, named(str(method)), *about, *values, str(part["init"].nunique())])
-    real = quote([100 * float(v) for v in frame.groupby("init")["real_accuracy"].mean()], 1)
-    note = (
-        f"Mean over initialisations [95 % interval]; n is their number. The same networks trained on all real images: "
-        f"{real} %."
-    )
-    return Table([*["network, data"] * several, *headings, "n"], rows, note if not several else note.partition(". ")[0])
+    by = ["dataset", "model", "ipc", "method"]
+    for (dataset, model, ipc, method), part in frame.groupby(by, sort=False) if len(frame) else ():
+        about = [
+            f"{model}, {dataset}",
+            name_set(str(method)),
+            str(ipc),
+            *(str(part[c].iloc[0]) for c in ("images", "steps")),
+        ]
+        values = [quote(100 * part["accuracy"], 1), quote(part["average"], 2), quote(part["supremum"], 2)]
+        rows.append([*about, *values, str(part["init"].nunique())])
+    note = "Mean over initialisations [95 % interval]; n is their number."
+    if len(frame) and frame[["dataset", "model"]].drop_duplicates().shape[0] == 1:
+        real = 100 * frame.groupby("init")["real_accuracy"].mean()
+        note += f" The same networks trained on all real images: {quote(real, 1)} %."
+    headings = [
+        "set",
+        "images a class",
+        "trained on",
+        "steps",
+        "test accuracy (%)",
+        "Eq. 1 (nats)",
+        "Eq. 2 (nats)",
+        "n",
+    ]
+    return _tabulate(frame, headings, rows, note)
 
 
 def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
@@ -50,106 +68,82 @@ def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table
     Published are those of IDC, on CIFAR-10 and on the datasets that were run here or recorded.
 
     Args:
-        frame: As :func:`.sets.sets_frame` gives it.
+        frame: That of the experiment ``sets``.
         scale: The run's stamp.
         root: Folder of recorded results; by default the book's.
 
     Raises:
         InputError: The papers' numbers or recorded results cannot be read.
     """
-    before = comparison.recorded("sets", root)
+    stage, before = comparison.recorded("sets", root) or ("", frame.iloc[:0])
     columns: list[Mapping[Key, str]] = [
         {key: number(value, 1) for key, value in papers.distilled().items()},
-        accuracies(before[1]) if before else {},
-        accuracies(frame),
+        *map(_accuracies, (before, frame)),
     ]
     shown = {ALWAYS, *(key[0] for column in columns[1:] for key in column)}
-    keys = [key for key in dict.fromkeys(key for column in columns for key in column) if key[0] in shown]
+    keys = dict.fromkeys(key for column in columns for key in column if key[0] in shown)
     rows = [
-        [
-            named(method),
-            names.dataset(dataset),
-            str(ipc),
-            *(column.get((dataset, method, ipc), "–") for column in columns),
-        ]
-        for dataset, method, ipc in sorted(keys, key=lambda key: (key[0] != ALWAYS, *key))
+        [name_set(key[1]), naming.dataset(key[0]), str(key[2]), *(column.get(key, "–") for column in columns)]
+        for key in sorted(keys, key=lambda key: (key[0] != ALWAYS, *key))
     ]
-    heading = f"Recorded ({before[0]})" if before else "Recorded"
     note = "Test accuracy in per cent, ours as mean over initialisations ± half the width of its 95 % interval."
-    if before and before[0] != "paper":
+    if stage not in ("", "paper"):
         note += (
-            f" Recorded: networks and iterations of notebooks/presets/{before[0]}/s2-dataset-distillation.yaml, "
+            f" Recorded: networks and iterations of notebooks/presets/{stage}/s2-dataset-distillation.yaml, "
             "smaller and fewer than the published."
         )
-    headings = ["set", "data", "images a class", "Paper", heading, "This run"]
-    return comparison.spoken(Table(headings, rows, note, caption="Beside published accuracies"))
+    return comparison.beside(
+        Table(["set", "data", "images a class", "Paper"], rows, note, caption="Beside published accuracies"), stage
+    )
 
 
-def accuracies(frame: pd.DataFrame) -> dict[Key, str]:
+def _accuracies(frame: pd.DataFrame) -> dict[Key, str]:
     """Accuracy of training on each set with its interval, for the first network of a dataset."""
     if frame.empty:
         return {}
-    first = frame.groupby("dataset")["model"].transform("first")
+    frame = frame[frame["model"] == frame.groupby("dataset")["model"].transform("first")]
     return {
-        (str(dataset), str(method), int(str(ipc))): quote([100 * float(v) for v in part["accuracy"]], 1)
-        for (dataset, method, ipc), part in frame[frame["model"] == first].groupby(
-            ["dataset", "method", "ipc"], sort=False
-        )
+        (str(dataset), str(method), int(str(ipc))): quote(100 * part["accuracy"], 1)
+        for (dataset, method, ipc), part in frame.groupby(["dataset", "method", "ipc"], sort=False)
     }
 
 
 def cost(frame: pd.DataFrame) -> Table:
-    """Summarise :func:`.sets.cost_frame`: operations and seconds of an outer iteration, and of all."""
-    headings = [
-        "set",
-        "images a class",
-        "iterations",
-        "operations an iteration (10⁹)",
-        "seconds an iteration",
-        "operations (10⁹)",
-        "seconds",
+    """Summarise operations and seconds of an outer iteration, and of all."""
+    rows = [
+        [
+            f"{row['model']}, {row['dataset']}",
+            name_set(str(row["method"])),
+            str(row["ipc"]),
+            str(row["iterations"]),
+            _write_operations(row["loop_work"]),
+            _write_seconds(row["loop_seconds"]),
+            _write_operations(row["work"]),
+            _write_seconds(row["seconds"]) + (" *" if row["cold"] else ""),
+        ]
+        for row in frame.to_dict("records")
     ]
-    if frame.empty:
-        return Table(headings, [], NOTHING)
-    several = frame[["dataset", "model"]].drop_duplicates().shape[0] > 1
-    rows = []
-    for row in frame.to_dict("records"):
-        started = " *" if row["cold"] else ""
-        rows.append(
-            [
-                *[f"{row['model']}, {row['dataset']}"] * several,
-                named(str(row["method"])),
-                str(row["ipc"]),
-                str(row["iterations"]),
-                operations(row["loop_work"]),
-                seconds(row["loop_seconds"]),
-                operations(row["work"]),
-                seconds(row["seconds"]) + started,
-            ]
-        )
-    devices = ", ".join(sorted({str(name) for name in frame["device"] if name})) or "–"
+    devices = ", ".join(sorted({str(name) for name in frame.get("device", ()) if name})) or "–"
     note = (
         f"Operations by formula, two for each multiply-accumulate; wall time on {devices}, one set each, with all that "
         "comes before the first iteration."
     )
-    if frame["cold"].any():
+    if any(frame.get("cold", ())):
         note += " * The first job of its process, which also had to start PyTorch."
-    return Table([*["network, data"] * several, *headings], rows, note)
+    work = "operations an iteration (10⁹)", "seconds an iteration", "operations (10⁹)", "seconds"
+    return _tabulate(frame, ["set", "images a class", "iterations", *work], rows, note)
 
 
-def operations(work: float) -> str:
-    """Write a number of multiply-accumulates as billions of operations, to three digits."""
+def _write_operations(work: float) -> str:
+    """Write a number of multiply-accumulates as billions of operations, to three digits, large ones as a power."""
     billions = 2 * work / GIGA
-    return f"{billions:.3g}" if billions < LARGE else power(billions)
-
-
-def power(value: float) -> str:
-    """Write a large number to two digits as a power of ten."""
-    digits, exponent = f"{value:.1e}".split("e")
+    if billions < LARGE:
+        return f"{billions:.3g}"
+    digits, exponent = f"{billions:.1e}".split("e")
     raised = str(int(exponent)).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))
     return f"{digits} · 10{raised}"
 
 
-def seconds(value: float) -> str:
+def _write_seconds(value: float) -> str:
     """Write a time to two digits; a dash where no clock was kept."""
     return "–" if math.isnan(value) else f"{value:.2g}" if value < 100 else f"{value:.0f}"

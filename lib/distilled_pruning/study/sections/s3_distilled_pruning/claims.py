@@ -7,7 +7,7 @@ from ...judging.preconditions import dense_keeps_up, of_the_paper
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse, way
 from ...judging.units import POINTS, TIMES
 from ...judging.verdicts import CONTRADICTED, REPRODUCED, Finding, equal, positive
-from ..common.rows import place
+from ..common.grouping import place
 from ..common.tickets import EQUAL
 from . import lottery
 

@@ -8,20 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs import Train
 from ..common.experiment import experiment
-from ..common.frames import Reader, cost_of, labels, settings
+from ..common.frames import Metrics, Reader, cost_of, labels, settings
 
 if TYPE_CHECKING:
     from ...parameters.fields import Values
 
 
-def _values(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:
+def _values(job: Train, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Test accuracy of a retraining, and what finding its mask cost.
 
     ``loop_accuracy`` is what the inner loop that found the mask reached on test images; not a number without one.
     """
-    found = reader.metrics(job.key)
-    if found is None:
-        return
     pruned = reader.metrics(job.mask.key) if job.mask is not None else None
     yield {
         **{name: found[name] for name in ("accuracy", "loss", "train_loss", "distance", "initial_norm")},
@@ -35,5 +32,5 @@ def retrainings(parameters: Values) -> Iterator[tuple[Train, dict[str, Any]]]:
     """Retrainings at the measured levels and, unless these are all, at every level on the first initialisation."""
     every = not parameters.get("measured_only", False)
     for tickets in settings(parameters):
-        for row, init, level, order, job in tickets.trained(every):
-            yield job, {**labels(tickets, row, level, init), "order": order}
+        for row, init, level, order, job in tickets.retrainings(every):
+            yield job, labels(tickets, row, level, init, order=order)

@@ -1,124 +1,167 @@
-"""Accuracy over sparsity, and the images it took to find the mask (2503.17905 Fig. 2)."""
+"""The algorithm, and accuracy over sparsity with the images it took to find the mask (2503.17905 Figs. 1 and 2)."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from ...jobs.ways import colour, label
 from ...judging.verdicts import ENOUGH
-from ..common import names
-from ..common.series import with_series
-from ..common.style import (
-    COLOURS,
-    FAINT,
-    INK,
-    NAMES,
-    POINTS,
-    canvas,
-    counted,
-    describe,
-    empty,
-    per_init,
-    settings,
-    spread,
-    student,
-)
-from ..common.trends import legend
+from ..common.grouping import by_place, counted, error_bar, per_init
+from ..common.lines import draw_dense, spread
+from ..common.naming import mix, with_series
+from ..common.style import FAINT, INK, POINTS, canvas, describe, empty, grid, legend
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
 MARKERS = "osD^vP"
+WHITE = "#ffffff"
 
 
-def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw accuracy over sparsity on the left, images seen to find the mask on the right, a row for each setting.
+def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
+    """Draw the algorithm: distil once; train, prune and rewind in a loop; train the ticket on real data.
 
     Args:
-        frame: As :func:`..experiments.fig2_frame` gives it.
-        stamp: Scale and parameters, for the foot.
+        ipc: Stored images per class.
+        fraction: Share of the surviving weights a round removes.
+        levels: Rounds of pruning.
     """
-    if frame.empty:
-        return empty(stamp)
-    frame, palette = with_series(frame)
-    rows = settings(frame)
-    with canvas(0.7 + 3.1 * len(rows), f"{stamp} · {counted(frame[marked(frame)], 'level')}") as figure:
-        axes = figure.subplots(len(rows), 2, squeeze=False, width_ratios=(1.45, 1))
-        for (left, right), (dataset, model) in zip(axes, rows, strict=True):
-            part = frame[(frame["dataset"] == dataset) & (frame["model"] == model)]
-            accuracy(left, part, palette)
-            points(right, part)
-            if len(rows) > 1:
-                left.set_title(names.place((dataset, model)), loc="left", weight="bold")
-        legend(figure, axes[:, 0], 3)
-        describe(figure, "Test accuracy over sparsity, and images seen to find the mask.", *_seen(frame))
+    real, small, network = colour("imp"), colour("distilled"), colour("dense")
+    boxes = (
+        (2, 21.5, 18, "Real data", "all training images", real),
+        (2, 6.5, 18, "Distilled data", f"{ipc} images per class", small),
+        (28, 18.5, 15, "Train", "on distilled data", small),
+        (47, 18.5, 15, "Prune", f"smallest {100 * fraction:g} % go", network),
+        (37.5, 5.5, 15, "Rewind", "the rest to initialisation", network),
+        (70, 18.5, 18, "Ticket", "initialisation × mask", network),
+        (70, 5.5, 18, "Train", "on real data, once", real),
+    )
+    arrows = (
+        ((20, 11.5), (28, 20.5)),
+        ((43, 22.75), (47, 22.75)),
+        ((55.5, 18.5), (51, 14)),
+        ((39, 14), (34.5, 18.5)),
+        ((62, 22.75), (70, 22.75)),
+        ((79, 18.5), (79, 14)),
+    )
+    with canvas(3.0, "") as figure:
+        ax = figure.subplots()
+        ax.set(xlim=(0, 92), ylim=(0, 36))
+        ax.axis("off")
+        _frame(ax, 25.5, 3.0, 39, 30, mix(small, WHITE, 0.9), mix(small, WHITE, 0.5), "--")
+        ax.text(45, 30.6, f"inner loop, {levels} rounds", ha="center", va="center", fontsize=9.5, color=small)
+        for box in boxes:
+            _box(ax, *box)
+        _arrow(ax, (11, 21.5), (11, 15))
+        ax.text(12, 18.25, "distil once", va="center", fontsize=POINTS, color=FAINT)
+        for start, end in arrows:
+            _arrow(ax, start, end)
+        ax.plot([11, 11, 90.5, 90.5], [30, 34.8, 34.8, 9.75], color=INK, linewidth=1.4)
+        _arrow(ax, (90.5, 9.75), (88, 9.75))
+        describe(
+            figure,
+            "Diagram. Real data are distilled once; a loop trains on the distilled data, prunes the smallest weights",
+            "and rewinds the rest; the resulting ticket is trained once on real data.",
+        )
     return figure
 
 
-def _seen(frame: pd.DataFrame) -> list[str]:
-    """Say how accurate each series is at its sparsest level with several initialisations."""
-    said = []
-    for place in settings(frame):
-        part = frame[marked(frame) & (frame["dataset"] == place[0]) & (frame["model"] == place[1])]
-        sparsest = part[part["level"] == part.groupby("series")["level"].transform("max")]
-        rows = sparsest.groupby("series", sort=False)[["accuracy", "sparsity"]].mean()
-        parts = [
-            f"{name} {100 * row['accuracy']:.1f} % at {100 * row['sparsity']:.0f} %" for name, row in rows.iterrows()
-        ]
-        said.append(f"{names.place(place)}: {'; '.join(parts)}.")
-    return said
+def _frame(ax: Any, x: float, y: float, width: float, height: float, face: str, edge: str, line: str = "-") -> None:
+    """Draw a rounded rectangle."""
+    from matplotlib.patches import FancyBboxPatch
+
+    shape = "round,pad=0,rounding_size=1.4"
+    look: dict[str, Any] = {"facecolor": face, "edgecolor": edge, "linewidth": 1.3, "linestyle": line}
+    ax.add_patch(FancyBboxPatch((x, y), width, height, boxstyle=shape, **look))
 
 
-def marked(frame: pd.DataFrame) -> pd.Series:
+def _box(ax: Any, x: float, y: float, width: float, title: str, text: str, colour: str) -> None:
+    """Draw a step: its name, and what it does in a few words."""
+    height, middle = 8.5, x + width / 2
+    _frame(ax, x, y, width, height, mix(colour, WHITE, 0.82), colour)
+    ax.text(middle, y + 0.64 * height, title, ha="center", va="center", fontsize=9.5, weight="bold", color=INK)
+    ax.text(middle, y + 0.27 * height, text, ha="center", va="center", fontsize=POINTS, color=INK)
+
+
+def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float]) -> None:
+    """Draw an arrow."""
+    look = {"arrowstyle": "-|>", "color": INK, "linewidth": 1.4, "shrinkA": 2, "shrinkB": 2}
+    ax.annotate("", end, start, arrowprops=look)
+
+
+def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw accuracy over sparsity on the left, images seen to find the mask on the right, a row for each setting."""
+    if frame.empty:
+        return empty(stamp)
+    frame, palette = with_series(frame)
+    places = by_place(frame)
+    with canvas(0.7 + 3.1 * len(places), f"{stamp} · {counted(frame[_marked(frame)], 'level')}") as figure:
+        panels = grid(figure, places, 2, width_ratios=(1.45, 1))
+        for (left, right), place in panels:
+            _draw_accuracy(left, place.rows, palette)
+            _draw_images(right, place.rows)
+            left.set_title(place.heading, loc="left", weight="bold")
+        legend(figure, 3, axes=[left for (left, _), _ in panels])
+        said = [f"{place.name}: {_say_accuracy(place.rows)}." for place in by_place(frame[_marked(frame)], frame)]
+        describe(figure, "Test accuracy over sparsity, and images seen to find the mask.", *said)
+    return figure
+
+
+def _say_accuracy(frame: pd.DataFrame) -> str:
+    """Say how accurate each series is at its sparsest level."""
+    sparsest = frame[frame["level"] == frame.groupby("series")["level"].transform("max")]
+    rows = 100 * sparsest.groupby("series", sort=False)[["accuracy", "sparsity"]].mean()
+    return "; ".join(f"{name} {row['accuracy']:.1f} % at {row['sparsity']:.0f} %" for name, row in rows.iterrows())
+
+
+def _marked(frame: pd.DataFrame) -> pd.Series:
     """Say which rows are of levels with a mark and an interval, not only on the first initialisation's thin line."""
-    where = [name for name in ("dataset", "model", "series") if name in frame]
+    where = ["dataset", "model", "series"]
     counts = frame.groupby([*where, "level"])["init"].transform("nunique")
     return counts >= counts.groupby([frame[name] for name in where]).transform("max").clip(upper=ENOUGH)
 
 
-def accuracy(ax: Any, frame: pd.DataFrame, palette: dict[str, str]) -> None:
-    """Draw one setting's accuracy; a thin line follows the first initialisation where only it has every level."""
-    found = per_init(frame, ["accuracy"], ["level", "sparsity"]).assign(
-        accuracy=lambda f: 100 * f["accuracy"], sparsity=lambda f: 100 * f["sparsity"]
-    )
+def _draw_accuracy(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> None:
+    """Draw one setting's accuracy; a thin line follows the first initialisation where only it has every level.
+
+    Nothing joins the means of a series, since nothing was measured between.
+    """
+    found = per_init(frame, ["accuracy"], ["level", "sparsity"])
+    found = found.assign(accuracy=100 * found["accuracy"], sparsity=100 * found["sparsity"])
     dense, pruned = found[found["level"] == 0], found[found["level"] > 0]
     if not dense.empty:
-        mean = dense["accuracy"].mean()
-        ax.axhspan(*student(list(dense["accuracy"])), color=COLOURS["dense"], alpha=0.15, linewidth=0)
-        ax.axhline(mean, color=COLOURS["dense"], linestyle="--", linewidth=1.3, label=NAMES["dense"])
+        mean = draw_dense(ax, list(dense["accuracy"]))
         ax.annotate(f"{mean:.1f} %", (1, mean), (0, 2), textcoords="offset points", fontsize=POINTS, color=INK)
     if not pruned.empty:
-        marks = marked(pruned)
-        every = not marks.all()
-        if every:
-            first = pruned[pruned["init"] == pruned["init"].min()]
-            for name in dict.fromkeys(first["series"]):
-                line = first[first["series"] == name]
-                ax.plot(line["sparsity"], line["accuracy"], color=palette[name], linewidth=0.8, alpha=0.6)
-        for place, (name, rows) in enumerate(spread(pruned[marks]).groupby("series", sort=False)):
-            dots(ax, rows, palette[str(name)], MARKERS[place % len(MARKERS)], str(name))
-        if every:
-            ax.plot([], [], color=FAINT, linewidth=0.8, label="every level, first initialisation")
+        marks = _marked(pruned)
+        thin = {"linewidth": 0.8, "color": FAINT}
+        for name, line in (
+            () if marks.all() else pruned[pruned["init"] == pruned["init"].min()].groupby("series", sort=False)
+        ):
+            ax.plot(line["sparsity"], line["accuracy"], **{**thin, "color": palette[str(name)]}, alpha=0.6)
+        for n, (name, rows) in enumerate(spread(pruned[marks]).groupby("series", sort=False)):
+            levels, shade = rows.groupby("sparsity")["accuracy"], palette[str(name)]
+            for sparsity, values in levels:
+                ax.plot([sparsity] * 2, error_bar(values), color=shade, linewidth=1.6)
+            means = levels.mean()
+            ax.plot(means.index, means, MARKERS[n % len(MARKERS)], color=shade, markersize=6, label=str(name))
+        if not marks.all():
+            ax.plot([], [], **thin, label="every level, first initialisation")
     ax.set(xlabel="sparsity (%)", ylabel="test accuracy (%)", xlim=(0, 100))
 
 
-def dots(ax: Any, frame: pd.DataFrame, colour: str, marker: str, name: str) -> None:
-    """Draw the means of a series with their intervals; nothing joins them, since nothing was measured between."""
-    for sparsity, rows in frame.groupby("sparsity"):
-        ax.plot([sparsity] * 2, student(list(rows["accuracy"])), color=colour, linewidth=1.6)
-    means = frame.groupby("sparsity")["accuracy"].mean()
-    ax.plot(means.index, means, marker, color=colour, markersize=6, label=name)
-
-
-def points(ax: Any, frame: pd.DataFrame) -> None:
+def _draw_images(ax: Any, frame: pd.DataFrame) -> None:
     """Draw how many images the inner loops saw in the colours of the left: decoded ones dashed where they differ."""
     pruned = frame[(frame["level"] > 0) & (frame["points"] > 0)]
-    for method in dict.fromkeys(pruned["method"]):
-        seen = pruned[pruned["method"] == method].groupby("sparsity")[["points", "points_decoded"]].first()
-        colour, name = COLOURS[method], NAMES.get(method, method)
-        ax.plot(100 * seen.index, seen["points"], "o-", color=colour, markersize=4)
+    for method, rows in pruned.groupby("method", sort=False):
+        seen = rows.groupby("sparsity")[["points", "points_decoded"]].first()
+        shade = colour(str(method))
+        ax.plot(100 * seen.index, seen["points"], "o-", color=shade, markersize=4)
         if not (seen["points"] == seen["points_decoded"]).all():
-            ax.plot(100 * seen.index, seen["points_decoded"], "--", color=colour, label=f"{name}, decoded images")
+            name = f"{label(str(method))}, decoded images"
+            ax.plot(100 * seen.index, seen["points_decoded"], "--", color=shade, label=name)
             ax.legend(loc="best")
     if not pruned.empty:
         ax.set_yscale("log")

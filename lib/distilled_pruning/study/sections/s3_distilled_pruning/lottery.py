@@ -11,7 +11,7 @@ from ...jobs.ways import WAYS
 from ...judging.statistics import Frames, by_init, paired, way
 from ...judging.units import PERCENT
 from ...judging.verdicts import CONTRADICTED, ENOUGH, RANGE, REPRODUCED, UNDECIDED, Finding, interval
-from ..common.rows import place
+from ..common.grouping import place
 
 if TYPE_CHECKING:
     import pandas as pd

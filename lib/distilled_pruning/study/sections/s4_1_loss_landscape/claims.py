@@ -9,7 +9,7 @@ from ...judging.preconditions import dense_keeps_up, dense_unstable, of_the_pape
 from ...judging.statistics import CONV, Frames, by_init, slopes, sparse
 from ...judging.units import BASINS, LENGTHS
 from ...judging.verdicts import Finding, each, negative
-from ..common.rows import row_of
+from ..common.grouping import row_of
 from ..common.tickets import EQUAL
 
 

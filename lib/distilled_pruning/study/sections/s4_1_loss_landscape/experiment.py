@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import Landscape
 from ..common.analyses import first_trained
 from ..common.experiment import experiment
-from ..common.frames import Reader, flat, labels
+from ..common.frames import Metrics, Reader, flat, labels
 
 if TYPE_CHECKING:
     from ...parameters.fields import Values
@@ -18,21 +18,19 @@ PAGE = "s4-1-loss-landscape"
 PLANE_IMAGES = 360
 
 
-def _points(job: Landscape, reader: Reader) -> Iterator[dict[str, Any]]:
+def _points(job: Landscape, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Loss at every point of a plane (2503.17905 Fig. 5); the first two networks are one unit apart."""
-    found = reader.arrays(job.key)
-    for (x, y), loss, accuracy in (
-        zip(found["points"], found["loss"], found["accuracy"], strict=True) if found is not None else ()
-    ):
+    arrays = reader.arrays(job.key)
+    if arrays is None:
+        return
+    for (x, y), loss, accuracy in zip(arrays["points"], arrays["loss"], arrays["accuracy"], strict=True):
         yield {"x": x, "y": y, "loss": loss, "accuracy": accuracy}
 
 
-def _basins(job: Landscape, reader: Reader) -> Iterator[dict[str, Any]]:
+def _basins(job: Landscape, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Basins and loss range of a plane, with the networks' coordinates."""
-    found = reader.metrics(job.key)
-    if found is not None:
-        figures = {name: found[name] for name in ("basins", "loss_range", "unit", "coordinates")}
-        yield {**figures, "collapsed": flat(job.a, reader)}
+    figures = {name: found[name] for name in ("basins", "loss_range", "unit", "coordinates")}
+    yield {**figures, "collapsed": flat(job.a, reader)}
 
 
 @experiment("basins", PAGE, "Basins of planes", _basins)
@@ -44,4 +42,4 @@ def planes(parameters: Values) -> Iterator[tuple[Landscape, dict[str, Any]]]:
         for orders in itertools.combinations(range(parameters.replicates), 3):
             a, b, c = (tickets.ticket(row, init, level, order) for order in orders)
             job = Landscape(a, b, c, parameters.resolution, images)
-            yield job, {**labels(tickets, row, level, init), "orders": "-".join(map(str, orders))}
+            yield job, labels(tickets, row, level, init, orders="-".join(map(str, orders)))

@@ -11,7 +11,7 @@ from ...judging.preconditions import dense_keeps_up, of_the_paper
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, select, slopes, sparse
 from ...judging.units import LOGS_A_SPARSITY, TIMES
 from ...judging.verdicts import Finding, negative, within
-from ..common.rows import row_of
+from ..common.grouping import row_of
 from ..common.tickets import EQUAL
 
 LOW, HIGH = LEVELS

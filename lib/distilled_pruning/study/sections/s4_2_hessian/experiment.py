@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import HessianDiagonal, Job, Spectrum
 from ..common.analyses import COLUMNS, HESSIAN_IMAGES, first_trained
 from ..common.experiment import experiment
-from ..common.frames import Reader, flat, labels
+from ..common.frames import Metrics, Reader, flat, labels
 
 if TYPE_CHECKING:
     from ...parameters.fields import Values
@@ -21,14 +21,11 @@ NO_SPECTRUM: Mapping[str, Any] = {
 }
 
 
-def _table(job: HessianDiagonal, reader: Reader) -> Iterator[dict[str, Any]]:
+def _table(job: HessianDiagonal, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """The diagonal with and without masked and structural zeros, and what stands beside it.
 
     Trace and eigenvalue are not a number where only the diagonal was computed.
     """
-    found = reader.metrics(job.key)
-    if found is None:
-        return
     summary, top = found["summary"], reader.metrics(Spectrum(job.trained, job.images).key) or NO_SPECTRUM
     yield {
         **{name + kind: summary[name + kind] for kind in ("", "_kept", "_nonzero") for name in COLUMNS},
@@ -43,12 +40,12 @@ def _table(job: HessianDiagonal, reader: Reader) -> Iterator[dict[str, Any]]:
     }
 
 
-def _histogram(job: HessianDiagonal, reader: Reader) -> Iterator[dict[str, Any]]:
+def _histogram(job: HessianDiagonal, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Distribution of the diagonal's unmasked entries (appendix of 2503.17905): share of entries in each bin."""
-    found = reader.arrays(job.key)
-    if found is None:
+    arrays = reader.arrays(job.key)
+    if arrays is None:
         return
-    bins, shares = found["bins"], found["counts"] / found["counts"].sum()
+    bins, shares = arrays["bins"], arrays["counts"] / arrays["counts"].sum()
     for low, high, share in zip(bins[:-1], bins[1:], shares, strict=True):
         yield {"low": low, "high": high, "share": share}
 

@@ -6,13 +6,12 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from ...display import percent
-from ..common import names
-from ..common.comparison import NEAR
-from ..common.dots import Measure, height, keys, panel, seen
-from ..common.series import with_series
-from ..common.style import FAINT, NARROW, WIDTH, canvas, counted, describe, empty, per_init, settings
+from ..common import dots
+from ..common.grouping import NEAR, by_place, counted, per_init
+from ..common.lines import draw_over_sparsity
+from ..common.naming import with_series
+from ..common.style import FAINT, NARROW, WIDTH, canvas, describe, empty, enumerate_values, grid, legend
 from ..common.tickets import EQUAL
-from ..common.trends import above, legend, trend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -29,12 +28,6 @@ SHARPNESS = {
 SMALLEST = 1e-5
 
 
-def rows_of(frame: pd.DataFrame, columns: list[str]) -> pd.DataFrame:
-    """One value for each initialisation, sparsity in per cent; collapsed tickets, flat for another reason, left out."""
-    frame = frame[~frame["collapsed"].astype(bool)]
-    return per_init(frame, columns, ["level", "sparsity"]).assign(sparsity=lambda f: 100 * f["sparsity"])
-
-
 def hessian(
     frame: pd.DataFrame,
     stamp: str = "",
@@ -43,39 +36,36 @@ def hessian(
 ) -> Figure:
     """Draw deviation and mean magnitude of the diagonal: of all entries, as the paper counts, and without exact zeros.
 
-    Args:
-        frame: As :func:`..analyses.hessian_frame` gives it.
-        stamp: Scale, for the foot.
-        papers: Method and sparsity to the paper's statistics, drawn as bars across the rows.
-        width: In inches; on a phone's, panels stand below each other.
+    The paper's statistics, by method and sparsity, are bars across the rows. On a phone's width, in inches, panels
+    stand below each other. Collapsed tickets, which are flat for another reason, are left out.
     """
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
     found = per_init(frame, [column + kind for column in STATISTICS for kind in KINDS], ["level", "sparsity"])
-    places, across = settings(found), 2 if width > NARROW else 1
-    measures = [
-        (kind, column, Measure(column + kind, f"{label} (10⁻³)", 1000, 0))
+    places, across = by_place(found), 2 if width > NARROW else 1
+    measures = {
+        (column, kind): dots.Measure(column + kind, f"{label} (10⁻³)", 1000, 0)
         for column, label in STATISTICS.items()
         for kind in KINDS
-    ]
-    tall = height(found["series"].nunique())
-    with canvas(0.7 + tall * len(places) * len(measures) / across, f"{stamp} · {counted(frame)}", width) as figure:
-        axes = figure.subplots(len(places) * len(measures) // across, across, squeeze=False).flatten()
-        for index, place in enumerate(places):
-            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
-            for n, (kind, column, measure) in enumerate(measures):
-                ax = axes[index * len(measures) + n]
-                theirs = {} if kind else _printed(frame, papers or {}, column)
-                panel(ax, here, palette, measure, named=across == 1 or n % 2 == 0, papers=theirs)
-                of = f"{names.place(place)}, " if len(places) > 1 else ""
-                ax.set_title(of + KINDS[kind], loc="left")
-        above(figure, keys(found, bool(papers)), 3)
-        seen(figure, found, measures[0][2], "Dot plots: standard deviation and mean magnitude of the Hessian diagonal.")
+    }
+    down = len(measures) // across
+    tall = dots.panel_height(found["series"].nunique())
+    with canvas(0.7 + tall * len(places) * down, f"{stamp} · {counted(frame)}", width) as figure:
+        for panels, place in grid(figure, places, across, down):
+            for n, (ax, ((column, kind), measure)) in enumerate(zip(panels, measures.items(), strict=True)):
+                theirs = {} if kind else _find_printed(frame, papers or {}, column)
+                named = across == 1 or n % 2 == 0
+                dots.draw_panel(ax, place.rows, palette, measure, named=named, papers=theirs)
+                ax.set_title((f"{place.heading}, " if place.heading else "") + KINDS[kind], loc="left")
+        entries = dots.level_entries(found) + ([dots.bar_entry("the paper's value")] if papers else [])
+        legend(figure, 3, entries)
+        what = "Dot plots: standard deviation and mean magnitude of the Hessian diagonal."
+        dots.describe_means(figure, found, measures["std", ""], what)
     return figure
 
 
-def _printed(
+def _find_printed(
     frame: pd.DataFrame, papers: Mapping[tuple[str, float], Mapping[str, float]], column: str
 ) -> dict[tuple[str, int], float]:
     """Give the paper's value of a statistic for every series and level nearest to a sparsity that it prints."""
@@ -89,80 +79,59 @@ def _printed(
 
 
 def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw range, trace, largest eigenvalue and scale-invariant sharpness over sparsity.
-
-    Args:
-        frame: As :func:`..analyses.hessian_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
+    """Draw range, trace, largest eigenvalue and scale-invariant sharpness over sparsity; collapsed tickets left out."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame)
-    found = rows_of(frame, ["min", "max", *SHARPNESS])
-    places = settings(found)
+    standing = frame[~frame["collapsed"].astype(bool)]
+    found = per_init(standing, ["min", "max", *SHARPNESS], ["level", "sparsity"])
+    places = by_place(found)
     with canvas(1 + PANEL * 2 * len(places), f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(2 * len(places), 2, squeeze=False, sharex=True)
-        for index, (dataset, model) in enumerate(places):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            panels = axes[2 * index : 2 * index + 2].flatten()
+        for (extremes, *others), place in grid(figure, places, 2, 2, sharex=True):
             for column in ("min", "max"):
-                trend(panels[0], here, column, palette, "smallest and largest entry")
-            panels[0].axhline(0, color=FAINT, linewidth=0.8)
-            for ax, (column, label) in zip(panels[1:], SHARPNESS.items(), strict=True):
-                trend(ax, here, column, palette, label)
+                draw_over_sparsity(extremes, place.rows, column, palette, "smallest and largest entry")
+            extremes.axhline(0, color=FAINT, linewidth=0.8)
+            for ax, (column, label) in zip(others, SHARPNESS.items(), strict=True):
+                draw_over_sparsity(ax, place.rows, column, palette, label)
                 ax.set_ylim(bottom=0)
-            if len(places) > 1:
-                panels[0].set_title(names.place((dataset, model)), loc="left")
-        legend(figure, axes[:, 1])
-        trace = Measure("sum", "trace")
-        seen(figure, found.assign(sparsity=found["sparsity"] / 100), trace, "Four panels over sparsity.")
+            extremes.set_title(place.heading, loc="left")
+        legend(figure)
+        dots.describe_means(figure, found, dots.Measure("sum", "trace"), "Four panels over sparsity.")
     return figure
 
 
 def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw the share of entries beyond a size, a row for each sparsity: negative ones left, positive ones right.
-
-    Args:
-        frame: As :func:`..analyses.histogram_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
+    """Draw the share of entries beyond a size, a row for each sparsity: negative ones left, positive ones right."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame)
     beyond = tails(frame)
-    levels = sorted(set(frame["level"]) - {0}) or [0]
-    rows = [(dataset, model, level) for dataset, model in settings(frame) for level in levels]
+    share = dict(sorted(dict(zip(frame["level"], frame["sparsity"], strict=True)).items()))
+    levels = [level for level in share if level] or [0]
+    places = by_place(beyond, frame)
+    ends = SMALLEST, float(beyond[beyond["share"] > 0]["size"].max())
     text = f"{stamp} · mean over n = {frame['init'].nunique()}"
-    with canvas(1 + PANEL * len(rows), text) as figure:
-        axes = figure.subplots(len(rows), 2, squeeze=False, sharey=True, sharex="col")
-        for line, (dataset, model, level) in zip(axes, rows, strict=True):
-            here = beyond[(beyond["dataset"] == dataset) & (beyond["model"] == model)]
-            here = here[here["level"].isin([0, level])]
-            share = percent(float(frame[frame["level"] == level]["sparsity"].iloc[0]))
-            for ax, side in zip(line, (-1, 1), strict=True):
+    with canvas(1 + PANEL * len(places) * len(levels), text) as figure:
+        for panels, place in grid(figure, places, 2, len(levels), sharey=True, sharex="col"):
+            for n, ax in enumerate(panels):
+                level, side = levels[n // 2], (-1, 1)[n % 2]
+                here = place.rows[place.rows["level"].isin([0, level]) & (place.rows["side"] == side)]
                 for name in palette:
-                    part = here[(here["series"] == name) & (here["side"] == side)]
+                    part = here[here["series"] == name]
                     ax.plot(part["size"], part["share"], color=palette[name], linewidth=1.6, label=name)
                 ax.set(xscale="log", yscale="log", ylabel="" if side > 0 else "share of entries beyond")
                 ax.tick_params(labelbottom=True)
-                if line[0] is axes[-1, 0]:
-                    ax.set_xlabel(f"{'positive' if side > 0 else 'negative'} entries, |h| above")
-            place = f"{names.place((dataset, model))}, " if len(settings(frame)) > 1 else ""
-            line[0].set_title(f"{place}{share} sparse" if level else f"{place}dense", loc="left")
-            line[0].set_xlim(*reversed(ends(beyond)))
-            line[1].set_xlim(*ends(beyond))
-        legend(figure, axes[:, 0])
-        negative = beyond[beyond["side"] < 0].groupby("series", sort=False)["share"].max()
-        parts = [f"{name} {100 * value:.2g} %" for name, value in negative.items()]
-        describe(
-            figure, "Share of entries beyond a size on logarithmic axes.", f"Negative at most: {'; '.join(parts)}."
-        )
+                ax.set_xlim(*ends if side > 0 else reversed(ends))
+                if side < 0:
+                    said = f"{percent(float(share[level]))} sparse" if level else "dense"
+                    ax.set_title(f"{place.heading}, {said}" if place.heading else said, loc="left")
+        for ax, sign in zip(figure.axes[-2:], ("negative", "positive"), strict=True):
+            ax.set_xlabel(f"{sign} entries, |h| above")
+        legend(figure)
+        negative = 100 * beyond[beyond["side"] < 0].groupby("series", sort=False)["share"].max()
+        said = f"Negative at most: {enumerate_values(negative, '{:.2g} %')}."
+        describe(figure, "Share of entries beyond a size on logarithmic axes.", said)
     return figure
-
-
-def ends(beyond: pd.DataFrame) -> tuple[float, float]:
-    """Sizes to show: from the smallest worth a look to the largest that occurs."""
-    return SMALLEST, float(beyond[beyond["share"] > 0]["size"].max())
 
 
 def tails(frame: pd.DataFrame) -> pd.DataFrame:

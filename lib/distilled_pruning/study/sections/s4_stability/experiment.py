@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs import Connect
 from ..common.experiment import experiment
-from ..common.frames import LINE_FIGURES, Reader, labels, line_values, settings
+from ..common.frames import LINE_FIGURES, Metrics, Reader, labels, line_values, settings
 
 if TYPE_CHECKING:
     from ...parameters.fields import Values
@@ -15,12 +15,9 @@ if TYPE_CHECKING:
 PAGE = "s4-stability"
 
 
-def _points(job: Connect, reader: Reader) -> Iterator[dict[str, Any]]:
+def _points(job: Connect, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Loss and accuracy along a line, a row for each point."""
-    found = reader.metrics(job.key)
-    for alpha, loss, accuracy in (
-        zip(found["alphas"], found["loss"], found["accuracy"], strict=True) if found is not None else ()
-    ):
+    for alpha, loss, accuracy in zip(found["alphas"], found["loss"], found["accuracy"], strict=True):
         yield {"alpha": alpha, "loss": loss, "accuracy": accuracy, "split": job.split}
 
 
@@ -29,5 +26,5 @@ def _points(job: Connect, reader: Reader) -> Iterator[dict[str, Any]]:
 def lines(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """All lines of all settings."""
     for tickets in settings(parameters):
-        for row, init, level, pair, job in tickets.connected():
-            yield job, {**labels(tickets, row, level, init), "pair": pair}
+        for row, init, level, pair, job in tickets.all_lines():
+            yield job, labels(tickets, row, level, init, pair=pair)

@@ -10,7 +10,7 @@ from ...jobs import Connect
 from ..common.experiment import experiment
 from ..common.frames import labels, line_values, settings
 from ..common.tickets import EQUAL, Row, Tickets
-from ..s2_dataset_distillation.experiment import names
+from ..s2_dataset_distillation.experiment import set_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -48,9 +48,8 @@ def lines(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     for tickets, row in compared(parameters):
         for init in tickets.seeds:
             for level in tickets.levels(row, init):
-                named = {**labels(tickets, row, level, init), **_set_of(tickets, row, init)}
                 for pair, job in tickets.lines(row, init, level):
-                    yield job, {**named, "pair": pair}
+                    yield job, labels(tickets, row, level, init, **_set_of(tickets, row, init), pair=pair)
 
 
 def _set_of(tickets: Tickets, row: Row, init: int) -> dict[str, Any]:
@@ -60,7 +59,7 @@ def _set_of(tickets: Tickets, row: Row, init: int) -> dict[str, Any]:
     images, made = tickets.data.images, tickets.distilled(init)
     return {
         "made_for": tickets.made_for,
-        "made_by": names(tickets, made)["method"],
+        "made_by": set_columns(tickets, made)["method"],
         "ipc": tickets.ipc,
         "compression": images / (len(tickets.data.info.classes) * tickets.ipc),
         "compression_decoded": images / made.images,

@@ -7,8 +7,11 @@ import math
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.series import DISTINCT, with_series
-from ..common.style import COLOURS, FAINT, INK, canvas, counted, describe, empty, student
+from ...jobs.ways import colour
+from ..common.grouping import counted, error_bar
+from ..common.naming import DISTINCT, with_series
+from ..common.style import FAINT, INK, canvas, describe, empty, entry
+from ..common.tables import write_count
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,9 +21,10 @@ MARKERS = ("o", "D", "s", "^", "v", "P", "X")
 COLUMNS = {18: 3, 34: 2, math.inf: 1}  # longest name in characters, to how many stand side by side
 ENTRY = 0.2  # inches
 SMALLEST, TENFOLD = 28.0, 62.0  # points squared: the area at no compression, and what every factor of ten adds
+RATIOS = ["barrier_ratio", "accuracy_ratio"]
 
 
-def _placed(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
+def _name_sets(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     """Name the series, each with its network and dataset where there are several, and give each a colour.
 
     Series of several places are as many as there are sets and places, too many for one rule of colours.
@@ -32,7 +36,7 @@ def _placed(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
     places = [" on ".join(str(row[name]) for name in several) for row in frame[several].to_dict("records")]
     frame = frame.assign(series=[f"{place}: {name}" for place, name in zip(places, frame["series"], strict=True)])
     names = dict.fromkeys(frame.loc[frame["method"] == "distilled", "series"])
-    return frame, dict(zip(names, itertools.cycle((COLOURS["distilled"], *DISTINCT)), strict=False))
+    return frame, dict(zip(names, itertools.cycle((colour("distilled"), *DISTINCT)), strict=False))
 
 
 def area(compression: float) -> float:
@@ -45,48 +49,37 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
 
     A dotted line joins the sparsities of a series. IMP stands at (1, 1) with the interval of its own barriers, by whose
     mean all are divided; collapsed tickets are left out.
-
-    Args:
-        frame: As :func:`..overview.overview_frame` gives it.
-        stamp: Scale and parameters, for the foot.
     """
     if frame.empty:
         return empty(stamp)
-    kept, palette = _placed(frame[~frame["collapsed"].astype(bool)])
-    kept = kept.dropna(subset=["accuracy_ratio", "barrier_ratio"])
+    kept, palette = _name_sets(frame[~frame["collapsed"].astype(bool)])
+    kept = kept.dropna(subset=RATIOS)
     distilled = kept[kept["method"] == "distilled"]
-    names = list(dict.fromkeys(distilled["series"]))
-    if not names:
+    sets = {str(name): part for name, part in distilled.groupby("series", sort=False)}
+    if not sets:
         return empty(stamp)
-    palette = {name: palette[name] for name in names}
-    levels = dict(sorted(dict(zip(kept["level"], kept["sparsity"], strict=True)).items()))
-    columns = next(count for most, count in COLUMNS.items() if max(map(len, names)) <= most)
-    rows = -(-(1 + len(names) + len(levels)) // columns)
+    shares = dict(sorted(set(zip(kept["level"], kept["sparsity"], strict=True))))
+    levels = dict(zip(shares, MARKERS, strict=False))
+    columns = next(count for most, count in COLUMNS.items() if max(map(len, sets)) <= most)
+    rows = -(-(1 + len(sets) + len(shares)) // columns)
     with canvas(4.3 + ENTRY * rows, f"{stamp} · {counted(kept, 'ipc')}") as figure:
         ax = figure.subplots()
         ax.axhline(1, color=FAINT, linewidth=0.8, zorder=0.5)
         ax.axvline(1, color=FAINT, linewidth=0.8, zorder=0.5)
-        for name in names:
-            part = distilled[distilled["series"] == name]
-            places = [
-                spot(ax, part, level, marker, palette[name]) for level, marker in zip(levels, MARKERS, strict=False)
-            ]
-            there = [place for place in places if place is not None]
+        for name, part in sets.items():
+            there = _draw_tickets(ax, part, levels, palette[name])
             ax.plot(*zip(*there, strict=True), color=palette[name], linestyle=":", linewidth=1.4, zorder=2)
         for _, imp in kept[kept["method"] == "imp"].groupby(["dataset", "model"]):
-            for level, marker in zip(levels, MARKERS, strict=False):
-                spot(ax, imp, level, marker, COLOURS["imp"])
+            _draw_tickets(ax, imp, levels, colour("imp"))
         ax.set(xlabel="← more stable    loss barrier over IMP's", ylabel="test accuracy over IMP's    more accurate →")
         ax.margins(0.09)
-        entries = handles(
-            palette, {name: float(distilled[distilled["series"] == name]["compression"].iloc[0]) for name in names}
-        )
-        entries += [
-            marked(f"{percent(share)} sparse", marker, INK)
-            for share, marker in zip(levels.values(), MARKERS, strict=False)
-        ]
+        entries = [_make_entry("IMP (1×)", "o", colour("imp"), area(1))]
+        for name, part in sets.items():
+            times = float(part["compression"].iloc[0])
+            entries.append(_make_entry(f"{name} ({write_count(times)}×)", "o", palette[name], area(times)))
+        entries += [_make_entry(f"{percent(shares[level])} sparse", marker, INK) for level, marker in levels.items()]
         figure.legend(handles=entries, loc="outside upper center", ncols=columns)
-        means = distilled.groupby(["series", "sparsity"], sort=False)[["barrier_ratio", "accuracy_ratio"]].mean()
+        means = distilled.groupby(["series", "sparsity"], sort=False)[RATIOS].mean()
         parts = [
             f"{row['series']} at {percent(row['sparsity'])}: barrier {row['barrier_ratio']:.2f}, "
             f"accuracy {row['accuracy_ratio']:.2f}"
@@ -96,41 +89,23 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
     return figure
 
 
-def spot(ax: Any, frame: pd.DataFrame, level: int, marker: str, colour: Any) -> tuple[float, float] | None:
-    """Draw one ticket with its intervals over initialisations; give its place, or ``None`` where there is none."""
-    here = frame[frame["level"] == level]
-    if here.empty:
-        return None
-    means = here.groupby("init")[["barrier_ratio", "accuracy_ratio"]].mean()
-    x, y = (float(means[column].mean()) for column in means)
-    bars = [student(list(means[column])) for column in means]
-    (left, right), (low, high) = bars
-    ax.errorbar(
-        x,
-        y,
-        xerr=[[x - left], [right - x]],
-        yerr=[[y - low], [high - y]],
-        color=colour,
-        linewidth=1.1,
-        alpha=0.7,
-        zorder=1,
-    )
-    size = area(float(here["compression"].iloc[0]))
-    ax.scatter(x, y, s=size, marker=marker, color=colour, edgecolors="white", linewidths=0.7, zorder=3)
-    return x, y
+def _draw_tickets(ax: Any, frame: pd.DataFrame, levels: dict[int, str], shade: str) -> list[tuple[float, float]]:
+    """Draw the ticket of each level with its intervals over initialisations, and give where those are that exist."""
+    places = []
+    for level, marker in levels.items():
+        here = frame[frame["level"] == level]
+        if here.empty:
+            continue
+        means = here.groupby("init")[RATIOS].mean()
+        x, y = (float(means[column].mean()) for column in means)
+        (left, right), (low, high) = (error_bar(means[column]) for column in means)
+        errors = {"xerr": [[x - left], [right - x]], "yerr": [[y - low], [high - y]]}
+        ax.errorbar(x, y, **errors, color=shade, linewidth=1.1, alpha=0.7, zorder=1)
+        size = area(float(here["compression"].iloc[0]))
+        ax.scatter(x, y, s=size, marker=marker, color=shade, edgecolors="white", linewidths=0.7, zorder=3)
+        places.append((x, y))
+    return places
 
 
-def handles(palette: dict[str, Any], compression: dict[str, float]) -> list[Any]:
-    """Legend entries: IMP, and each series with its compression in its size."""
-    times = {name: f"{value:,.0f}".replace(",", "\u202f") for name, value in compression.items()}
-    sized = [
-        marked(f"{name} ({times[name]}×)", "o", colour, area(compression[name])) for name, colour in palette.items()
-    ]
-    return [marked("IMP (1×)", "o", COLOURS["imp"], area(1)), *sized]
-
-
-def marked(label: str, marker: str, colour: Any, size: float = SMALLEST) -> Any:
-    """One legend entry."""
-    from matplotlib.lines import Line2D
-
-    return Line2D([], [], color=colour, linestyle="", marker=marker, markersize=math.sqrt(size), label=label)
+def _make_entry(name: str, marker: str, shade: str, size: float = SMALLEST) -> Any:
+    return entry(name, shade, linestyle="", marker=marker, markersize=math.sqrt(size))

@@ -17,7 +17,7 @@ from ...judging.verdicts import (
     equal,
     positive,
 )
-from ..common.rows import place
+from ..common.grouping import place
 from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:

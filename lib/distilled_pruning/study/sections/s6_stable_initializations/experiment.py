@@ -11,7 +11,7 @@ from ....errors import InputError
 from ...jobs import Connect, Train
 from ...jobs.ways import WAYS, Kind, continued, kind
 from ..common.experiment import experiment
-from ..common.frames import LINE_FIGURES, Reader, cost_of, labels, line_values, settings
+from ..common.frames import LINE_FIGURES, Metrics, Reader, cost_of, labels, line_values, settings
 from ..common.tickets import CHAIN_ORDER, EQUAL, Row, Tickets
 
 if TYPE_CHECKING:
@@ -37,22 +37,20 @@ def rows_of(tickets: Tickets) -> list[Row]:
     return imp + [Row(method, *inner) for inner in tickets.distilled_settings() for method in methods]
 
 
-def early(tickets: Tickets) -> range:
+def _early_inits(tickets: Tickets) -> range:
     """Initialisations on which trainings start from an early epoch."""
     return range(min(tickets.parameters.rewind_seeds, tickets.parameters.seeds))
 
 
-def _accuracies(job: Train, reader: Reader) -> Iterator[dict[str, Any]]:
+def _accuracies(job: Train, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Accuracy of a ticket and what its mask cost, beside what one training costs."""
-    found = reader.metrics(job.key)
-    if found is not None:
-        run = replace(job, mask=None, start=None, order_seed=0)
-        yield {
-            **{name: found[name] for name in ("accuracy", "loss", "train_loss")},
-            **cost_of(job.mask),
-            "run_points": run.seen,
-            "run_steps": run.steps,
-        }
+    run = replace(job, mask=None, start=None, order_seed=0)
+    yield {
+        **{name: found[name] for name in ("accuracy", "loss", "train_loss")},
+        **cost_of(job.mask),
+        "run_points": run.seen,
+        "run_steps": run.steps,
+    }
 
 
 @experiment("fig7", PAGE, "Tickets at high sparsity", _accuracies)
@@ -65,13 +63,13 @@ def tickets_at_high_sparsity(parameters: Values) -> Iterator[tuple[Train, dict[s
     for tickets in settings(parameters):
         wanted = [(DENSE, init, 0, order) for init in tickets.seeds for order in (CHAIN_ORDER, *tickets.orders)]
         for row in rows_of(tickets):
-            for init in early(tickets) if row.rewind else tickets.seeds:
+            for init in _early_inits(tickets) if row.rewind else tickets.seeds:
                 full = kind(row.method) is Kind.FULL_LOOP
                 first = parameters.distilled_levels if WAYS[row.method].after else 1
                 levels = range(first, parameters.levels + 1) if full else tickets.levels(row, init)
                 wanted += [(row, init, level, CHAIN_ORDER if full else 0) for level in levels]
         for row, init, level, order in wanted:
-            named = {**labels(tickets, row, level, init), "rewind": row.rewind, "order": order}
+            named = labels(tickets, row, level, init, rewind=row.rewind, order=order)
             yield tickets.ticket(row, init, level, order), named
 
 
@@ -79,7 +77,7 @@ def tickets_at_high_sparsity(parameters: Values) -> Iterator[tuple[Train, dict[s
 def forks(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """Lines between trainings of the dense network that part after as many common epochs (Frankle et al. 2020)."""
     for tickets in settings(parameters):
-        for init, epoch in itertools.product(early(tickets), parameters.common_epochs):
+        for init, epoch in itertools.product(_early_inits(tickets), parameters.common_epochs):
             row = Row("dense", 0.0, "", epoch)
             for pair, job in tickets.lines(row, init, 0):
-                yield job, {**labels(tickets, row, 0, init), "rewind": row.rewind, "pair": pair}
+                yield job, labels(tickets, row, 0, init, rewind=epoch, pair=pair)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import MaskStatistics, MembershipCurvature
 from ..common import analyses
 from ..common.experiment import experiment
-from ..common.frames import Reader, labels, settings
+from ..common.frames import Metrics, Reader, labels, settings
 from ..common.tickets import CHAIN_ORDER, Row, Tickets
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ GROUPS = {"both": "both", "a": "IMP alone", "b": "distilled alone", "neither": "
 @experiment("overlap", PAGE, "Overlap of masks", analyses.overlap_values)
 def overlaps(parameters: Values) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
     """Every two masks of one initialisation."""
-    for overlap in analyses.overlaps(parameters):
-        yield overlap[-1], analyses.pairs(overlap)
+    return analyses.pairs(analyses.overlaps(parameters))
 
 
 def _rows(tickets: Tickets, *methods: str) -> dict[str, Row]:
@@ -32,11 +31,8 @@ def _rows(tickets: Tickets, *methods: str) -> dict[str, Row]:
     return {row.method: row for row in tickets.rows if row.method in methods and row.rate == at}
 
 
-def _membership(job: MembershipCurvature, reader: Reader) -> Iterator[dict[str, Any]]:
+def _membership(job: MembershipCurvature, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Mean magnitude of the diagonal and mean ``w^2 h`` of the weights that both masks keep, one alone, or neither."""
-    found = reader.metrics(job.key)
-    if found is None:
-        return
     for name, group in GROUPS.items():
         yield {"kept_by": group, **found["groups"][name]}
 
@@ -56,21 +52,19 @@ def points(parameters: Values) -> Iterator[tuple[MembershipCurvature, dict[str, 
                 }
                 for name, trained in networks.items():
                     job = MembershipCurvature(trained, a, b, analyses.HESSIAN_IMAGES)
-                    yield job, {**labels(tickets, rows["imp"], level, init), "network": name}
+                    yield job, labels(tickets, rows["imp"], level, init, network=name)
 
 
-def _shared(job: MaskStatistics, reader: Reader) -> Iterator[dict[str, Any]]:
+def _shared(job: MaskStatistics, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Shared survivors over chance within layers of two masks that one loop finds in two data orders."""
-    found = reader.metrics(job.key)
-    if found is not None:
-        yield {"jaccard": found["whole"]["jaccard"], "layered_ratio": found["layered"]["ratio"]}
+    yield {"jaccard": found["whole"]["jaccard"], "layered_ratio": found["layered"]["ratio"]}
 
 
 @experiment("orders", PAGE, "Masks of two data orders", _shared)
 def twins(parameters: Values) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
     """Give the masks of IMP and of distilled pruning with those that the same loops find in another data order."""
     for tickets in settings(parameters):
-        other = tickets.ordered(OTHER_ORDER)
+        other = tickets.vary(chain_order=OTHER_ORDER)
         for row in _rows(tickets, "imp", "distilled").values():
             for init in range(parameters.order_seeds):
                 for level in tickets.levels(row, init):
@@ -82,6 +76,4 @@ def twins(parameters: Values) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]
 @experiment("layers", PAGE, "Sparsity of layers", analyses.layer_values, analyses.own_layers)
 def masks(parameters: Values) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
     """Every mask, in every pair it is part of."""
-    for overlap in analyses.overlaps(parameters):
-        for columns in analyses.sides(overlap):
-            yield overlap[-1], columns
+    return analyses.sides(analyses.overlaps(parameters))

@@ -1,54 +1,33 @@
-"""Where masks prune and what they share (2503.17905 sections 4 and 7)."""
+"""Where masks prune, what they share, and which weights carry the curvature (2503.17905 sections 4 and 7)."""
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common import names
-from ..common.dots import Measure, height, keys, panel, seen
-from ..common.series import with_series
-from ..common.style import (
-    FAINT,
-    INK,
-    NAMES,
-    NARROW,
-    POINTS,
-    WIDTH,
-    canvas,
-    counted,
-    describe,
-    empty,
-    per_init,
-    settings,
-    student,
-)
-from ..common.trends import above, legend
+from ...jobs.ways import colour, label
+from ..common import dots
+from ..common.analyses import layer_names
+from ..common.grouping import by_place, counted, error_bar, per_init
+from ..common.naming import with_series
+from ..common.style import FAINT, INK, NARROW, POINTS, WIDTH, canvas, describe, empty, grid, legend
 from .claims import CHANCE, MAGNITUDE_MARGIN
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL = 2.7
+PANEL, ROW = 2.7, 0.3
 MARKERS = "osD^vP"
 ASKED = ("imp", "distilled")  # the pair that the paper compares
-OVER = Measure("layered_ratio", "shared over chance", 1, 2, zero=False)
-APART = Measure("ks_pruned", "initial magnitudes apart", 1, 3)
-
-
-def layer_names(frame: pd.DataFrame) -> list[str]:
-    """Layers from input to output: the head comes last, the others are named in order."""
-    return sorted(set(frame["layer"]), key=lambda name: (name.startswith("head"), name))
+OVER = dots.Measure("layered_ratio", "shared over chance", 1, 2, zero=False)
+APART = dots.Measure("ks_pruned", "initial magnitudes apart", 1, 3)
+KEPT_BY = {"both": "s", "IMP alone": "o", "distilled alone": "D", "neither": "x"}
 
 
 def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
-    """Draw the sparsity of every layer, a panel for each sparsity of the whole network.
-
-    Args:
-        frame: As :func:`..analyses.layer_frame` gives it.
-        stamp: Scale and parameters, for the foot.
-    """
+    """Draw the sparsity of every layer, a panel for each sparsity of the whole network."""
     import seaborn as sns
 
     if frame.empty:
@@ -56,22 +35,18 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
     frame, palette = with_series(frame)
     found = per_init(frame, ["layer_sparsity"], ["level", "sparsity", "layer"])
     found = found.assign(layer_sparsity=100 * found["layer_sparsity"])
-    places = settings(found)
-    levels = sorted(set(found["level"]))
+    places, levels = by_place(found), sorted(set(found["level"]))
     across = min(2, len(levels))
     down = -(-len(levels) // across)
     with canvas(1 + PANEL * len(places) * down, f"{stamp} · {counted(frame)}") as figure:
-        axes = figure.subplots(down * len(places), across, squeeze=False, sharey=True)
-        for index, (dataset, model) in enumerate(places):
-            here = found[(found["dataset"] == dataset) & (found["model"] == model)]
-            order = layer_names(here)
-            panels = axes[index * down : (index + 1) * down].flatten()
+        for panels, place in grid(figure, places, across, down, sharey=True):
+            order = layer_names(place.rows)
             for ax in panels[len(levels) :]:
                 ax.set_axis_off()
-            for place, (ax, level) in enumerate(zip(panels, levels, strict=False)):
-                part = here[here["level"] == level]
-                whole = 100 * float(part["sparsity"].iloc[0])
-                ax.axhline(whole, color=FAINT, linestyle="--", linewidth=1)
+            for ax, level in zip(panels, levels, strict=False):
+                part = place.rows[place.rows["level"] == level]
+                whole = float(part["sparsity"].iloc[0])
+                ax.axhline(100 * whole, color=FAINT, linestyle="--", linewidth=1)
                 sns.pointplot(
                     part,
                     x="layer",
@@ -80,24 +55,25 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     order=order,
                     hue_order=list(palette),
                     palette=palette,
-                    errorbar=student,
+                    errorbar=error_bar,
                     capsize=0.08,
                     err_kws={"linewidth": 1.2},
                     dodge=0.25,
                     markers=[MARKERS[i % len(MARKERS)] for i in range(len(palette))],
                     markersize=4,
                     linewidth=1.2,
-                    legend=place == 0 and index == 0,
+                    legend=ax is figure.axes[0],
                     ax=ax,
                 )
-                ax.set(xlabel="", ylabel="" if place % across else "sparsity of the layer (%)")
+                ax.set(xlabel="", ylabel="sparsity of the layer (%)" if ax in panels[::across] else "")
                 ax.set_xticks(range(len(order)), [name.removesuffix(".weight") for name in order])
                 if len(order) > 6:
                     ax.tick_params(axis="x", rotation=90, labelsize=POINTS)
-                head = f"network {percent(whole / 100)} sparse"
-                ax.set_title(head if len(places) == 1 else f"{names.place((dataset, model))}, {head}")
-        legend(figure, axes[:, 0])
-        axes[0, 0].get_legend().remove()
+                of = f"{place.heading}, " if place.heading else ""
+                ax.set_title(f"{of}network {percent(whole)} sparse")
+        named: Any = figure.axes[0]
+        legend(figure, axes=[named])
+        named.get_legend().remove()
         spans = found.groupby(["series", "sparsity"], sort=False)["layer_sparsity"].agg(["min", "max"])
         parts = [
             f"{row['series']} at {percent(row['sparsity'])}: {row['min']:.0f} to {row['max']:.0f} %"
@@ -114,59 +90,90 @@ def with_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
         The frame, and pair to colour, the paper's first; pairs are no method, so no method's colour is theirs.
     """
     sides = (("method", "setting", "rate"), ("other", "other_setting", "other_rate"))
-    used: dict[str, set[float]] = {}
-    for method, _, rate in sides:
-        for name, value in zip(frame[method], frame[rate], strict=True):
-            used.setdefault(name, set()).add(float(value))
-    pairs = []
-    for row in frame.to_dict("records"):
-        pair = [
-            NAMES.get(str(row[method]), str(row[method])) + (f", {row[setting]}" if len(used[row[method]]) > 1 else "")
+    rows = frame.to_dict("records")
+    used = [method for method, _ in {(row[method], row[rate]) for row in rows for method, _, rate in sides}]
+    pairs = [
+        " – ".join(
+            label(str(row[method])) + (f", {row[setting]}" if used.count(row[method]) > 1 else "")
             for method, setting, _ in sides
-        ]
-        pairs.append(" – ".join(pair))
-    asked = [{row["method"], row["other"]} == set(ASKED) for row in frame.to_dict("records")]
-    palette = {
-        name: INK if own else FAINT for name, own in sorted(zip(pairs, asked, strict=True), key=lambda of: not of[1])
-    }
-    return frame.assign(series=pairs), palette
+        )
+        for row in rows
+    ]
+    own = [{row["method"], row["other"]} == set(ASKED) for row in rows]
+    ordered = sorted(zip(pairs, own, strict=True), key=lambda pair: not pair[1])
+    return frame.assign(series=pairs), {name: INK if asked else FAINT for name, asked in ordered}
 
 
 def overlap(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw shared survivors over chance, and distances of initial magnitudes, a row for each pair.
 
-    Args:
-        frame: As :func:`..analyses.overlap_frame` gives it.
-        stamp: Scale, for the foot.
-        width: In inches; on a phone's, panels stand below each other.
+    On a phone's width, in inches, panels stand below each other.
     """
     if frame.empty:
         return empty(stamp)
     frame, palette = with_pairs(frame)
     found = per_init(frame, [OVER.column, APART.column], ["level", "sparsity"])
-    places, across = settings(found), 2 if width > NARROW else 1
-    down = 2 * len(places) // across
-    tall = height(found["series"].nunique())
-    with canvas(0.6 + tall * down, f"{stamp} · {counted(frame)}", width) as figure:
-        axes = figure.subplots(down, across, squeeze=False).flatten()
-        for index, place in enumerate(places):
-            here = found[(found["dataset"] == place[0]) & (found["model"] == place[1])]
-            layered, magnitudes = axes[2 * index : 2 * index + 2]
-            panel(layered, here, palette, OVER)
-            panel(magnitudes, here, palette, APART, named=across == 1)
-            chance(layered, frame[(frame["dataset"] == place[0]) & (frame["model"] == place[1])])
+    places = by_place(found)
+    across, down = (2, 1) if width > NARROW else (1, 2)
+    height = 0.6 + dots.panel_height(found["series"].nunique()) * len(places) * down
+    with canvas(height, f"{stamp} · {counted(frame)}", width) as figure:
+        drawn = zip(grid(figure, places, across, down), by_place(frame), strict=True)
+        for ((layered, magnitudes), place), every in drawn:
+            dots.draw_panel(layered, place.rows, palette, OVER)
+            dots.draw_panel(magnitudes, place.rows, palette, APART, named=across == 1)
+            _shade_chance(layered, every.rows)
             layered.axvline(1, color=FAINT, linewidth=0.8)
-            for bound in (1 / CHANCE, CHANCE):
-                layered.axvline(bound, color=FAINT, linestyle=":", linewidth=1.2)
-            magnitudes.axvline(MAGNITUDE_MARGIN, color=FAINT, linestyle=":", linewidth=1.2)
-            if len(places) > 1:
-                layered.set_title(names.place(place), loc="left", weight="bold")
-        above(figure, keys(found), 3)
-        seen(figure, found, OVER, "Dot plots with a row for each pair of ways to find masks; 1 is chance.")
+            for ax, bound in ((layered, 1 / CHANCE), (layered, CHANCE), (magnitudes, MAGNITUDE_MARGIN)):
+                ax.axvline(bound, color=FAINT, linestyle=":", linewidth=1.2)
+            layered.set_title(place.heading, loc="left", weight="bold")
+        legend(figure, 3, dots.level_entries(found))
+        what = "Dot plots with a row for each pair of ways to find masks; 1 is chance."
+        dots.describe_means(figure, found, OVER, what)
     return figure
 
 
-def chance(ax: Any, frame: pd.DataFrame) -> None:
+def _shade_chance(ax: Any, frame: pd.DataFrame) -> None:
     """Shade what independent masks with the same survivors in each layer share in 95 of 100 cases."""
-    bounds = frame.assign(low=frame["low"] / frame["expected"], high=frame["high"] / frame["expected"])
-    ax.axvspan(float(bounds["low"].mean()), float(bounds["high"].mean()), color="#bbbbbb", alpha=0.6, linewidth=0)
+    low, high = (float((frame[end] / frame["expected"]).mean()) for end in ("low", "high"))
+    ax.axvspan(low, high, color="#bbbbbb", alpha=0.6, linewidth=0)
+
+
+def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
+    """Draw the mean magnitude of the Hessian's diagonal by who keeps the weights, a panel for each network.
+
+    Means and intervals over initialisations are those of its logarithm.
+    """
+    from matplotlib.ticker import LogLocator, NullFormatter
+
+    if frame.empty:
+        return empty(stamp)
+    places, networks = by_place(frame), list(dict.fromkeys(frame["network"]))
+    share = dict(zip(frame["level"], frame["sparsity"], strict=True))
+    rows = [(level, group) for level in sorted(share) for group in KEPT_BY]
+    with canvas(1.1 + (ROW * len(rows) + 0.9) * len(places), f"{stamp} · {counted(frame)}") as figure:
+        for panels, place in grid(figure, places, len(networks), sharex=True, sharey=True):
+            for ax, network in zip(panels, networks, strict=True):
+                part = place.rows[place.rows["network"] == network]
+                for y, (level, group) in enumerate(rows):
+                    values = part[(part["level"] == level) & (part["kept_by"] == group)]["mean_abs"].dropna()
+                    if not values.empty:
+                        _draw_group(ax, y, list(values), group)
+                ax.set_xscale("log")
+                ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+                ax.xaxis.set_major_formatter("{x:g}")
+                ax.xaxis.set_minor_formatter(NullFormatter())
+                of = f"{place.heading}\n" if place.heading and ax is panels[0] else ""
+                ax.set(xlabel="mean magnitude of the diagonal", title=f"{of}{network} network")
+                ax.set_yticks(range(len(rows)), [f"{100 * share[n]:.0f} %, kept by {group}" for n, group in rows])
+        figure.axes[0].invert_yaxis()
+        describe(figure, "Mean magnitude of the Hessian diagonal at weights by who keeps them, a panel a network.")
+    return figure
+
+
+def _draw_group(ax: Any, y: float, values: list[float], group: str) -> None:
+    """Draw weights kept by one group: initialisations, the mean of their logarithms, and its interval."""
+    shade = {"both": INK, "IMP alone": colour("imp"), "distilled alone": colour("distilled")}.get(group, FAINT)
+    logs = [math.log(value) for value in values]
+    ax.plot(values, [y] * len(values), ".", color=shade, alpha=0.4, markersize=5)
+    ax.plot([math.exp(end) for end in error_bar(logs)], [y, y], color=shade, linewidth=1.4)
+    ax.plot(math.exp(sum(logs) / len(logs)), y, KEPT_BY[group], color=shade, markersize=6)

@@ -1,4 +1,4 @@
-"""One rule for the name and the colour of a series: its way to find masks, and what tells it from others of it."""
+"""What figures and tables call networks, datasets and series, and the colour of each series."""
 
 from __future__ import annotations
 
@@ -11,9 +11,44 @@ from .tickets import EQUAL
 if TYPE_CHECKING:
     import pandas as pd
 
+NETWORKS = {
+    "convnet3": "ConvNet-3",
+    "convnet4": "ConvNet-4",
+    "resnet10": "ResNet-10",
+    "resnet18": "ResNet-18",
+    "resnet20": "ResNet-20",
+    "alexnet": "AlexNet",
+    "vgg11": "VGG-11",
+}
+DATASETS = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "svhn": "SVHN",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "imagenet10": "ImageNet-10",
+    "imagenet100": "ImageNet-100",
+    "imagenette": "Imagenette",
+    "digits": "digits",
+}
 CONTRAST = 3.0  # of marks and lines to the white page (WCAG 2.2, 1.4.11)
 DARKER, DARKEST, PALE = 0.4, 0.75, 0.02
 DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#2f8a82", "#5f5f5f", "#7f7f7f")  # where shades are too many
+
+
+def network(name: str) -> str:
+    """Name a network as the papers do; one of the user's goes by its own name."""
+    return NETWORKS.get(name, name)
+
+
+def dataset(name: str) -> str:
+    """Name a dataset as the papers do; one of the user's goes by its own name."""
+    return DATASETS.get(name, name)
+
+
+def place(of: tuple[object, object]) -> str:
+    """Name a dataset and a network, as the heading of a row of panels."""
+    return f"{network(str(of[1]))}, {dataset(str(of[0]))}"
 
 
 class _Variant(NamedTuple):
@@ -40,38 +75,34 @@ def with_series(frame: pd.DataFrame, brief: bool = False) -> tuple[pd.DataFrame,
         of one way, weights that are never rewound, larger sets and a rate equal to the retraining's come first, and
         the first has the way's own colour.
     """
+    if frame.empty:
+        return frame, {}
     defaults = _Variant._field_defaults
     columns = [frame[name] if name in frame else [defaults[name]] * len(frame) for name in _Variant._fields]
     rows = [_Variant(*row) for row in zip(*columns, strict=True)]
-    share = {method: percent(float(part["sparsity"].min())) for method, part in _continued(frame)}
     variants: dict[str, list[_Variant]] = {}
-    for row in sorted(dict.fromkeys(rows), key=_place):
+    for row in sorted(dict.fromkeys(rows), key=_rank):
         variants.setdefault(row.method, []).append(row)
     palette: dict[str, str] = {}
     named: dict[_Variant, str] = {}
     for method, members in variants.items():
-        titles = {row: _name(row, members, brief, share.get(method, "")) for row in members}
+        first = percent(float(frame.loc[frame["method"] == method, "sparsity"].min())) if WAYS[method].after else ""
+        titles = {row: _name(row, members, brief, first) for row in members}
         named |= titles
         distinct = list(dict.fromkeys(titles.values()))
         palette |= dict(zip(distinct, shades(WAYS[method].colour, len(distinct)), strict=True))
     return frame.assign(series=[named[row] for row in rows]), palette
 
 
-def _continued(frame: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
-    """List the ways of a frame that go on where another stops, each with its rows."""
-    methods = dict.fromkeys(name for name in frame["method"] if WAYS[name].after)
-    return [(name, frame[frame["method"] == name]) for name in methods]
-
-
-def _place(row: _Variant) -> tuple[Any, ...]:
+def _rank(row: _Variant) -> tuple[Any, ...]:
     """Give the place of a series; equal ones stay in the order of the rows."""
     return list(WAYS).index(row.method), row.rewind, -row.ipc, row.setting not in (EQUAL, "")
 
 
-def _name(row: _Variant, members: list[_Variant], brief: bool, share: str) -> str:
-    """Name a series by its way and by whatever differs among the members of that way."""
+def _name(row: _Variant, members: list[_Variant], brief: bool, first: str) -> str:
+    """Name a series by its way, by the first sparsity of one that goes on after another, and by what differs."""
     way = WAYS[row.method]
-    name = f"{label(way.after)} to {share}, then IMP" if way.after and share else way.label
+    name = f"{label(way.after)} to {first}, then IMP" if way.after else way.label
     if row.rewind:
         name += f" from epoch {row.rewind}"
     if row.ipc:
@@ -89,21 +120,21 @@ def _name(row: _Variant, members: list[_Variant], brief: bool, share: str) -> st
 
 def shades(colour: str, several: int) -> list[str]:
     """List colours for the series of one way: its own, a darker and a lighter one; distinct ones if there are more."""
-    own = [colour, mixed(colour, "#000000", DARKER), _palest(colour)]
+    own = [colour, mix(colour, "#000000", DARKER), _lighten(colour)]
     if several <= len(own):
         return own[:several]
     others = [other for other in DISTINCT if other != colour]
     return [colour, *(others[n % len(others)] for n in range(several - 1))]
 
 
-def _palest(colour: str) -> str:
+def _lighten(colour: str) -> str:
     """Lighten a colour as far as its contrast to white allows; darken one that is too pale for that."""
-    steps = (mixed(colour, "#ffffff", PALE * n) for n in range(int(1 / PALE)))
+    steps = (mix(colour, "#ffffff", PALE * n) for n in range(int(1 / PALE)))
     allowed = [shade for shade in steps if contrast(shade) >= CONTRAST]
-    return allowed[-1] if len(allowed) > 1 / PALE / 10 else mixed(colour, "#000000", DARKEST)
+    return allowed[-1] if len(allowed) > 1 / PALE / 10 else mix(colour, "#000000", DARKEST)
 
 
-def mixed(colour: str, other: str, by: float) -> str:
+def mix(colour: str, other: str, by: float) -> str:
     """Mix a colour with a share of another."""
     parts = ((int(colour[i : i + 2], 16), int(other[i : i + 2], 16)) for i in (1, 3, 5))
     return "#" + "".join(f"{round(own * (1 - by) + added * by):02x}" for own, added in parts)
