@@ -133,7 +133,7 @@ def _ends(preset: str, limit: float) -> _Rule:
             return []
         low, high = lottery.range_of(imp, found)
         verdict = REPRODUCED if low > limit else CONTRADICTED if high <= limit else UNDECIDED
-        return [Finding(preset, lottery.sparsity(imp, found.level), (low, high), found.n, verdict)]
+        return [Finding(_DIGITS[preset], lottery.sparsity(imp, found.level), (low, high), found.n, verdict)]
 
     return rule
 
@@ -158,13 +158,13 @@ def _late(
             return []
         last = int(frame["level"].max())
         shared = {int(n) for n in {*ours["level"]} & {*theirs["level"]} if n > last * SPARSEST}
-        return [judge(preset, paired(averaged(ours, shared), averaged(theirs, shared)))] if shared else []
+        return [judge(_DIGITS[preset], paired(averaged(ours, shared), averaged(theirs, shared)))] if shared else []
 
     return rule
 
 
 _BOTH = (4, 9)
-_DIGITS = ("reduced/digits32", "reduced/digits64")
+_DIGITS = {"reduced/digits32": "width 32", "reduced/digits64": "width 64"}
 _LONG = tuple(_stable("reduced/long-gentle", "real-short", 9, rate=r, label=f"rate {r:g}, ") for r in (0.01, 0.003))
 _UNTRAINED = tuple(
     _stable("reduced/untrained", method, 4, label=f"{method}, ")
