@@ -82,7 +82,7 @@ def test_of_equally_near_jobs_all_count(store: Store) -> None:
         near = Toy(f"near{number}", 10)
         store.save(near, Result({}), measured(1.0 + number // 10, near))
     estimate = Estimate.of(store)
-    assert [estimate.seconds(Toy("new", size)) for size in (5, 10, 20)] == pytest.approx([0.75, 1.5, 3.0])
+    assert [estimate.needs(Toy("new", size)).seconds for size in (5, 10, 20)] == pytest.approx([0.75, 1.5, 3.0])
 
 
 def test_the_first_job_of_a_process_counts_only_without_others(store: Store) -> None:
@@ -136,7 +136,9 @@ def test_batches_of_one_image_take_as_many_steps(tmp_path: Path) -> None:
     evaluated = Evaluate(Distill(data, "random", 16), one.recipe, (whole, whole))
     assert evaluated.calls == 2 * one.calls
     estimate = Estimate(device="cpu")
-    assert estimate.seconds(one) - estimate.seconds(whole) == pytest.approx(10 * (data.images - 1) * CALL_SECONDS)
+    assert estimate.needs(one).seconds - estimate.needs(whole).seconds == pytest.approx(
+        10 * (data.images - 1) * CALL_SECONDS
+    )
 
 
 def test_what_was_measured_counts_calls_too(store: Store, tmp_path: Path) -> None:

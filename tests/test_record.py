@@ -18,7 +18,7 @@ from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train, graph
 from distilled_pruning.study.parameters.notebooks import home
-from distilled_pruning.study.parameters.presets import resolve
+from distilled_pruning.study.parameters.presets import resolve, scale_of
 from distilled_pruning.study.results.record import Limits, RecordedFirst, digests, record
 from distilled_pruning.study.results.recorded import Record, Recorded, write_index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
@@ -108,7 +108,7 @@ def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root:
     recorded.save(parent, alone.load(parent.key), COMMITTED)
     keep(recorded, root, [parent])
     for scale, done in (("paper", 1), ("custom: reduced, epochs 3", 1), ("live", 2), ("custom: live, ipc 2", 2)):
-        store = Store(tmp_path / scale / "store", fallback=Recorded.serving(root, scale))
+        store = Store(tmp_path / scale / "store", fallback=Recorded(root) if scale_of(scale) else None)
         store.root.parent.mkdir(parents=True)
         assert len(run([child], store, perform=perform).done) == done
         assert store.load(child.key).metrics == alone.load(child.key).metrics

@@ -62,21 +62,21 @@ def frame(figure: str, evidence: str = BEST, *, preset: str | None = None, **par
         ...
         distilled_pruning.errors.InputError: unknown figure 'figure 3' (did you mean 'fig3'?): choose one of ...
     """
-    from .study.results.recorded import SCALES
+    from .study.parameters.presets import PRESETS
     from .study.sections.registry import EXPERIMENTS
 
     _check(evidence, bool(preset or parameters))
     if figure not in EXPERIMENTS:
         raise unknown("figure", figure, EXPERIMENTS)
     if evidence != RUN and not (preset or parameters):
-        for scale in reversed(SCALES):
+        for scale in reversed(PRESETS):
             found = _recorded().table(figure, scale)
             if len(found):
                 found.attrs = {"figure": figure, "evidence": RECORDED, "scale": scale}
                 return found
         if evidence == RECORDED:
             raise InputError(f"nothing is recorded of {figure}: ask for evidence='run', or record a run of it")
-    from .study.parameters.presets import resolve
+    from .study.parameters.presets import PRESETS, resolve
     from .study.sections.section import Section
 
     section = Section(resolve(EXPERIMENTS[figure].notebook, parameters.items(), preset))

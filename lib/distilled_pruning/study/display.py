@@ -297,22 +297,20 @@ def svg(figure: Figure, about: str = "") -> bytes:
         figure: The figure.
         about: Parameters and origin, kept in the file's metadata.
     """
+    return _render(figure, "svg", {"Date": None, "Creator": None, "Description": about or None})
+
+
+def png(figure: Figure) -> bytes:
+    """Render a figure in pixels, as :func:`svg` does in lines."""
+    return _render(figure, "png", {"Software": None})
+
+
+def _render(figure: Figure, kind: str, metadata: Mapping[str, str | None]) -> bytes:
     import matplotlib as mpl
 
     buffer = io.BytesIO()
     with mpl.rc_context():
         mpl.rcdefaults()
         mpl.rcParams["svg.hashsalt"] = "distilled-pruning"
-        figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Description": about or None})
-    return buffer.getvalue()
-
-
-def png(figure: Figure) -> bytes:
-    """Render a figure in pixels, as :func:`svg` does in lines."""
-    import matplotlib as mpl
-
-    buffer = io.BytesIO()
-    with mpl.rc_context():
-        mpl.rcdefaults()
-        figure.savefig(buffer, format="png", metadata={"Software": None})
+        figure.savefig(buffer, format=kind, metadata=metadata)
     return buffer.getvalue()

@@ -12,7 +12,8 @@ from ..errors import InputError
 from .engine.store import Store
 from .judging.verdicts import expect_interval
 from .parameters.notebooks import home
-from .results.recorded import Recorded, scale_of
+from .parameters.presets import scale_of
+from .results.recorded import Recorded
 from .sections.common.grouping import init_means
 from .sections.section import Section
 

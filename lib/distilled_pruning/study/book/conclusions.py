@@ -13,7 +13,7 @@ from ..judging import ledger
 from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED, write_finding
-from ..results.recorded import SCALES
+from ..parameters.presets import PRESETS
 from ..sections.common import naming
 from ..sections.section import Section
 
@@ -192,7 +192,7 @@ def headline(rows: Sequence[Row]) -> str:
     }
     ran = {row["id"]: row for row in rows if row["id"] in DECISIVE and row["verdict"] != NOT_RUN}
     here = {place(row) for row in ran.values()} if len(ran) == len(DECISIVE) else set()
-    rank = {scale: number for number, scale in enumerate(SCALES, 1)}
+    rank = {scale: number for number, scale in enumerate(PRESETS, 1)}
     best = rank.get(there[0], 0) if there is not None else -1
     if len(here) == 1 and max(rank.get(scale, 0) for scale, _ in here) > best:
         (there,) = here

@@ -12,8 +12,9 @@ from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
 from ..jobs.ways import WAYS, label
+from ..parameters.fields import dataset_name, write_stamp, write_values
 from ..parameters.notebooks import home
-from ..parameters.presets import Parameters, bases, dataset_name, resolve, write_stamp, write_values
+from ..parameters.presets import Parameters, bases, resolve
 from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, naming
 from ..sections.registry import EXPERIMENTS

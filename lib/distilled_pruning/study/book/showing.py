@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 from ...errors import InputError
 from .. import display
 from ..display import Note, Table
-from ..parameters.presets import Parameters, write_stamp
+from ..parameters.fields import write_stamp
+from ..parameters.presets import Parameters
 from ..sections.common import tables
 from ..sections.common.grouping import first_place, init_means
 from ..sections.common.style import NARROW

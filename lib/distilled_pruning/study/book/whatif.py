@@ -13,9 +13,9 @@ from ...errors import InputError
 from ..judging.judgement import Judgement, write_findings
 from ..judging.ledger import claims_of, judge_run
 from ..judging.verdicts import NOT_RUN
-from ..parameters.fields import FIELDS
+from ..parameters.fields import FIELDS, write_value
 from ..parameters.notebooks import markdown, text
-from ..parameters.presets import UNCOUNTED, resolve, write_value
+from ..parameters.presets import UNCOUNTED, resolve
 from ..sections.section import Section
 from . import templates
 from .pages import badge, plain, show

@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 
 from ...errors import InputError
 from ..judging.statistics import by_init
+from ..parameters.fields import drop_off
 from ..parameters.notebooks import home
-from ..parameters.presets import drop_off, resolve
+from ..parameters.presets import resolve
 from ..results.recorded import Recorded
 from ..sections.common.tickets import Row, Tickets
 from ..sections.registry import EXPERIMENTS

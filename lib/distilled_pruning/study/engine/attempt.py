@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import errno
 import functools
-import importlib.util
 import sys
 import time
 import traceback
@@ -122,15 +121,14 @@ def _is_within(root: Path, name: object) -> bool:
 
 def pin(threads: int) -> Callable[[], None]:
     """Hold PyTorch, where it is loaded, and NumPy's libraries to a number of threads; gives what undoes it."""
+    from threadpoolctl import threadpool_limits
+
     undo: list[Callable[[], object]] = []
     torch = sys.modules.get("torch")
     if torch is not None:
         undo.append(functools.partial(torch.set_num_threads, torch.get_num_threads()))
         torch.set_num_threads(threads)
-    if importlib.util.find_spec("threadpoolctl") is not None:
-        from threadpoolctl import threadpool_limits
-
-        undo.insert(0, threadpool_limits(threads).restore_original_limits)
+    undo.insert(0, threadpool_limits(threads).restore_original_limits)
 
     def release() -> None:
         for step in undo:

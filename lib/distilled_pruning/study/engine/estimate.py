@@ -133,10 +133,6 @@ class Estimate:
         seconds = size * sum(other.seconds for other in near) / sum(other.size for other in near)
         return Needs(seconds, max(other.memory_mb for other in near), max(other.bytes for other in near), True)
 
-    def seconds(self, job: Job) -> float:
-        """Estimate a job's wall time."""
-        return self.needs(job).seconds
-
 
 def write_minutes(minutes: float) -> str:
     """Write a time in the unit that suits it."""

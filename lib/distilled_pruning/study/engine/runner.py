@@ -220,7 +220,7 @@ class _Run:
     def foresee(self) -> None:
         """Estimate what is pending."""
         jobs = [self.schedule.jobs[key] for key in self.schedule.pending]
-        self.remaining.foresee({job.key: (job.kind, self.estimate.seconds(job)) for job in jobs})
+        self.remaining.foresee({job.key: (job.kind, self.estimate.needs(job).seconds) for job in jobs})
 
     def left(self) -> float:
         """Estimate the seconds left."""

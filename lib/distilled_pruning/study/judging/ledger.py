@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..parameters.notebooks import home
-from ..results.recorded import INDEX, SCALES, Recorded
+from ..parameters.presets import PRESETS
+from ..results.recorded import INDEX, Recorded
 from . import expectations
 from . import judgement as judging
 from .claims import Claim, claims
@@ -114,7 +115,7 @@ def judge_recorded(sections: Sequence[_Page], everything: bool = True) -> Ledger
     absent = [
         f"nothing is recorded at {scale} scale, where {len(expectations.read()[scale])} verdicts are expected: "
         f"restore {INDEX} and what it names from git"
-        for scale in SCALES
+        for scale in PRESETS
         if scale in expectations.read() and scale not in scales
     ]
     judgements = (best.get(item.claim.id, item) for item in judging.judge({}, "recorded", only))
@@ -188,7 +189,7 @@ def _read_recorded(folder: Recorded, scale: str) -> _Frames:
 def by_scale(root: Path | None = None, only: Collection[str] | None = None) -> dict[str, list[Judgement]]:
     """Judge every claim, or only those named, on the recorded frames of each scale, the largest first."""
     folder = Recorded(root or home() / "results")
-    tables = {scale: _read_recorded(folder, scale) for scale in reversed(SCALES)}
+    tables = {scale: _read_recorded(folder, scale) for scale in reversed(PRESETS)}
     return {scale: judging.judge(frames, scale, only) for scale, frames in tables.items() if frames}
 
 

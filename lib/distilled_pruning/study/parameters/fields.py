@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ... import catalog
 from ...recipe import PRECISIONS
 from ..jobs import ways
 from .checks import (
@@ -14,6 +15,7 @@ from .checks import (
     MOST_STEPS,
     WIDEST,
     Check,
+    as_path,
     augmentation,
     between,
     boxes,
@@ -72,6 +74,35 @@ def as_text(value: Any) -> Any:
 
 def _item(value: Any) -> str:
     return f"{value:.12g}" if isinstance(value, float) else str(value)
+
+
+def dataset_name(dataset: str) -> str:
+    """Shorten a path to its last part."""
+    path = None if dataset in catalog.DATASETS else as_path(dataset)
+    return path.name if path is not None else dataset
+
+
+def write_value(value: Any) -> str:
+    """Write a value for a stamp: paths by their last part, empty text as quotes."""
+    value = as_text(value)
+    if isinstance(value, str):
+        return ",".join(dataset_name(part) if "/" in part else part for part in value.split(",")) or "''"
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def drop_off(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out the parameters that are off."""
+    return {name: value for name, value in values.items() if value not in (0, "")}
+
+
+def write_values(values: Mapping[str, Any]) -> str:
+    """Write parameters for the foot of a figure; what is off is left out."""
+    return ", ".join(f"{name} {write_value(value)}" for name, value in drop_off(values).items())
+
+
+def write_stamp(scale: str, values: Mapping[str, Any]) -> str:
+    """Write scale and parameters for the foot of a figure."""
+    return f"{scale} · {write_values(values)}"
 
 
 class Values(Mapping[str, Any]):

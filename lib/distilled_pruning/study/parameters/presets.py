@@ -12,8 +12,8 @@ from typing import Any
 from ... import catalog, disk, places, plugins
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quoted, unknown
-from .checks import as_path, between, convert
-from .fields import FIELDS, Values, as_text
+from .checks import between, convert
+from .fields import FIELDS, Values, as_text, dataset_name, write_value
 from .notebooks import read, source
 
 LIVE, PRESETS = "live", ("reduced", "paper")
@@ -134,12 +134,6 @@ def _fit(values: Mapping[str, Any]) -> None:
             )
 
 
-def dataset_name(dataset: str) -> str:
-    """Shorten a path to its last part."""
-    path = None if dataset in catalog.DATASETS else as_path(dataset)
-    return path.name if path is not None else dataset
-
-
 def choose_levels(chosen: tuple[int, ...] | str, levels: int) -> tuple[int, ...]:
     """List the levels at which tickets are retrained: those named within ``levels``, and ``levels`` itself."""
     named = range(levels + 1) if isinstance(chosen, str) else chosen
@@ -231,27 +225,10 @@ class Parameters(Values):
         return shlex.join(["papermill", f"notebooks/{self.notebook}.ipynb", "out.ipynb", *self.arguments])
 
 
-def write_value(value: Any) -> str:
-    """Write a value for a stamp: paths by their last part, empty text as quotes."""
-    value = as_text(value)
-    if isinstance(value, str):
-        return ",".join(dataset_name(part) if "/" in part else part for part in value.split(",")) or "''"
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-def drop_off(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave out the parameters that are off."""
-    return {name: value for name, value in values.items() if value not in (0, "")}
-
-
-def write_values(values: Mapping[str, Any]) -> str:
-    """Write parameters for the foot of a figure; what is off is left out."""
-    return ", ".join(f"{name} {write_value(value)}" for name, value in drop_off(values).items())
-
-
-def write_stamp(scale: str, values: Mapping[str, Any]) -> str:
-    """Write scale and parameters for the foot of a figure."""
-    return f"{scale} · {write_values(values)}"
+def scale_of(stamp: str) -> str | None:
+    """Name the recorded scale that parameters began with, ``None`` for live."""
+    base = stamp.removeprefix("custom: ").split(",")[0].partition("/")[0]
+    return base if base in PRESETS else None
 
 
 @functools.lru_cache(maxsize=64)

@@ -12,7 +12,8 @@ from ...errors import InputError
 from ..engine.entry import ARRAYS, BODY, KEPT, Damaged, dump, dump_lines, pack_arrays, sha256, unpack_arrays
 from ..engine.store import Entries
 from ..jobs import graph
-from .recorded import EVER, FRAMES, INDEX, SCALES, Record, Recorded, Shown, write_index
+from ..parameters.presets import PRESETS
+from .recorded import EVER, FRAMES, INDEX, Record, Recorded, Shown, write_index
 
 if TYPE_CHECKING:
     from ..engine.store import Store
@@ -135,8 +136,8 @@ def record(
 
 def _refuse(figure: str, scale: str, jobs: Sequence[Job], missing: Sequence[Job], partial: bool) -> None:
     """Raise :class:`InputError` where there is nothing to record at this scale, or not all that there should be."""
-    if scale not in SCALES:
-        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(SCALES)}")
+    if scale not in PRESETS:
+        raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(PRESETS)}")
     if len(missing) == len(jobs) or (missing and not partial):
         advice = "" if partial else ", or record --partial"
         raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first{advice}")

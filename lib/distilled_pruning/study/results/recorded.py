@@ -23,22 +23,16 @@ from ... import disk
 from ...errors import InputError
 from ..engine.entry import Damaged, dump, read_json, sha256
 from ..engine.store import Entries
-from ..parameters.presets import drop_off
+from ..parameters.fields import drop_off
+from ..parameters.presets import PRESETS
 
 if TYPE_CHECKING:
     import pandas as pd
 
 INDEX, FRAMES, EVER = "index.json", "frames", "ever.txt"
-SCALES = ("reduced", "paper")
 _TUPLES = ("keys", "frame", "behind")
 _BESIDE = ("methods", "published", "seeds", "dense_seeds")  # what recordings of one comparison may differ in
 _RATE = "inner_learning_rate"  # and this where rows name it
-
-
-def scale_of(stamp: str) -> str | None:
-    """The recorded scale that parameters began with, ``None`` for live."""
-    base = stamp.removeprefix("custom: ").split(",")[0].partition("/")[0]
-    return base if base in SCALES else None
 
 
 Shown = tuple[str, str, str]  # figure, scale and key of a result
@@ -90,11 +84,6 @@ class Record:
 class Recorded(Entries):
     """The recorded results, ``results/`` of the repository: entries like those of a store, an index, and frames."""
 
-    @classmethod
-    def serving(cls, root: str | Path, scale: str) -> Recorded | None:
-        """Give what may stand in for missing results at a scale: nothing at live, which always computes for itself."""
-        return cls(root) if scale_of(scale) is not None else None
-
     def records(self, figure: str | None = None, scale: str | None = None) -> list[Record]:
         """List what is recorded, paper scale first.
 
@@ -110,7 +99,7 @@ class Recorded(Entries):
         except (ValueError, TypeError, KeyError, AttributeError, RecursionError, OSError) as error:
             raise InputError(f"{path} is not an index of recorded results ({error}): restore it from git") from error
         wanted = [r for r in found if figure in (None, r.figure) and scale in (None, r.scale)]
-        return sorted(wanted, key=lambda record: -SCALES.index(record.scale) if record.scale in SCALES else 1)
+        return sorted(wanted, key=lambda record: -PRESETS.index(record.scale) if record.scale in PRESETS else 1)
 
     def ever(self) -> set[Shown]:
         """Give every result that was ever recorded, as far as this folder knows.

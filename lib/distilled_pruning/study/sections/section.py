@@ -9,7 +9,7 @@ from ...errors import InputError, unknown
 from ..engine.store import Store
 from ..jobs import Job, graph
 from ..parameters.notebooks import home
-from ..parameters.presets import LIVE, UNCOUNTED, Parameters, bases, resolve
+from ..parameters.presets import LIVE, UNCOUNTED, Parameters, bases, resolve, scale_of
 from ..results.recorded import Record, Recorded
 from . import registry as experiments
 from .registry import Experiment
@@ -29,7 +29,7 @@ class Section:
     def __init__(self, parameters: Parameters, store: Store | None = None) -> None:
         """Name the parameters; the store is theirs unless one is given."""
         self.parameters = parameters
-        recorded = Recorded.serving(home() / "results", parameters.scale)
+        recorded = Recorded(home() / "results") if scale_of(parameters.scale) else None  # live computes for itself
         self.store = store or Store(parameters.get("store") or None, fallback=recorded)
         self._frames: dict[str, pd.DataFrame] = {}
 

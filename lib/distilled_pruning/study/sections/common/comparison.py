@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from ...display import Table
 from ...parameters.notebooks import home
-from ...results.recorded import SCALES, Recorded
+from ...parameters.presets import PRESETS
+from ...results.recorded import Recorded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,7 +26,7 @@ def recorded(figure: str, root: Path | None = None, **where: str) -> tuple[str, 
         where: Column to the value its rows must have, such as the dataset the paper used.
     """
     folder = Recorded(root or home() / "results")
-    for scale in reversed(SCALES):
+    for scale in reversed(PRESETS):
         frame = folder.table(figure, scale)
         for column, wanted in where.items():
             frame = frame if frame.empty else frame[frame[column] == wanted]

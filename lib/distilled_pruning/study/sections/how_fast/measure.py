@@ -169,15 +169,15 @@ def figure_costs(store: Store | None = None, figures: Sequence[str] | None = Non
     from ...engine import machine
     from ...engine.store import Store
     from ...parameters.notebooks import home
-    from ...parameters.presets import LIVE, bases
-    from ...results.recorded import SCALES, Recorded
+    from ...parameters.presets import LIVE, PRESETS, bases
+    from ...results.recorded import Recorded
     from ..registry import EXPERIMENTS
 
     store, recorded, here = store or Store(), Recorded(home() / "results"), machine.processor()
     rows = []
     for name in EXPERIMENTS if figures is None else figures:
         page = EXPERIMENTS[name].notebook
-        for scale in (LIVE, *(scale for scale in SCALES if scale in bases(page))):
+        for scale in (LIVE, *(scale for scale in PRESETS if scale in bases(page))):
             work, seconds, devices = _work(page, name, scale), None, set[str]()
             if scale == LIVE and work is not None:
                 seconds, devices = _spent(page, name, store, here)
