@@ -205,7 +205,7 @@ def test_compiled_distribution_matching_agrees_with_fp32_up_to_bf16_means(digits
     plain, fast = (distill(digits, "dm", 1, iterations=2, **TINY, compile=compile) for compile in (False, True))
     # bf16 has 8 bits: a feature is off by up to 0.4 %, its mean over a class's images by less.
     assert fast.history[0] == pytest.approx(plain.history[0], rel=0.01)
-    assert fast.history != plain.history or not distribution._halves_time(torch.device("cpu"))
+    assert fast.history != plain.history or not distribution._bf16_saves_time(torch.device("cpu"))
     moved = (plain.images - plain.start).norm()
     assert (fast.images - plain.images).norm() < 0.1 * moved
 
@@ -223,7 +223,7 @@ def test_half_precision_is_left_alone_where_a_processor_only_imitates_it(
     monkeypatch.setattr(distribution, "_compile_features", lambda: look)
     for halves, expected in ((False, {torch.float32}), (True, {torch.float32, torch.bfloat16})):
         seen.clear()
-        monkeypatch.setattr(distribution, "_halves_time", lambda device, halves=halves: halves)
+        monkeypatch.setattr(distribution, "_bf16_saves_time", lambda device, halves=halves: halves)
         distill(digits, "dm", 1, iterations=1, **TINY, compile=True)
         assert set(seen) == expected
 
