@@ -105,7 +105,7 @@ def matching_of_dc(folder: Path) -> Iterator[Row]:
         "get_images": lambda c, n: real[c], "criterion": nn.CrossEntropyLoss(), "match_loss": tools.match_loss,
         "net_parameters": list(theirs.parameters()), "embed": theirs.embed,
     }  # fmt: skip
-    weights = list(gradient.matched(ours, "cosine").values())
+    weights = list(gradient.find_matched(ours, "cosine").values())
     found = [
         gradient.distance(
             gradient.gradients(ours, weights, real[c], c),
@@ -147,7 +147,7 @@ def matching_of_idc(folder: Path) -> Iterator[Row]:
     for metric in ("mse", "l1"):
         args = SimpleNamespace(match="grad", bias=False, fc=False, metric=metric)
         wanted = tools.matchloss(args, real, made.sample(3)[0], torch.full((16,), 3), labels, theirs)
-        weights = list(gradient.matched(ours, metric).values())
+        weights = list(gradient.find_matched(ours, metric).values())
         loss = gradient.distance(
             gradient.gradients(ours, weights, real, 3),
             gradient.gradients(ours, weights, synthetic.decode(made.data[6:8], 2, 1), 3, differentiable=True),
@@ -227,7 +227,7 @@ def steps(folder: Path, theirs: nn.Module) -> Iterator[Row]:
     args = SimpleNamespace(mix_p=0.0, print_freq=10, verbose=False, epoch_print_freq=1, nclass=CLASSES)
     optimiser = torch.optim.SGD(theirs.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
     for epoch in range(5):
-        order = torch.randperm(80, generator=training.seeded("order", 0, epoch))
+        order = torch.randperm(80, generator=training.make_generator("order", 0, epoch))
         loader = Loader([(split.images[part].double(), labels[part]) for part in order.split(8)])
         tools.train_epoch(args, loader, theirs, nn.CrossEntropyLoss(), optimiser, mixup="vanilla")
     recipe = training.Recipe(epochs=5, batch_size=8, milestones=(), augmentation="")

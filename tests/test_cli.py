@@ -294,7 +294,7 @@ def examples(command: str) -> list[str]:
 @pytest.mark.parametrize("command", usage.EXAMPLES)
 def test_every_help_has_examples_that_work(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Parsed as they stand, with pages, figures, parameters and presets that there are."""
-    assert {*usage.EXAMPLES} == {"", *cli.handlers()}
+    assert {*usage.EXAMPLES} == {"", *cli._handlers()}
     code, out, _ = ask(capsys, *command.split(), "--help")
     assert code == 0 and len(examples(command)) >= 1
     for line in examples(command):

@@ -47,7 +47,7 @@ def digests(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(base, "source_digest", digest)
     monkeypatch.setattr(files, "digest", digest)
-    monkeypatch.setattr(catalog, "published", Path)
+    monkeypatch.setattr(catalog, "find_published", Path)
 
 
 @pytest.mark.parametrize(("name", "scale"), SCALES)

@@ -93,7 +93,7 @@ def test_gradient_distance_and_its_gradient_equal_a_float64_reference(metric: st
     generator = torch.Generator().manual_seed(1)
     real = torch.randn(5, 1, 4, 4, generator=generator, dtype=torch.float64)
     synthetic = torch.randn(2, 1, 4, 4, generator=generator, dtype=torch.float64)
-    weights = list(gradient.matched(net, metric).values())
+    weights = list(gradient.find_matched(net, metric).values())
     assert len(weights) == (2 if metric == "cosine" else 1)
 
     def loss(images: Tensor, differentiable: bool = False) -> Tensor:
@@ -130,11 +130,11 @@ def test_gradients_of_one_class_are_those_of_its_mean_cross_entropy() -> None:
 
 def test_batched_gradients_equal_those_taken_class_by_class() -> None:
     net = small_net()
-    weights = gradient.matched(net, "cosine")
+    weights = gradient.find_matched(net, "cosine")
     images = torch.randn(
         3, 2, 1, 4, 4, dtype=torch.float64, generator=torch.Generator().manual_seed(3)
     ).requires_grad_()
-    batched = gradient.gradients_by_class(net, weights, images)
+    batched = gradient.gradients_of_classes(net, weights, images)
     singly = [gradient.gradients(net, list(weights.values()), images[c], c, differentiable=True) for c in range(3)]
     for position, name in enumerate(weights):
         assert torch.allclose(batched[name], torch.stack([grads[position] for grads in singly]), rtol=1e-12, atol=1e-14)
@@ -205,7 +205,7 @@ def test_compiled_distribution_matching_agrees_with_fp32_up_to_bf16_means(digits
     plain, fast = (distill(digits, "dm", 1, iterations=2, **TINY, compile=compile) for compile in (False, True))
     # bf16 has 8 bits: a feature is off by up to 0.4 %, its mean over a class's images by less.
     assert fast.history[0] == pytest.approx(plain.history[0], rel=0.01)
-    assert fast.history != plain.history or not distribution.halves(torch.device("cpu"))
+    assert fast.history != plain.history or not distribution._bf16_saves_time(torch.device("cpu"))
     moved = (plain.images - plain.start).norm()
     assert (fast.images - plain.images).norm() < 0.1 * moved
 
@@ -220,10 +220,10 @@ def test_half_precision_is_left_alone_where_a_processor_only_imitates_it(
         seen.append(found.dtype)
         return found
 
-    monkeypatch.setattr(distribution, "compiled_features", lambda: look)
+    monkeypatch.setattr(distribution, "_compile_features", lambda: look)
     for halves, expected in ((False, {torch.float32}), (True, {torch.float32, torch.bfloat16})):
         seen.clear()
-        monkeypatch.setattr(distribution, "halves", lambda device, halves=halves: halves)
+        monkeypatch.setattr(distribution, "_bf16_saves_time", lambda device, halves=halves: halves)
         distill(digits, "dm", 1, iterations=1, **TINY, compile=True)
         assert set(seen) == expected
 

@@ -192,14 +192,14 @@ def test_a_pipe_among_images_is_refused_and_not_waited_for(tmp_path: Path) -> No
 
 def test_names_that_are_not_utf_8_are_read(tmp_path: Path) -> None:
     root = pictures(tmp_path / "mine")
-    before = folders.digest(folders.listing(root))
+    before = folders.hash_files(folders.listing(root))
     try:
         (root / "cat" / "png000.png").rename(root / "cat" / os.fsdecode(b"a\xff.png"))
     except OSError:
         pytest.skip("this file system takes no such name")
     (root / "dog").rename(root / os.fsdecode(b"d\xff"))
     assert len(data.load(str(root)).train) + len(data.load(str(root)).test) == 10
-    assert folders.digest(folders.listing(root)) != before
+    assert folders.hash_files(folders.listing(root)) != before
 
 
 # Forms that people have
@@ -221,7 +221,7 @@ def test_images_are_turned_as_the_camera_says(tmp_path: Path, suffix: str, orien
     seen = ImageOps.exif_transpose(Image.open(path)).convert("RGB")
     found = imagefile.decode(path, 32, upright=True)
     assert np.array_equal(found, np.asarray(seen).transpose(2, 0, 1))
-    assert imagefile.turned(path.read_bytes()) == (
+    assert imagefile.describe_turn(path.read_bytes()) == (
         "" if orientation == 1 or suffix == "tif" else f"turned {orientation}\n"
     )
 
@@ -235,11 +235,11 @@ def test_a_turned_image_is_other_data_and_an_upright_one_is_what_it_was(tmp_path
                 image = Image.fromarray(np.random.default_rng(number).integers(0, 256, (9, 9, 3), dtype=np.uint8))
                 marked(root / name / f"{number}.png", image, orientation if number == 2 else 1)
         listed = folders.listing(root)
-        digests.add(folders.digest(listed))
+        digests.add(folders.hash_files(listed))
         if orientation == 1:  # as it was hashed before anything was turned
             named = [(f"2 {part} {file.parent.name}/{file.name}", file)
                      for part, files in (("train", listed.train), ("test", listed.test)) for file in files]  # fmt: skip
-            assert cache.digest(named) == folders.digest(listed)
+            assert cache.digest(named) == folders.hash_files(listed)
         data.load(str(root))
     assert len(digests) == 3
 
@@ -338,9 +338,9 @@ def test_images_deeper_in_a_class_are_its_images_where_it_has_no_others(tmp_path
         file.rename(root / "dog" / "summer" / ("june" if file.name > "png001" else "") / file.name)
     listed = folders.listing(root)
     assert len(listed.train) + len(listed.test) == 8 and listed.folders == ("cat", "dog")
-    before = folders.digest(listed)
+    before = folders.hash_files(listed)
     (root / "dog").rename(root / "ant")
-    assert folders.digest(folders.listing(root)) != before
+    assert folders.hash_files(folders.listing(root)) != before
 
 
 def test_a_file_that_links_to_itself_is_named_and_not_its_folder(tmp_path: Path) -> None:

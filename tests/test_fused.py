@@ -79,7 +79,7 @@ def test_threads_do_not_change_the_numbers() -> None:
         for threads in (1, 3):
             torch.set_num_threads(threads)
             inputs = [value.clone().requires_grad_() for value in (images, torch.ones(32), torch.zeros(32))]
-            pooled = fused.NormReluPool.apply(inputs[0], None, inputs[1], inputs[2], 1e-5)
+            pooled = fused._NormReluPool.apply(inputs[0], None, inputs[1], inputs[2], 1e-5)
             found.append([pooled, *torch.autograd.grad(pooled.square().sum(), inputs)])
     finally:
         torch.set_num_threads(before)
@@ -131,7 +131,7 @@ def trained(compile: bool, **stretch: object) -> tuple[nn.Module, training.State
 
 def test_a_compiled_training_on_a_cpu_is_fused_and_is_the_plain_one(monkeypatch: pytest.MonkeyPatch) -> None:
     """Twelve steps, of which every third has the epoch's odd batch; float32 rounding grows to about 1e-6 in them."""
-    monkeypatch.setattr(step, "compiled_loss", lambda: pytest.fail("torch.compile was used"))
+    monkeypatch.setattr(step, "_compile_loss", lambda: pytest.fail("torch.compile was used"))
     ours, theirs = trained(True)[0], trained(False)[0]
     for (name, value), other in zip(ours.named_parameters(), theirs.parameters(), strict=True):
         assert torch.allclose(value, other, atol=2e-5), name

@@ -35,16 +35,16 @@ def full_precision() -> Iterator[None]:
 
 
 @pytest.fixture
-def captures(monkeypatch: pytest.MonkeyPatch) -> list[steps.Captured]:
+def captures(monkeypatch: pytest.MonkeyPatch) -> list[steps._Captured]:
     """All steps that are captured."""
-    found: list[steps.Captured] = []
-    standard = steps.capture
+    found: list[steps._Captured] = []
+    standard = steps._capture
 
-    def capture(*arguments: object) -> steps.Captured:
+    def capture(*arguments: object) -> steps._Captured:
         found.append(standard(*arguments))  # type: ignore[arg-type]
         return found[-1]
 
-    monkeypatch.setattr(steps, "capture", capture)
+    monkeypatch.setattr(steps, "_capture", capture)
     return found
 
 
@@ -74,7 +74,7 @@ def agree(a: dict[str, Tensor], b: dict[str, Tensor], **tolerance: float) -> Non
         torch.testing.assert_close(a[name], b[name], **(tolerance or CLOSE), msg=lambda text, n=name: f"{n}: {text}")
 
 
-def test_captured_steps_and_the_odd_last_batch_equal_the_cpus(captures: list[steps.Captured]) -> None:
+def test_captured_steps_and_the_odd_last_batch_equal_the_cpus(captures: list[steps._Captured]) -> None:
     here, log = trained("cpu")
     there, other = trained("cuda")
     assert len(captures) == 1, "no step was captured"
@@ -82,11 +82,11 @@ def test_captured_steps_and_the_odd_last_batch_equal_the_cpus(captures: list[ste
     assert other.loss == pytest.approx(log.loss, rel=1e-2)
 
 
-def test_a_drop_of_the_learning_rate_reaches_the_captured_step(captures: list[steps.Captured]) -> None:
+def test_a_drop_of_the_learning_rate_reaches_the_captured_step(captures: list[steps._Captured]) -> None:
     own = net().cuda()
     step = steps.Step(own, replace(RECIPE, momentum=0.0, weight_decay=0.0), None)
     images, targets = split(16).normalised().cuda(), split(16).labels.cuda()
-    for _ in range(steps.WARM_UP + 2):
+    for _ in range(steps._WARM_UP + 2):
         step(images, targets, full=True)
     before = copy.deepcopy(own.state_dict())
     step(images, targets, full=True)
@@ -99,7 +99,7 @@ def test_a_drop_of_the_learning_rate_reaches_the_captured_step(captures: list[st
 
 
 @pytest.mark.parametrize(("first", "second"), [("cuda", "cuda"), ("cpu", "cuda"), ("cuda", "cpu")])
-def test_a_training_goes_on_from_either_devices_state(first: str, second: str, captures: list[steps.Captured]) -> None:
+def test_a_training_goes_on_from_either_devices_state(first: str, second: str, captures: list[steps._Captured]) -> None:
     """The rate drops after the state was taken, so a graph that reads a stale one shows."""
     whole, _ = trained("cpu")
     states: list[training.State] = []
@@ -126,7 +126,7 @@ def test_compiled_steps_equal_the_cpus() -> None:
     agree(trained("cpu")[0], trained("cuda", replace(RECIPE, compile=True))[0])
 
 
-def test_adam_runs_without_a_graph(captures: list[steps.Captured]) -> None:
+def test_adam_runs_without_a_graph(captures: list[steps._Captured]) -> None:
     recipe = replace(RECIPE, optimiser="adam", learning_rate=1e-3)
     _, log = trained("cpu", recipe)
     _, other = trained("cuda", recipe)

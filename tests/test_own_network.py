@@ -221,7 +221,7 @@ def test_what_a_network_cannot_do_is_said_by_the_plan() -> None:
 @pytest.mark.usefixtures("place")
 def test_sizes_are_counted_on_the_network_itself() -> None:
     net = models.build("nets:plain", size=8, channels=1, classes=10, width=4)
-    found = trial.tried("nets:plain", 4, networks.Images("digits", 8, 1, 10), "default", "", "")
+    found = trial.try_network("nets:plain", 4, networks.Images("digits", 8, 1, 10), "default", "", "")
     assert sum(weights * places for weights, places in found.layers) == models.macs(net, 8, 1)
     assert found.prunable == pruning.Mask.ones(net).total
     assert found.entries == sum(weight.numel() for weight in net.parameters())

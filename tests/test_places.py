@@ -41,7 +41,7 @@ def test_a_kernel_in_notebooks_finds_store_and_data_of_its_copy(tmp_path: Path, 
     (root / "notebooks/deeper").mkdir()
     for folder in (root, root / "notebooks", root / "notebooks/deeper"):
         unnamed.chdir(folder)
-        assert (Store().root, catalog.folder(), places.usual(".again")) == (
+        assert (Store().root, catalog.folder(), places.default(".again")) == (
             root / ".store",
             root / "data",
             root / ".again",

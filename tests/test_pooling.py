@@ -45,7 +45,7 @@ def test_only_plain_poolings_of_two_by_two_are_replaced_and_only_within() -> Non
     found = pooling.replaceable(net)
     assert found == [net[1], net[2]]
     before = copy.deepcopy(net[1].__dict__)
-    with pytest.raises(ZeroDivisionError), pooling.quick(found):
+    with pytest.raises(ZeroDivisionError), pooling.use_quick(found):
         assert net[1].forward is pooling.pool and net[3].forward is not pooling.pool
         raise ZeroDivisionError
     assert net[1].__dict__.keys() == before.keys()

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import cli, costs, models, sparsity
+from distilled_pruning import catalog, cli, costs, models, sparsity
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
 from distilled_pruning.recipe import Recipe
@@ -267,17 +267,17 @@ def test_other_kinds_are_refused_too(job: Job, part: str) -> None:
 
 
 @pytest.mark.parametrize("size", [8, 16, 32, 96, 128, 200])
-@pytest.mark.parametrize("model", models.MODELS)
+@pytest.mark.parametrize("model", catalog.MODELS)
 def test_weights_are_counted_as_the_networks_have_them(model: str, size: int) -> None:
     if size < 16 and model == "resnetap10":
         return
     net = models.build(model, width=4, size=size, channels=3, classes=5)
-    assert costs.prunable_weights(model, 4, size, 3, 5) == Mask.ones(net).total
+    assert sum(weights for weights, _ in costs.layers(model, 4, size, 3, 5)) == Mask.ones(net).total
 
 
 @pytest.mark.parametrize("size", range(1, 20))
 @pytest.mark.parametrize("norm", ["", "batch", "instance", "none"])
-@pytest.mark.parametrize("model", models.MODELS)
+@pytest.mark.parametrize("model", catalog.MODELS)
 def test_a_size_is_refused_exactly_where_no_network_can_be_built(model: str, norm: str, size: int) -> None:
     try:
         costs.check_size(model, size, norm)
@@ -290,7 +290,7 @@ def test_a_size_is_refused_exactly_where_no_network_can_be_built(model: str, nor
 
 
 def test_levels_are_those_that_pruning_itself_would_take() -> None:
-    total = costs.prunable_weights("convnet3", 4, 8, 1, 10)
+    total = sum(weights for weights, _ in costs.layers("convnet3", 4, 8, 1, 10))
     levels = next(n for n in range(1, 99) if not survives(total, n + 1))
     chain: Prune | None = None
     for _ in range(levels):

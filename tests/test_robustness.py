@@ -71,7 +71,7 @@ def test_the_gradient_by_pixels_goes_through_the_normalisation() -> None:
     split = eight_bit(n=1, size=8)
     net = convnet(split).eval()
     images = split.images.double() / 255
-    found = robustness.gradient(net, split, images, split.labels)
+    found = robustness._gradient(net, split, images, split.labels)
     step = 1e-6
     for index in ((0, 0, 0, 0), (0, 1, 3, 4), (0, 2, 7, 5)):
         ends = []
@@ -232,7 +232,7 @@ def test_pixelate_is_pillows_box_filter_where_boxes_hold_whole_pixels() -> None:
     image = (eight_bit(n=1, channels=1, size=16).images[0, 0].numpy().astype(np.float32)) / 255
     small = Image.fromarray(image).resize((4, 4), Image.Resampling.BOX)
     expected = np.asarray(small.resize((16, 16), Image.Resampling.BOX))
-    found = robustness.pixelate(torch.from_numpy(image)[None, None], 0.25, torch.Generator())
+    found = robustness._pixelate(torch.from_numpy(image)[None, None], 0.25, torch.Generator())
     assert np.allclose(found[0, 0].numpy(), expected, atol=1e-6)
 
 

@@ -41,8 +41,8 @@ def judged(study: dict[str, Any], store: Path) -> int:
 
 
 def ignore_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest: Callable[..., Any] = training.seeded
-    monkeypatch.setattr(training, "seeded", lambda what, *parts: honest(what, 0, *parts[1:]))
+    honest: Callable[..., Any] = training.make_generator
+    monkeypatch.setattr(training, "make_generator", lambda what, *parts: honest(what, 0, *parts[1:]))
 
 
 def ignore_mask(monkeypatch: pytest.MonkeyPatch) -> None:

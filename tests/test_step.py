@@ -47,12 +47,12 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """A device that is taken for one that captures, and refuses; counts how often it was asked."""
     asked: list[int] = []
 
-    def refuse(*_: object) -> step.Captured:
+    def refuse(*_: object) -> step._Captured:
         asked.append(1)
         raise RuntimeError("operation not permitted when stream is capturing\nCUDA kernel errors might be reported")
 
-    monkeypatch.setattr(step, "capturable", lambda device, recipe: True)
-    monkeypatch.setattr(step, "capture", refuse)
+    monkeypatch.setattr(step, "_can_capture", lambda device, recipe: True)
+    monkeypatch.setattr(step, "_capture", refuse)
     step._say_eager.cache_clear()
     yield asked
     step._say_eager.cache_clear()
@@ -84,11 +84,11 @@ def test_only_full_batches_of_sgd_are_captured_and_after_a_warm_up(monkeypatch: 
             sizes.append(len(images))
             return torch.zeros(())
 
-    monkeypatch.setattr(step, "capturable", lambda device, recipe: True)
-    monkeypatch.setattr(step, "capture", lambda run, images, targets: Recorded())
+    monkeypatch.setattr(step, "_can_capture", lambda device, recipe: True)
+    monkeypatch.setattr(step, "_capture", lambda run, images, targets: Recorded())
     trained()
     per_epoch, full = RECIPE.steps_per_epoch(72), 4
-    assert per_epoch == 5 and sizes == [16] * (full * RECIPE.epochs - step.WARM_UP)
+    assert per_epoch == 5 and sizes == [16] * (full * RECIPE.epochs - step._WARM_UP)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_only_full_batches_of_sgd_are_captured_and_after_a_warm_up(monkeypatch: 
     ],
 )
 def test_what_can_be_captured(device: str, recipe: Recipe, captured: bool) -> None:
-    assert step.capturable(torch.device(device), recipe) is captured
+    assert step._can_capture(torch.device(device), recipe) is captured
 
 
 def test_a_state_that_a_gpu_wrote_goes_on_to_the_same_bits() -> None:

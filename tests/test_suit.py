@@ -7,7 +7,7 @@ import math
 
 import pytest
 import torch
-from distilled_pruning import connectivity, landscape, models, pruning, training, weights
+from distilled_pruning import connectivity, landscape, models, planes, pruning, training, weights
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
@@ -152,7 +152,7 @@ def test_a_plane_of_masked_networks_of_tied_weights() -> None:
     mask = pruning.magnitude(nets[0], fraction=0.8)
     plane = landscape.plane(*(net.state_dict() for net in nets))
     grid = landscape.evaluate(nets[0], plane, data, 2, mask, start=None, margin=0.0)
-    masked = landscape.masked(plane, weights.everywhere(nets[0], mask))
+    masked = planes.mask_plane(plane, weights.everywhere(nets[0], mask))
     x, y = grid.points[0]
     with torch.no_grad():
         state = {name: masked.networks[0][name] + x * masked.axes[0][name] + y * masked.axes[1][name] for name in

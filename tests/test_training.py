@@ -49,7 +49,7 @@ def test_twenty_masked_steps_equal_torch_prune_to_the_last_bit() -> None:
     for name in mask:
         prune.custom_from_mask(modules[name.removesuffix(".weight")], "weight", mask[name])
     optimiser = torch.optim.SGD(theirs.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4, fused=True)
-    order = torch.randperm(len(data), generator=training.seeded("order", 0, 0))
+    order = torch.randperm(len(data), generator=training.make_generator("order", 0, 0))
     for begin in range(0, len(data), 8):
         chosen = order[begin : begin + 8]
         optimiser.zero_grad()

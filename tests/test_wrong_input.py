@@ -202,7 +202,7 @@ def test_what_the_machine_refuses_is_a_sentence_too(
     def refuse(options: object) -> int:
         raise PermissionError(13, "Permission denied", "/some/file")
 
-    monkeypatch.setattr(cli, "handlers", lambda: {"status": refuse})
+    monkeypatch.setattr(cli, "_handlers", lambda: {"status": refuse})
     assert cli.main(["status"]) == exits.FAILED
     assert capsys.readouterr().err == "distilled-pruning: '/some/file' cannot be used (Permission denied)\n"
 
@@ -235,7 +235,7 @@ def test_a_reader_that_left_hides_no_failure(code: int, monkeypatch: pytest.Monk
         def flush(self) -> None:
             raise BrokenPipeError
 
-    monkeypatch.setattr(cli, "handlers", lambda: {"status": lambda options: code})
+    monkeypatch.setattr(cli, "_handlers", lambda: {"status": lambda options: code})
     monkeypatch.setattr(sys, "stdout", Closed())
     monkeypatch.setattr(sys, "stderr", type("Open", (), {"close": lambda self: None})())
     assert cli.main(["status"]) == code

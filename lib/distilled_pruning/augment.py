@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Draw", "Pipeline", "pipeline"]
 
-CROP_RATIO = 0.125
+_CROP_RATIO = 0.125
 
 
 @dataclass(frozen=True)
@@ -66,9 +66,8 @@ class Pipeline:
         self, spec: str, split: Split, pixel: list[Operation], normal: list[Operation], cutmix: CutMix | None
     ) -> None:
         """Keep the operations of each stage and the split's normalisation."""
-        self.spec, self.shape, self.classes = spec, tuple(split.images.shape[1:]), split.classes
-        self.pixel, self.normal, self.cutmix = pixel, normal, cutmix
-        self.plain = is_plain(split)
+        self.spec, self.pixel, self.normal, self.cutmix = spec, pixel, normal, cutmix
+        self.plain = split.unscaled
         self.mean, self.std = (torch.tensor(v).reshape(1, -1, 1, 1) for v in (split.mean, split.std))
         self.eye = torch.eye(split.classes)
 
@@ -144,7 +143,7 @@ def pipeline(spec: str, split: Split) -> Pipeline:
         InputError: An unknown operation, one without the number it needs, or one that does not fit the images.
     """
     shape = split.images.shape
-    plain = split.whitening is not None or (split.images.dtype != torch.uint8 and is_plain(split))
+    plain = split.whitening is not None or (split.images.dtype != torch.uint8 and split.unscaled)
     augmentations.check(spec, shape[-1], shape[1], plain)
     pixel: list[Operation] = []
     normal: list[Operation] = []
@@ -155,14 +154,14 @@ def pipeline(spec: str, split: Split) -> Pipeline:
         elif word == "imagenet":
             pixel += [ResizedCrop(shape[-1]), Flip(), Jitter(), Lighting()]
         else:
-            normal += normalised(word, split)
+            normal += _operations_of(word, split)
     return Pipeline(spec, split, pixel, normal, cutmix)
 
 
-def normalised(word: str, split: Split) -> list[Operation]:
+def _operations_of(word: str, split: Split) -> list[Operation]:
     """Build the operations on normalised images that a known word stands for."""
     size, shape = split.images.shape[-1], tuple(split.images.shape[1:])
-    eighth = max(1, int(size * CROP_RATIO + 0.5))
+    eighth = max(1, int(size * _CROP_RATIO + 0.5))
 
     def geometric(corners: bool) -> list[Operation]:
         return [Shift(eighth, size), Scale(corners), Rotate(corners)]
@@ -185,8 +184,3 @@ def normalised(word: str, split: Split) -> list[Operation]:
     assert found is not None
     number = int(found[2])
     return [Noise(number / 100, shape)] if found[1] == "noise" else [Shift(number, size)]
-
-
-def is_plain(split: Split) -> bool:
-    """Tell whether a split's images need no normalising."""
-    return not any(split.mean) and set(split.std) == {1.0}

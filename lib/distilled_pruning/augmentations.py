@@ -22,25 +22,21 @@ def words(spec: str) -> list[str]:
 
 
 def check(spec: str, size: int, channels: int, plain: bool = False) -> None:
-    """Raise :class:`InputError` for an unknown operation, or one that does not fit the images.
+    """Raise :class:`InputError` for an unknown operation, or one that does not fit images of a size in pixels.
 
-    Args:
-        spec: Operations joined by ``"+"``, as :mod:`.augment` describes.
-        size: Image side in pixels.
-        channels: Image channels.
-        plain: Whether the images are whitened or normalised already, so that their pixels are not at hand.
+    Images that are ``plain`` are whitened or normalised already, so that their pixels are not at hand.
     """
     found = words(spec)
     for place, word in enumerate(found):
         if any(before in MIXES for before in found[:place]):
             raise InputError(f"augmentation {spec!r} has {word!r} after cutmix: put cutmix last, and once")
         if word == "imagenet":
-            photographs(spec, place, channels, plain)
+            _check_photographs(spec, place, channels, plain)
         elif word not in NAMES or NUMBERED.fullmatch(word):
-            numbered(word, size)
+            _check_numbered(word, size)
 
 
-def photographs(spec: str, place: int, channels: int, plain: bool) -> None:
+def _check_photographs(spec: str, place: int, channels: int, plain: bool) -> None:
     """Raise :class:`InputError` where the ImageNet pipeline cannot be used."""
     if place:
         raise InputError(f"augmentation {spec!r} has imagenet, which works on pixels, after others: put it first")
@@ -50,7 +46,7 @@ def photographs(spec: str, place: int, channels: int, plain: bool) -> None:
         raise InputError("augmentation 'imagenet' works on pixels, and these images are normalised already: use dsa")
 
 
-def numbered(word: str, size: int) -> None:
+def _check_numbered(word: str, size: int) -> None:
     """Raise :class:`InputError` unless a word is an operation with a number that fits images of ``size`` px."""
     found = NUMBERED.fullmatch(word)
     if found is None:

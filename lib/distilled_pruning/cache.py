@@ -24,9 +24,9 @@ def cache_folder() -> Path:
     """Give the folder for what can be made again: ``DISTILLED_PRUNING_CACHE``, else the user's cache."""
     given = os.environ.get(CACHE)
     if given:
-        return places.named(given)
-    user = Path(os.environ.get("XDG_CACHE_HOME") or disk.expanded("~/.cache"))
-    return user / places.NAME if user.is_absolute() else places.usual("_build") / "cache"  # not every user has a home
+        return places.locate(given)
+    user = Path(os.environ.get("XDG_CACHE_HOME") or disk.expand("~/.cache"))
+    return user / places.NAME if user.is_absolute() else places.default("_build") / "cache"  # not every user has a home
 
 
 def digest(
@@ -59,7 +59,7 @@ def digest(
             problems.append((file, SPECIAL))
             continue
         identity = (facts.st_dev, facts.st_ino, facts.st_size, facts.st_mtime_ns, facts.st_ctime_ns)
-        stamp.update(_bytes(f"{label} {file} {identity}\n"))
+        stamp.update(_encode(f"{label} {file} {identity}\n"))
         size, newest = size + facts.st_size, max(newest, facts.st_mtime_ns, facts.st_ctime_ns)
     refuse("cannot be read", problems)
     settled = time.time_ns() - newest > SETTLED_SECONDS * 1e9 and size > SMALL
@@ -73,9 +73,9 @@ def digest(
         except OSError as error:
             problems.append((file, error.strerror or str(error)))
             continue
-        content.update(_bytes(f"{label} {len(data)}\n") if label else b"")
+        content.update(_encode(f"{label} {len(data)}\n") if label else b"")
         content.update(data)
-        content.update(_bytes(mark(data)) if mark is not None else b"")
+        content.update(_encode(mark(data)) if mark is not None else b"")
     refuse("cannot be read", problems)
     if settled:
         with suppress(OSError):
@@ -83,18 +83,13 @@ def digest(
     return content.hexdigest()
 
 
-def _bytes(text: str) -> bytes:
+def _encode(text: str) -> bytes:
     """Encode file names, which need not be UTF-8 where the system takes any bytes."""
     return text.encode(errors="surrogateescape")
 
 
 def refuse(what: str, problems: Iterable[tuple[Path, str]]) -> None:
-    """Raise :class:`InputError` that names every file with a problem, if there is one.
-
-    Args:
-        what: What is wrong with each, as "cannot be read".
-        problems: File and reason.
-    """
+    """Raise :class:`InputError` that names every file with a problem, if there is one."""
     found = list(problems)
     if not found:
         return

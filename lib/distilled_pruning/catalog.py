@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from . import disk, places
-from .errors import InputError, quoted, unknown
+from .errors import InputError, quote, unknown
 from .facts import DatasetInfo
 from .registry import Registry
 
@@ -23,10 +23,10 @@ WHITENED = 4096  # values of an image whose covariance can be had
 def folder(root: str | Path | None = None) -> Path:
     """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else the book's ``data``."""
     given = root or os.environ.get(ENVIRONMENT)
-    return places.named(given) if given else places.usual("data")
+    return places.locate(given) if given else places.default("data")
 
 
-def published(name: str) -> Path:
+def find_published(name: str) -> Path:
     """Find a distilled set that others published, by its file's name under ``distilled`` in the folder with the data.
 
     Raises:
@@ -35,7 +35,7 @@ def published(name: str) -> Path:
     path = folder() / "distilled" / name
     if not disk.is_file(path):
         raise InputError(
-            f"the published set {quoted(name)} is not in {path.parent}: "
+            f"the published set {quote(name)} is not in {path.parent}: "
             f"put it there ({ENVIRONMENT} names another folder)"
         )
     return path
@@ -153,7 +153,7 @@ def info(name: str) -> DatasetInfo:
     """
     if name in DATASETS:
         return DATASETS[name]
-    path = disk.expanded(name)
+    path = disk.expand(name)
     if path.suffix.lower() == ".npz" and disk.is_file(path):
         from . import npz
 
@@ -194,28 +194,24 @@ def examine(name: str, size: int) -> tuple[str, ...]:
         return listed.notes
     from . import npz, sources
 
-    sources.checked(name, npz.read(path))
+    sources.check(name, npz.read(path))
     return npz.notes(path)
 
 
-def called(name: str) -> str:
-    """Give the name that recipes know a dataset by: of a path the last part, unless that is another dataset's name.
-
-    Args:
-        name: A name of :data:`DATASETS`, or a path.
-    """
+def short_name(name: str) -> str:
+    """Give the name that recipes know a dataset by: of a path the last part, unless that is another dataset's name."""
     last = Path(name).name
     return name if last in DATASETS else last
 
 
 def not_found(name: str) -> InputError:
     """Build the error for a dataset that is neither a known name nor a file or folder that is there."""
-    path = disk.expanded(name)
+    path = disk.expand(name)
     right = "give an .npz file or a folder of class folders"
     if disk.exists(path):
-        return InputError(f"{quoted(name)} is not a dataset: {right}")
+        return InputError(f"{quote(name)} is not a dataset: {right}")
     if disk.is_link(path):
-        return InputError(f"{quoted(name)} is a link that leads to nothing: {right}")
+        return InputError(f"{quote(name)} is a link that leads to nothing: {right}")
     if "/" in name or Path(name).suffix.lower() in (".npz", ".npy"):
-        return InputError(f"{quoted(name)} is not there: {right} that is")
+        return InputError(f"{quote(name)} is not there: {right} that is")
     return unknown("dataset", name, DATASETS)

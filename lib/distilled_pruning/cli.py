@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from . import __version__
-from .errors import InputError, quoted
+from .errors import InputError, quote
 from .exits import BROKEN_PIPE, FAILED, INTERRUPTED, STOPPED, WRONG
 from .signals import ENDING, Terminated, handling, tell, terminate
 from .usage import epilog
 
-ASKED = "_ARGCOMPLETE"  # a shell that completes a word sets it
-PRESET = "a scale (reduced, paper), a variant of one (reduced/resnet18), or a YAML file of parameters"
-DEVICE = "auto, cpu, cuda or cuda:N"
-UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
+_ASKED = "_ARGCOMPLETE"  # a shell that completes a word sets it
+_PRESET = "a scale (reduced, paper), a variant of one (reduced/resnet18), or a YAML file of parameters"
+_DEVICE = "auto, cpu, cuda or cuda:N"
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ class Parser(argparse.ArgumentParser):
         self.exit(WRONG, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
-def seconds(text: str) -> float:
+def _seconds(text: str) -> float:
     """Read a duration: a number with ``s``, ``m`` or ``h``, seconds by default."""
-    number, unit = (text[:-1], text[-1]) if text[-1:] in UNITS else (text, "s")
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     try:
-        value = float(number) * UNITS[unit]
+        value = float(number) * _UNITS[unit]
     except ValueError:
         value = -1.0
     if not 0 < value < float("inf"):
@@ -50,14 +50,14 @@ def seconds(text: str) -> float:
     return value
 
 
-def count(text: str) -> int:
+def _count(text: str) -> int:
     """Read a number of at least 1."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
     return int(text)
 
 
-def part(text: str) -> tuple[int, int]:
+def _shard(text: str) -> tuple[int, int]:
     """Read a shard ``i/n``."""
     number, _, total = text.partition("/")
     if not (number.isdecimal() and total.isdecimal() and 1 <= int(number) <= int(total)):
@@ -105,7 +105,7 @@ def _add_computing(commands: Commands) -> None:
     run = _add(commands, "run", "compute what is missing; interrupt at will, it continues", json=outcome)
     _add_targets(run)
     _add_effort(run)
-    run.add_argument("--shard", type=part, metavar="i/n", help="do only one of n equal parts of the work")
+    run.add_argument("--shard", type=_shard, metavar="i/n", help="do only one of n equal parts of the work")
 
     text = "render the book at once, compute what its pages lack, render it again as they fill"
     book = _add(commands, "book", text, json="")
@@ -114,7 +114,7 @@ def _add_computing(commands: Commands) -> None:
     book.add_argument("--what-if", metavar="NOTEBOOK", help="show this page once more, beside itself, changed by -p")
     _add_parameters(book)
     _add_effort(book)
-    book.add_argument("--device", default="auto", help=DEVICE)
+    book.add_argument("--device", default="auto", help=_DEVICE)
 
 
 def _add_judging(commands: Commands) -> None:
@@ -159,9 +159,9 @@ def _add_keeping(commands: Commands) -> None:
     )
     bench.add_argument("themes", nargs="*", metavar="THEME", help=themes)
     bench.add_argument("--all", action="store_true", help="all themes, in about five minutes")
-    bench.add_argument("--rounds", type=count, metavar="N", help="turns that each takes; by default 5, 3 for hessian")
+    bench.add_argument("--rounds", type=_count, metavar="N", help="turns that each takes; by default 5, 3 for hessian")
     bench.add_argument("--against", metavar="FILE", help="hold the ratios against those of a run kept with --json")
-    bench.add_argument("--device", default="auto", help=DEVICE)
+    bench.add_argument("--device", default="auto", help=_DEVICE)
     _add_store(bench, ".store")
 
 
@@ -175,7 +175,7 @@ def _add_targets(command: Parser, usual: str = ".store") -> None:
     text = "what to work on, a NOTEBOOK:KEY too; all by default"
     command.add_argument("targets", nargs="*", metavar="NOTEBOOK|FIGURE|KEY", help=text)
     _add_parameters(command)
-    command.add_argument("--device", help=DEVICE)
+    command.add_argument("--device", help=_DEVICE)
     _add_store(command, usual)
 
 
@@ -184,16 +184,16 @@ def _add_parameters(command: Parser) -> None:
     command.add_argument(
         "-p", nargs=2, action="append", default=[], dest="pairs", metavar=pair, help="change a parameter"
     )
-    command.add_argument("-f", "--file", metavar="FILE", help=PRESET)
+    command.add_argument("-f", "--file", metavar="FILE", help=_PRESET)
 
 
 def _add_effort(command: Parser) -> None:
     text = "jobs side by side; by default one a core, or one a GPU"
-    command.add_argument("--jobs", type=count, metavar="N", help=text)
-    command.add_argument("--budget", type=seconds, metavar="TIME", help="stop cleanly after so long, as 90s, 9m or 2h")
+    command.add_argument("--jobs", type=_count, metavar="N", help=text)
+    command.add_argument("--budget", type=_seconds, metavar="TIME", help="stop cleanly after so long, as 90s, 9m or 2h")
 
 
-def handlers() -> dict[str, Callable[[argparse.Namespace], int]]:
+def _handlers() -> dict[str, Callable[[argparse.Namespace], int]]:
     """Give the functions that do the commands."""
     from .study.commands import datasets, keep, work
 
@@ -211,17 +211,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal need not know every letter
     words = parser()
-    if ASKED in os.environ:
+    if _ASKED in os.environ:
         from .completion import complete
 
         complete(words)
     parsed = words.parse_args(arguments)
     code = BROKEN_PIPE
     try:
-        here()
+        _check_folder()
         _add_plugins(parsed.plugins)
         with handling(ENDING, terminate):
-            code = handlers()[parsed.command](parsed)
+            code = _handlers()[parsed.command](parsed)
             sys.stdout.flush()
     except InputError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
@@ -235,7 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         sys.stderr.close()
     except OSError as error:
-        where = quoted(error.filename) if error.filename else "standard output" if full() else "a file"
+        where = quote(error.filename) if error.filename else "standard output" if _is_full() else "a file"
         print(f"distilled-pruning: {where} cannot be used ({error.strerror or error})", file=sys.stderr)
         return FAILED
     return code
@@ -250,7 +250,7 @@ def _add_plugins(names: str | None) -> None:
     plugins.load()
 
 
-def full() -> bool:
+def _is_full() -> bool:
     """Say whether standard output takes no more, as on a full disk; what is left for it is dropped."""
     try:
         print(flush=True)  # where Python keeps nothing back, only another write tells
@@ -260,12 +260,8 @@ def full() -> bool:
     return False
 
 
-def here() -> None:
-    """Make sure there is a working directory.
-
-    Raises:
-        InputError: It was removed.
-    """
+def _check_folder() -> None:
+    """Make sure there is a working directory."""
     try:
         Path.cwd()
     except OSError as error:

@@ -19,22 +19,22 @@ def complete(parser: argparse.ArgumentParser) -> None:
     """
     import argcomplete
 
-    for command in commands_of(parser):
+    for command in _commands(parser):
         for action in command._actions:
-            offer = OFFERS.get("/".join(action.option_strings) or action.dest)
+            offer = _OFFERS.get("/".join(action.option_strings) or action.dest)
             if offer is not None:
                 action.completer = offer  # type: ignore[attr-defined]
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 
-def commands_of(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
+def _commands(parser: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """List the parsers of all commands."""
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
             yield from action.choices.values()
 
 
-def pages(**asked: Any) -> list[str]:
+def _offer_pages(**asked: Any) -> list[str]:
     """Offer the book's pages; none where there is no book."""
     from .study.parameters.notebooks import notebooks
 
@@ -44,40 +44,40 @@ def pages(**asked: Any) -> list[str]:
         return []
 
 
-def targets(**asked: Any) -> list[str]:
+def _offer_targets(**asked: Any) -> list[str]:
     """Offer pages and figures."""
     from .study.sections.registry import EXPERIMENTS
 
-    return [*pages(), *EXPERIMENTS, "all"]
+    return [*_offer_pages(), *EXPERIMENTS, "all"]
 
 
-def presets(parsed_args: argparse.Namespace, **asked: Any) -> list[str]:
+def _offer_presets(parsed_args: argparse.Namespace, **asked: Any) -> list[str]:
     """Offer the presets of the pages that were named, of all pages where none was."""
     from .study.parameters.presets import LIVE, bases
 
-    named = [name for name in getattr(parsed_args, "targets", None) or [] if name in pages()]
+    named = [name for name in getattr(parsed_args, "targets", None) or [] if name in _offer_pages()]
     try:
-        found = [scale for name in named or pages() for scale in bases(name)]
+        found = [scale for name in named or _offer_pages() for scale in bases(name)]
     except InputError:
         return []
     return [scale for scale in dict.fromkeys(found) if scale != LIVE]
 
 
-def changes(parsed_args: argparse.Namespace, **asked: Any) -> Iterable[str]:
+def _offer_changes(parsed_args: argparse.Namespace, **asked: Any) -> Iterable[str]:
     """Offer the parameters of the pages that were named; after a parameter, the values that have names."""
     from .study.parameters.presets import LIVE, bases
 
-    before = typed()
+    before = _read_typed()
     if before[-1:] != ["-p"]:
-        return choices(before[-1]) if before else ()
-    named = [name for name in getattr(parsed_args, "targets", None) or [] if name in pages()]
+        return _offer_values(before[-1]) if before else ()
+    named = [name for name in getattr(parsed_args, "targets", None) or [] if name in _offer_pages()]
     try:
-        return dict.fromkeys(name for page in named or pages() for name in bases(page)[LIVE])
+        return dict.fromkeys(name for page in named or _offer_pages() for name in bases(page)[LIVE])
     except InputError:
         return ()
 
 
-def choices(parameter: str) -> Iterable[str]:
+def _offer_values(parameter: str) -> Iterable[str]:
     """Offer the values of a parameter that have names."""
     from .study.jobs import ways
 
@@ -85,31 +85,26 @@ def choices(parameter: str) -> Iterable[str]:
     return named.get(parameter, ())
 
 
-def typed() -> list[str]:
+def _read_typed() -> list[str]:
     """List the words before the one that is completed, as the shell passes them on."""
     line = os.environ.get("COMP_LINE", "")
     line = line.encode()[: int(os.environ.get("COMP_POINT", len(line)))].decode(errors="ignore")
     return line.split()[: None if line.endswith(" ") else -1]
 
 
-def datasets(**asked: Any) -> list[str]:
-    """Offer the datasets that have names."""
-    return list(catalog.DATASETS)
-
-
-def themes(**asked: Any) -> list[str]:
+def _offer_themes(**asked: Any) -> list[str]:
     """Offer what can be measured."""
     from .study.sections.how_fast.page import ALL_THEMES
 
     return list(ALL_THEMES)
 
 
-OFFERS = {
-    "targets": targets,
-    "notebooks": pages,
-    "--what-if": pages,
-    "-f/--file": presets,
-    "-p": changes,
-    "names": datasets,
-    "themes": themes,
+_OFFERS = {
+    "targets": _offer_targets,
+    "notebooks": _offer_pages,
+    "--what-if": _offer_pages,
+    "-f/--file": _offer_presets,
+    "-p": _offer_changes,
+    "names": lambda **asked: list(catalog.DATASETS),
+    "themes": _offer_themes,
 }

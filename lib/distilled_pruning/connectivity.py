@@ -58,12 +58,8 @@ class Barrier(float):
     end_accuracy: float
 
 
-def positions(alphas: int | Sequence[float]) -> tuple[float, ...]:
-    """Give the positions along the line: ``alphas`` equal steps, or the given ones.
-
-    Raises:
-        InputError: Fewer than two positions, ends other than 0 and 1, or a wrong order.
-    """
+def _positions(alphas: int | Sequence[float]) -> tuple[float, ...]:
+    """Give the positions along the line: ``alphas`` equal steps, or the given ones."""
     if isinstance(alphas, int):
         if alphas < 2:
             raise InputError(f"alphas must be at least 2 (both ends of the line), not {alphas}")
@@ -75,7 +71,7 @@ def positions(alphas: int | Sequence[float]) -> tuple[float, ...]:
 
 
 @torch.no_grad()
-def blend(net: nn.Module, terms: Sequence[tuple[float, Weights]]) -> None:
+def _blend(net: nn.Module, terms: Sequence[tuple[float, Weights]]) -> None:
     """Load the weighted sum of state dicts into a network, in place.
 
     A weight of exactly 1 among zeros copies that network to the last bit; integer buffers come from the first term.
@@ -114,7 +110,7 @@ def reestimate(net: nn.Module, split: Split, batch_size: int = STATISTICS_BATCH)
     ends = [*range(batch_size, len(split) - 1, batch_size), len(split)]
     for begin, end in itertools.pairwise([0, *ends]):
         for layer in layers:
-            layer.momentum = (end - begin) / end
+            layer.momentum = (end - begin) / end  # makes the running value the mean of all images so far
         net(split.normalised(slice(begin, end)).to(first.device, first.dtype))
     net.train(was_training)
     for layer, momentum in zip(layers, momenta, strict=True):
@@ -167,7 +163,7 @@ def interpolate(
     """
     if statistics not in STATISTICS:
         raise InputError(f"statistics must be one of {', '.join(STATISTICS)}, not {statistics!r}")
-    points = positions(alphas)
+    points = _positions(alphas)
     check_fit(net, a, b)
     place = forward.place(net)
     work = copy.deepcopy(net).to(place).eval()
@@ -178,7 +174,7 @@ def interpolate(
     ends = [cut({name: tensor.to(place) for name, tensor in end.items()}, kept) for end in (a, b)]
     figures = []
     for done, alpha in enumerate(points, 1):
-        blend(work, [(1 - alpha, ends[0]), (alpha, ends[1])])
+        _blend(work, [(1 - alpha, ends[0]), (alpha, ends[1])])
         # A barrier is a difference to the ends, so these must be the trained networks to the last bit.
         if alpha in (0, 1) and any(not torch.equal(t, ends[int(alpha)][n]) for n, t in work.state_dict().items()):
             raise AssertionError("an end of the line is not the trained network")

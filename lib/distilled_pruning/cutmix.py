@@ -53,6 +53,7 @@ class CutMix:
 
     def draw(self, n: int, generator: torch.Generator) -> Mix:
         """Draw a batch's box and partners; an unmixed batch has an empty box."""
+        # Always all four numbers and the partners, mixed or not: what follows in the generator stays the same.
         coin, share, row, column = torch.rand(4, generator=generator, dtype=torch.float64).tolist()
         partner = torch.randperm(n, generator=generator)
         if coin >= self.probability:

@@ -21,7 +21,7 @@ from .whitening import Whitening
 
 __all__ = ["Dataset", "Split", "Whitening", "digest", "fetch", "find", "listing", "load", "read", "verify"]
 
-NORMALISATIONS = ("dataset", "papers")
+_NORMALISATIONS = ("dataset", "papers")
 
 
 def load(
@@ -54,8 +54,8 @@ def load(
         >>> len(data.load("digits", subset=100).train), len(digits.test)
         (100, 360)
     """
-    if normalisation not in NORMALISATIONS:
-        raise unknown("normalisation", normalisation, NORMALISATIONS)
+    if normalisation not in _NORMALISATIONS:
+        raise unknown("normalisation", normalisation, _NORMALISATIONS)
     if size is not None and size < 1:
         raise InputError(f"size must be at least 1 px, not {size}")
     info = catalog.DATASETS.get(name)
@@ -64,20 +64,22 @@ def load(
     whitening: Whitening | None = None
     mean, std = (0.0,) * train.shape[1], (1.0,) * train.shape[1]
     if zca:
-        whitening = whiten.fitted(train, f"{found[:32]}-{train.shape[-1]}")
+        whitening = whiten.fit_once(train, f"{found[:32]}-{train.shape[-1]}")
         train, test = whitening.apply(train), whitening.apply(test)
     else:
-        mean, std = spread(info, train, normalisation)
+        mean, std = _choose_normalisation(info, train, normalisation)
     splits = [
         Split(images, torch.from_numpy(labels), mean, std, len(arrays.classes), whitening)
         for images, labels in ((train, arrays.train_labels), (test, arrays.test_labels))
     ]
     if subset is not None:
         splits[0] = splits[0].subset(subset)
-    return Dataset(catalog.called(name), splits[0], splits[1], arrays.classes, found)
+    return Dataset(catalog.short_name(name), splits[0], splits[1], arrays.classes, found)
 
 
-def spread(info: DatasetInfo | None, train: Tensor, normalisation: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+def _choose_normalisation(
+    info: DatasetInfo | None, train: Tensor, normalisation: str
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Choose mean and standard deviation of a normalisation."""
     if info is not None and normalisation == "papers" and info.papers:
         return info.papers
@@ -97,7 +99,7 @@ def find(name: str, root: str | Path | None = None) -> Path | None:
     """
     info = catalog.DATASETS.get(name)
     if info is None:
-        path = disk.expanded(name)
+        path = disk.expand(name)
         if disk.is_dir(path) or (path.suffix.lower() == ".npz" and disk.is_file(path)):
             return path
         raise catalog.not_found(name)
@@ -131,13 +133,13 @@ def read(
         path = fetch(name, root)
     if info is not None and info.arrays is not None:
         arrays = replace(info.arrays(), classes=info.classes)
-        return sources.checked(name, arrays), sources.digest(arrays)
+        return sources.check(name, arrays), sources.digest(arrays)
     if path.is_dir() and (info is None or info.kind == "folders"):
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
         return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
     if path.suffix.lower() == ".npz":
         arrays = npz.read(path)
-        arrays = fitting(path, arrays, info) if info else arrays
+        arrays = _name_classes(path, arrays, info) if info else arrays
     else:
         assert info is not None
         arrays = sources.digits() if name == "digits" else official.read(name, path, info.classes)
@@ -147,10 +149,10 @@ def read(
             f"{path} is not {name} as published (digest {found[:12]}, not {str(info.digest)[:12]}): "
             "put the original there in its order, or load your file by its path"
         )
-    return sources.checked(name, arrays), found
+    return sources.check(name, arrays), found
 
 
-def fitting(path: Path, arrays: Arrays, info: DatasetInfo) -> Arrays:
+def _name_classes(path: Path, arrays: Arrays, info: DatasetInfo) -> Arrays:
     """Check that an ``.npz`` named after a dataset can be it, and give its classes their names."""
     channels = arrays.train_images.shape[1]
     if len(arrays.classes) != len(info.classes) or channels != info.channels:
@@ -172,9 +174,9 @@ def digest(name: str, root: str | Path | None = None) -> str:
         return info.digest
     path = find(name, root)
     if path is None:
-        raise missing(name, root)
+        raise _missing(name, root)
     if path.is_dir() and (info is None or info.kind == "folders"):
-        return folders.digest(folders.listing(path, info.wnids, info.classes) if info else folders.listing(path))
+        return folders.hash_files(folders.listing(path, info.wnids, info.classes) if info else folders.listing(path))
     return read(name, None, root)[1]
 
 
@@ -207,14 +209,14 @@ def fetch(name: str, root: str | Path | None = None) -> Path:
     if path is not None:
         return path
     if name == "imagenet10":
-        raise missing(name, root)
+        raise _missing(name, root)
     download.fetch(name, folder(root))
     path = find(name, root)
     assert path is not None
     return path
 
 
-def missing(name: str, root: str | Path | None = None) -> InputError:
+def _missing(name: str, root: str | Path | None = None) -> InputError:
     """Build the error for a named dataset that is not on this machine."""
     if name == "imagenet10":
         return InputError(
@@ -231,5 +233,5 @@ def verify(name: str, root: str | Path | None = None) -> str:
         InputError: It is not there, damaged, or not what was published.
     """
     if find(name, root) is None:
-        raise missing(name, root)
+        raise _missing(name, root)
     return read(name, None, root, fresh=True)[1]

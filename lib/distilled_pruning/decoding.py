@@ -13,41 +13,36 @@ import numpy as np
 from . import disk, imagefile
 from .cache import CACHE, cache_folder, refuse
 from .errors import InputError
-from .folders import Listing, digest
-from .sources import Arrays, checked
+from .folders import Listing, hash_files
+from .sources import Arrays, check
 
 
 def read(listed: Listing, size: int | None = None, *, fresh: bool = False) -> tuple[Arrays, str]:
     """Give the decoded images, mapped from the cache, and the digest of their files.
-
-    Args:
-        listed: The files.
-        size: Side in pixels, that of the listing by default.
-        fresh: Read and decode the files again instead of trusting the cache.
 
     Raises:
         InputError: Files that are no images, all of them named, images that cannot be learnt from, or a cache that
             cannot be written.
     """
     side = size or listed.side
-    found = digest(listed, fresh=fresh)
+    found = hash_files(listed, fresh=fresh)
     path = cache_folder() / "decoded" / f"{found[:32]}-{side}"
     if fresh:
         shutil.rmtree(path, ignore_errors=True)
-    images = mapped(path, listed, side)
+    images = _map(path, listed, side)
     if images is None:
         shutil.rmtree(path, ignore_errors=True)
         try:
-            disk.write_whole({path: lambda place: decode_all(listed, side, place)})
+            disk.write_whole({path: lambda place: _decode_all(listed, side, place)})
         except OSError as error:
             raise InputError(f"{path.parent} cannot be written ({error.strerror}): name another in {CACHE}") from error
-        images = mapped(path, listed, side)
+        images = _map(path, listed, side)
         assert images is not None
     arrays = Arrays(images[0], listed.train_labels, images[1], listed.test_labels, listed.classes)
-    return checked(str(listed.root), arrays), found
+    return check(str(listed.root), arrays), found
 
 
-def mapped(path: Path, listed: Listing, size: int) -> tuple[np.ndarray, np.ndarray] | None:
+def _map(path: Path, listed: Listing, size: int) -> tuple[np.ndarray, np.ndarray] | None:
     """Map decoded images copy-on-write, or give ``None`` where they are not there, cut short or others."""
     try:
         facts = json.loads((path / "facts.json").read_text())
@@ -60,11 +55,11 @@ def mapped(path: Path, listed: Listing, size: int) -> tuple[np.ndarray, np.ndarr
     return images[0], images[1]
 
 
-def decode_all(listed: Listing, size: int, place: Path) -> None:
+def _decode_all(listed: Listing, size: int, place: Path) -> None:
     """Decode both splits into ``train.npy`` and ``test.npy`` of a new folder, side by side in threads."""
     place.mkdir()
     problems: list[tuple[Path, str]] = []
-    with imagefile.quietly(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+    with imagefile.quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for split, files in (("train", listed.train), ("test", listed.test)):
             shape = (len(files), listed.channels, size, size)
             out = np.lib.format.open_memmap(place / f"{split}.npy", mode="w+", dtype=np.uint8, shape=shape)

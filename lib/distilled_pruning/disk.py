@@ -27,7 +27,7 @@ exists, lexists, is_dir, is_file, is_link = (
 )
 
 
-def expanded(name: str) -> Path:
+def expand(name: str) -> Path:
     """Give a path with ``~`` replaced; an unknown home stays as it is written."""
     return Path(os.path.expanduser(name))  # noqa: PTH111
 
@@ -68,10 +68,7 @@ def is_stray(path: Path) -> bool:
 def move_aside(paths: Sequence[Path], folder: Path, name: str) -> Path | None:
     """Move what belongs together into another folder, under a name with the first free number.
 
-    Args:
-        paths: A file or folder, or several, which get a folder of their own.
-        folder: Where to.
-        name: The name.
+    Several files get a folder of their own there.
 
     Returns:
         Where it lies now, ``None`` where somebody else was faster.
@@ -124,18 +121,18 @@ def write_whole(contents: Mapping[Path, Content], place: Path | None = None) -> 
         place.mkdir(parents=True)
     try:
         written = [
-            (_written(place / str(number), path.name, content), path)
+            (_write(place / str(number), path.name, content), path)
             for number, (path, content) in enumerate(contents.items())
         ]
         for ready, path in written:
             if not (path.is_dir() and any(path.iterdir())):
                 ready.replace(path)
-                _sync(path.parent)
+                _sync(path.parent)  # a rename is on the disk only with the folder that holds the name
     finally:
         shutil.rmtree(place, ignore_errors=True)
 
 
-def _written(folder: Path, name: str, content: Content) -> Path:
+def _write(folder: Path, name: str, content: Content) -> Path:
     """Write a file or folder into a new folder, and push it to the disk."""
     folder.mkdir()
     path = folder / name

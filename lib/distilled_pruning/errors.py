@@ -5,23 +5,23 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
-LONGEST = 160
+_LONGEST = 160
 
 
 class InputError(ValueError):
     """A mistake in what the user gave; its message is one sentence that says what is wrong and what would be right."""
 
 
-def quoted(text: object) -> str:
+def quote(text: object) -> str:
     """Quote what a user gave, cut in the middle where it would fill the screen."""
     found = repr(str(text))
-    return found if len(found) <= LONGEST else f"{found[: LONGEST // 2]}…{found[-LONGEST // 2 :]}"
+    return found if len(found) <= _LONGEST else f"{found[: _LONGEST // 2]}…{found[-_LONGEST // 2 :]}"
 
 
-def shown(value: object) -> str:
+def show(value: object) -> str:
     """Write a value of any type as Python does, cut where it would fill the screen."""
     try:
-        return quoted(value) if isinstance(value, str) else repr(value)[:LONGEST]
+        return quote(value) if isinstance(value, str) else repr(value)[:_LONGEST]
     except ValueError:  # Python writes no number of more than 4,300 digits
         return "a number of thousands of digits"
 
@@ -34,9 +34,9 @@ def one_line(error: Exception) -> str:
 def unknown(what: str, name: object, known: Iterable[str]) -> InputError:
     """Build the error for a name that is not in a list, with the nearest known name as a hint."""
     names = list(known)
-    close = difflib.get_close_matches(str(name)[:LONGEST], names, n=1)
+    close = difflib.get_close_matches(str(name)[:_LONGEST], names, n=1)
     hint = f" (did you mean {close[0]!r}?)" if close else ""
-    return InputError(f"unknown {what} {quoted(name)}{hint}: choose one of {', '.join(names)}")
+    return InputError(f"unknown {what} {quote(name)}{hint}: choose one of {', '.join(names)}")
 
 
 class Interrupted(Exception):

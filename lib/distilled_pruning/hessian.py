@@ -22,7 +22,7 @@ from .curvature import graph, krylov, loop, structured
 from .curvature.krylov import Spectrum, Trace
 from .curvature.problem import Problem, exact_arithmetic, pose
 from .errors import InputError
-from .weights import renamed
+from .weights import rename
 
 __all__ = [
     "Spectrum",
@@ -36,7 +36,7 @@ __all__ = [
     "trace",
 ]
 
-COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
+_COLUMNS = ("min", "max", "mean", "std", "mean_abs", "count")
 Progress = Callable[[int, int, dict[str, float]], None]
 
 
@@ -99,24 +99,12 @@ def diagonal(
 
 
 def gauss_newton_diagonal(
-    net: nn.Module,
-    images: Tensor,
-    labels: Tensor,
-    mask: Mapping[str, Tensor] | None = None,
+    net: nn.Module, images: Tensor, labels: Tensor, mask: Mapping[str, Tensor] | None = None
 ) -> dict[str, Tensor]:
     """Return the exact diagonal of the Gauss-Newton matrix J'AJ, A the curvature of the loss in the logits.
 
     It is the Hessian's diagonal for networks without per-image norms, such as ReLU networks with BatchNorm in
-    evaluation mode, and never negative.
-
-    Args:
-        net: As in :func:`diagonal`.
-        images: As in :func:`diagonal`.
-        labels: As in :func:`diagonal`; they only have to fit, the result does not depend on them.
-        mask: As in :func:`diagonal`.
-
-    Returns:
-        A tensor shaped as the parameter for every name of ``net.named_parameters()``.
+    evaluation mode, and never negative. It takes and gives what :func:`diagonal` does.
 
     Raises:
         InputError: As in :func:`diagonal`, and for every network the fast method does not cover.
@@ -124,7 +112,7 @@ def gauss_newton_diagonal(
     with exact_arithmetic(net):
         problem = pose(net, images, labels, mask)
         try:
-            return _structured(problem, False, None)
+            return _structured(problem, False)
         except graph.Unsupported as reason:
             raise InputError(f"no exact Gauss-Newton diagonal for {reason}{_advice(reason)}") from None
 
@@ -140,19 +128,9 @@ def trace(
 ) -> Trace:
     """Estimate the Hessian's trace by Hutchinson's method, with its standard error.
 
-    Works for any network that can be differentiated twice. Where :func:`diagonal` is affordable its sum is the exact
-    trace.
-
-    Args:
-        net: Any module from images to logits.
-        images: As in :func:`diagonal`; all are worked on together.
-        labels: int64 ``[N]``.
-        mask: As in :func:`diagonal`.
-        probes: Random sign vectors, each one product with the Hessian.
-        seed: Of the random vectors.
-
-    Returns:
-        Value, standard error and number of probes.
+    Works for any network that can be differentiated twice, on what :func:`diagonal` takes, all images together. Each of
+    the ``probes`` is a random sign vector drawn from ``seed``, and costs one product with the Hessian. Where
+    :func:`diagonal` is affordable its sum is the exact trace.
 
     Raises:
         InputError: As in :func:`diagonal`, and for fewer than one probe.
@@ -182,12 +160,9 @@ def top_eigenvalues(
         mask: As in :func:`diagonal`; the Hessian is that of the surviving parameters.
         count: Eigenvalues wanted.
         end: ``"largest"``, ``"smallest"`` or ``"magnitude"``.
-        iterations: Most products with the Hessian.
+        iterations: Most products with the Hessian; a residual above the tolerance says that they were too few.
         tolerance: Largest residual wanted, relative to the largest magnitude.
         seed: Of the random start.
-
-    Returns:
-        Values, residuals and products spent; a residual above the tolerance says that ``iterations`` were too few.
 
     Raises:
         InputError: As in :func:`diagonal`, for an unknown end, and for a count below one or above the iterations.
@@ -220,7 +195,7 @@ def summary(diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None
     every = torch.cat([value.detach().flatten() for value in diag.values()]).double().cpu()
     kept = every
     if mask is not None:
-        mask = renamed(mask, diag)
+        mask = rename(mask, diag)
         for name in mask:
             if name not in diag or mask[name].shape != diag[name].shape:
                 raise InputError(f"the mask's {name!r} does not fit the diagonal: give the mask it was taken under")
@@ -245,7 +220,7 @@ def sharpness(net: nn.Module, diag: Mapping[str, Tensor], mask: Mapping[str, Ten
         InputError: When a parameter has no entry in the diagonal.
     """
     total = []
-    mask = renamed(mask, diag) if mask is not None else None
+    mask = rename(mask, diag) if mask is not None else None
     for name, parameter in net.named_parameters():
         if name not in diag or diag[name].shape != parameter.shape:
             raise InputError(f"the diagonal does not fit the network: no entry for the parameter {name!r}")
@@ -277,7 +252,7 @@ def by_membership(
         InputError: When the masks are of different networks, or do not fit the diagonal.
     """
     weights = dict(net.named_parameters())
-    a, b = renamed(a, weights), renamed(b, weights)
+    a, b = rename(a, weights), rename(b, weights)
     if a.keys() != b.keys() or any(a[n].shape != b[n].shape or n not in diag or n not in weights for n in a):
         raise InputError("the masks and the diagonal belong to different networks: give those of one")
     entries, products, kept = [], [], []
@@ -295,7 +270,7 @@ def by_membership(
     return found
 
 
-def _structured(problem: Problem, curved: bool, progress: Progress | None) -> dict[str, Tensor]:
+def _structured(problem: Problem, curved: bool, progress: Progress | None = None) -> dict[str, Tensor]:
     steps = graph.read(problem.net)
     structured.verify(steps, problem)
     report = _reporter(progress, len(problem.images))
@@ -312,6 +287,6 @@ def _advice(reason: graph.Unsupported) -> str:
 
 def _columns(entries: Tensor) -> dict[str, float]:
     if not len(entries):
-        return dict.fromkeys(COLUMNS, math.nan) | {"count": 0}
+        return dict.fromkeys(_COLUMNS, math.nan) | {"count": 0}
     figures = (entries.min(), entries.max(), entries.mean(), entries.std(correction=0), entries.abs().mean())
-    return dict(zip(COLUMNS, (*map(float, figures), len(entries)), strict=True))
+    return dict(zip(_COLUMNS, (*map(float, figures), len(entries)), strict=True))

@@ -19,11 +19,11 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 LARGEST = 224
-SIXTEEN_BITS = ("PNG", "PPM")  # formats whose grey values Pillow may hold as 32-bit integers up to 65535
-GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
-ORIENTATION = 0x0112  # the Exif tag
-TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # to what PIL.Image.Transpose calls them
-TURNED_BY_PILLOW = ("TIFF",)
+_SIXTEEN_BITS = ("PNG", "PPM")  # formats whose grey values Pillow may hold as 32-bit integers up to 65535
+_GREY = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "I;16N", "F")
+_ORIENTATION = 0x0112  # the Exif tag
+_TURNS = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}  # to what PIL.Image.Transpose calls them
+_TURNED_BY_PILLOW = ("TIFF",)
 UNREADABLE = "is not a readable image"
 
 
@@ -31,7 +31,7 @@ class Unreadable(ValueError):
     """A file that is no image; its message is the reason alone."""
 
 
-def opened(path: Path) -> Image:
+def open_image(path: Path) -> Image:
     """Open an image file; raise :class:`Unreadable` if it is none."""
     from PIL import Image, UnidentifiedImageError
 
@@ -45,21 +45,21 @@ def opened(path: Path) -> Image:
         raise Unreadable(str(error)) from error
 
 
-def orientation(image: Image) -> int:
+def read_orientation(image: Image) -> int:
     """Read how a camera was held: 1 for upright, 2 to 8 as Exif counts; 1 too where Pillow turns the image itself."""
     try:
-        found = image.getexif().get(ORIENTATION, 1) if image.format not in TURNED_BY_PILLOW else 1
+        found = image.getexif().get(_ORIENTATION, 1) if image.format not in _TURNED_BY_PILLOW else 1
     except Exception:  # a mark that cannot be read, in whatever way it is damaged, is none
         return 1
-    return found if found in TURNS else 1
+    return found if found in _TURNS else 1
 
 
-def turned(content: bytes) -> str:
+def describe_turn(content: bytes) -> str:
     """Say how a camera's mark has an image turned before it is seen: a line with a number, nothing for one upright."""
     from PIL import Image
 
     try:
-        found = orientation(Image.open(io.BytesIO(content)))
+        found = read_orientation(Image.open(io.BytesIO(content)))
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError):
         return ""  # no image, which is said when it is decoded
     return f"turned {found}\n" if found > 1 else ""
@@ -79,32 +79,28 @@ def all_grey(files: Sequence[Path]) -> bool:
 def _all_grey(stamps: tuple[tuple[str, int, int, int], ...]) -> bool:
     """Look at headers until one is of a coloured image; files that have not changed are not looked at again."""
     for name, *_ in stamps:
-        with suppress(Unreadable), quietly(), opened(Path(name)) as image:
-            if image.mode not in GREY:
+        with suppress(Unreadable), quiet(), open_image(Path(name)) as image:
+            if image.mode not in _GREY:
                 return False
     return bool(stamps)
 
 
 @contextmanager
-def quietly() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep Pillow's warnings of odd files away: what cannot be read is said in one sentence."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         yield
 
 
-def plain(image: Image, channels: int) -> Image:
-    """Give an image as RGB or grey with 8 bits a channel; of 16-bit grey the upper 8, as Pillow does with colour.
-
-    Raises:
-        Unreadable: Values of 32 bits, of which no scale is known, or several pictures in one file.
-    """
+def _to_eight_bits(image: Image, channels: int) -> Image:
+    """Give an image as RGB or grey with 8 bits a channel; of 16-bit grey the upper 8, as Pillow does with colour."""
     from PIL import Image
 
     mode = "L" if channels == 1 else "RGB"
     if getattr(image, "is_animated", False) and image.format != "MPO":
         raise Unreadable(f"it holds {getattr(image, 'n_frames', 'several')} pictures, and one a file is needed")
-    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in SIXTEEN_BITS):
+    if image.mode.startswith("I;16") or (image.mode == "I" and image.format in _SIXTEEN_BITS):
         return Image.fromarray((np.asarray(image.convert("I")) >> 8).astype(np.uint8)).convert(mode)
     if image.mode[:1] in ("I", "F"):
         raise Unreadable("it holds 32-bit values, and 8 or 16 bits are needed")
@@ -114,13 +110,8 @@ def plain(image: Image, channels: int) -> Image:
 def decode(path: Path, size: int, channels: int = 3, upright: bool = False) -> np.ndarray:
     """Read an image, its shorter side resized to ``size`` (bilinear), the middle cut out: uint8 [channels, size, size].
 
-    These are torchvision's ``Resize(size)`` and ``CenterCrop(size)``, as in the papers' ImageNet pipeline.
-
-    Args:
-        path: The file.
-        size: Side in pixels.
-        channels: 3 for colour, 1 for grey.
-        upright: Turn the image as its camera says it was held; the papers' pipeline leaves that mark aside.
+    These are torchvision's ``Resize(size)`` and ``CenterCrop(size)``, as in the papers' ImageNet pipeline. ``upright``
+    turns the image as its camera says it was held; the papers' pipeline leaves that mark aside.
 
     Raises:
         Unreadable: It is no image.
@@ -128,9 +119,9 @@ def decode(path: Path, size: int, channels: int = 3, upright: bool = False) -> n
     from PIL import Image
 
     try:
-        with opened(path) as image:
-            turn = TURNS.get(orientation(image)) if upright else None
-            picture = plain(image, channels)
+        with open_image(path) as image:
+            turn = _TURNS.get(read_orientation(image)) if upright else None
+            picture = _to_eight_bits(image, channels)
             picture = picture if turn is None else picture.transpose(Image.Transpose(turn))
     except (OSError, SyntaxError, ValueError, EOFError) as error:
         raise Unreadable(str(error)) from error

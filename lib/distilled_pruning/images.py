@@ -8,26 +8,20 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-CHUNK = 1000
+_CHUNK = 1000
 
 
 def normalise(images: Tensor, mean: Tensor, std: Tensor) -> Tensor:
-    """Normalise images; uint8 ones are divided by 255 first.
+    """Normalise images [N, C, H, W] by ``mean`` and ``std`` [1, C, 1, 1]: float32, differentiable for float images.
 
-    Args:
-        images: uint8 or float [N, C, H, W].
-        mean: Per-channel mean, float32 [1, C, 1, 1], on the images' device.
-        std: Per-channel standard deviation, likewise.
-
-    Returns:
-        float32 [N, C, H, W]; differentiable for float images.
+    Images of uint8 are divided by 255 first.
     """
     if images.dtype == torch.uint8:
         return images.float().sub_(mean * 255).div_(std * 255)
     return (images.float() - mean) / std
 
 
-def chunks(count: int, length: int = CHUNK) -> Iterator[slice]:
+def chunks(count: int, length: int = _CHUNK) -> Iterator[slice]:
     """Cut a range into slices."""
     return (slice(begin, begin + length) for begin in range(0, count, length))
 
@@ -47,6 +41,7 @@ def statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
     """Measure mean and standard deviation of each channel over all pixels, to four decimals, as usually printed."""
     channels = images.shape[1]
     total = torch.zeros(2, channels, dtype=torch.float64)
+    # Of 8-bit images only how often each value occurs is counted, which is exact and needs no copy in floats.
     grey = torch.arange(256, dtype=torch.float64) / 255
     powers = torch.stack([grey, grey.square()])
     for part in chunks(len(images), 100):

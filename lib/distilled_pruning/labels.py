@@ -11,7 +11,7 @@ from .sources import stratify
 
 __all__ = ["classes_of", "names_of", "numbers_of", "split_of"]
 
-TESTING = ("test", "val", "valid", "validation")
+_TESTING = ("test", "val", "valid", "validation")
 
 
 def numbers_of(path: object, key: str, labels: np.ndarray) -> np.ndarray:
@@ -101,7 +101,7 @@ def split_of(path: object, split: np.ndarray | None, labels: np.ndarray, classes
         raise InputError(f"split of {path} must be numbers or words, not {split.dtype}: 0 (train) or 1 (test)")
     words = split.dtype.kind in "US"
     lowered = np.char.lower(split.astype(str)) if words else split
-    test = np.isin(lowered, TESTING) if words else (split == 1)
+    test = np.isin(lowered, _TESTING) if words else (split == 1)
     train = (lowered == "train") if words else (split == 0)
     if not np.all(test | train):
         raise InputError(f"split of {path} must be 0 (train) or 1 (test), or those words, for each image")

@@ -19,15 +19,15 @@ from . import pooling, weights
 from .basins import Basins, Grid, basins, loss_range
 from .errors import InputError
 from .forward import PLAIN, Forward
-from .planes import Plane, masked, plane
+from .planes import Plane, mask_plane, plane
 
 if TYPE_CHECKING:
     from .data import Split
 
 __all__ = ["Basins", "Grid", "Plane", "basins", "evaluate", "evaluations", "loss_range", "plane"]
 
-ALIGNED = 16  # entries; tensors begin at multiples of it, as kernels like them to
-RESIDENT = 2**30  # bytes of normalised images kept between points; more are normalised again at each
+_ALIGNED = 16  # entries; tensors begin at multiples of it, as kernels like them to
+_RESIDENT = 2**30  # bytes of normalised images kept between points; more are normalised again at each
 
 
 def evaluate(
@@ -103,7 +103,7 @@ def evaluations(
         InputError: As :func:`evaluate`.
     """
     weights.check_fit(net, plane.networks[0])
-    plane = masked(plane, weights.everywhere(net, mask) if mask is not None else None)
+    plane = mask_plane(plane, weights.everywhere(net, mask) if mask is not None else None)
     grid = _lay_out(plane, resolution, margin)
     if start is not None:
         _resume(grid, start)
@@ -124,12 +124,13 @@ class _Surface:
         self.data, self.how = data.to(place), forward
         self.size = forward.batch_size or (100 if place.type == "cpu" else 1000)
         own = {name: t for name, t in self.net.state_dict(keep_vars=True).items() if t.is_floating_point()}
-        sizes = [-(-tensor.numel() // ALIGNED) * ALIGNED for tensor in own.values()]
+        sizes = [-(-tensor.numel() // _ALIGNED) * _ALIGNED for tensor in own.values()]
         self.dtype = next(iter(own.values())).dtype
         self.current = torch.empty(sum(sizes), dtype=self.dtype, device=place)
         self.variances = [
             part.data for name, part in zip(own, self.current.split(sizes), strict=True) if name.endswith("running_var")
         ]
+        # The network's tensors become views of one vector, so that a move is two operations, however many they are.
         for tensor, part in zip(own.values(), self.current.split(sizes), strict=True):
             tensor.data = part[: tensor.numel()].view(tensor.shape)
         self.origin, self.x, self.y = (torch.zeros_like(self.current) for _ in range(3))
@@ -140,7 +141,7 @@ class _Surface:
         self.forward = torch.compile(self.net) if forward.compile else self.net
         self.pools = [] if forward.compile else pooling.replaceable(self.net)
         element = 4 * self.data.images[0].numel() if len(self.data) else 0
-        self.kept = list(self._batches()) if element * len(self.data) <= RESIDENT else None
+        self.kept = list(self._batches()) if element * len(self.data) <= _RESIDENT else None
 
     def _batches(self) -> Iterator[tuple[Tensor, Tensor]]:
         for begin in range(0, len(self.data), self.size):
@@ -155,9 +156,9 @@ class _Surface:
         for i, (x, y) in enumerate(points.tolist()):
             torch.add(self.origin, self.x, alpha=x, out=self.current).add_(self.y, alpha=y)
             for variance in self.variances:
-                variance.clamp_(min=0)
+                variance.clamp_(min=0)  # beyond the networks a running variance can be carried below 0
             for images, labels in self._batches() if self.kept is None else self.kept:
-                with self.how.cast(self.current.device), pooling.quick(self.pools):
+                with self.how.cast(self.current.device), pooling.use_quick(self.pools):
                     logits = self.forward(images)
                 logits = logits.float() if self.how.precision == "bf16" else logits
                 loss[i] += nn.functional.cross_entropy(logits, labels, reduction="sum")

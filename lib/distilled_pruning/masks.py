@@ -32,8 +32,8 @@ __all__ = [
     "statistics",
 ]
 
-CONFIDENCE = 0.95
-SPREAD = 12.0
+_CONFIDENCE = 0.95
+_SPREAD = 12.0
 
 
 def sparsity(mask: Mask) -> dict[str, float]:
@@ -46,7 +46,7 @@ def collapsed(mask: Mask) -> list[str]:
     return [name for name, kept in mask.items() if not bool(kept.any())]
 
 
-def chance(draws: Sequence[tuple[int, int, int]], confidence: float = CONFIDENCE) -> tuple[float, int, int]:
+def chance(draws: Sequence[tuple[int, int, int]], confidence: float = _CONFIDENCE) -> tuple[float, int, int]:
     """Give the number of shared survivors to expect of independent masks, and its central interval.
 
     Of ``total`` weights two independent masks with ``a`` and ``b`` survivors share a hypergeometric number. Draws are
@@ -63,7 +63,7 @@ def chance(draws: Sequence[tuple[int, int, int]], confidence: float = CONFIDENCE
     for total, a, b in draws:
         mean = a * b / total
         variance = mean * (1 - a / total) * (total - b) / max(total - 1, 1)
-        reach = SPREAD * variance**0.5 + SPREAD
+        reach = _SPREAD * variance**0.5 + _SPREAD
         low, high = max(0, a + b - total, int(mean - reach)), min(a, b, int(mean + reach) + 1)
         expected, start, mass = expected + mean, start + low, np.convolve(mass, _hypergeometric(total, a, b, low, high))
     cumulated = np.cumsum(mass / mass.sum())

@@ -9,15 +9,16 @@ from __future__ import annotations
 import copy
 import math
 import warnings
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
 
 from . import networks
-from .costs import DEPTH, NORM, border, check_size, papers_width
+from .catalog import MODELS
+from .costs import BLOCKS, DEPTH, NORM, border, check_size, papers_width, plan
 from .errors import InputError, one_line, unknown
 from .networks import Images
 from .residual import ResNet, chain, normalisation
@@ -29,40 +30,25 @@ NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")
 
 
-def convnet(width: int, size: int, channels: int, classes: int, norm: str, depth: int) -> nn.Sequential:
-    """Chain ``depth`` blocks of 3x3 convolution, norm, ReLU and 2x2 average pooling, and a linear classifier.
+def _chain_network(name: str, images: Images, width: int, norm: str, depth: int) -> nn.Sequential:
+    """Chain convolution, norm, ReLU and pooling as :func:`.costs.plan` says, and a linear classifier.
 
     Modules are named ``conv1 norm1 relu1 pool1 … flatten head``.
     """
+    pool: type[nn.Module] = nn.AvgPool2d if name == "convnet3" else nn.MaxPool2d
+    channels, wider = images.channels, border(images.size, images.channels)
+    size = images.size + 2 * wider
     layers: list[tuple[str, nn.Module | None]] = []
-    wider = border(size, channels)
-    size += 2 * wider
-    for index in range(1, depth + 1):
+    for index, (after, kernel, pooled) in enumerate(plan(name, width, depth), 1):
+        padding = kernel // 2 + (wider if index == 1 else 0)
         layers += [
-            (f"conv{index}", nn.Conv2d(channels, width, 3, padding=1 + (wider if index == 1 else 0))),
-            (f"norm{index}", normalisation(norm, width)),
-            (f"relu{index}", nn.ReLU()),
-            (f"pool{index}", nn.AvgPool2d(2)),
-        ]
-        channels, size = width, size // 2
-    return chain([*layers, ("flatten", nn.Flatten()), ("head", nn.Linear(width * size**2, classes))])
-
-
-def alexnet(width: int, size: int, channels: int, classes: int, norm: str) -> nn.Sequential:
-    """Chain the five convolutions of the first paper's AlexNet, three of them max-pooled, and a linear classifier."""
-    wide, wider = width * 3 // 2, border(size, channels)
-    size += 2 * wider
-    layers: list[tuple[str, nn.Module | None]] = []
-    plan = ((width, 5, True), (wide, 5, True), (2 * width, 3, False), (wide, 3, False), (wide, 3, True))
-    for index, (after, kernel, pooled) in enumerate(plan, 1):
-        layers += [
-            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=kernel // 2 + (wider if index == 1 else 0))),
+            (f"conv{index}", nn.Conv2d(channels, after, kernel, padding=padding)),
             (f"norm{index}", normalisation(norm, after)),
             (f"relu{index}", nn.ReLU()),
-            (f"pool{index}", nn.MaxPool2d(2) if pooled else None),
+            (f"pool{index}", pool(2) if pooled else None),
         ]
-        channels = after
-    return chain([*layers, ("flatten", nn.Flatten()), ("head", nn.Linear(wide * (size // 8) ** 2, classes))])
+        channels, size = after, size // 2 if pooled else size
+    return chain([*layers, ("flatten", nn.Flatten()), ("head", nn.Linear(channels * size**2, images.classes))])
 
 
 def initialise(net: nn.Module, seed: int, init: str = "default") -> nn.Module:
@@ -88,6 +74,7 @@ def initialise(net: nn.Module, seed: int, init: str = "default") -> nn.Module:
     generator = torch.Generator("cpu").manual_seed(seed)
 
     def draw(tensor: Tensor, fill: Callable[..., Any], *arguments: float, **options: Any) -> None:
+        # On the CPU and copied, since another device would draw other numbers.
         values = torch.empty(tensor.shape, dtype=tensor.dtype, device="cpu")
         fill(values, *arguments, generator=generator, **options)
         tensor.copy_(values)
@@ -216,28 +203,24 @@ def _count(what: str, value: int | None, usual: int | None) -> int:
 
 def _papers_network(name: str, images: Images, width: int | None, depth: int | None, norm: str | None) -> nn.Module:
     """Make a network of the papers with whatever weights."""
-    model = MODELS[name]
-    norm = model.norm if norm is None else norm
+    norm = NORM[name] if norm is None else norm
     if norm not in NORMS:
         raise unknown("norm", norm, NORMS)
-    width = _count("width", width, papers_width(name, images.size, images.name))
-    options: dict[str, Any] = {}
-    if model.depth is not None:
-        options["depth"] = _count("depth", depth, model.depth)
-    elif depth is not None:
+    if depth is not None and name != "convnet3":
         raise InputError(f"depth is an option of convnet3, and {name} has its own: leave it out")
-    check_size(name, images.size, norm, options.get("depth"))
+    width = _count("width", width, papers_width(name, images.size, images.name))
+    depth = _count("depth", depth, DEPTH)
+    check_size(name, images.size, norm, depth)
     # PyTorch draws weights while it builds; forked, that does not move the caller's generator.
     with torch.random.fork_rng(devices=[]), torch.device("cpu"):
-        return model.make(width, images.size, images.channels, images.classes, norm, **options)
+        if name not in BLOCKS:
+            return _chain_network(name, images, width, norm, depth)
+        blocks, averaging = BLOCKS[name]
+        return ResNet(blocks, width, images.size, images.channels, images.classes, norm, averaging)
 
 
 def _own_network(name: str, images: Images, width: int, seed: int) -> nn.Module:
-    """Have somebody's function make a network.
-
-    Raises:
-        InputError: It fails, or gives something else.
-    """
+    """Have somebody's function make a network."""
     maker = networks.load(name)
     shape = f"{images.channels}x{images.size}x{images.size}"
     try:
@@ -259,35 +242,21 @@ def _own_network(name: str, images: Images, width: int, seed: int) -> nn.Module:
     return net.train()
 
 
-def _resnet(blocks: int, averaging: bool = False) -> Callable[..., nn.Module]:
-    def make(width: int, size: int, channels: int, classes: int, norm: str) -> nn.Module:
-        return ResNet(blocks, width, size, channels, classes, norm, averaging)
+@contextmanager
+def watch_layers(net: nn.Module) -> Iterator[list[tuple[int, int]]]:
+    """Note of each convolution and linear layer that is called: its weights, and the positions they are used at."""
+    found: list[tuple[int, int]] = []
 
-    return make
+    def look(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
+        assert isinstance(module, nn.Conv2d | nn.Linear)
+        found.append((module.weight.numel(), output[0].numel() // len(module.weight)))
 
-
-@dataclass(frozen=True)
-class Model:
-    """What the papers fix of a network.
-
-    Attributes:
-        make: Builds it from width, size, channels, classes and norm (and depth).
-        norm: Its norm.
-        depth: Blocks, where they are an option.
-    """
-
-    make: Callable[..., nn.Module]
-    norm: str
-    depth: int | None = None
-
-
-MODELS = {
-    "convnet3": Model(convnet, NORM["convnet3"], depth=DEPTH),
-    "resnet10": Model(_resnet(1), NORM["resnet10"]),
-    "resnet18": Model(_resnet(2), NORM["resnet18"]),
-    "resnetap10": Model(_resnet(1, averaging=True), NORM["resnetap10"]),
-    "alexnet": Model(alexnet, NORM["alexnet"]),
-}
+    hooks = [m.register_forward_hook(look) for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    try:
+        yield found
+    finally:
+        for hook in hooks:
+            hook.remove()
 
 
 def macs(net: nn.Module, size: int, channels: int) -> int:
@@ -302,16 +271,6 @@ def macs(net: nn.Module, size: int, channels: int) -> int:
         Multiply-accumulates, pruned weights included.
     """
     net = copy.deepcopy(net).cpu().eval()
-    total = 0
-
-    def count(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        nonlocal total
-        assert isinstance(module, nn.Conv2d | nn.Linear)
-        total += output.numel() * module.weight[0].numel()
-
-    for module in net.modules():
-        if isinstance(module, nn.Conv2d | nn.Linear):
-            module.register_forward_hook(count)
-    with torch.no_grad():
+    with watch_layers(net) as layers, torch.no_grad():
         net(torch.zeros(1, channels, size, size, dtype=next(net.parameters()).dtype, device="cpu"))
-    return total
+    return sum(weights * positions for weights, positions in layers)

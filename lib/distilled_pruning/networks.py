@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from . import places
-from .errors import InputError, one_line, quoted
+from .errors import InputError, one_line, quote
 from .registry import Registry
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ __all__ = [
     "widen_path",
 ]
 
-FORM = "write it as package.module:function"
+_FORM = "write it as package.module:function"
 _DIGEST = "__distilled_pruning_source__"
 
 
@@ -80,11 +80,7 @@ NAMED: Registry[str] = Registry("network")
 
 
 def network(name: str) -> Callable[[M], M]:
-    """Give a function of the module's form a short name, by which parameters call the network.
-
-    Args:
-        name: The name, which no other network may have.
-    """
+    """Give a function of the module's form a short name, by which parameters call the network."""
 
     def register(maker: M) -> M:
         NAMED.add(name, f"{maker.__module__}:{getattr(maker, '__name__', '')}", maker)
@@ -106,20 +102,20 @@ def source(name: str) -> Path:
     """
     module, _, function = NAMED.get(name, name).partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), function)):
-        raise InputError(f"{quoted(name)} is no network of your own: {FORM}")
+        raise InputError(f"{quote(name)} is no network of your own: {_FORM}")
     widen_path()
-    try:
+    try:  # find_spec runs no code of the module itself, so that naming a network in a plan is cheap and safe
         spec = importlib.util.find_spec(module)
     except Exception as error:  # looking for a.b imports a, which may do anything
-        raise InputError(f"module {module} of {quoted(name)} cannot be found ({one_line(error)}): {FORM}") from error
+        raise InputError(f"module {module} of {quote(name)} cannot be found ({one_line(error)}): {_FORM}") from error
     if spec is None:
         raise InputError(
-            f"there is no module {module} for {quoted(name)}: put {module.replace('.', '/')}.py into this folder, or "
+            f"there is no module {module} for {quote(name)}: put {module.replace('.', '/')}.py into this folder, or "
             "install it"
         )
     path = Path(spec.origin or "")
     if path.suffix != ".py" or not path.is_file():
-        raise InputError(f"module {module} of {quoted(name)} has no source file: {FORM}")
+        raise InputError(f"module {module} of {quote(name)} has no source file: {_FORM}")
     return path
 
 
@@ -147,7 +143,7 @@ def load(name: str) -> Maker:
         raise InputError(f"{path} cannot be imported ({one_line(error)}): mend it") from error
     maker = getattr(found, function, None)
     if not callable(maker):
-        raise InputError(f"{path} has no function {function!r}: {FORM}")
+        raise InputError(f"{path} has no function {function!r}: {_FORM}")
     made: Maker = maker
     return made
 
@@ -172,6 +168,6 @@ def know(module: ModuleType) -> None:
 def widen_path() -> None:
     """Let modules be found where commands and kernels are started, after all others."""
     importlib.invalidate_caches()
-    for folder in (places.working(), places.checkout()):
+    for folder in (places.working_folder(), places.checkout()):
         if folder is not None and str(folder) not in sys.path:
             sys.path.append(str(folder))

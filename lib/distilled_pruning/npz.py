@@ -16,19 +16,19 @@ import numpy as np
 from .errors import InputError
 from .facts import DatasetInfo
 from .labels import classes_of, names_of, numbers_of, split_of
-from .sources import Arrays, present
+from .sources import Arrays, count_classes
 
 __all__ = ["info", "notes", "read"]
 
-WHOLE = (("images", "labels"), ("x", "y"), ("data", "targets"))
-PARTS = ("x_{}", "y_{}"), ("{}_images", "{}_labels")  # Keras, MedMNIST
-NAMES, SPLIT = ("classes", "class_names"), "split"
-WANTED = "it needs images and labels, or x_train, y_train, x_test and y_test"
-UNREADABLE = (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
-CHANNELS = (1, 3, 4)
-NARROW = 4  # a grey image is wider: [N, H, 3] is more likely an image in a form nobody expects
-DAMAGED = "the file is damaged, save or fetch it again"
-LARGEST_16 = 65535
+_WHOLE = (("images", "labels"), ("x", "y"), ("data", "targets"))
+_PARTS = ("x_{}", "y_{}"), ("{}_images", "{}_labels")  # Keras, MedMNIST
+_NAMES, _SPLIT = ("classes", "class_names"), "split"
+_WANTED = "it needs images and labels, or x_train, y_train, x_test and y_test"
+_UNREADABLE = (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
+_CHANNELS = (1, 3, 4)
+_NARROW = 4  # a grey image is wider: [N, H, 3] is more likely an image in a form nobody expects
+_DAMAGED = "the file is damaged, save or fetch it again"
+_LARGEST_16 = 65535
 
 
 @dataclass(frozen=True)
@@ -71,53 +71,41 @@ class _Targets:
 
 
 @contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Open an ``.npz`` lazily, without pickles and without NumPy's warnings beside our one sentence.
-
-    Raises:
-        InputError: It is no ``.npz``.
-    """
+def _open(path: Path) -> Iterator[Any]:
+    """Open an ``.npz`` lazily, without pickles and without NumPy's warnings beside our one sentence."""
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         try:
             archive = np.load(path, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("it holds a single array")
-        except UNREADABLE as error:
+        except _UNREADABLE as error:
             raise InputError(f"{path} is not a readable .npz file ({error}): save it again with numpy.savez") from error
         with archive:
             yield archive
 
 
-def _found(path: Path, archive: Any) -> list[tuple[str, str]]:
-    """Say which arrays hold images and labels: one pair, or one for training and one for testing.
-
-    Raises:
-        InputError: No such pair.
-    """
+def _find(path: Path, archive: Any) -> list[tuple[str, str]]:
+    """Say which arrays hold images and labels: one pair, or one for training and one for testing."""
     names = {name.lower(): name for name in reversed(archive.files)}
-    for images, labels in PARTS:
+    for images, labels in _PARTS:
         pairs = [(images.format(part), labels.format(part)) for part in ("train", "test")]
         if all(name in names for pair in pairs for name in pair):
             return [(names[a], names[b]) for a, b in pairs]
-    for images, labels in WHOLE:
+    for images, labels in _WHOLE:
         if images in names and labels in names:
             return [(names[images], names[labels])]
     missing = next((name for name in ("images", "labels") if name not in names), "images")
     held = ", ".join(archive.files) or "nothing"
-    raise InputError(f"{path} has no array {missing!r}, only {held}: {WANTED}")
+    raise InputError(f"{path} has no array {missing!r}, only {held}: {_WANTED}")
 
 
 def _member(path: Path, archive: Any, key: str) -> np.ndarray:
-    """Read one array.
-
-    Raises:
-        InputError: It is damaged, or holds Python objects.
-    """
+    """Read one array."""
     try:
         return np.asarray(archive[key])
-    except UNREADABLE as error:
-        advice = "save plain numbers or words, not objects" if "Object arrays" in str(error) else DAMAGED
+    except _UNREADABLE as error:
+        advice = "save plain numbers or words, not objects" if "Object arrays" in str(error) else _DAMAGED
         raise InputError(f"{key} of {path} cannot be read ({error}): {advice}") from error
 
 
@@ -128,21 +116,17 @@ def _shape(path: Path, archive: Any, key: str) -> tuple[int, ...]:
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             return tuple(read(file)[0])
-    except (*UNREADABLE, KeyError) as error:
-        raise InputError(f"{key} of {path} cannot be read ({error}): {DAMAGED}") from error
+    except (*_UNREADABLE, KeyError) as error:
+        raise InputError(f"{key} of {path} cannot be read ({error}): {_DAMAGED}") from error
 
 
 def _form(path: Path, key: str, shape: tuple[int, ...]) -> _Form:
-    """Tell from a shape how images lie; square ones first, then those of which the middle square is taken.
-
-    Raises:
-        InputError: Any other shape.
-    """
+    """Tell from a shape how images lie; square ones first, then those of which the middle square is taken."""
     for square in (True, False):
-        if len(shape) == 3 and (shape[1] == shape[2] > 0 if square else min(shape[1:]) > NARROW):
+        if len(shape) == 3 and (shape[1] == shape[2] > 0 if square else min(shape[1:]) > _NARROW):
             return _Form("NHW", *shape[1:], 1)
         if len(shape) == 4 and min(shape[1:]) > 0:
-            for channels in (CHANNELS[:2], CHANNELS):
+            for channels in (_CHANNELS[:2], _CHANNELS):
                 if shape[1] in channels and (shape[2] == shape[3]) is square:
                     return _Form("NCHW", *shape[2:], shape[1])
                 if shape[3] in channels and (shape[1] == shape[2]) is square:
@@ -156,7 +140,7 @@ def _form(path: Path, key: str, shape: tuple[int, ...]) -> _Form:
 def _forms(path: Path, archive: Any) -> list[tuple[tuple[str, str], int, _Form]]:
     """Give names, number of images and form of each pair of arrays."""
     found = []
-    for names in _found(path, archive):
+    for names in _find(path, archive):
         shape = _shape(path, archive, names[0])
         found.append((names, shape[0] if shape else 0, _form(path, names[0], shape)))
     if len({(form.side, form.channels) for _, _, form in found}) > 1:
@@ -181,19 +165,19 @@ def _targets(path: Path, archive: Any, found: Sequence[tuple[tuple[str, str], in
     if len(together) < 2 or not all(map(len, parts)):
         few = min(map(len, parts))
         raise InputError(f"{path} has {few} image{'s' * (few != 1)}: give at least two of each class")
-    names = [names_of(path, key, _member(path, archive, key)) for key in NAMES if key in archive.files]
+    names = [names_of(path, key, _member(path, archive, key)) for key in _NAMES if key in archive.files]
     labels, classes, counted = classes_of(path, together, names[0] if names else ())
-    split = _member(path, archive, SPLIT) if SPLIT in archive.files and len(parts) == 1 else None
+    split = _member(path, archive, _SPLIT) if _SPLIT in archive.files and len(parts) == 1 else None
     test = np.arange(len(labels)) >= len(parts[0]) if len(parts) == 2 else split_of(path, split, labels, classes)
     return _Targets(labels, test, classes, counted)
 
 
 def info(path: Path) -> DatasetInfo:
     """Give the facts of an ``.npz`` from the header of its images and from its labels."""
-    with _opened(path) as archive:
+    with _open(path) as archive:
         found = _forms(path, archive)
         targets = _targets(path, archive, found)
-    counts = present(str(path), targets.labels[~targets.test], targets.classes)
+    counts = count_classes(str(path), targets.labels[~targets.test], targets.classes)
     form, tested = found[0][2], int(targets.test.sum())
     channels = 1 if form.channels == 1 else 3
     train = len(targets.labels) - tested
@@ -206,19 +190,19 @@ def info(path: Path) -> DatasetInfo:
 def notes(path: Path) -> tuple[str, ...]:
     """Say in sentences what of an ``.npz`` is not taken as it stands; nothing where all is."""
     said = []
-    with _opened(path) as archive:
+    with _open(path) as archive:
         found = _forms(path, archive)
         form, (images, key) = found[0][2], found[0][0]
         if form.height != form.width:
             said.append(f"the middle {form.side}x{form.side} px of the {form.height}x{form.width} px images are taken")
-        if form.channels == CHANNELS[-1]:
+        if form.channels == _CHANNELS[-1]:
             said.append("transparency, the fourth channel, is left out")
         kind = _member(path, archive, images).dtype
         if kind == np.uint16:
             said.append("16-bit values are divided by 65535, unless all are below 256")
         if _targets(path, archive, found).counted:
             said.append(f"{key} count from 1, and here from 0")
-        taken = {name for pair, _, _ in found for name in pair} | {SPLIT, *NAMES}
+        taken = {name for pair, _, _ in found for name in pair} | {_SPLIT, *_NAMES}
         others = [name for name in archive.files if name not in taken]
         if others:
             said.append(f"left out the arrays {', '.join(others[:20])}")
@@ -239,7 +223,7 @@ def read(path: str | Path) -> Arrays:
         InputError: Anything else.
     """
     path = Path(path)
-    with _opened(path) as archive:
+    with _open(path) as archive:
         found = _forms(path, archive)
         targets = _targets(path, archive, found)
         parts = [_pixels(path, key, _member(path, archive, key), form) for (key, _), _, form in found]
@@ -271,5 +255,5 @@ def _pixels(path: Path, key: str, images: np.ndarray, form: _Form) -> np.ndarray
     if images.dtype.kind in "iu" and len(images) and images.min() >= 0 and images.max() <= 255:
         return images.astype(np.uint8)
     if images.dtype == np.uint16:
-        return images.astype(np.float32) / np.float32(LARGEST_16)
+        return images.astype(np.float32) / np.float32(_LARGEST_16)
     raise InputError(f"{key} of {path} are {images.dtype}: give uint8, bool or uint16 values, or floats")

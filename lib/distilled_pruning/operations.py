@@ -16,7 +16,7 @@ from torch.nn import functional as F
 
 Parameters = tuple[Tensor, ...]
 
-ZOOM, DEGREES = 1.2, 15.0
+_ZOOM, _DEGREES = 1.2, 15.0
 
 
 class Operation(Protocol):
@@ -91,7 +91,7 @@ class Color:
         return torch.addcmul(mean, images - mean, contrast)
 
 
-class Affine:
+class _Affine:
     """Sample along an affine map: bilinear, zeros outside."""
 
     def __init__(self, corners: bool) -> None:
@@ -109,21 +109,21 @@ class Affine:
         return F.grid_sample(images, grid, align_corners=self.corners)
 
 
-class Scale(Affine):
+class Scale(_Affine):
     """Zoom each axis by its own factor of 1/1.2 to 1.2, above 1 outwards."""
 
     def draw(self, n: int, generator: Generator) -> Parameters:
         """Draw the maps, [n, 2, 3]."""
-        factors = torch.rand(n, 2, generator=generator) * (ZOOM - 1 / ZOOM) + 1 / ZOOM
+        factors = torch.rand(n, 2, generator=generator) * (_ZOOM - 1 / _ZOOM) + 1 / _ZOOM
         return (F.pad(torch.diag_embed(factors), (0, 1)),)
 
 
-class Rotate(Affine):
+class Rotate(_Affine):
     """Turn by up to 15 degrees either way."""
 
     def draw(self, n: int, generator: Generator) -> Parameters:
         """Draw the maps, [n, 2, 3]."""
-        angles = (torch.rand(n, generator=generator) * 2 - 1) * (DEGREES * math.pi / 180)
+        angles = (torch.rand(n, generator=generator) * 2 - 1) * (_DEGREES * math.pi / 180)
         cosine, sine, zero = angles.cos(), angles.sin(), torch.zeros(n)
         return (torch.stack([cosine, -sine, zero, sine, cosine, zero], 1).view(n, 2, 3),)
 

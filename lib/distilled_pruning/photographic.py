@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from .operations import Parameters, per_image
 
-AREA, RATIO, ATTEMPTS = (0.5, 1.0), (3 / 4, 4 / 3), 10
-JITTER, LIGHTING = 0.4, 0.1
-LUMA = (0.299, 0.587, 0.114)
-EIGENVALUES = (0.2175, 0.0188, 0.0045)
-EIGENVECTORS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
+_AREA, _RATIO, _ATTEMPTS = (0.5, 1.0), (3 / 4, 4 / 3), 10
+_JITTER, _LIGHTING = 0.4, 0.1
+_LUMA = (0.299, 0.587, 0.114)
+_EIGENVALUES = (0.2175, 0.0188, 0.0045)
+_EIGENVECTORS = ((-0.5675, 0.7192, 0.4009), (-0.5808, -0.0045, -0.8140), (-0.5836, -0.6948, 0.4203))
 
 
 class ResizedCrop:
@@ -29,9 +29,9 @@ class ResizedCrop:
 
         Each box is the first of ten drawn that fits, else the whole (square) image, as in torchvision.
         """
-        area, ratio, row, column = torch.rand(4, n, ATTEMPTS, generator=generator, dtype=torch.float64)
-        area = (area * (AREA[1] - AREA[0]) + AREA[0]) * self.size**2
-        ratio = torch.exp(ratio * math.log(RATIO[1] / RATIO[0]) + math.log(RATIO[0]))
+        area, ratio, row, column = torch.rand(4, n, _ATTEMPTS, generator=generator, dtype=torch.float64)
+        area = (area * (_AREA[1] - _AREA[0]) + _AREA[0]) * self.size**2
+        ratio = torch.exp(ratio * math.log(_RATIO[1] / _RATIO[0]) + math.log(_RATIO[0]))
         width, height = (area * ratio).sqrt().round(), (area / ratio).sqrt().round()
         fits = (width <= self.size) & (height <= self.size)
         top, left = (row * (self.size - height + 1)).floor(), (column * (self.size - width + 1)).floor()
@@ -62,12 +62,12 @@ class Jitter:
     def draw(self, n: int, generator: Generator) -> Parameters:
         """Draw the order (of brightness 0, contrast 1, saturation 2), int64 [n, 3], and how far each goes, [n, 3]."""
         order = torch.rand(n, 3, generator=generator).argsort(1)
-        return order, (torch.rand(n, 3, generator=generator) * 2 - 1) * JITTER
+        return order, (torch.rand(n, 3, generator=generator) * 2 - 1) * _JITTER
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Fade towards black, the image's mean grey or each pixel's grey."""
         order, amounts = parameters
-        luma = images.new_tensor(LUMA).view(1, 3, 1, 1)
+        luma = images.new_tensor(_LUMA).view(1, 3, 1, 1)
         for kind, amount in zip(order.unbind(1), amounts.gather(1, order).unbind(1), strict=True):
             grey = (images * luma).sum(1, keepdim=True)
             target = torch.where(per_image(kind == 1, images), grey.mean((2, 3), keepdim=True), grey)
@@ -81,8 +81,8 @@ class Lighting:
 
     def draw(self, n: int, generator: Generator) -> Parameters:
         """Draw what is added to each channel, [n, 3]."""
-        weights = torch.randn(n, 3, generator=generator) * LIGHTING * torch.tensor(EIGENVALUES)
-        return (weights @ torch.tensor(EIGENVECTORS).T,)
+        weights = torch.randn(n, 3, generator=generator) * _LIGHTING * torch.tensor(_EIGENVALUES)
+        return (weights @ torch.tensor(_EIGENVECTORS).T,)
 
     def apply(self, images: Tensor, parameters: Parameters) -> Tensor:
         """Add it."""

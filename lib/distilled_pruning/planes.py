@@ -10,8 +10,8 @@ from torch import Tensor
 from .errors import InputError
 from .weights import Weights, check_alike, cut
 
-STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
-NEARLY = 1e-6  # relative length below which networks count as the same, or as on one line
+_STATISTICS = ("running_mean", "running_var", "num_batches_tracked")
+_NEARLY = 1e-6  # relative length below which networks count as the same, or as on one line
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,18 +55,18 @@ def plane(a: Weights, b: Weights, c: Weights) -> Plane:
     first = _difference(b, a)
     second = _difference(c, a)
     length = _dot(first, first) ** 0.5
-    if length <= NEARLY * _dot(a, a) ** 0.5:
+    if length <= _NEARLY * _dot(a, a) ** 0.5:
         raise InputError("the first two networks are the same: give networks from different trainings")
     x = _dot(second, first) / length**2
     across = {name: second[name] - x * first[name] for name in second}
     height = _dot(across, across) ** 0.5
-    if height <= NEARLY * length:
+    if height <= _NEARLY * length:
         raise InputError("the three networks lie on one line: give a third network off it")
     across = {name: tensor * (length / height) for name, tensor in across.items()}
     return Plane((a, b, c), (first, across), ((0.0, 0.0), (1.0, 0.0), (x, height / length)), length)
 
 
-def masked(given: Plane, mask: Mapping[str, Tensor] | None) -> Plane:
+def mask_plane(given: Plane, mask: Mapping[str, Tensor] | None) -> Plane:
     """Return the plane through the masked networks.
 
     Raises:
@@ -87,5 +87,5 @@ def _difference(end: Weights, start: Weights) -> dict[str, Tensor]:
 
 def _dot(first: Weights, second: Weights) -> float:
     """Return the inner product of parameters, in float64; BatchNorm statistics are no coordinates."""
-    names = [name for name in first if not name.endswith(STATISTICS) and first[name].is_floating_point()]
+    names = [name for name in first if not name.endswith(_STATISTICS) and first[name].is_floating_point()]
     return sum(float(first[name].double().flatten() @ second[name].double().flatten()) for name in names)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from .errors import InputError, unknown
 
-OPTIMISERS = ("sgd", "adam")
+_OPTIMISERS = ("sgd", "adam")
 PRECISIONS = ("fp32", "bf16")
 STATISTICS_BATCH = 500  # images a batch when BatchNorm statistics are estimated anew
 
@@ -52,8 +52,8 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Raise :class:`InputError` for a value no training could use."""
-        if self.optimiser not in OPTIMISERS:
-            raise unknown("optimiser", self.optimiser, OPTIMISERS)
+        if self.optimiser not in _OPTIMISERS:
+            raise unknown("optimiser", self.optimiser, _OPTIMISERS)
         if self.precision not in PRECISIONS:
             raise unknown("precision", self.precision, PRECISIONS)
         if not self.learning_rate > 0:

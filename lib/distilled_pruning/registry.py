@@ -14,11 +14,7 @@ class Registry(Mapping[str, T]):
     """Name to thing, in the order in which they were added."""
 
     def __init__(self, what: str) -> None:
-        """Start empty.
-
-        Args:
-            what: What the things are, as an error message calls one.
-        """
+        """Start empty; ``what`` is what an error message calls one of the things."""
         self.what = what
         self._things: dict[str, T] = {}
         self._owners: dict[str, str] = {}
@@ -26,10 +22,7 @@ class Registry(Mapping[str, T]):
     def add(self, name: str, thing: T, owner: object = None) -> T:
         """Add a thing under a name of its own, and give it back.
 
-        Args:
-            name: The name.
-            thing: The thing.
-            owner: The function that makes it what it is; a module that is imported anew may register its own again.
+        A module that is imported anew may register its own again: the ``owner`` is the function that makes the thing.
 
         Raises:
             InputError: The name is taken.

@@ -11,7 +11,7 @@ from .costs import residual_form
 
 __all__ = ["Block", "ResNet", "chain", "normalisation"]
 
-GROUPS = 4
+_GROUPS = 4
 
 
 def normalisation(norm: str, channels: int) -> nn.Module | None:
@@ -22,7 +22,7 @@ def normalisation(norm: str, channels: int) -> nn.Module | None:
         case "instance":
             return nn.GroupNorm(channels, channels)
         case "group":
-            return nn.GroupNorm(math.gcd(GROUPS, channels), channels)
+            return nn.GroupNorm(math.gcd(_GROUPS, channels), channels)
     return None
 
 

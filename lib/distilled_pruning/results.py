@@ -14,7 +14,6 @@ Examples:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, unknown
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
 
 __all__ = ["claims", "frame", "network"]
 
-BEST, RECORDED, RUN = "best", "recorded", "run"
-EVIDENCE = (BEST, RECORDED, RUN)
-END, START = "end", "start"
+_BEST, _RECORDED, _RUN = "best", "recorded", "run"
+_EVIDENCE = (_BEST, _RECORDED, _RUN)
+_END, _START = "end", "start"
 
 
-def frame(figure: str, evidence: str = BEST, *, preset: str | None = None, **parameters: Any) -> pd.DataFrame:
+def frame(figure: str, evidence: str = _BEST, *, preset: str | None = None, **parameters: Any) -> pd.DataFrame:
     """Read the tidy frame behind a figure: one row per measurement, with the key of its result.
 
     Args:
@@ -68,13 +67,13 @@ def frame(figure: str, evidence: str = BEST, *, preset: str | None = None, **par
     _check(evidence, bool(preset or parameters))
     if figure not in EXPERIMENTS:
         raise unknown("figure", figure, EXPERIMENTS)
-    if evidence != RUN and not (preset or parameters):
+    if evidence != _RUN and not (preset or parameters):
         for scale in reversed(PRESETS):
             found = _recorded().table(figure, scale)
             if len(found):
-                found.attrs = {"figure": figure, "evidence": RECORDED, "scale": scale}
+                found.attrs = {"figure": figure, "evidence": _RECORDED, "scale": scale}
                 return found
-        if evidence == RECORDED:
+        if evidence == _RECORDED:
             raise InputError(f"nothing is recorded of {figure}: ask for evidence='run', or record a run of it")
     from .study.parameters.presets import PRESETS, resolve
     from .study.sections.section import Section
@@ -84,11 +83,11 @@ def frame(figure: str, evidence: str = BEST, *, preset: str | None = None, **par
     if found.empty:
         command = section.parameters.command().replace(f" run {section.name}", f" run {figure}", 1)
         raise InputError(f"the store {section.store.root} holds no result of {figure}: compute them with `{command}`")
-    found.attrs = {"figure": figure, "evidence": RUN, "scale": section.parameters.scale}
+    found.attrs = {"figure": figure, "evidence": _RUN, "scale": section.parameters.scale}
     return found
 
 
-def claims(evidence: str = BEST, *, preset: str | None = None, **parameters: Any) -> pd.DataFrame:
+def claims(evidence: str = _BEST, *, preset: str | None = None, **parameters: Any) -> pd.DataFrame:
     """Judge every claim of the papers, and the companion's own questions.
 
     Args:
@@ -116,17 +115,16 @@ def claims(evidence: str = BEST, *, preset: str | None = None, **parameters: Any
     from .study.sections.targets import find, sections_of
 
     _check(evidence, bool(preset or parameters))
-    if evidence == RECORDED:
+    if evidence == _RECORDED:
         rows = judge_recorded([]).rows()
-        return pd.DataFrame([_line(row, row["recorded"], RECORDED) for row in rows])
+        return pd.DataFrame([_line(row, row["recorded"], _RECORDED) for row in rows])
     sections = sections_of(find([], parameters.items(), preset))
-    rows = judge(sections, recorded={} if evidence == RUN else None).rows()
-    return pd.DataFrame(
-        [_line(row, row["recorded"], RECORDED) if row["recorded"] else _line(row, row["this_run"], RUN) for row in rows]
-    )
+    rows = judge(sections, recorded={} if evidence == _RUN else None).rows()
+    best = [("recorded", _RECORDED) if row["recorded"] else ("this_run", _RUN) for row in rows]
+    return pd.DataFrame([_line(row, row[name], found) for row, (name, found) in zip(rows, best, strict=True)])
 
 
-def network(key: str, evidence: str = BEST, *, at: str = END, dataset: str | None = None) -> nn.Module:
+def network(key: str, evidence: str = _BEST, *, at: str = _END, dataset: str | None = None) -> nn.Module:
     """Rebuild the network behind a result.
 
     Args:
@@ -155,8 +153,8 @@ def network(key: str, evidence: str = BEST, *, at: str = END, dataset: str | Non
     """
     from .study.jobs import check_key
 
-    if at not in (END, START):
-        raise unknown("moment of a network", at, (END, START))
+    if at not in (_END, _START):
+        raise unknown("moment of a network", at, (_END, _START))
     _check(evidence, False)
     found = _Reader(evidence)
     spec = found.spec(check_key(key))
@@ -164,7 +162,7 @@ def network(key: str, evidence: str = BEST, *, at: str = END, dataset: str | Non
         raise InputError(f"{key} is a result of kind {spec['kind']!r}: give the key of a training or of a pruning")
     net = _initial(spec["fields"], found, dataset)
     mask = key if spec["kind"] == "prune" else spec["fields"].get("mask", {}).get("job")
-    if spec["kind"] == "train" and at == END:
+    if spec["kind"] == "train" and at == _END:
         _fill(net, found.arrays(key))
     elif begin := spec["fields"].get("start"):
         _fill(net, found.arrays(begin["job"]))
@@ -177,31 +175,17 @@ def network(key: str, evidence: str = BEST, *, at: str = END, dataset: str | Non
     return net.eval()
 
 
-@dataclass(frozen=True)
-class _Facts:
-    """What building a network asks of its images: side in pixels, channels, classes, and their name."""
-
-    size: int
-    channels: int
-    classes: int
-    name: str
-
-
 class _Reader:
     """Reads results by key from the usual store, from what is recorded, or from whichever has them."""
 
     def __init__(self, evidence: str) -> None:
         from .study.engine.store import Store
 
-        self.store: Store | None = None if evidence == RECORDED else Store()
-        self.recorded: Recorded | None = None if evidence == RUN else _recorded()
+        self.store: Store | None = None if evidence == _RECORDED else Store()
+        self.recorded: Recorded | None = None if evidence == _RUN else _recorded()
 
     def spec(self, key: str) -> dict[str, Any]:
-        """Describe a result.
-
-        Raises:
-            InputError: It is nowhere.
-        """
+        """Describe a result."""
         if self.store is not None and self.store.sound(key):
             return dict(self.store.read(key)["spec"])
         if self.recorded is not None and self.recorded.path(key).exists():
@@ -210,11 +194,7 @@ class _Reader:
         raise InputError(f"no result {key} is in {' or '.join(places)}: compute it with `distilled-pruning run {key}`")
 
     def arrays(self, key: str) -> dict[str, Any]:
-        """Read what is large of a result.
-
-        Raises:
-            InputError: It was not kept.
-        """
+        """Read what is large of a result."""
         for place in (self.store, self.recorded):
             if place is not None and place.has(key):
                 return place.load(key).arrays
@@ -226,9 +206,9 @@ class _Reader:
 
 def _check(evidence: str, changed: bool) -> None:
     """Raise :class:`InputError` for an unknown kind of evidence, or for recorded results under other parameters."""
-    if evidence not in EVIDENCE:
-        raise unknown("evidence", evidence, EVIDENCE)
-    if evidence == RECORDED and changed:
+    if evidence not in _EVIDENCE:
+        raise unknown("evidence", evidence, _EVIDENCE)
+    if evidence == _RECORDED and changed:
         raise InputError("recorded results have the parameters they were recorded with: leave out preset and others")
 
 
@@ -272,14 +252,14 @@ def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.
     data = Data(name, **options)
     if "name" not in named and data.digest != named["digest"]:
         raise InputError(f"{name} does not hold the images that this network is for: name those")
-    facts = _Facts(data.pixels, data.info.channels, len(data.info.classes), data.called)
+    images = networks.Images(data.called, data.pixels, data.info.channels, len(data.info.classes))
     made = dict(fields["network"])
     code = made.pop("code", None)
     if code is not None and networks.digest(made["model"]) != code:
         raise InputError(
             f"the file of {made['model']} has changed since this result was computed: restore it as it was"
         )
-    return build_network(Network(**made), facts)
+    return build_network(Network(**made), images)
 
 
 def _fill(net: nn.Module, arrays: dict[str, Any]) -> None:

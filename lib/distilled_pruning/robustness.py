@@ -23,39 +23,31 @@ from .split import Split
 
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt", "fgsm", "pgd"]
 
-LEVELS = 255
-REACH = 2.5  # total length of PGD's steps over the radius (Madry et al. 2018)
-TRUNCATE = 4.0  # deviations at which a Gaussian kernel ends
+_LEVELS = 255
+_REACH = 2.5  # total length of PGD's steps over the radius (Madry et al. 2018)
+_TRUNCATE = 4.0  # deviations at which a Gaussian kernel ends
 
-Corruption = Callable[[Tensor, float, torch.Generator], Tensor]
+_Corruption = Callable[[Tensor, float, torch.Generator], Tensor]
 
 
-def pixels(split: Split, dtype: torch.dtype) -> tuple[Tensor, float, float]:
-    """Give a split's images as floats [N, C, H, W], and the ends of their range.
-
-    Raises:
-        InputError: They are whitened, so they have no pixels.
-    """
+def _to_pixels(split: Split, dtype: torch.dtype) -> tuple[Tensor, float, float]:
+    """Give a split's images as floats [N, C, H, W], and the ends of their range."""
     if split.whitening is not None:
         raise InputError("whitened images have no pixels to shift: set whitened to false, in Python zca=False")
     if split.images.dtype == torch.uint8:
-        return split.images.to(dtype) / LEVELS, 0.0, 1.0
+        return split.images.to(dtype) / _LEVELS, 0.0, 1.0
     images = split.images.to(dtype)
     return images, float(images.min()), float(images.max())
 
 
-def radius(epsilon: float, low: float, high: float) -> float:
-    """Turn a budget into pixel units.
-
-    Raises:
-        InputError: It is not above 0.
-    """
+def _radius(epsilon: float, low: float, high: float) -> float:
+    """Turn a budget into pixel units."""
     if not epsilon > 0:
         raise InputError(f"an adversarial budget must be above 0, in 255ths of the pixels' range, not {epsilon}")
-    return epsilon / LEVELS * (high - low)
+    return epsilon / _LEVELS * (high - low)
 
 
-def gradient(net: nn.Module, split: Split, images: Tensor, labels: Tensor) -> Tensor:
+def _gradient(net: nn.Module, split: Split, images: Tensor, labels: Tensor) -> Tensor:
     """Gradient of each image's cross-entropy by its pixels, through the split's normalisation."""
     mean, std = (torch.tensor(v, dtype=images.dtype, device=images.device) for v in (split.mean, split.std))
     images = images.detach().requires_grad_()
@@ -63,12 +55,12 @@ def gradient(net: nn.Module, split: Split, images: Tensor, labels: Tensor) -> Te
     return torch.autograd.grad(F.cross_entropy(logits, labels, reduction="sum"), images)[0]
 
 
-def ascend(
+def _ascend(
     net: nn.Module, split: Split, epsilon: float, steps: int, length: float, noise: Tensor | None, device: torch.device
 ) -> Split:
     """Take steps of the gradient's sign, each of ``length`` radii, within the radius and the pixels' range."""
-    images, low, high = pixels(split, next(net.parameters()).dtype)
-    reach, size = radius(epsilon, low, high), usual_batch(device)
+    images, low, high = _to_pixels(split, next(net.parameters()).dtype)
+    reach, size = _radius(epsilon, low, high), usual_batch(device)
     net.to(device)
     found = []
     with evaluating(net):
@@ -77,7 +69,7 @@ def ascend(
             clean, labels = images[part].to(device), split.labels[part].to(device)
             moved = clean if noise is None else (clean + reach * noise[part].to(clean)).clamp(low, high)
             for _ in range(steps):
-                moved = moved + length * reach * gradient(net, split, moved, labels).sign()
+                moved = moved + length * reach * _gradient(net, split, moved, labels).sign()
                 moved = torch.minimum(torch.maximum(moved, clean - reach), clean + reach).clamp(low, high)
             found.append(moved.cpu())
     return replace(split, images=torch.cat(found), labels=split.labels.cpu())
@@ -98,7 +90,7 @@ def fgsm(net: nn.Module, split: Split, epsilon: float, device: str | torch.devic
     Raises:
         InputError: Whitened images, or a budget that is not above 0.
     """
-    return ascend(net, split, epsilon, 1, 1.0, None, resolve(device))
+    return _ascend(net, split, epsilon, 1, 1.0, None, resolve(device))
 
 
 def pgd(
@@ -128,23 +120,23 @@ def pgd(
     if steps < 1:
         raise InputError(f"projected gradient ascent takes at least 1 step, not {steps}")
     noise = 2 * torch.rand(split.images.shape, generator=torch.Generator().manual_seed(seed)) - 1
-    return ascend(net, split, epsilon, steps, REACH / steps, noise, resolve(device))
+    return _ascend(net, split, epsilon, steps, _REACH / steps, noise, resolve(device))
 
 
-def gaussian_noise(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
+def _gaussian_noise(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
     """Add normal noise to every value."""
     return images + deviation * torch.randn(images.shape, generator=generator).to(images)
 
 
-def impulse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def _impulse_noise(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Turn a share of the values black or white, either as often."""
     hit, white = (torch.rand(images.shape, generator=generator).to(images.device) for _ in range(2))
     return torch.where(hit < share, (white < 0.5).to(images), images)
 
 
-def gaussian_blur(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
+def _gaussian_blur(images: Tensor, deviation: float, generator: torch.Generator) -> Tensor:
     """Convolve with a normal kernel, cut at four deviations; beyond the edge lies the edge's colour."""
-    reach = int(TRUNCATE * deviation + 0.5)
+    reach = int(_TRUNCATE * deviation + 0.5)
     weights = torch.exp(-0.5 * (torch.arange(-reach, reach + 1, dtype=torch.float64) / deviation) ** 2)
     kernel = (weights / weights.sum()).to(images)
     flat = F.pad(images.flatten(0, 1)[:, None], (reach,) * 4, mode="replicate")
@@ -152,19 +144,19 @@ def gaussian_blur(images: Tensor, deviation: float, generator: torch.Generator) 
     return flat.view_as(images)
 
 
-def brightness(images: Tensor, added: float, generator: torch.Generator) -> Tensor:
+def _brightness(images: Tensor, added: float, generator: torch.Generator) -> Tensor:
     """Raise the value of hue, saturation and value: the brightest channel, which takes the others along."""
     value = images.amax(1, keepdim=True)
     raised = (value + added).clamp(max=1)
     return torch.where(value > 0, images * (raised / value.clamp(min=1e-12)), raised)
 
 
-def contrast(images: Tensor, factor: float, generator: torch.Generator) -> Tensor:
+def _contrast(images: Tensor, factor: float, generator: torch.Generator) -> Tensor:
     """Bring every value nearer to the mean of its channel in its image."""
     return torch.lerp(images.mean((2, 3), keepdim=True), images, factor)
 
 
-def shrinking(size: int, small: int) -> Tensor:
+def _shrinking(size: int, small: int) -> Tensor:
     """The matrix [size, size] that averages a line over ``small`` equal boxes and repeats each average in its box."""
     edges = torch.arange(small + 1, dtype=torch.float64) * size / small
     start = torch.arange(size, dtype=torch.float64)
@@ -173,19 +165,19 @@ def shrinking(size: int, small: int) -> Tensor:
     return average[((start + 0.5) * small / size).long()]
 
 
-def pixelate(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
+def _pixelate(images: Tensor, share: float, generator: torch.Generator) -> Tensor:
     """Shrink to a share of the side, rounded down, by averaging boxes, and enlarge again without smoothing."""
-    rows, columns = (shrinking(side, max(1, int(side * share))).to(images) for side in images.shape[2:])
+    rows, columns = (_shrinking(side, max(1, int(side * share))).to(images) for side in images.shape[2:])
     return rows @ images @ columns.T
 
 
-CORRUPTIONS: dict[str, tuple[Corruption, tuple[float, ...]]] = {
-    "gaussian noise": (gaussian_noise, (0.04, 0.06, 0.08, 0.09, 0.10)),
-    "impulse noise": (impulse_noise, (0.01, 0.02, 0.03, 0.05, 0.07)),
-    "gaussian blur": (gaussian_blur, (0.4, 0.6, 0.7, 0.8, 1.0)),
-    "brightness": (brightness, (0.05, 0.1, 0.15, 0.2, 0.3)),
-    "contrast": (contrast, (0.75, 0.5, 0.4, 0.3, 0.15)),
-    "pixelate": (pixelate, (0.95, 0.9, 0.85, 0.75, 0.65)),
+CORRUPTIONS: dict[str, tuple[_Corruption, tuple[float, ...]]] = {
+    "gaussian noise": (_gaussian_noise, (0.04, 0.06, 0.08, 0.09, 0.10)),
+    "impulse noise": (_impulse_noise, (0.01, 0.02, 0.03, 0.05, 0.07)),
+    "gaussian blur": (_gaussian_blur, (0.4, 0.6, 0.7, 0.8, 1.0)),
+    "brightness": (_brightness, (0.05, 0.1, 0.15, 0.2, 0.3)),
+    "contrast": (_contrast, (0.75, 0.5, 0.4, 0.3, 0.15)),
+    "pixelate": (_pixelate, (0.95, 0.9, 0.85, 0.75, 0.65)),
 }
 SEVERITIES = (1, 2, 3, 4, 5)
 
@@ -210,7 +202,7 @@ def corrupt(split: Split, name: str, severity: int, seed: int = 0) -> Split:
     if severity not in SEVERITIES:
         raise InputError(f"a severity is a whole number from 1 to {SEVERITIES[-1]}, not {severity}")
     operation, strengths = CORRUPTIONS[name]
-    images, low, high = pixels(split, torch.float32)
+    images, low, high = _to_pixels(split, torch.float32)
     generator = torch.Generator().manual_seed(seed)
     shifted = operation((images - low) / (high - low), strengths[severity - 1], generator).clamp(0, 1)
     return replace(split, images=low + (high - low) * shifted)

@@ -10,9 +10,9 @@ import numpy as np
 
 from .errors import InputError
 
-TEST_SHARE = 0.2
-DIGITS_TEST = 360
-SPREAD = 5e-5  # a smaller standard deviation is 0 to the four decimals that images are normalised with
+_TEST_SHARE = 0.2
+_DIGITS_TEST = 360
+_SPREAD = 5e-5  # a smaller standard deviation is 0 to the four decimals that images are normalised with
 
 
 @dataclass(frozen=True)
@@ -62,11 +62,11 @@ def digits() -> Arrays:
     images = np.rint(bunch.images * (255 / 16)).astype(np.uint8)[:, None]
     labels = bunch.target.astype(np.int64)
     order = np.random.RandomState(123).permutation(len(labels))
-    test, train = order[:DIGITS_TEST], order[DIGITS_TEST:]
+    test, train = order[:_DIGITS_TEST], order[_DIGITS_TEST:]
     return Arrays(images[train], labels[train], images[test], labels[test], tuple("0123456789"))
 
 
-def stratify(labels: np.ndarray, names: Sequence[str] = (), share: float = TEST_SHARE) -> np.ndarray:
+def stratify(labels: np.ndarray, names: Sequence[str] = (), share: float = _TEST_SHARE) -> np.ndarray:
     """Choose test images, ``share`` of each class (at least one, and one left for training): bool [N], always the same.
 
     Raises:
@@ -87,7 +87,7 @@ def stratify(labels: np.ndarray, names: Sequence[str] = (), share: float = TEST_
     return chosen
 
 
-def present(name: str, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
+def count_classes(name: str, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray:
     """Count the training images of each class: int64 [classes].
 
     Raises:
@@ -106,17 +106,17 @@ def present(name: str, labels: np.ndarray, classes: Sequence[str]) -> np.ndarray
     return counts
 
 
-def checked(name: str, arrays: Arrays) -> Arrays:
+def check(name: str, arrays: Arrays) -> Arrays:
     """Refuse training images that teach nothing: of too few classes, of a blank one, with a channel of one value."""
-    present(name, arrays.train_labels, arrays.classes)
+    count_classes(name, arrays.train_labels, arrays.classes)
     images = arrays.train_images
     everything = np.arange(len(images))
-    flat = any(constant(images[:, channel : channel + 1], everything) for channel in range(images.shape[1]))
-    if flat or (images.dtype.kind == "f" and min(images.std(axis=(0, 2, 3), dtype=np.float64)) < SPREAD):
+    flat = any(_is_constant(images[:, channel : channel + 1], everything) for channel in range(images.shape[1]))
+    if flat or (images.dtype.kind == "f" and min(images.std(axis=(0, 2, 3), dtype=np.float64)) < _SPREAD):
         how = "has the same value everywhere" if flat else "hardly varies"
         raise InputError(f"a channel of the training images of {name} {how}: give images that differ")
     members = [np.flatnonzero(arrays.train_labels == label) for label in range(len(arrays.classes))]
-    blank = [repr(arrays.classes[label]) for label, index in enumerate(members) if constant(images, index)]
+    blank = [repr(arrays.classes[label]) for label, index in enumerate(members) if _is_constant(images, index)]
     if blank:
         raise InputError(
             f"all training images of class {', '.join(blank[:20])} of {name} are of one value: give images that differ"
@@ -124,7 +124,7 @@ def checked(name: str, arrays: Arrays) -> Arrays:
     return arrays
 
 
-def constant(images: np.ndarray, index: np.ndarray) -> bool:
+def _is_constant(images: np.ndarray, index: np.ndarray) -> bool:
     """Tell whether the images of an index hold one and the same value; mostly the first one tells that they do not."""
     value = images[index[0]].flat[0]
     return all(bool((images[at] == value).all()) for at in index)

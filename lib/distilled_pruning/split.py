@@ -13,17 +13,6 @@ from .images import normalise
 from .whitening import Whitening
 
 
-def plainly_laid(images: Tensor) -> Tensor:
-    """Give images the strides of a tensor freshly made; a copy only where their values are scattered.
-
-    Grey images made by ``[:, None]``, or taken from an array by an index, have strides such as (64, 1, 8, 1) for
-    [N, 1, 8, 8]. ``x.is_contiguous(memory_format=torch.channels_last)`` is true of them as ``x.is_contiguous()`` is,
-    so that PyTorch runs the network on them as channels-last. Training a ResNet on images such as
-    ``x.as_strided((64, 1, 8, 8), (64, 1, 8, 1))`` with 2.15 was seen to end in a corrupted heap, not on every CPU.
-    """
-    return images.reshape(-1).view(images.shape)
-
-
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images with labels and the normalisation that belongs to them.
@@ -56,16 +45,24 @@ class Split:
             )
         if not len(self.mean) == len(self.std) == self.images.shape[1]:
             raise InputError(f"mean and std must have one value for each of the {self.images.shape[1]} channels")
-        object.__setattr__(self, "images", plainly_laid(self.images))
+        # Grey images made by [:, None], or taken from an array by an index, have strides such as (64, 1, 8, 1) for
+        # [N, 1, 8, 8], which PyTorch takes for channels-last. Training a ResNet on such with 2.15 was seen to end in a
+        # corrupted heap, not on every CPU. This gives them a fresh tensor's strides, and copies scattered values only.
+        object.__setattr__(self, "images", self.images.reshape(-1).view(self.images.shape))
 
     def __len__(self) -> int:
         """Count the images."""
         return len(self.images)
 
+    @property
+    def unscaled(self) -> bool:
+        """Whether mean and deviation change nothing, as for images that are normalised or whitened already."""
+        return not any(self.mean) and set(self.std) == {1.0}
+
     def normalised(self, index: Tensor | slice | None = None) -> Tensor:
         """Give the images (or those of an index) as networks take them: float32 [n, C, H, W]."""
         images = self.images if index is None else self.images[index]
-        if images.dtype != torch.uint8 and not any(self.mean) and set(self.std) == {1.0}:
+        if images.dtype != torch.uint8 and self.unscaled:
             return images.float()
         mean, std = (torch.tensor(v, device=images.device).reshape(1, -1, 1, 1) for v in (self.mean, self.std))
         return normalise(images, mean, std)

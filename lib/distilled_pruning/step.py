@@ -22,38 +22,34 @@ if TYPE_CHECKING:
 __all__ = ["Step"]
 
 
-def optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
+def _make_optimiser(net: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
     """Build the optimiser of a recipe over all parameters (the papers decay biases and norm parameters too)."""
     parameters = list(net.parameters())
     if recipe.optimiser == "adam":
         return torch.optim.Adam(parameters, lr=recipe.learning_rate, weight_decay=recipe.weight_decay, fused=True)
-    return torch.optim.SGD(
-        parameters,
-        lr=torch.tensor(recipe.learning_rate, device=parameters[0].device)
-        if parameters[0].is_cuda
-        else recipe.learning_rate,
-        momentum=recipe.momentum,
-        weight_decay=recipe.weight_decay,
-        fused=True,
-    )
+    # A captured graph repeats the numbers it was captured with, so a rate that drops must be read from memory.
+    rate = recipe.learning_rate
+    lr = torch.tensor(rate, device=parameters[0].device) if parameters[0].is_cuda else rate
+    return torch.optim.SGD(parameters, lr=lr, momentum=recipe.momentum, weight_decay=recipe.weight_decay, fused=True)
 
 
-def loss_of(net: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor) -> Tensor:
+def _loss_of(net: Callable[[Tensor], Tensor], images: Tensor, targets: Tensor) -> Tensor:
     """Mean cross-entropy of a batch; ``targets`` are labels [B] or soft labels [B, classes]."""
     return F.cross_entropy(net(images).float() if images.dtype != torch.float64 else net(images), targets)
 
 
 @functools.cache
-def compiled_loss() -> Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]:
-    """Compile :func:`loss_of` once a process; networks of one structure share the code."""
-    return torch.compile(loss_of, dynamic=False)
+def _compile_loss() -> Callable[[Callable[[Tensor], Tensor], Tensor, Tensor], Tensor]:
+    """Compile :func:`_loss_of` once a process; networks of one structure share the code."""
+    # Not dynamic: an epoch has at most two batch sizes, and code for a known one is faster.
+    return torch.compile(_loss_of, dynamic=False)
 
 
-WARM_UP = 3
+_WARM_UP = 3  # steps in which libraries choose their kernels and memory is found; a graph may do neither
 
 
 @dataclass(frozen=True)
-class Captured:
+class _Captured:
     """A step recorded as one CUDA graph, and the tensors it reads and writes."""
 
     graph: torch.cuda.CUDAGraph
@@ -66,19 +62,19 @@ class Captured:
         self.images.copy_(images)
         self.targets.copy_(targets)
         self.graph.replay()
-        return self.loss.clone()
+        return self.loss.clone()  # the next replay writes over it
 
 
-def capture(run: Callable[[Tensor, Tensor], Tensor], images: Tensor, targets: Tensor) -> Captured:
+def _capture(run: Callable[[Tensor, Tensor], Tensor], images: Tensor, targets: Tensor) -> _Captured:
     """Record what a step does on a CUDA device, without doing it."""
-    recorded = Captured(torch.cuda.CUDAGraph(), images.clone(), targets.clone(), torch.empty((), device=images.device))
+    recorded = _Captured(torch.cuda.CUDAGraph(), images.clone(), targets.clone(), torch.empty((), device=images.device))
     torch.cuda.synchronize()
     with torch.cuda.graph(recorded.graph):
         recorded.loss.copy_(run(recorded.images, recorded.targets))
     return recorded
 
 
-def capturable(device: torch.device, recipe: Recipe) -> bool:
+def _can_capture(device: torch.device, recipe: Recipe) -> bool:
     """Whether the steps of a recipe can be recorded as a CUDA graph."""
     return device.type == "cuda" and not recipe.compile and recipe.optimiser == "sgd"
 
@@ -95,17 +91,17 @@ class Step:
     def __init__(self, net: nn.Module, recipe: Recipe, mask: Mask | None) -> None:
         """Prepare the step for a network that already lies on its device."""
         self.recipe = recipe
-        self.optimiser = optimiser(net, recipe)
+        self.optimiser = _make_optimiser(net, recipe)
         self.device = next(net.parameters()).device
         quick = fused.forward_of(net) if recipe.compile and recipe.precision == "fp32" else None
         self.forward = net if quick is None else quick
-        self.loss = compiled_loss() if recipe.compile and quick is None else loss_of
+        self.loss = _compile_loss() if recipe.compile and quick is None else _loss_of
         self.pools = [] if recipe.compile else pooling.replaceable(net)
         named = dict(net.named_parameters())
         self.weights = [named[name].data for name in mask] if mask is not None else []
         self.masks = [mask[name].to(self.device, named[name].dtype) for name in mask] if mask is not None else []
-        self.captures = capturable(self.device, recipe)
-        self.captured: Captured | None = None
+        self.captures = _can_capture(self.device, recipe)
+        self.captured: _Captured | None = None
         self.eager_steps = 0
 
     def resume(self, state: Mapping[str, Any]) -> None:
@@ -129,10 +125,11 @@ class Step:
             torch.autocast(self.device.type, torch.bfloat16) if self.recipe.precision == "bf16" else nullcontext()
         )
         self.optimiser.zero_grad(set_to_none=True)
-        with autocast, pooling.quick(self.pools):
+        with autocast, pooling.use_quick(self.pools):
             loss = self.loss(self.forward, images, targets)
         loss.backward()
         self.optimiser.step()
+        # The optimiser knows no mask: gradient, momentum and decay move pruned weights too, so they go back to 0.
         if self.weights:
             torch._foreach_mul_(self.weights, self.masks)
         return loss.detach()
@@ -146,10 +143,10 @@ class Step:
             return self.run(images, targets)
         if self.captured is None:
             self.eager_steps += 1
-            if self.eager_steps <= WARM_UP:
+            if self.eager_steps <= _WARM_UP:
                 return self.run(images, targets)
             try:
-                self.captured = capture(self.run, images, targets)
+                self.captured = _capture(self.run, images, targets)
             except RuntimeError as error:
                 self.captures = False
                 _say_eager(str(error).partition("\n")[0])

@@ -17,12 +17,7 @@ __all__ = ["suit"]
 
 @torch.no_grad()
 def suit(net: nn.Module, split: Split, batch: int | None = None) -> None:
-    """Try a network on one image, before anything is spent on all.
-
-    Args:
-        net: Network; where it lies stays as it is, and so do its statistics.
-        split: Images and labels.
-        batch: Size of the smallest batch it will be trained on, ``None`` for none.
+    """Try a network on one image, before anything is spent on all; ``batch`` is the smallest it will be trained on.
 
     Raises:
         InputError: It does not take such images, has not one output a class, or has BatchNorm that a batch of one image

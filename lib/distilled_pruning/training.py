@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Forward", "Log", "Recipe", "State", "Stretch", "evaluate", "resolve", "train"]
 
-RECORDS = 100
-PAUSE_STEPS = 16
+_RECORDS = 100
+_PAUSE_STEPS = 16
 
 Snapshot = Callable[[], "State"]
 
@@ -75,8 +75,9 @@ class Log:
     seconds: float
 
 
-def seeded(*parts: object) -> torch.Generator:
+def make_generator(*parts: object) -> torch.Generator:
     """Make a CPU generator from any values, the same on every machine and independent of all others."""
+    # A hash and not a sum: seeds (0, 1) and (1, 0), or those of order and augmentation, must not give one sequence.
     digest = hashlib.blake2b("/".join(map(str, parts)).encode(), digest_size=8).digest()
     return torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
 
@@ -175,12 +176,12 @@ def train(
     run = _Run(net, split, recipe, mask, order_seed, stretch.state)
     total = recipe.total_steps(len(split))
     end = total if stretch.until is None else min(stretch.until, total)
-    interval = max(1, total // RECORDS)
+    interval = max(1, total // _RECORDS)
     while run.done < end:
         run.advance()
         if run.done % interval == 0 or run.done == end:
             run.record()
-        if run.done % PAUSE_STEPS == 0 and run.done < end:
+        if run.done % _PAUSE_STEPS == 0 and run.done < end:
             if stretch.checkpoint is not None:
                 stretch.checkpoint(run.snapshot)
             if progress is not None:
@@ -227,14 +228,15 @@ class _Run:
         recipe = self.recipe
         epoch, position = divmod(self.done, recipe.steps_per_epoch(len(self.split)))
         if position == 0 or self.order is None:
-            self.order = torch.randperm(len(self.split), generator=seeded("order", self.order_seed, epoch))
+            # Drawn on the CPU whatever the device: a GPU's generator gives other numbers from the same seed.
+            self.order = torch.randperm(len(self.split), generator=make_generator("order", self.order_seed, epoch))
             self.order = self.order.to(self.split.labels.device)
         rate = recipe.learning_rate * recipe.decay ** sum(self.done >= drop for drop in self.drops)
         if rate != self.rate:
             self.rate = rate
             self.step.set_rate(rate)
         chosen = self.order[position * self.batch : (position + 1) * self.batch]
-        generator = seeded("augment", self.order_seed, self.done)
+        generator = make_generator("augment", self.order_seed, self.done)
         inputs, targets = self.pipeline(self.split.images[chosen], self.split.labels[chosen], generator)
         targets = targets if targets.dtype == torch.int64 else targets.to(self.dtype)
         self.open_loss += self.step(inputs.to(self.dtype), targets, len(chosen) == self.batch)
@@ -242,11 +244,7 @@ class _Run:
         self.done += 1
 
     def record(self) -> None:
-        """Add the mean loss since the last row to the curve.
-
-        Raises:
-            InputError: It is not finite.
-        """
+        """Add the mean loss since the last row to the curve."""
         mean = float(self.open_loss) / self.open_steps
         if not math.isfinite(mean):
             raise InputError(
@@ -296,10 +294,11 @@ def evaluate(
     first = next(net.parameters())
     place = first.device if device is None else resolve(device)
     suit(net.to(place), split)
+    # Sums over batches in float64, so that the mean hardly depends on how the images were cut into batches.
     loss = torch.zeros((), dtype=torch.float64, device=place)
     correct = torch.zeros((), dtype=torch.int64, device=place)
     split = split.to(place)
-    with evaluating(net), pooling.quick(pooling.replaceable(net)):
+    with evaluating(net), pooling.use_quick(pooling.replaceable(net)):
         for part in chunks(len(split), batch_size or usual_batch(place)):
             logits = net(split.normalised(part).to(first.dtype))
             logits = logits.float() if logits.dtype == torch.bfloat16 else logits

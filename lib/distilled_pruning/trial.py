@@ -15,7 +15,7 @@ from .curvature.problem import exact_arithmetic, pose
 from .errors import InputError, one_line
 from .networks import Images
 
-__all__ = ["Trial", "tried"]
+__all__ = ["Trial", "try_network"]
 
 
 @dataclass(frozen=True)
@@ -40,16 +40,8 @@ class Trial:
 
 
 @functools.lru_cache(maxsize=32)
-def tried(name: str, width: int, images: Images, init: str, norm: str, code: str) -> Trial:
+def try_network(name: str, width: int, images: Images, init: str, norm: str, code: str) -> Trial:
     """Build a network twice and call it.
-
-    Args:
-        name: ``package.module:function``.
-        width: As it is passed on.
-        images: What it is for.
-        init: As for :func:`.models.build`.
-        norm: Likewise.
-        code: Digest of its source, so that an edited one is tried again.
 
     Raises:
         InputError: It cannot be built, gives other weights when built again, does not take such images, has not one
@@ -62,11 +54,9 @@ def tried(name: str, width: int, images: Images, init: str, norm: str, code: str
         raise InputError(f"{name} gives other weights each time it is called: draw them from its seed")
     net = first.eval()
     blank = torch.zeros(2, images.channels, images.size, images.size)
-    layers = _layers(net, blank, name, images.classes)
-    weights = models.prunable(net)
     return Trial(
-        layers=tuple(layers),
-        prunable=sum(weight.numel() for weight in weights.values()),
+        layers=tuple(_layers(net, blank, name, images.classes)),
+        prunable=sum(weight.numel() for weight in models.prunable(net).values()),
         entries=sum(parameter.numel() for parameter in net.parameters()),
         alone=_trains_alone(net, blank[:1]),
         linear=any(isinstance(module, nn.Linear) for module in net.modules()),
@@ -75,28 +65,13 @@ def tried(name: str, width: int, images: Images, init: str, norm: str, code: str
 
 
 def _layers(net: nn.Module, blank: Tensor, name: str, classes: int) -> list[tuple[int, int]]:
-    """Call a network and see what its layers do.
-
-    Raises:
-        InputError: It does not take the images, or gives something else than logits.
-    """
-    found: list[tuple[int, int]] = []
-
-    def look(module: nn.Module, _inputs: tuple[Tensor, ...], output: Tensor) -> None:
-        assert isinstance(module, nn.Conv2d | nn.Linear)
-        weights = module.weight[0].numel() * len(module.weight)
-        found.append((weights, output[0].numel() // len(module.weight)))
-
-    hooks = [m.register_forward_hook(look) for m in net.modules() if isinstance(m, nn.Conv2d | nn.Linear)]
+    """Call a network and see what its layers do."""
     shape = "x".join(map(str, blank.shape[1:]))
     try:
-        with torch.no_grad():
+        with models.watch_layers(net) as found, torch.no_grad():
             logits = net(blank)
     except Exception as error:  # other people's code may fail in any way
         raise InputError(f"{name} does not take images of {shape} ({one_line(error)}): mend it") from error
-    finally:
-        for hook in hooks:
-            hook.remove()
     if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(blank):
         what = f"a tensor of shape {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
         raise InputError(f"{name} returns {what} for two images of {shape}: return logits [batch, classes]")

@@ -65,13 +65,13 @@ EXAMPLES = {
   distilled-pruning bench hessian lines --rounds 3 --json
 """,
 }
-ENVIRONMENT = """
+_ENVIRONMENT = """
 environment:
   DISTILLED_PRUNING_STORE  folder of results, in place of .store
   DISTILLED_PRUNING_DATA   folder of datasets, in place of data
   NO_COLOR                 no colours on a terminal either
 """
-COMPLETION = """
+_COMPLETION = """
 completion of commands, pages, figures, parameters and presets, in bash or zsh:
   eval "$(register-python-argcomplete distilled-pruning)"
 """
@@ -79,5 +79,5 @@ completion of commands, pages, figures, parameters and presets, in bash or zsh:
 
 def epilog(command: str = "") -> str:
     """Write what stands below the options of a command, by default of the program itself."""
-    more = ENVIRONMENT + COMPLETION if not command else ""
+    more = _ENVIRONMENT + _COMPLETION if not command else ""
     return f"examples:\n{EXAMPLES[command].strip(chr(10))}\n\n{MEANING}{more}"

@@ -10,19 +10,16 @@ from torch.nn.parameter import UninitializedParameter
 
 from .errors import InputError
 
-__all__ = ["Weights", "check_alike", "check_fit", "cut", "everywhere", "names_by_weight", "prunable", "renamed"]
+__all__ = ["Weights", "check_alike", "check_fit", "cut", "everywhere", "names_by_weight", "prunable", "rename"]
 
 Weights = Mapping[str, Tensor]
-WRAPPERS = ("module", "_orig_mod")
+_WRAPPERS = ("module", "_orig_mod")
 
 
 def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     """Give the weights that pruning may remove: those of every Conv2d and Linear, the classifier's included.
 
     Biases and norm parameters are never pruned (both papers).
-
-    Args:
-        net: Any network.
 
     Returns:
         Weights by their name in ``named_parameters``, in its order.
@@ -47,27 +44,23 @@ def prunable(net: nn.Module) -> dict[str, nn.Parameter]:
     return found
 
 
-def renamed(kept: Weights, names: Iterable[str]) -> Weights:
+def rename(kept: Weights, names: Iterable[str]) -> Weights:
     """Give what is said of weights under the names that a network has for them now.
 
     ``DataParallel`` and ``torch.compile`` put ``module`` and ``_orig_mod`` before the names of what they wrap. What
     fits as it is, or fits in no way, stays as it is.
-
-    Args:
-        kept: Tensors by weight name.
-        names: Names of the network's weights.
     """
     there = list(names)
     if set(kept) <= set(there):
         return kept
-    plain = {_plain(name): name for name in there}
-    found = {plain.get(_plain(name), name): values for name, values in kept.items()}
+    plain = {_unwrap(name): name for name in there}
+    found = {plain.get(_unwrap(name), name): values for name, values in kept.items()}
     return found if len(plain) == len(there) and len(found) == len(kept) else kept
 
 
-def _plain(name: str) -> str:
+def _unwrap(name: str) -> str:
     """Take the names of wrappers out of a weight's name."""
-    return ".".join(part for part in name.split(".") if part not in WRAPPERS)
+    return ".".join(part for part in name.split(".") if part not in _WRAPPERS)
 
 
 def names_by_weight(net: nn.Module) -> dict[str, list[str]]:
@@ -81,7 +74,7 @@ def names_by_weight(net: nn.Module) -> dict[str, list[str]]:
 def everywhere(net: nn.Module, kept: Weights) -> dict[str, Tensor]:
     """Give what is said of weights under every name they have in ``state_dict``."""
     all_names = names_by_weight(net)
-    kept = renamed(kept, [name for same in all_names.values() for name in same])
+    kept = rename(kept, [name for same in all_names.values() for name in same])
     return {other: values for name, values in kept.items() for other in all_names.get(name, [name])}
 
 

@@ -16,7 +16,7 @@ from .catalog import WHITENED
 from .errors import InputError
 from .images import chunks
 
-EPSILON = 0.1
+_EPSILON = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,7 +38,7 @@ class Whitening:
         out = torch.empty(images.shape, device=images.device)
         mean, matrix = self.mean.to(images.device), self.matrix.to(images.device)
         for part in chunks(len(images)):
-            out[part] = ((rows(images[part]) - mean) @ matrix).view_as(images[part])
+            out[part] = ((_flatten(images[part]) - mean) @ matrix).view_as(images[part])
         return out
 
     def undo(self, images: Tensor) -> Tensor:
@@ -47,12 +47,12 @@ class Whitening:
         return flat.view_as(images)
 
 
-def rows(images: Tensor) -> Tensor:
+def _flatten(images: Tensor) -> Tensor:
     """Flatten images to float32 [N, D] in [0, 1]."""
     return images.flatten(1).float() / 255 if images.dtype == torch.uint8 else images.flatten(1).float()
 
 
-def fit(images: Tensor, epsilon: float = EPSILON) -> Whitening:
+def fit(images: Tensor, epsilon: float = _EPSILON) -> Whitening:
     """Fit ZCA as the trajectory-matching authors do (2307.03364, whose CIFAR-10 images live in this space).
 
     The transform is ``U diag((L + epsilon) ** -1/2) U'`` for the pixels' unbiased covariance ``U diag(L) U'``.
@@ -72,18 +72,19 @@ def fit(images: Tensor, epsilon: float = EPSILON) -> Whitening:
         )
     if len(images) < 2:
         raise InputError(f"ZCA whitening needs at least two images, not {len(images)}")
-    mean = sum((rows(images[part]).double().sum(0) for part in chunks(len(images))), torch.zeros(width).double())
+    mean = sum((_flatten(images[part]).double().sum(0) for part in chunks(len(images))), torch.zeros(width).double())
     mean = (mean / len(images)).float()
+    # In float64: small eigenvalues of the covariance are differences of large sums, and are divided by below.
     covariance = torch.zeros(width, width, dtype=torch.float64)
     for part in chunks(len(images)):
-        centred = rows(images[part]) - mean
+        centred = _flatten(images[part]) - mean
         covariance += centred.T @ centred
     values, vectors = torch.linalg.eigh(covariance / (len(images) - 1))
     scale = (values.clamp(min=0) + epsilon).sqrt()
     return Whitening(mean, ((vectors / scale) @ vectors.T).float(), ((vectors * scale) @ vectors.T).float())
 
 
-def fitted(images: Tensor, key: str) -> Whitening:
+def fit_once(images: Tensor, key: str) -> Whitening:
     """Fit ZCA, or give the fit kept under a key that names the images."""
     path = cache_folder() / "whitening" / f"{key}.npz"
     names = ("mean", "matrix", "inverse")

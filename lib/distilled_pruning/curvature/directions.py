@@ -12,7 +12,7 @@ from .fields import Fields, Norm
 from .graph import Graph, Step
 from .scratch import Scratch
 from .tangents import Support, widen
-from .tape import groups, normalised, patches
+from .tape import groups, normalise, patches
 
 Target = tuple[Tensor, Tensor]
 
@@ -55,7 +55,7 @@ class Rows:
             flat = flat[len(entries) :]
 
 
-def own_norm(graph: Graph, step: Step) -> Step | None:
+def _own_norm(graph: Graph, step: Step) -> Step | None:
     """Return the norm that alone reads ``step``, if there is one."""
     following = graph.sole_user(step) if step.kind == "conv" else None
     return following if following is not None and following.kind == "norm" else None
@@ -63,7 +63,7 @@ def own_norm(graph: Graph, step: Step) -> Step | None:
 
 def vanishes(graph: Graph, conv: Step) -> bool:
     """Tell whether a norm of single channels takes every effect of the convolution's bias away."""
-    norm = own_norm(graph, conv)
+    norm = _own_norm(graph, conv)
     return norm is not None and groups(norm.module) == conv.module.out_channels
 
 
@@ -74,20 +74,13 @@ def directions(
 
     A convolution that a norm alone reads is taken together with that norm and what follows it channel by channel; the
     curvature its weights meet in that norm has a closed form, which is added here.
-
-    Args:
-        fields: The fields of a tape.
-        scratch: Memory for the tangents.
-        step: A parametrised step.
-        diag: The diagonal, added to in place.
-        keep: Masks by parameter name.
     """
     graph = fields.graph
     if step.kind == "conv":
-        norm = own_norm(graph, step)
+        norm = _own_norm(graph, step)
         if norm is not None or fields.leads[step.index]:
             yield from _Block(fields, scratch, step, norm, diag, keep).rows()
-    elif step.kind in ("norm", "scale") and own_norm(graph, graph.steps[step.inputs[0]]) is not step:
+    elif step.kind in ("norm", "scale") and _own_norm(graph, graph.steps[step.inputs[0]]) is not step:
         yield from _affine(fields, step, diag)
 
 
@@ -95,7 +88,7 @@ def _affine(fields: Fields, step: Step, diag: dict[str, Tensor]) -> Iterator[Row
     """Yield the directions of a norm's or a scale's weight and bias."""
     if not fields.leads[step.index]:
         return
-    unit = normalised(fields.tape, step).permute(0, 2, 3, 1)
+    unit = normalise(fields.tape, step).permute(0, 2, 3, 1)
     stretch, shift, end = unit, torch.ones_like(unit), step
     if step.kind == "norm":
         norm = fields.norms[step.index]

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from .graph import Graph, Step
 from .scratch import Scratch
-from .tape import Tape, groups, normalised, pooling
+from .tape import Tape, groups, normalise, pooling
 
 CHANNELWISE = ("act", "scale", "pool", "maxpool", "same")
 
@@ -69,12 +69,7 @@ class Fields:
     """The fields of all steps that tangents pass through on their way to a norm."""
 
     def __init__(self, tape: Tape, pulls: dict[int, Tensor]) -> None:
-        """Compute them.
-
-        Args:
-            tape: A recorded chunk of images.
-            pulls: The loss's derivative in the output of each norm step (affine part included), ``[n, C, H, W]``.
-        """
+        """Compute them; ``pulls`` are the loss's slopes in the norms' outputs ``[n, C, H, W]``, affine part too."""
         self.tape = tape
         self.graph: Graph = tape.graph
         self.leads = self.graph.leads()
@@ -112,7 +107,7 @@ class Fields:
         weight = tape.own(step, "weight")
         grouped = x.reshape(len(x), count, -1)
         rate = (grouped.var(-1, correction=0) + module.eps).rsqrt()
-        unit = normalised(tape, step)
+        unit = normalise(tape, step)
         if weight is not None:
             pull = pull * weight.view(-1, 1, 1)
         slope = pull.reshape(len(x), count, -1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from torch import Tensor
 
 from .graph import Step
-from .tape import Tape, normalised, patches
+from .tape import Tape, normalise, patches
 
 
 def accumulate(tape: Tape, diag: dict[str, Tensor], total: int) -> None:
@@ -21,7 +21,7 @@ def accumulate(tape: Tape, diag: dict[str, Tensor], total: int) -> None:
     """
     steps = [step for step in tape.graph.parametrised() if any(_names(step, diag))]
     outputs = [tape.values[step.index] for step in steps]
-    inputs = {step.index: _seen(tape, step) for step in steps}
+    inputs = {step.index: _inputs(tape, step) for step in steps}
     squares: dict[int, Tensor] = {}
     p = tape.logits.detach().softmax(1)
     for k in range(p.shape[1]):
@@ -48,12 +48,12 @@ def _names(step: Step, diag: dict[str, Tensor]) -> tuple[str | None, str | None]
     return weight if weight in diag else None, bias if bias in diag else None
 
 
-def _seen(tape: Tape, step: Step) -> Tensor:
+def _inputs(tape: Tape, step: Step) -> Tensor:
     """Return what the step's weights are multiplied with."""
     x = tape.source(step)
     if step.kind == "conv":
         return patches(step.module, x)
-    return x if step.kind == "linear" else normalised(tape, step)
+    return x if step.kind == "linear" else normalise(tape, step)
 
 
 def _add(step: Step, diag: dict[str, Tensor], seen: Tensor, gradient: Tensor) -> None:

@@ -16,9 +16,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, fx, nn
 
-POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardtanh)
-INERT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
-BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
+_POINTWISE = (nn.ReLU, nn.LeakyReLU, nn.ReLU6, nn.Hardtanh)
+_INERT = (nn.Identity, nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout, nn.FeatureAlphaDropout)
+_BATCH_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d)
 
 
 class Unsupported(Exception):
@@ -87,9 +87,6 @@ class Graph:
 def read(net: nn.Module) -> Graph:
     """Read ``net`` into steps.
 
-    Args:
-        net: Any module; it is traced symbolically and left as it is.
-
     Returns:
         The graph, in which every parameter belongs to at most one step.
 
@@ -154,7 +151,7 @@ def _only_reader(node: fx.Node, modules: Mapping[str, nn.Module]) -> bool:
     if len(node.users) != 1:
         return False
     if node.op == "call_module":
-        shares = type(modules[str(node.target)]) in (*INERT, *POINTWISE, nn.Flatten)
+        shares = type(modules[str(node.target)]) in (*_INERT, *_POINTWISE, nn.Flatten)
     else:
         shares = node.op in ("call_function", "call_method") and node.target not in (operator.add, torch.add, "add")
     return all(_only_reader(source, modules) for source in node.all_input_nodes) if shares else True
@@ -217,13 +214,13 @@ def _classify(name: str, module: Any) -> tuple[str, Callable[[Tensor], Tensor] |
     if form is nn.InstanceNorm2d:
         own = module.running_mean is None or module.training
         return ("norm" if own else "scale"), None
-    if form in BATCH_NORMS:
+    if form in _BATCH_NORMS:
         if module.training or module.running_mean is None:
             raise BatchCoupled(f"{label}, which normalises by the statistics of the batch")
         return "scale", None
-    if form in POINTWISE:
+    if form in _POINTWISE:
         return "act", _out_of_place(module)
-    if form in INERT:
+    if form in _INERT:
         if module.training and getattr(module, "p", 0) > 0:
             raise Unsupported(f"{label} in training mode")
         return "same", None

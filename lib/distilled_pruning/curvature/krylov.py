@@ -11,7 +11,7 @@ from torch import Tensor
 from ..errors import InputError, unknown
 from .problem import Problem
 
-ENDS = ("largest", "smallest", "magnitude")
+_ENDS = ("largest", "smallest", "magnitude")
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Spectrum:
     iterations: int
 
 
-class Product:
+class _Product:
     """The Hessian of a problem's loss as a linear map on flat vectors, with masked entries held at zero."""
 
     def __init__(self, problem: Problem) -> None:
@@ -88,7 +88,7 @@ def hutchinson(problem: Problem, probes: int, seed: int) -> Trace:
     """
     if probes < 1:
         raise InputError(f"probes must be at least 1, not {probes}")
-    product, generator = Product(problem), torch.Generator().manual_seed(seed)
+    product, generator = _Product(problem), torch.Generator().manual_seed(seed)
     samples = []
     for _ in range(probes):
         vector = product.random(generator)
@@ -109,11 +109,11 @@ def lanczos(problem: Problem, count: int, end: str, iterations: int, tolerance: 
     Raises:
         InputError: For an unknown ``end`` or counts below one.
     """
-    if end not in ENDS:
-        raise unknown("end of the spectrum", end, ENDS)
+    if end not in _ENDS:
+        raise unknown("end of the spectrum", end, _ENDS)
     if count < 1 or iterations < count:
         raise InputError(f"count must be at least 1 and iterations at least count, not {count} and {iterations}")
-    product = Product(problem)
+    product = _Product(problem)
     size = int(product.kept.sum())
     vector = product.random(torch.Generator().manual_seed(seed))
     basis = [vector / vector.norm()]
@@ -126,6 +126,7 @@ def lanczos(problem: Problem, count: int, end: str, iterations: int, tolerance: 
         for _ in range(2):  # twice is enough (Kahan and Parlett)
             image = image - block.T @ (block @ image)
         beta = float(image.norm())
+        # The small matrix in float64, whatever the network's type: its own rounding should not show in the residuals.
         tridiagonal = torch.diag(torch.tensor(alphas, dtype=torch.float64))
         for i, off in enumerate(betas):
             tridiagonal[i, i + 1] = tridiagonal[i + 1, i] = off

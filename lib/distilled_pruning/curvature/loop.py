@@ -14,10 +14,6 @@ from .problem import Problem
 def diagonal(problem: Problem, progress: Callable[[int], None] | None = None) -> dict[str, Tensor]:
     """Differentiate each entry of the gradient once more, with respect to its own tensor.
 
-    Args:
-        problem: Network, batch and mask.
-        progress: Told the number of entries done.
-
     Returns:
         A tensor shaped as the parameter for every parameter; masked entries are zero.
 

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown
-from ..weights import renamed
+from ..weights import rename
 
 
 @dataclass(frozen=True, eq=False)
@@ -79,7 +79,7 @@ def pose(net: nn.Module, images: Tensor, labels: Tensor, mask: Mapping[str, Tens
     params = {name: p.detach() * keep[name] if name in keep else p.detach() for name, p in named.items()}
     first = next(iter(params.values()))
     seen, wanted = images.detach().to(first), labels.to(first.device, torch.int64)
-    if seen.is_inference():
+    if seen.is_inference():  # made in inference mode, and autograd saves no such tensors
         seen, wanted = seen.clone(), wanted.clone()
     problem = Problem(net, params, seen, wanted, keep)
     _check_labels(problem)
@@ -90,7 +90,7 @@ def _keep(mask: Mapping[str, Tensor] | None, named: Mapping[str, Tensor]) -> dic
     if mask is None:
         return {}
     keep = {}
-    mask = renamed(mask, named)
+    mask = rename(mask, named)
     for name in mask:
         if name not in named:
             raise unknown("parameter in the mask", name, named)

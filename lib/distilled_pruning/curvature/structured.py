@@ -50,14 +50,7 @@ def diagonal(
     limits: Budget,
     progress: Callable[[int], None] | None = None,
 ) -> dict[str, Tensor]:
-    """Return the diagonal of the mean cross-entropy's Hessian, or of its Gauss-Newton matrix.
-
-    Args:
-        graph: The network's steps.
-        problem: Its parameters' values, the batch and the mask.
-        curved: Whether to add the norms' curvature to Gauss-Newton.
-        limits: Memory.
-        progress: Told the number of images done.
+    """Return the diagonal of the mean cross-entropy's Hessian or, unless ``curved``, of its Gauss-Newton matrix.
 
     Returns:
         A tensor shaped as the parameter for every parameter.

@@ -16,10 +16,10 @@ from torch import Tensor
 from .fields import CHANNELWISE, Fields, Norm
 from .graph import Step
 from .scratch import Scratch
-from .tape import convolve, padded
+from .tape import convolve, pad
 
 Support = tuple[int, int]
-SMALL_KERNEL = 64
+_SMALL_KERNEL = 64
 
 
 class Carrier:
@@ -141,7 +141,8 @@ class Carrier:
             weight = weight[:, low:high]
         d, n = tangent.shape[:2]
         maps = tangent.flatten(0, 1)
-        if module.groups == 1 and weight[0].numel() <= SMALL_KERNEL:
+        # For few weights a channel a matrix product over shifted maps is faster than the library's convolution.
+        if module.groups == 1 and weight[0].numel() <= _SMALL_KERNEL:
             columns, size = _columns(module, maps, lambda shape: self.scratch.take("columns", shape, maps))
             shape = (d, n, *size, module.out_channels)
             out = self.scratch.take(("conv", step.index), shape, maps)
@@ -193,7 +194,7 @@ def _columns(
 
     Shifted copies of whole maps, which are faster than unfolding when there are few channels.
     """
-    maps = padded(module, maps.permute(0, 3, 1, 2))
+    maps = pad(module, maps.permute(0, 3, 1, 2))
     settings = list(zip(maps.shape[2:], module.dilation, module.kernel_size, module.stride, strict=True))
     rows, columns = ((side - gap * (kernel - 1) - 1) // stride + 1 for side, gap, kernel, stride in settings)
     shifts = [

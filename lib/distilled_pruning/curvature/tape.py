@@ -51,12 +51,7 @@ class Tape:
 
 
 def record(graph: Graph, params: Mapping[str, Tensor], images: Tensor) -> Tape:
-    """Run ``images`` through ``graph``.
-
-    Args:
-        graph: The steps of the network.
-        params: Values of its parameters by name.
-        images: ``[n, C, H, W]``.
+    """Run images ``[n, C, H, W]`` through a network's steps with parameters by name.
 
     Returns:
         The tape; gradients can be taken at the outputs of all parametrised steps.
@@ -121,7 +116,7 @@ def pooling(module: nn.MaxPool2d) -> dict[str, Any]:
     return {name: getattr(module, name) for name in ("kernel_size", "stride", "padding", "dilation", "ceil_mode")}
 
 
-def padded(module: nn.Conv2d, x: Tensor) -> Tensor:
+def pad(module: nn.Conv2d, x: Tensor) -> Tensor:
     """Pad ``x`` as the convolution ``module`` does before it convolves."""
     if module.padding == "same":
         pad: list[int] = []
@@ -142,7 +137,7 @@ def convolve(module: nn.Conv2d, x: Tensor, weight: Tensor, bias: Tensor | None =
     """Apply the convolution ``module`` with another weight, in which the channels may be fewer."""
     if module.padding_mode == "zeros" and not isinstance(module.padding, str):
         return F.conv2d(x, weight, bias, module.stride, module.padding, module.dilation, module.groups)
-    return F.conv2d(padded(module, x), weight, bias, module.stride, 0, module.dilation, module.groups)
+    return F.conv2d(pad(module, x), weight, bias, module.stride, 0, module.dilation, module.groups)
 
 
 def patches(module: nn.Conv2d, x: Tensor) -> Tensor:
@@ -155,11 +150,11 @@ def patches(module: nn.Conv2d, x: Tensor) -> Tensor:
     Returns:
         ``[n, groups, C / groups * kernel entries, positions]``.
     """
-    columns = F.unfold(padded(module, x), module.kernel_size, module.dilation, 0, module.stride)
+    columns = F.unfold(pad(module, x), module.kernel_size, module.dilation, 0, module.stride)
     return columns.view(len(x), module.groups, -1, columns.shape[-1])
 
 
-def normalised(tape: Tape, step: Step) -> Tensor:
+def normalise(tape: Tape, step: Step) -> Tensor:
     """Return the output of a norm or scale step before its affine part, shaped as its input."""
     x, module = tape.source(step), step.module
     if step.kind == "norm":

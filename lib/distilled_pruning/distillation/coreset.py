@@ -14,12 +14,7 @@ __all__ = ["herding", "kcenter", "select"]
 def herding(features: Tensor, count: int) -> Tensor:
     """Choose greedily so that the mean of the chosen stays closest to the mean of all (Welling 2009).
 
-    Args:
-        features: Features [images, dimensions].
-        count: How many to choose.
-
-    Returns:
-        Indices int64 [count], in the order of choice; ties go to the lower index.
+    Of features [images, dimensions]; gives indices int64 [count] in the order of choice, ties to the lower index.
     """
     mean = features.mean(0)
     total = torch.zeros_like(mean)
@@ -37,12 +32,7 @@ def herding(features: Tensor, count: int) -> Tensor:
 def kcenter(features: Tensor, count: int) -> Tensor:
     """Choose greedily the image farthest from all chosen ones, starting nearest the mean (Sener & Savarese 2018).
 
-    Args:
-        features: Features [images, dimensions].
-        count: How many to choose.
-
-    Returns:
-        Indices int64 [count], in the order of choice; ties go to the lower index.
+    Takes and gives what :func:`herding` does.
     """
     chosen = [int((features - features.mean(0)).square().sum(1).argmin())]
     distance = (features - features[chosen[0]]).square().sum(1)
@@ -73,12 +63,9 @@ def _features(problem: Problem) -> list[Tensor]:
 
 
 def select(problem: Problem) -> Tensor:
-    """Choose the images of a coreset, or lay them out in tiles where a factor is asked for.
+    """Choose the images of a coreset, laid out in tiles where a factor is asked for, in the problem's space.
 
     ``random`` chooses the very images that the other methods start from at the same seed.
-
-    Returns:
-        Images in the space the problem is set in.
     """
     settings = problem.settings
     if settings.method == "random":

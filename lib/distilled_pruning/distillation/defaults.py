@@ -47,7 +47,7 @@ _IDC_OWN: dict[str, dict[str, Any]] = {
 }
 _IDC_SIDE = {"mnist": 28} | dict.fromkeys(_IMAGENETS, 224)
 _DC_LOOPS = {1: (1, 1), 10: (10, 50), 20: (20, 25), 30: (30, 20), 40: (40, 15), 50: (50, 10)}
-UPRIGHT = ("mnist", "svhn")  # mirrored digits are no digits
+_UPRIGHT = ("mnist", "svhn")  # mirrored digits are no digits
 
 
 def _loops(ipc: int) -> tuple[int, int]:
@@ -86,7 +86,7 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
         chosen["train_steps"] = 0 if ipc == 1 else epochs * -(-classes * ipc // 256)
     if method == "dm" and ipc >= 100 and dataset != "cifar100":
         chosen["image_rate"] = 10.0
-    if dataset in UPRIGHT:
+    if dataset in _UPRIGHT:
         chosen |= {name: "mtt-dsa-noflip" for name, value in chosen.items() if value == "mtt-dsa"}
     if dataset == "digits":
         chosen |= DISTILLERS[method].digits
@@ -110,16 +110,10 @@ def _idc(dataset: str, ipc: int, size: int, factor: int | None) -> dict[str, Any
     return found
 
 
-def mended(settings: Settings, dataset: str, size: int, classes: int) -> bool:
+def was_mended(settings: Settings, dataset: str, size: int, classes: int) -> bool:
     """Whether a published recipe was first set otherwise here, so that its results need another name.
 
     All other recipes give the numbers they gave before, among them IDC's and DM's for CIFAR at up to 50 images a class.
-
-    Args:
-        settings: What :func:`resolve` gave.
-        dataset: Name of the dataset.
-        size: Side of the images in pixels.
-        classes: Number of classes.
     """
     s = settings
     if s.method == "mtt" and classes * s.ipc * s.factor**2 > 256:
@@ -127,22 +121,15 @@ def mended(settings: Settings, dataset: str, size: int, classes: int) -> bool:
     if dataset == "digits":
         return False
     if s.method == "dm":
-        return dataset in UPRIGHT or (s.ipc >= 100 and dataset != "cifar100")
+        return dataset in _UPRIGHT or (s.ipc >= 100 and dataset != "cifar100")
     if s.method == "idc":
         changed = dataset in ("svhn", *_IMAGENETS) or (dataset == "mnist" and s.factor > 1)
         return changed or size != _IDC_SIDE.get(dataset, 32)
-    return s.method in ("dc", "dsa") or (s.method == "mtt" and dataset in UPRIGHT)
+    return s.method in ("dc", "dsa") or (s.method == "mtt" and dataset in _UPRIGHT)
 
 
 def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Recipe:
-    """Give IDC's recipe for training on a distilled set, also the papers' inner loop (2503.17905 section 4).
-
-    Args:
-        dataset: Name of the dataset; a user's own gets the CIFAR-10 recipe, ``digits`` a short one of ours.
-        ipc: Stored images per class.
-        factor: Tiles along each side.
-        classes: Number of classes.
-    """
+    """Give IDC's recipe for training on a distilled set, also the papers' inner loop (2503.17905 section 4)."""
     if dataset == "digits":
         return Recipe(steps=150, batch_size=32, learning_rate=0.1, augmentation="shift2+cutmix")
     if dataset not in _IMAGENETS:
@@ -159,7 +146,7 @@ def evaluation_recipe(dataset: str, ipc: int, factor: int, classes: int) -> Reci
 
 def _evaluation_augmentation(dataset: str, ipc: int, factor: int) -> str:
     """Give IDC's augmentation of small images: digits are never mirrored, and not always mixed (its ``test.py``)."""
-    if dataset not in UPRIGHT:
+    if dataset not in _UPRIGHT:
         return Recipe.augmentation
     if dataset == "mnist" and factor > 1:
         return "dsa-noflip"

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 __all__ = ["distill"]
 
-KEPT = (10, 20, 50, 100)
+_KEPT = (10, 20, 50, 100)
 
 
 def distill(
@@ -123,7 +123,7 @@ class _Run:
         self.done = 0
         self.history: list[float] = []
         self.snapshots: dict[int, Tensor] = {0: problem.stored(self.draft.images)}
-        self.kept = {-(-percent * problem.settings.iterations // 100) for percent in KEPT}
+        self.kept = {-(-percent * problem.settings.iterations // 100) for percent in _KEPT}
         if state is not None:
             self._load(state)
 

@@ -16,30 +16,22 @@ __all__ = ["distance", "step"]
 
 
 def distance(real: Tensor, synthetic: Tensor) -> Tensor:
-    """Sum the squared distances between class means (DM equation 4).
-
-    Args:
-        real: Features [classes, images, dimensions] of real images.
-        synthetic: Features [classes, images, dimensions] of synthetic images; another number of images is fine.
-
-    Returns:
-        A scalar: the sum over classes and dimensions.
-    """
+    """Sum the squared distances between class means of features [classes, images, dimensions] (DM equation 4)."""
     return (real.mean(1) - synthetic.mean(1)).square().sum()
 
 
-def features(net: nn.Module, images: Tensor) -> Tensor:
+def _features(net: nn.Module, images: Tensor) -> Tensor:
     """Give the features [images, dimensions] of a network without its classifier."""
     return net(images).flatten(1)
 
 
 @functools.cache
-def compiled_features() -> Callable[[nn.Module, Tensor], Tensor]:
-    """Compile :func:`features` once a process; the networks of all iterations share the code."""
-    return torch.compile(features, dynamic=False)
+def _compile_features() -> Callable[[nn.Module, Tensor], Tensor]:
+    """Compile :func:`_features` once a process; the networks of all iterations share the code."""
+    return torch.compile(_features, dynamic=False)
 
 
-def halves(device: torch.device) -> bool:
+def _bf16_saves_time(device: torch.device) -> bool:
     """Whether bfloat16 saves time: a CPU without instructions for it takes six times as long as in float32."""
     if device.type != "cpu":
         return True
@@ -62,11 +54,11 @@ def step(problem: Problem, draft: Draft, iteration: int) -> float:
     real = torch.cat([problem.real(c, count, generator) for c in range(classes)])
     synthetic = problem.decode(draft.images, classes)
     real, synthetic = problem.siamese(real, synthetic, generator)
-    look = compiled_features() if problem.settings.compile else features
-    rough = problem.settings.compile and halves(problem.device)
+    look = _compile_features() if problem.settings.compile else _features
+    rough = problem.settings.compile and _bf16_saves_time(problem.device)
     low = torch.autocast(problem.device.type, torch.bfloat16, enabled=rough)
-    with pooling.quick([] if problem.settings.compile else pooling.replaceable(net)):
-        with torch.no_grad(), low:
+    with pooling.use_quick([] if problem.settings.compile else pooling.replaceable(net)):
+        with torch.no_grad(), low:  # of real images only the class means are wanted, and no gradient
             parts = [look(net, part).float() for part in real.split(usual_batch(problem.device))]
         wanted = torch.cat(parts).reshape(classes, count, -1)
         loss = distance(wanted, look(net, synthetic).reshape(classes, -1, wanted.shape[-1]))

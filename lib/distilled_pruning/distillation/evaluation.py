@@ -18,6 +18,7 @@ from ..images import chunks
 from ..recipe import Recipe
 from ..training import train
 from .defaults import evaluation_recipe
+from .published import Home
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ def evaluate(
     """
     if repeats < 1:
         raise InputError(f"repeats must be at least 1, not {repeats}")
-    fits(syn, ds)
+    Home.of(ds.test, ds.name).check("the set", syn.images, syn.classes, syn.space)
     split = syn.decode()
     recipe = recipe or evaluation_recipe(ds.name, syn.ipc, syn.factor, split.classes)
     if syn.settings.get("model") == model:
@@ -103,23 +104,6 @@ def evaluate(
         found.append(log.loss)
         seconds, steps = seconds + log.seconds, log.steps
     return Evaluation(tuple(accuracies), tuple(found), steps, seconds)
-
-
-def fits(syn: Synthetic, ds: Dataset) -> None:
-    """Raise :class:`InputError` where networks trained on a set cannot be tested on a dataset."""
-    if syn.classes != ds.test.classes or syn.images.shape[1:] != ds.test.images.shape[1:]:
-        have, want = ("x".join(map(str, images.shape[1:])) for images in (syn.images, ds.test.images))
-        raise InputError(
-            f"the set has {syn.classes} classes of {have} images but {ds.name} has {ds.test.classes} of {want}: "
-            "use the dataset it was made from"
-        )
-    whitened, wanted = ds.test.whitening is not None, syn.space == "zca"
-    if wanted != whitened:
-        raise InputError(
-            f"the set is {'' if wanted else 'not '}ZCA-whitened but {ds.name} was loaded "
-            f"{'with' if whitened else 'without'} whitening: set whitened to {str(wanted).lower()}, "
-            f"in Python load it with zca={wanted}"
-        )
 
 
 @dataclass(frozen=True)

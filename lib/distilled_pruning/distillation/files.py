@@ -10,14 +10,11 @@ from ..errors import InputError
 
 __all__ = ["digest", "locate"]
 
-USUAL = ("data.pt", "images_best.pt", "images.pt", "data.npz")
+_USUAL = ("data.pt", "images_best.pt", "images.pt", "data.npz")
 
 
 def locate(path: Path) -> tuple[Path, ...]:
     """Find the files of a set's images, parts in the order of their numbers.
-
-    Args:
-        path: The file, or a folder with it under a usual name, or with files of images.
 
     Raises:
         InputError: There is none.
@@ -26,18 +23,18 @@ def locate(path: Path) -> tuple[Path, ...]:
         if not disk.is_file(path):
             raise InputError(f"there is no file {path}: give the path of a distilled set")
         return (path,)
-    for name in USUAL:
+    for name in _USUAL:
         if (path / name).is_file():
             return (path / name,)
     inside = [file for file in disk.children(path) if file.suffix.lower() == ".pt"]
     results = [file for file in inside if file.name.startswith("res_")]
     found = results if len(results) == 1 else [file for file in inside if "image" in file.name.lower()]
     if not found:
-        raise InputError(f"{path} holds no {', '.join(USUAL)} or res_*.pt: give the file itself")
-    return tuple(sorted(found, key=_numbered))
+        raise InputError(f"{path} holds no {', '.join(_USUAL)} or res_*.pt: give the file itself")
+    return tuple(sorted(found, key=_number))
 
 
-def _numbered(file: Path) -> list[tuple[int, str]]:
+def _number(file: Path) -> list[tuple[int, str]]:
     """Sort names by the numbers in them."""
     return [(int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", file.name)]
 

@@ -10,7 +10,7 @@ from .settings import Settings
 
 __all__ = ["suit"]
 
-MATCHING = ("dc", "dsa", "idc")  # methods that pass the images of one class at a time
+_MATCHING = ("dc", "dsa", "idc")  # methods that pass the images of one class at a time
 
 
 def suit(
@@ -23,13 +23,8 @@ def suit(
 ) -> None:
     """Raise :class:`InputError` where data and settings do not fit each other.
 
-    Args:
-        settings: Resolved settings.
-        dataset: Name of the data.
-        shape: Height and width of the images in pixels.
-        counts: Training images of each class.
-        classes: Names of the classes.
-        company: Whether the network cannot be trained on a single image; where it is not said, its name tells.
+    ``shape`` is height and width in pixels, ``counts`` the training images of each class; ``company`` says that the
+    network cannot be trained on a single image, which otherwise its name tells.
     """
     (height, width), factor = shape, settings.factor
     if factor > min(height, width):
@@ -61,15 +56,15 @@ def suit(
             )
         )
     if needs_company(settings.model, height, settings.norm or "") if company is None else company:
-        accompanied(settings, height, counts)
+        _check_company(settings, height, counts)
 
 
-def accompanied(settings: Settings, size: int, counts: Sequence[int]) -> None:
+def _check_company(settings: Settings, size: int, counts: Sequence[int]) -> None:
     """Raise :class:`InputError` where a batch of one image would meet BatchNorm with maps of one pixel."""
     matched = (settings.ipc * settings.factor**2, settings.real_batch, min(counts))
     batch = settings.expert_batch if settings.method == "mtt" else settings.train_batch if settings.pretrain else 0
     left = sum(counts) % batch or batch if batch else 0
-    if left == 1 or (settings.method in MATCHING and 1 in matched):
+    if left == 1 or (settings.method in _MATCHING and 1 in matched):
         raise InputError(
             f"a batch of one image has no variance for the BatchNorm of {settings.model}, whose maps are of one pixel "
             f"at {size} px: use {'a larger ipc' if settings.ipc == 1 else 'another number of images'}, or larger images"

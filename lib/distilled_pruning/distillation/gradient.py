@@ -15,7 +15,7 @@ from ..step import Step
 from ..training import State, Stretch, train
 from .problem import Draft, Problem
 
-__all__ = ["distance", "gradients", "gradients_by_class", "matched", "step"]
+__all__ = ["distance", "find_matched", "gradients", "gradients_of_classes", "step"]
 
 
 def _cosine(real: Tensor, synthetic: Tensor) -> Tensor:
@@ -45,7 +45,7 @@ def distance(real: Sequence[Tensor], synthetic: Sequence[Tensor], metric: str) -
     return torch.stack([(r - s).square().sum() for r, s in pairs]).sum()
 
 
-def matched(net: nn.Module, metric: str) -> dict[str, nn.Parameter]:
+def find_matched(net: nn.Module, metric: str) -> dict[str, nn.Parameter]:
     """List the weights whose gradients are matched: of convolutions (IDC), with cosine also of linear layers (DC)."""
     kinds = (nn.Conv2d, nn.Linear) if metric == "cosine" else (nn.Conv2d,)
     names = {f"{name}.weight" for name, module in net.named_modules() if isinstance(module, kinds)}
@@ -55,30 +55,16 @@ def matched(net: nn.Module, metric: str) -> dict[str, nn.Parameter]:
 def gradients(
     net: nn.Module, weights: Sequence[Tensor], images: Tensor, label: int, differentiable: bool = False
 ) -> tuple[Tensor, ...]:
-    """Differentiate the mean cross-entropy of images of one class with respect to weights.
-
-    Args:
-        net: Network.
-        weights: Some of its parameters.
-        images: Normalised images [n, channels, height, width], all of class ``label``.
-        label: Their class.
-        differentiable: Whether the gradient will be differentiated with respect to the images.
-
-    Returns:
-        The gradient of each weight.
-    """
+    """Differentiate the mean cross-entropy of images [n, C, H, W] of one class with respect to weights."""
     labels = torch.full((len(images),), label, device=images.device)
     loss = F.cross_entropy(net(images), labels)
     return torch.autograd.grad(loss, list(weights), create_graph=differentiable)
 
 
-def gradients_by_class(net: nn.Module, weights: dict[str, nn.Parameter], images: Tensor) -> dict[str, Tensor]:
-    """Do what :func:`gradients` does for all classes in one batched pass: far fewer kernels to launch on a GPU.
+def gradients_of_classes(net: nn.Module, weights: dict[str, nn.Parameter], images: Tensor) -> dict[str, Tensor]:
+    """Do what :func:`gradients` does for images [classes, n, C, H, W] in one batched pass: far fewer kernels on a GPU.
 
-    Args:
-        net: Network without running statistics.
-        weights: Some of its parameters by name.
-        images: Normalised images [classes, n, channels, height, width].
+    The network must have no running statistics.
 
     Returns:
         Gradients [classes, *weight shape] by name; differentiable where the images are.
@@ -131,7 +117,7 @@ class _Matcher:
     def __init__(self, problem: Problem, draft: Draft, net: nn.Module, generator: torch.Generator) -> None:
         """Remember what to match; the real batch is as large as the smallest class allows."""
         self.problem, self.draft, self.net, self.generator = problem, draft, net, generator
-        self.weights = matched(net, problem.settings.metric)
+        self.weights = find_matched(net, problem.settings.metric)
         if problem.settings.batched and any(isinstance(m, _BatchNorm) for m in net.modules()):
             raise InputError("batched matching cannot keep apart the statistics of batch norm: use norm='instance'")
         self.batch = min(problem.settings.real_batch, *(len(members) for members in problem.members))
@@ -158,8 +144,8 @@ class _Matcher:
     def all(self) -> tuple[Tensor, Tensor]:
         """Give the summed gradient distance of all classes, and its gradient, in batched passes."""
         pairs = [self.pair(label) for label in range(self.problem.classes)]
-        wanted = gradients_by_class(self.net, self.weights, torch.stack([real for real, _ in pairs]))
-        found = gradients_by_class(self.net, self.weights, torch.stack([synthetic for _, synthetic in pairs]))
+        wanted = gradients_of_classes(self.net, self.weights, torch.stack([real for real, _ in pairs]))
+        found = gradients_of_classes(self.net, self.weights, torch.stack([synthetic for _, synthetic in pairs]))
         loss = torch.stack(
             [
                 distance(
@@ -176,6 +162,7 @@ class _Matcher:
         """Do one matching step and give the loss summed over classes."""
         settings, images, optimiser = self.problem.settings, self.draft.images, self.draft.optimiser
         classes = range(self.problem.classes)
+        # IDC moves the images after each class, so that the next class meets what momentum made of them.
         if settings.apart and not settings.batched:
             total = torch.zeros((), device=images.device)
             for label in classes:
@@ -196,6 +183,7 @@ class _Matcher:
             return total
         for label in classes:
             own = slice(label * settings.ipc, (label + 1) * settings.ipc)
+            # Nothing for the other classes, as in IDC's own steps; momentum moves them all the same.
             images.grad = torch.zeros_like(gradient)
             images.grad[own] = gradient[own]
             optimiser.step()

@@ -13,27 +13,21 @@ from .settings import Settings
 
 __all__ = ["before", "calls_before", "calls_per_loop", "per_loop"]
 
-TRAIN = 3
-FEATURES, GRADIENTS, UNROLLED = (1, 2), (3, 8), 9
+_TRAIN = 3
+_FEATURES, GRADIENTS, UNROLLED = (1, 2), (3, 8), 9
 # The same in calls, each of which costs a fixed time however few its images are: a step of training counts 1.
-MATCHED_FEATURES, MATCHED_GRADIENTS, UNROLLED_STEP = 1, 3, 4
+_MATCHED_FEATURES, MATCHED_GRADIENTS, UNROLLED_STEP = 1, 3, 4
 
 
 def per_loop(settings: Settings, classes: int, images: int) -> int:
-    """Count the passes of one outer iteration.
-
-    Args:
-        settings: Those of the distillation.
-        classes: Number of classes.
-        images: Number of real training images.
-    """
+    """Count the passes of one outer iteration."""
     s = settings
     decoded = classes * s.ipc * s.factor**2
     if s.method == "mtt":
         batch = s.student_batch or decoded
         epochs, rest = divmod(s.student_steps, -(-decoded // batch))
         return UNROLLED * (epochs * decoded + (rest and (decoded - 1) % batch + 1 + (rest - 1) * batch))
-    of_real, of_synthetic = FEATURES if s.method == "dm" else GRADIENTS
+    of_real, of_synthetic = _FEATURES if s.method == "dm" else GRADIENTS
     real = classes * min(s.real_batch, images // classes)
     synthetic = classes * min(s.ipc * s.factor**2, s.decoded_batch)
     if s.train_on == "synthetic":
@@ -41,20 +35,15 @@ def per_loop(settings: Settings, classes: int, images: int) -> int:
         between = epochs * decoded + rest * min(s.train_batch, decoded)
     else:
         between = (s.inner - 1) * s.train_steps * min(s.train_batch, images)
-    return s.inner * (of_real * real + of_synthetic * synthetic) + TRAIN * (between + s.pretrain * images)
+    return s.inner * (of_real * real + of_synthetic * synthetic) + _TRAIN * (between + s.pretrain * images)
 
 
 def before(settings: Settings, images: int) -> int:
-    """Count the passes before the first iteration: the experts of trajectory matching, the network of a coreset.
-
-    Args:
-        settings: Those of the distillation.
-        images: Number of real training images.
-    """
+    """Count the passes before the first iteration: the experts of trajectory matching, the network of a coreset."""
     if settings.method == "mtt":
-        return TRAIN * settings.expert_count * settings.expert_epochs * images
+        return _TRAIN * settings.expert_count * settings.expert_epochs * images
     if settings.method in CORESETS and settings.method != "random":
-        return (TRAIN * settings.pretrain + 1) * images
+        return (_TRAIN * settings.pretrain + 1) * images
     return 0
 
 
@@ -63,7 +52,7 @@ def calls_per_loop(settings: Settings, classes: int, images: int) -> int:
     s = settings
     if s.method == "mtt":
         return UNROLLED_STEP * s.student_steps
-    matching = classes * (MATCHED_FEATURES if s.method == "dm" else MATCHED_GRADIENTS)
+    matching = classes * (_MATCHED_FEATURES if s.method == "dm" else MATCHED_GRADIENTS)
     return s.inner * matching + (s.inner - 1) * s.train_steps + s.pretrain * -(-images // s.train_batch)
 
 

@@ -6,7 +6,7 @@ import numpy as np
 
 __all__ = ["grid"]
 
-WHITE, SMALLEST = 1.0, 1e-8
+_WHITE, SMALLEST = 1.0, 1e-8
 
 
 def grid(
@@ -41,7 +41,7 @@ def grid(
     if sideways:
         rows = rows.swapaxes(0, 1)
     down, across = rows.shape[:2]
-    padded = np.pad(rows, ((0, 0),) * 3 + ((0, margin), (0, margin)), constant_values=WHITE)
+    padded = np.pad(rows, ((0, 0),) * 3 + ((0, margin), (0, margin)), constant_values=_WHITE)
     picture = padded.transpose(0, 3, 1, 4, 2).reshape(down * (height + margin), across * (width + margin), 3)
-    picture = np.pad(picture, ((margin, 0), (margin, 0), (0, 0)), constant_values=WHITE)
+    picture = np.pad(picture, ((margin, 0), (margin, 0), (0, 0)), constant_values=_WHITE)
     return (picture * 255).round().astype(np.uint8)

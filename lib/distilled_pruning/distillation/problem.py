@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from .. import augment, models
 from ..errors import InputError
 from ..recipe import Recipe
-from ..training import resolve, seeded
+from ..training import make_generator, resolve
 from .fitting import suit
 from .settings import Settings
 from .synthetic import GREY, decode, decode_bounded, mix
@@ -49,15 +49,14 @@ def embedding(net: nn.Module) -> nn.Module:
     return net
 
 
-def space_of(split: Split) -> str:
+def _space_of(split: Split) -> str:
     """Tell what the raw values of a split are: ``"pixel"``, ``"normalised"`` (as they are) or ``"zca"``."""
     if split.whitening is not None:
         return "zca"
-    plain = not any(split.mean) and set(split.std) == {1.0} and split.images.is_floating_point()
-    return "normalised" if plain else "pixel"
+    return "normalised" if split.unscaled and split.images.is_floating_point() else "pixel"
 
 
-def check(ds: Dataset, settings: Settings) -> None:
+def _check(ds: Dataset, settings: Settings) -> None:
     """Raise :class:`InputError` where data and settings do not fit each other."""
     height, width = ds.train.images.shape[-2:]
     counts = torch.bincount(ds.train.labels.cpu(), minlength=ds.train.classes).tolist()
@@ -77,7 +76,7 @@ class Problem:
         Raises:
             InputError: Data and settings do not fit each other.
         """
-        check(ds, settings)
+        _check(ds, settings)
         self.ds, self.settings, self.seed = ds, settings, seed
         self.device = resolve(device)
         self.split: Split = ds.train.to(self.device)
@@ -85,7 +84,7 @@ class Problem:
         labels = ds.train.labels.cpu()
         self.members = [torch.nonzero(labels == c).flatten() for c in range(self.classes)]
         self.labels = torch.arange(self.classes).repeat_interleave(settings.ipc).to(self.device)
-        self.space = space_of(self.split)
+        self.space = _space_of(self.split)
         self.mean = torch.tensor(self.statistics[0], device=self.device).reshape(1, -1, 1, 1)
         self.std = torch.tensor(self.statistics[1], device=self.device).reshape(1, -1, 1, 1)
         self.pixel = settings.space == "pixel"
@@ -100,7 +99,7 @@ class Problem:
 
     def generator(self, purpose: str, *at: int) -> torch.Generator:
         """Make the generator of one purpose and place in the run."""
-        return seeded("distil", purpose, self.seed, *at)
+        return make_generator("distil", purpose, self.seed, *at)
 
     def network(self, *at: int) -> nn.Module:
         """Build the fresh network of an iteration, on the device and in training mode."""

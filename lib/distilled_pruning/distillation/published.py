@@ -17,16 +17,16 @@ from .files import locate
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data import Dataset, Split
 
-__all__ = ["Home", "examine", "holds", "load", "smoothness", "space_of"]
+__all__ = ["Home", "check_count", "examine", "load", "smoothness", "space_of"]
 
-NUMBERS: list[Any] = [  # NumPy's, as DC keeps accuracies beside its images
+_NUMBERS: list[Any] = [  # NumPy's, as DC keeps accuracies beside its images
     np.dtype,
     *((np.float64(0).__reduce__()[0], f"numpy.{home}.multiarray.scalar") for home in ("core", "_core")),
     *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
 ]
-SPACES = ("pixel", "normalised", "zca")
+_SPACES = ("pixel", "normalised", "zca")
 
 
 class Home(NamedTuple):
@@ -37,26 +37,43 @@ class Home(NamedTuple):
     shape: tuple[int, ...]
     whitened: bool
 
+    @classmethod
+    def of(cls, split: Split, name: str) -> Home:
+        """Describe the dataset that a split belongs to."""
+        return cls(name, split.classes, tuple(split.images.shape[1:]), split.whitening is not None)
+
+    def check(self, what: str, images: Tensor, classes: int, space: str) -> None:
+        """Raise :class:`InputError` where a set cannot stand for the dataset."""
+        if classes != self.classes:
+            raise InputError(
+                f"{what} has {classes} classes but {self.name} has {self.classes}: load the matching dataset"
+            )
+        if images.shape[1:] != self.shape:
+            have, want = ("x".join(map(str, shape)) for shape in (images.shape[1:], self.shape))
+            raise InputError(
+                f"the images of {what} are {have} but those of {self.name} are {want}: load it at that size"
+            )
+        wanted = space == "zca"
+        if wanted != self.whitened:
+            raise InputError(
+                f"{what} is {_describe(space)} but {self.name} was loaded {'with' if self.whitened else 'without'} ZCA "
+                f"whitening, and a network trained in one space fails in the other: set whitened to "
+                f"{str(wanted).lower()}, in Python load it with zca={wanted}"
+            )
+
 
 def smoothness(images: Tensor) -> float:
-    """Correlate horizontally neighbouring pixels: about .9 for natural images, about .6 after ZCA whitening.
-
-    Args:
-        images: Images [n, channels, height, width].
-    """
+    """Correlate horizontal neighbours in images [n, C, H, W]: about .9 for natural ones, .6 after ZCA whitening."""
     centred = images.double() - images.double().mean((2, 3), keepdim=True)
     return float((centred[..., 1:] * centred[..., :-1]).mean() / centred.square().mean().clamp(min=1e-12))
 
 
 def space_of(images: Tensor) -> str:
-    """Tell from the values in which space images are.
+    """Tell from the values in which space images [n, C, H, W] are.
 
     Pixels lie in [0, 1] up to a margin (IDC clips only once an iteration). Of the others, whitened images (ZCA with
     1e-1 added to the eigenvalues, as MTT does) have a standard deviation below 1 and neighbouring pixels that hardly
     agree; normalised ones have neither.
-
-    Args:
-        images: Float images [n, channels, height, width].
 
     Returns:
         ``"pixel"``, ``"normalised"``, ``"zca"``, or ``""`` where the two signs of whitening disagree.
@@ -94,29 +111,22 @@ def load(
         InputError: A file that is missing, unsafe, damaged or of another form; images, labels or a space that cannot
             be, or that do not fit ``ds``.
     """
-    file, images, targets, classes, space = _opened(
-        path, labels, factor, space, None if ds is None else ds.train.classes
-    )
+    known = None if ds is None else ds.train.classes
+    file, images, targets, classes, space = _open(path, labels, factor, space, known)
     if ds is not None:
-        whitened = ds.train.whitening is not None
-        _fits(
-            file.name,
-            Home(ds.name, ds.train.classes, tuple(ds.train.images.shape[1:]), whitened),
-            images,
-            classes,
-            space,
-        )
+        Home.of(ds.train, ds.name).check(file.name, images, classes, space)
     mean, std = (0.0,) * images.shape[1], (1.0,) * images.shape[1]
     if space == "pixel":
-        mean, std = (ds.train.mean, ds.train.std) if ds is not None else _statistics(images)
+        mean = ds.train.mean if ds is not None else tuple(images.mean((0, 2, 3)).tolist())
+        std = ds.train.std if ds is not None else tuple(images.std((0, 2, 3)).clamp(min=1e-6).tolist())
     order = torch.argsort(targets, stable=True)
     return Synthetic(
         images=images[order].contiguous(),
         labels=targets[order].contiguous(),
         factor=factor,
         method="published",
-        mean=tuple(mean),
-        std=tuple(std),
+        mean=mean,
+        std=std,
         classes=classes,
         space=space,
         settings={"file": file.name},
@@ -126,32 +136,26 @@ def load(
 def examine(path: str | Path, home: Home, ipc: int, factor: int = 1) -> None:
     """Read a set and hold it against what is known of its dataset, whose images are not needed for that.
 
-    Args:
-        path: As for :func:`load`.
-        home: The dataset the set stands for.
-        ipc: Stored images per class that it must hold.
-        factor: As for :func:`load`.
-
     Raises:
         InputError: As :func:`load`, or for another number of images.
     """
-    file, images, _, classes, space = _opened(path, None, factor, "auto", home.classes)
-    _fits(file.name, home, images, classes, space)
-    holds(len(images) // classes, ipc)
+    file, images, _, classes, space = _open(path, None, factor, "auto", home.classes)
+    home.check(file.name, images, classes, space)
+    check_count(len(images) // classes, ipc)
 
 
-def holds(found: int, ipc: int) -> None:
+def check_count(found: int, ipc: int) -> None:
     """Raise :class:`InputError` where a set holds another number of images per class than is asked for."""
     if found != ipc:
         raise InputError(f"the published set holds {found} images per class, not {ipc}: ask for {found}")
 
 
-def _opened(
+def _open(
     path: str | Path, labels: str | Path | None, factor: int, space: str, known: int | None
 ) -> tuple[Path, Tensor, Tensor, int, str]:
     """Read and check a set for itself: its file, images, labels, number of classes (``known``, if it is) and space."""
-    if space not in ("auto", *SPACES):
-        raise unknown("image space", space, ("auto", *SPACES))
+    if space not in ("auto", *_SPACES):
+        raise unknown("image space", space, ("auto", *_SPACES))
     held = locate(Path(path))
     file = held[0] if len(held) == 1 else Path(path)
     if len(held) > 1:
@@ -169,7 +173,7 @@ def _opened(
         )
     if space != "auto" and found and space != found:
         raise InputError(
-            f"{file.name} looks {_described(found)}, not {_described(space)} (values {float(images.min()):.2f} to "
+            f"{file.name} looks {_describe(found)}, not {_describe(space)} (values {float(images.min()):.2f} to "
             f"{float(images.max()):.2f}, neighbour correlation {smoothness(images):.2f}): use space={found!r} or 'auto'"
         )
     space = found or space
@@ -230,7 +234,7 @@ def _read(file: Path, labels: Path | None, known: int | None) -> tuple[Any, Any]
 def _tensors(file: Path) -> Any:
     """Load a file of tensors, refusing anything else."""
     try:
-        with torch.serialization.safe_globals(NUMBERS):
+        with torch.serialization.safe_globals(_NUMBERS):
             return torch.load(file, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         raise InputError(
@@ -283,27 +287,6 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
     return images, labels, len(counts)
 
 
-def _fits(name: str, home: Home, images: Tensor, classes: int, space: str) -> None:
-    """Raise where a set cannot stand for a dataset."""
-    if classes != home.classes:
-        raise InputError(f"{name} has {classes} classes but {home.name} has {home.classes}: load the matching dataset")
-    if images.shape[1:] != home.shape:
-        have, want = ("x".join(map(str, shape)) for shape in (images.shape[1:], home.shape))
-        raise InputError(f"the images of {name} are {have} but those of {home.name} are {want}: load it at that size")
-    if (space == "zca") != home.whitened:
-        wanted = space == "zca"
-        raise InputError(
-            f"{name} is {_described(space)} but {home.name} was loaded {'with' if home.whitened else 'without'} ZCA "
-            f"whitening, and a network trained in one space fails in the other: set whitened to {str(wanted).lower()}, "
-            f"in Python load it with zca={wanted}"
-        )
-
-
-def _described(space: str) -> str:
+def _describe(space: str) -> str:
     """Name a space in words."""
     return {"pixel": "like pixels in [0, 1]", "normalised": "normalised", "zca": "ZCA-whitened"}[space]
-
-
-def _statistics(images: Tensor) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Take channel means and standard deviations of the set itself."""
-    return tuple(images.mean((0, 2, 3)).tolist()), tuple(images.std((0, 2, 3)).clamp(min=1e-6).tolist())

@@ -8,9 +8,9 @@ from typing import Any
 from ..errors import InputError, unknown
 from .methods import DISTILLERS
 
-INITS = ("real", "mix", "noise")
-METRICS = ("mse", "l1", "cosine")
-SPACES = ("pixel", "normalised")
+_INITS = ("real", "mix", "noise")
+_METRICS = ("mse", "l1", "cosine")
+_SPACES = ("pixel", "normalised")
 
 
 @dataclass(frozen=True)
@@ -111,9 +111,9 @@ class Settings:
         """Raise :class:`InputError` for settings no distillation could use."""
         for what, value, known in (
             ("distillation method", self.method, DISTILLERS),
-            ("initialisation", self.init, INITS),
-            ("matching metric", self.metric, METRICS),
-            ("image space", self.space, SPACES),
+            ("initialisation", self.init, _INITS),
+            ("matching metric", self.metric, _METRICS),
+            ("image space", self.space, _SPACES),
             ("image optimiser", self.optimiser, ("sgd", "adam")),
             ("training data between matching steps", self.train_on, ("real", "synthetic")),
         ):

@@ -40,18 +40,13 @@ def distance(student: Tensor, target: Tensor, start: Tensor) -> Tensor:
 def unroll(net: nn.Module, start: Tensor, batches: Sequence[tuple[Tensor, Tensor]], step_size: Tensor) -> Tensor:
     """Train a student by plain gradient descent, keeping the graph from its last weights back to images and step size.
 
-    Args:
-        net: Network whose structure is used; its own weights are not.
-        start: Weights to start from, one vector.
-        batches: For each step its normalised, augmented images and their labels.
-        step_size: Step size, a scalar that may require a gradient.
-
-    Returns:
-        The student's weights after all steps, one vector; exactly differentiable.
+    Weights are one vector, from ``start`` to what is returned; the network lends only its structure. Each batch is
+    normalised, augmented images and their labels.
     """
     student = start.clone().requires_grad_()
     for images, labels in batches:
         loss = F.cross_entropy(functional_call(net, unflatten(net, student), (images,)), labels)
+        # The graph stays, since the images are differentiated through every step.
         (gradient,) = torch.autograd.grad(loss, [student], create_graph=True)
         student = student - step_size * gradient
     return student

@@ -10,27 +10,22 @@ from torch import Tensor, nn
 from ..errors import InputError, unknown
 from ..models import prunable
 from ..sparsity import check, survivors
-from ..training import seeded
+from ..training import make_generator
 from . import scores
 from .mask import Mask
 
 __all__ = ["magnitude", "magnitude_layers", "random", "shuffled", "snip", "survivors", "synflow"]
 
-SCOPES = ("global", "layer")
-FLOW_ROUNDS = 100
+_SCOPES = ("global", "layer")
+_FLOW_ROUNDS = 100
 
 
-def drop(ranking: Mapping[str, Tensor], mask: Mask, count: int) -> Mask:
-    """Remove the ``count`` survivors of lowest score over all layers; of equal scores the first ones.
-
-    Args:
-        ranking: Scores by weight name, shaped like the weights.
-        mask: Survivors so far; no other weight comes back.
-        count: How many to remove.
-    """
+def _drop(ranking: Mapping[str, Tensor], mask: Mask, count: int) -> Mask:
+    """Remove the ``count`` survivors of lowest score over all layers; of equal scores the first ones."""
     if count == 0:
         return mask
     flat = torch.cat([ranking[name].detach().cpu()[kept] for name, kept in mask.items()])
+    # The count and not a threshold decides: of weights that equal the threshold, only the first ones go.
     threshold = flat.kthvalue(count).values
     keep = flat > threshold
     ties = (flat == threshold).nonzero().squeeze(1)
@@ -42,7 +37,7 @@ def drop(ranking: Mapping[str, Tensor], mask: Mask, count: int) -> Mask:
     return Mask(layers)
 
 
-def fitting(net: nn.Module, mask: Mask | None) -> Mask:
+def fit_mask(net: nn.Module, mask: Mask | None) -> Mask:
     """Give the mask, or a full one for ``None``; raise :class:`InputError` for one of another network."""
     if mask is None:
         return Mask.ones(net)
@@ -84,15 +79,15 @@ def magnitude(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, s
         (0.2, 0.36)
     """
     check(fraction)
-    if scope not in SCOPES:
-        raise unknown("scope", scope, SCOPES)
-    mask, ranking = fitting(net, mask), _magnitudes(net)
+    if scope not in _SCOPES:
+        raise unknown("scope", scope, _SCOPES)
+    mask, ranking = fit_mask(net, mask), _magnitudes(net)
     left = survivors(mask.survivors, 1, fraction)
     if scope == "global":
-        return drop(ranking, mask, mask.survivors - left)
+        return _drop(ranking, mask, mask.survivors - left)
     layers: dict[str, Tensor] = {}
     for name, kept in mask.items():
-        layers |= drop(ranking, Mask({name: kept}), round(fraction * int(kept.count_nonzero())))
+        layers |= _drop(ranking, Mask({name: kept}), round(fraction * int(kept.count_nonzero())))
     return Mask(layers)
 
 
@@ -104,7 +99,7 @@ def magnitude_layers(net: nn.Module, like: Mask) -> Mask:
     Raises:
         InputError: Weights that are not finite, or a mask of another network.
     """
-    like, ranking = fitting(net, like), _magnitudes(net)
+    like, ranking = fit_mask(net, like), _magnitudes(net)
     return _reach(_goals(like, None, None, like), ranking, Mask.ones(net))
 
 
@@ -117,16 +112,16 @@ def random(net: nn.Module, mask: Mask | None = None, fraction: float = 0.2, seed
     Raises:
         InputError: A fraction outside (0, 1), too few survivors, or another network's mask.
     """
-    mask = fitting(net, mask)
+    mask = fit_mask(net, mask)
     left = survivors(mask.survivors, 1, fraction)
-    generator = seeded("random mask", seed)
+    generator = make_generator("random mask", seed)
     ranking = {name: torch.rand(kept.shape, generator=generator, dtype=torch.float64) for name, kept in mask.items()}
-    return drop(ranking, mask, mask.survivors - left)
+    return _drop(ranking, mask, mask.survivors - left)
 
 
 def shuffled(mask: Mask, seed: int = 0) -> Mask:
     """Move the survivors of a mask to random places within their layers."""
-    generator = seeded("shuffled mask", seed)
+    generator = make_generator("shuffled mask", seed)
     return Mask(
         {
             name: kept.flatten()[torch.randperm(kept.numel(), generator=generator)].reshape(kept.shape)
@@ -135,10 +130,10 @@ def shuffled(mask: Mask, seed: int = 0) -> Mask:
     )
 
 
-Goals = list[tuple[tuple[str, ...], int]]  # layers whose weights compete, and how many of them survive
+_Goals = list[tuple[tuple[str, ...], int]]  # layers whose weights compete, and how many of them survive
 
 
-def _goals(mask: Mask, count: int | None, sparsity: float | None, like: Mask | None) -> Goals:
+def _goals(mask: Mask, count: int | None, sparsity: float | None, like: Mask | None) -> _Goals:
     if [count, sparsity, like].count(None) != 2:
         raise InputError("say how many weights survive by one of count, sparsity and a mask to match (like)")
     if like is not None:
@@ -149,13 +144,13 @@ def _goals(mask: Mask, count: int | None, sparsity: float | None, like: Mask | N
     return [(tuple(mask), left)]
 
 
-def _reach(goals: Goals, ranking: Mapping[str, Tensor], mask: Mask, share: float = 1.0) -> Mask:
+def _reach(goals: _Goals, ranking: Mapping[str, Tensor], mask: Mask, share: float = 1.0) -> Mask:
     """Drop the lowest scores among each goal's layers, a share of the way in the logarithm of the density."""
     layers: dict[str, Tensor] = {}
     for names, left in goals:
         part = Mask({name: mask[name] for name in names})
         keep = round(part.total * (left / part.total) ** share)
-        layers |= drop(ranking, part, part.survivors - keep)
+        layers |= _drop(ranking, part, part.survivors - keep)
     return Mask(layers)
 
 
@@ -182,7 +177,7 @@ def snip(
             finite.
     """
     mask = Mask.ones(net)
-    goals = _goals(mask, count, sparsity, like and fitting(net, like))
+    goals = _goals(mask, count, sparsity, like and fit_mask(net, like))
     return _reach(goals, scores.sensitivity(net, images, labels), mask)
 
 
@@ -191,7 +186,7 @@ def synflow(
     shape: tuple[int, ...],
     count: int | None = None,
     sparsity: float | None = None,
-    rounds: int = FLOW_ROUNDS,
+    rounds: int = _FLOW_ROUNDS,
     like: Mask | None = None,
 ) -> Mask:
     """Keep the weights of highest synaptic flow (Tanaka et al. 2020, algorithm 1), without data.
@@ -211,7 +206,7 @@ def synflow(
         InputError: Not one of ``count``, ``sparsity`` and ``like``, one that cannot be, or scores that are not finite.
     """
     mask = Mask.ones(net)
-    goals = _goals(mask, count, sparsity, like and fitting(net, like))
+    goals = _goals(mask, count, sparsity, like and fit_mask(net, like))
     if rounds < 1:
         raise InputError(f"rounds must be at least 1, not {rounds}")
     flow = scores.Flow(net, shape)

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..weights import prunable, renamed
+from ..weights import prunable, rename
 
 __all__ = ["Mask"]
 
-SHAPE = ".shape"
+_SHAPE = ".shape"
 
 
 class Mask(Mapping[str, Tensor]):
@@ -67,7 +67,7 @@ class Mask(Mapping[str, Tensor]):
             InputError: The network has no such weight, or one of another shape.
         """
         weights = dict(net.named_parameters())
-        layers = renamed(self._layers, weights)
+        layers = rename(self._layers, weights)
         for name, kept in layers.items():
             if name not in weights:
                 raise InputError(f"the mask has a layer {name!r} that the network has not: use a mask of this network")
@@ -82,7 +82,7 @@ class Mask(Mapping[str, Tensor]):
 
     def on(self, net: nn.Module) -> Mask:
         """Give the same mask under the names that a network has now, be it wrapped, compiled or neither."""
-        layers = renamed(self._layers, [name for name, _ in net.named_parameters()])
+        layers = rename(self._layers, [name for name, _ in net.named_parameters()])
         return self if layers is self._layers else Mask(layers)
 
     def pack(self) -> dict[str, np.ndarray]:
@@ -95,7 +95,7 @@ class Mask(Mapping[str, Tensor]):
         packed: dict[str, np.ndarray] = {}
         for name, kept in self._layers.items():
             packed[name] = np.packbits(kept.numpy().reshape(-1))
-            packed[name + SHAPE] = np.array(kept.shape, dtype=np.int64)
+            packed[name + _SHAPE] = np.array(kept.shape, dtype=np.int64)
         return packed
 
     @classmethod
@@ -105,12 +105,12 @@ class Mask(Mapping[str, Tensor]):
         Raises:
             InputError: An array is missing, of the wrong type, or its length does not fit its shape.
         """
-        names = [name for name in packed if not (name.endswith(SHAPE) and name.removesuffix(SHAPE) in packed)]
+        names = [name for name in packed if not (name.endswith(_SHAPE) and name.removesuffix(_SHAPE) in packed)]
         layers = {}
         for name in names:
-            bits, shape = packed[name], packed.get(name + SHAPE)
+            bits, shape = packed[name], packed.get(name + _SHAPE)
             if shape is None:
-                raise InputError(f"the packed mask has no {name + SHAPE}: it is damaged, make it again")
+                raise InputError(f"the packed mask has no {name + _SHAPE}: it is damaged, make it again")
             if bits.dtype != np.uint8 or bits.ndim != 1 or not np.issubdtype(shape.dtype, np.integer):
                 raise InputError(f"the packed mask of {name} is not uint8 bits with an integer shape: make it again")
             count = int(np.prod(shape, dtype=np.int64))

@@ -20,18 +20,13 @@ def sensitivity(net: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Ten
 
     BatchNorm uses the batch's statistics, as in training; the network and its statistics are left as they are.
 
-    Args:
-        net: Network.
-        images: Normalised images [B, C, H, W].
-        labels: Labels int64 [B].
-
     Returns:
         Scores by weight name; the published division by their sum does not change their order and is left out.
 
     Raises:
         InputError: A network that cannot be trained on the batch, or gradients that are not finite.
     """
-    net = copy.deepcopy(net).train().requires_grad_()
+    net = copy.deepcopy(net).train().requires_grad_()  # a copy: BatchNorm would update its statistics
     weights = prunable(net)
     try:
         loss = F.cross_entropy(net(images), labels)

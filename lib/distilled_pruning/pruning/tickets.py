@@ -12,7 +12,7 @@ from .. import training
 from ..data import Dataset, Split
 from ..errors import InputError, unknown
 from ..weights import everywhere
-from .criteria import fitting, magnitude, survivors
+from .criteria import fit_mask, magnitude, survivors
 from .mask import Mask
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Ticket", "iterative"]
 
-REWINDS = ("all", "weights")
+_REWINDS = ("all", "weights")
 
 
 @dataclass(frozen=True)
@@ -90,11 +90,11 @@ def iterative(
         1 0.20
         2 0.36
     """
-    if scope not in REWINDS:
-        raise unknown("scope", scope, REWINDS)
+    if scope not in _REWINDS:
+        raise unknown("scope", scope, _REWINDS)
     if levels < 1:
         raise InputError(f"levels must be at least 1, not {levels}")
-    survivors(fitting(net, mask).survivors, levels, fraction)
+    survivors(fit_mask(net, mask).survivors, levels, fraction)
     split = _split(source)
     first = rewind * recipe.steps_per_epoch(len(split))
     if not 0 <= first < recipe.total_steps(len(split)):

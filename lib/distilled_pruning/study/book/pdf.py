@@ -86,7 +86,7 @@ def write(build: Path) -> Path:
 def main() -> int:
     """Print the book of this copy; gives the exit code."""
     try:
-        print(write(places.usual("_build")))
+        print(write(places.default("_build")))
     except InputError as error:
         print(f"make pdf: {error}", file=sys.stderr)
         return WRONG

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ... import disk, places
-from ...errors import InputError, quoted
+from ...errors import InputError, quote
 from ...exits import DONE, FAILED, STOPPED
 from ..jobs import graph
 from ..sections.targets import jobs_of, sections_of
@@ -109,7 +109,7 @@ def status(options: Namespace) -> int:
 def _check_store(options: Namespace, store: Store) -> None:
     """Raise :class:`InputError` where a store was named that is not there, for a command that only reads it."""
     if options.store and not disk.exists(store.root):
-        raise InputError(f"there is no store {quoted(store.root)}: name the folder that holds one")
+        raise InputError(f"there is no store {quote(store.root)}: name the folder that holds one")
 
 
 def verify(options: Namespace) -> int:

@@ -134,7 +134,7 @@ def repeat(options: Namespace) -> int:
     from ..engine.store import Store
     from ..repeat import find_landings, start_afresh
 
-    options.store = options.store or str(places.usual(".again"))
+    options.store = options.store or str(places.default(".again"))
     targets = find_targets(options)
     store, device = Store(options.store), _shared_value(targets, "device", "auto")
     sections, jobs = start_afresh(targets, store), jobs_of(targets)
@@ -226,7 +226,7 @@ def book(options: Namespace) -> int:
             budget=options.budget,
             device=options.device,
             what_if=(options.what_if, options.pairs) if options.what_if else None,
-            folder=places.usual("_build"),
+            folder=places.default("_build"),
             stream=open_notes(options),
         )
     except BuildError as error:

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import __version__
-from ...errors import InputError, quoted
+from ...errors import InputError, quote
 
 DEVICE = re.compile(r"auto|cpu|cuda(:[0-9]{1,3})?")
 _PACKAGE = Path(__file__).resolve().parents[2]
@@ -79,7 +79,7 @@ def check(device: str) -> None:
     """
     kind, _, number = device.partition(":")
     if not DEVICE.fullmatch(device):
-        raise InputError(f"unknown device {quoted(device)}: use auto, cpu, cuda or cuda:N")
+        raise InputError(f"unknown device {quote(device)}: use auto, cpu, cuda or cuda:N")
     if kind == "cuda" and not _gpus():
         raise InputError(f"device {device!r} was asked for but this machine has no CUDA GPU: use auto or cpu")
     if kind == "cuda" and int(number or 0) >= len(_gpus()):

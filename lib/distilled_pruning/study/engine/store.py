@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ... import disk, places
-from ...errors import InputError, quoted
+from ...errors import InputError, quote
 from ..jobs import Result, check_key, is_key
 from .entry import BODY, HEAD, Damaged, Entry, pack
 
@@ -82,7 +82,7 @@ class Entries:
             return []
         except OSError as error:
             raise InputError(
-                f"the store {quoted(self.root)} cannot be read ({error.strerror or error}): "
+                f"the store {quote(self.root)} cannot be read ({error.strerror or error}): "
                 f"give a folder that can with --store or {ENVIRONMENT}"
             ) from error
 
@@ -160,7 +160,7 @@ class Store(Entries):
             fallback: Where to look for results the folder lacks (never given at live scale).
         """
         named = root or os.environ.get(ENVIRONMENT)
-        super().__init__(places.named(named) if named else places.usual(".store"))
+        super().__init__(places.locate(named) if named else places.default(".store"))
         self.fallback = fallback
 
     def __repr__(self) -> str:
@@ -181,7 +181,7 @@ class Store(Entries):
             probe.unlink()
         except OSError as error:
             raise InputError(
-                f"the store {quoted(self.root)} cannot be written ({error.strerror or error}): "
+                f"the store {quote(self.root)} cannot be written ({error.strerror or error}): "
                 f"give a folder that can with --store or {ENVIRONMENT}"
             ) from error
 

@@ -61,7 +61,7 @@ def source_digest(name: str) -> str:
     if path.is_dir():
         from ... import folders
 
-        return folders.digest(folders.listing(path))
+        return folders.hash_files(folders.listing(path))
     if path.exists():
         return cache.digest([("", path)])
     from ... import data
@@ -100,7 +100,7 @@ class Data:
     @property
     def called(self) -> str:
         """Name that recipes know it by, which is that of the loaded dataset."""
-        return catalog.called(self.name)
+        return catalog.short_name(self.name)
 
     @property
     def pixels(self) -> int:

@@ -72,10 +72,10 @@ class Distill(Job):
 
     @property
     def revision(self) -> int:
-        """One where a recipe that differed from the published one was mended (:func:`defaults.mended`)."""
+        """One where a recipe that differed from the published one was mended (:func:`defaults.was_mended`)."""
         if self.settings is None:
             return 0
-        mended = defaults.mended(self.settings, self.data.called, self.data.pixels, len(self.data.info.classes))
+        mended = defaults.was_mended(self.settings, self.data.called, self.data.pixels, len(self.data.info.classes))
         return int(mended or (self.method != "random" and widened(self.model, self.data)))
 
     @functools.cached_property
@@ -188,7 +188,7 @@ class Distill(Job):
             syn = self._permute_labels(context)
         elif self.method == "published":
             syn = distillation.published.load(self.path, ds=ds, factor=max(1, self.factor))
-            distillation.published.holds(syn.ipc, self.ipc)
+            distillation.published.check_count(syn.ipc, self.ipc)
         elif self.method == "easy":
             syn = self._choose_easy(context)
         else:
@@ -217,7 +217,7 @@ class Distill(Job):
         from .inputs import read_set
 
         syn = read_set(self.labelled, context)
-        order = torch.randperm(len(syn.labels), generator=training.seeded("labels", self.seed))
+        order = torch.randperm(len(syn.labels), generator=training.make_generator("labels", self.seed))
         return replace(syn, labels=syn.labels[order])
 
     def _choose_easy(self, context: Context) -> Synthetic:

@@ -26,11 +26,11 @@ def trial(network: Network, data: Data) -> Trial:
     Raises:
         InputError: It is none that can be trained and pruned on such images.
     """
-    from ...trial import tried
+    from ...trial import try_network
 
     info = data.info
     images = networks.Images(data.called, data.pixels, info.channels, len(info.classes))
-    return tried(network.model, network.width, images, network.init, network.norm, networks.digest(network.model))
+    return try_network(network.model, network.width, images, network.init, network.norm, networks.digest(network.model))
 
 
 def _layers(network: Network, data: Data) -> Sequence[tuple[int, int]]:

@@ -11,7 +11,7 @@ from typing import Any
 from ... import augmentations, catalog, disk, networks, places
 from ...distillation.files import locate
 from ...distillation.methods import DISTILLERS
-from ...errors import InputError, quoted, shown, unknown
+from ...errors import InputError, quote, show, unknown
 from ..engine.machine import DEVICE
 from ..jobs import ways
 
@@ -92,7 +92,7 @@ def as_path(text: str) -> Path | None:
     """Give the absolute path a text names if it looks like one or exists, else ``None``."""
     path = Path(text)
     looks = "/" in text or text.startswith(("~", ".")) or path.suffix.lower() in (".npz", ".pt", ".npy")
-    found = places.named(text)
+    found = places.locate(text)
     return disk.real(found) if looks or (text and disk.lexists(found)) else None
 
 
@@ -120,7 +120,7 @@ def distiller(name: str, value: Any) -> Any:
         return str(path)
     if not disk.is_file(path) or path.suffix.lower() not in (".npz", ".pt"):
         state = "is not a file of images" if disk.exists(path) else "is not there"
-        raise InputError(f"{name} {quoted(value)} {state}: give an existing .npz or .pt file, or a method's name")
+        raise InputError(f"{name} {quote(value)} {state}: give an existing .npz or .pt file, or a method's name")
     return str(path)
 
 
@@ -167,7 +167,7 @@ def _box(name: str, item: Any) -> Any:
     if method not in DISTILLERS:
         raise unknown("distiller", method, DISTILLERS)
     if len(numbers) != 2 or not all(re.fullmatch("0*[1-9][0-9]{0,8}", number) for number in numbers):
-        raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quoted(item)}")
+        raise InputError(f"{name} must give iterations and width of each method, as idc:10:16, not {quote(item)}")
     iterations = between(1, MOST_STEPS)(f"the iterations of {item} in {name}", int(numbers[0]))
     width = between(1, WIDEST)(f"the width of {item} in {name}", int(numbers[1]))
     if not rate:
@@ -206,7 +206,7 @@ def device(name: str, value: Any) -> Any:
     """Take ``auto``, ``cpu``, ``cuda`` or ``cuda:N``."""
     if DEVICE.fullmatch(value):
         return value
-    raise InputError(f"{name} must be auto, cpu, cuda or cuda:N, not {quoted(value)}")
+    raise InputError(f"{name} must be auto, cpu, cuda or cuda:N, not {quote(value)}")
 
 
 def convert(name: str, kind: type, value: Any) -> Any:
@@ -215,7 +215,7 @@ def convert(name: str, kind: type, value: Any) -> Any:
     Raises:
         InputError: It cannot be, or would lose something.
     """
-    error = InputError(f"{name} must be {_KINDS[kind]}, not {shown(value)}")
+    error = InputError(f"{name} must be {_KINDS[kind]}, not {show(value)}")
     if kind is bool:
         lowered = str(value).strip().lower()
         if lowered not in _YES + _NO:
@@ -232,7 +232,7 @@ def convert(name: str, kind: type, value: Any) -> Any:
     except ValueError:
         raise error from None
     if kind is float and not math.isfinite(number):
-        raise InputError(f"{name} must be a finite number, not {shown(value)}")
+        raise InputError(f"{name} must be a finite number, not {show(value)}")
     if not math.isfinite(number) or (kind is int and not number.is_integer()):
         raise error
     return kind(number)

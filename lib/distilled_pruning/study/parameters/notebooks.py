@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ... import disk, places
-from ...errors import InputError, quoted, unknown
+from ...errors import InputError, quote, unknown
 from .fields import FIELDS, Field
 
 FILE = "_toc.yml"
@@ -144,9 +144,9 @@ def source(notebook: str | Path) -> Path:
     """
     path = Path(notebook)
     if path.suffix == ".ipynb" or len(path.parts) > 1:
-        path = places.named(path.with_suffix(".ipynb"))
+        path = places.locate(path.with_suffix(".ipynb"))
         if not disk.is_file(path):
-            raise InputError(f"there is no notebook {quoted(notebook)}: choose one of {', '.join(notebooks())}")
+            raise InputError(f"there is no notebook {quote(notebook)}: choose one of {', '.join(notebooks())}")
         return path
     if str(notebook) not in notebooks():
         raise unknown("notebook", str(notebook), notebooks())

@@ -11,7 +11,7 @@ from typing import Any
 
 from ... import catalog, disk, places, plugins
 from ...distillation.methods import DISTILLERS
-from ...errors import InputError, quoted, unknown
+from ...errors import InputError, quote, unknown
 from .checks import between, convert
 from .fields import FIELDS, Values, as_text, dataset_name, write_value
 from .notebooks import read, source
@@ -30,9 +30,9 @@ def _read_file(path: Path) -> dict[str, Any]:
     """
     import yaml
 
-    place = places.named(path)
+    place = places.locate(path)
     if disk.is_special(place):
-        raise InputError(f"{quoted(path)} is a pipe, a device or a socket: give a regular file of 'name: value' lines")
+        raise InputError(f"{quote(path)} is a pipe, a device or a socket: give a regular file of 'name: value' lines")
     try:
         text = place.read_text(encoding="utf-8")
         content = yaml.safe_load(text)
@@ -40,7 +40,7 @@ def _read_file(path: Path) -> dict[str, Any]:
             _refuse_misread(path, yaml.compose(text, yaml.SafeLoader))
             return {str(name): value for name, value in content.items()}
     except OSError as error:
-        raise InputError(f"parameters cannot be read from {quoted(path)}: {error.strerror or error}") from error
+        raise InputError(f"parameters cannot be read from {quote(path)}: {error.strerror or error}") from error
     except (
         yaml.YAMLError,
         ArithmeticError,
@@ -52,10 +52,10 @@ def _read_file(path: Path) -> dict[str, Any]:
     ) as error:
         if isinstance(error, InputError):
             raise
-        raise InputError(f"{quoted(path)} is not a YAML file of 'name: value' lines") from error
+        raise InputError(f"{quote(path)} is not a YAML file of 'name: value' lines") from error
     if content is None:
         return {}
-    raise InputError(f"{quoted(path)} must hold 'name: value' lines")
+    raise InputError(f"{quote(path)} must hold 'name: value' lines")
 
 
 def _refuse_misread(path: Path, lines: Any) -> None:
@@ -68,13 +68,13 @@ def _refuse_misread(path: Path, lines: Any) -> None:
     seen: set[str] = set()
     for name, value in lines.value:
         if name.value in seen:
-            raise InputError(f"{quoted(path)} gives {quoted(name.value)} twice: once is enough")
+            raise InputError(f"{quote(path)} gives {quote(name.value)} twice: once is enough")
         seen.add(name.value)
         for item in getattr(value, "value", ()) if isinstance(value.value, list) else [value]:
             written = str(getattr(item, "value", ""))
             if getattr(item, "tag", "").endswith((":int", ":float")) and _MISREAD.fullmatch(written):
                 raise InputError(
-                    f"{quoted(path)} gives {name.value} {written}, which YAML reads as a number to the base of "
+                    f"{quote(path)} gives {name.value} {written}, which YAML reads as a number to the base of "
                     f"{'60' if ':' in written else '8'}: write it in decimal digits"
                 )
 
@@ -267,7 +267,7 @@ def resolve(notebook: str | Path, pairs: Iterable[tuple[str, Any]] = (), file: s
     if str(file) in known:
         values = known[str(file)]
     elif file is not None:
-        if str(file).partition("/")[0] in PRESETS and not disk.exists(places.named(file)):
+        if str(file).partition("/")[0] in PRESETS and not disk.exists(places.locate(file)):
             raise unknown(f"preset of {name}", str(file), [scale for scale in known if scale != LIVE])
         values = _apply(values, _read_file(Path(file)).items(), name)
     return Parameters(name, _apply(values, pairs, name), known, source(notebook))

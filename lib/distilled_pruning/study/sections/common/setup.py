@@ -110,7 +110,7 @@ class Setup:
         name = self.parameters.get("published", "")
         if not name:
             raise InputError("no published set is named: set published to a file under distilled/ in the data folder")
-        return Distill(self.data, "published", self.ipc, path=str(catalog.published(name)))
+        return Distill(self.data, "published", self.ipc, path=str(catalog.find_published(name)))
 
     def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
         """A set of a distillation method, at iterations, width and rate of its own where ``boxes`` names it."""
