@@ -124,11 +124,13 @@ def _draw(folder: Path, found: hero.Hero | None, previews: Mapping[str, Preview]
         (folder / name).write_bytes(content)
 
 
-def _trim(mathjax: Path) -> None:
-    """Remove the parts of MathJax that set no TeX as HTML: three quarters of the book's size."""
+def _trim(static: Path) -> None:
+    """Remove what no page loads: most of MathJax, maps of scripts and styles, fonts for browsers without WOFF2."""
     kept = ("tex-chtml.js", "output/chtml", "input/tex/extensions")
-    for path in mathjax.rglob("*"):
-        if path.is_file() and not path.relative_to(mathjax).as_posix().startswith(kept):
+    mathjax = static / "mathjax"
+    for path in static.rglob("*"):
+        unused = path.is_relative_to(mathjax) and not path.relative_to(mathjax).as_posix().startswith(kept)
+        if path.is_file() and (unused or path.suffix in (".map", ".ttf")):
             path.unlink()
 
 
@@ -167,7 +169,7 @@ def _typeset(source: Path, build: Path, strict: bool) -> Path:
         shown = re.sub(r"\x1b\[[0-9;]*m", "", log.read_text(encoding="utf-8", errors="replace"))
         first = next((line.strip() for line in shown.splitlines() if "WARNING" in line or "rror" in line), "no message")
         raise BuildError(f"Jupyter Book did not accept the pages: {first} (all of it in {log})")
-    _trim(made / "_static/mathjax")
+    _trim(made / "_static")
     return made
 
 
