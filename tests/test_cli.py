@@ -18,7 +18,7 @@ import pretend
 import pytest
 from distilled_pruning import cli, exits, usage
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.commands import work
+from distilled_pruning.study.commands import computing
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging import claims, expectations
 from distilled_pruning.study.judging.ledger import stamp
@@ -350,8 +350,8 @@ class Terminal(io.StringIO):
 def test_colours_are_for_a_terminal_and_who_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
     monkeypatch.setenv("TERM", "xterm")
-    assert work.paint("yes", work.GREEN, Terminal()) == "\x1b[32myes\x1b[0m"
-    assert work.paint("yes", None, Terminal()) == work.paint("yes", work.RED, io.StringIO()) == "yes"
+    assert computing.paint("yes", computing.GREEN, Terminal()) == "\x1b[32myes\x1b[0m"
+    assert computing.paint("yes", None, Terminal()) == computing.paint("yes", computing.RED, io.StringIO()) == "yes"
     monkeypatch.setattr(sys, "stdout", Terminal())
     cli.main(["check", "--recorded", S4])
     coloured = sys.stdout.getvalue()  # type: ignore[attr-defined]

@@ -13,7 +13,7 @@ from distilled_pruning import catalog, cli
 from distilled_pruning.distillation import files
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import effort
-from distilled_pruning.study.commands import work
+from distilled_pruning.study.commands import computing
 from distilled_pruning.study.jobs import base
 from distilled_pruning.study.parameters import notebooks
 from distilled_pruning.study.parameters.presets import LIVE, bases, resolve
@@ -33,7 +33,7 @@ def keys(section: Section) -> set[str]:
 
 def asked(words: list[str]) -> tuple[Section, list[str]]:
     """Resolve a printed command, as ``run`` would; gives its section and the keys that it would do."""
-    (target,) = work.find_targets(cli.parser().parse_args(words[1:]))
+    (target,) = computing.find_targets(cli.parser().parse_args(words[1:]))
     return target.section, [job.key for job in target.jobs]
 
 

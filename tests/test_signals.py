@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from distilled_pruning import cli, exits, signals
-from distilled_pruning.study.commands import work
+from distilled_pruning.study.commands import computing
 from test_faults import RUN, until
 from toyjobs import diary
 
@@ -70,7 +70,7 @@ def test_a_signal_before_any_job_says_that_work_is_left(
 ) -> None:
     """As while a key is looked up among all notebooks, which takes seconds."""
     before = signal.getsignal(number)
-    monkeypatch.setattr(work, "find", lambda *given: signal.raise_signal(number))
+    monkeypatch.setattr(computing, "find", lambda *given: signal.raise_signal(number))
     assert cli.main([command, "0" * 32]) == exits.STOPPED == 3
     assert capsys.readouterr().err == "distilled-pruning: stopped by a signal; the same command continues\n"
     assert signal.getsignal(number) == before

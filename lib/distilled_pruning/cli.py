@@ -195,11 +195,11 @@ def _add_effort(command: Parser) -> None:
 
 def _handlers() -> dict[str, Callable[[argparse.Namespace], int]]:
     """Give the functions that do the commands."""
-    from .study.commands import datasets, keep, work
+    from .study.commands import computing, datasets, keeping
 
-    computing = (datasets.data, work.plan, work.run, work.book, work.check, work.repeat, work.bench)
-    keeping = (keep.record, keep.describe, keep.status, keep.verify, keep.gc)
-    return {function.__name__: function for function in (*computing, *keeping)}
+    compute = (computing.plan, computing.run, computing.book, computing.check, computing.repeat, computing.bench)
+    keep = (keeping.record, keeping.describe, keeping.status, keeping.verify, keeping.gc)
+    return {function.__name__: function for function in (datasets.data, *compute, *keep)}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -32,18 +33,21 @@ _Rule = Callable[[Cells], list[Finding]]
 _MAIN = "reduced"
 
 
-def _stable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> _Rule:
+def _each(
+    judge: Callable[[str, list[float]], Finding],
+    preset: str,
+    method: str,
+    *levels: int,
+    rate: float | None = None,
+    label: str = "",
+) -> _Rule:
     return lambda cells: [
-        stable(f"{label}{LEVELS[level]}", list(cells.values(preset, method, level, rate=rate).values()))
+        judge(f"{label}{LEVELS.get(level, method)}", list(cells.values(preset, method, level, rate=rate).values()))
         for level in levels
     ]
 
 
-def _unstable(preset: str, method: str, *levels: int, rate: float | None = None, label: str = "") -> _Rule:
-    return lambda cells: [
-        unstable(f"{label}{LEVELS.get(level, method)}", list(cells.values(preset, method, level, rate=rate).values()))
-        for level in levels
-    ]
+_stable, _unstable = functools.partial(_each, stable), functools.partial(_each, unstable)
 
 
 def _less(

@@ -13,7 +13,7 @@ from ...errors import InputError, quote
 from ...exits import DONE, FAILED, STOPPED
 from ..jobs import graph
 from ..sections.targets import jobs_of, sections_of
-from .work import find_targets, open_notes, print_json
+from .computing import find_targets, open_notes, print_json
 
 if TYPE_CHECKING:
     from ..engine.maintenance import Waste
