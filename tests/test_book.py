@@ -681,6 +681,7 @@ def test_what_is_wide_scrolls_in_a_frame_that_the_keyboard_reaches(index: Path, 
     page, _ = watched(browser, width, "light")
     for path in html_pages(index):
         opened(page, path)
+        page.evaluate("document.querySelectorAll('article details').forEach(fold => { fold.open = true; })")
         assert not page.evaluate(UNREACHED), f"{path.name} at {width} px"
         assert not page.evaluate(CUT), f"{path.name} at {width} px: cut off"
 

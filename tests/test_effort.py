@@ -49,7 +49,7 @@ def test_what_was_not_is_estimated_and_said_to_be_rough(tmp_path: Path) -> None:
     estimate = Estimate("cpu")
     found = effort.effort(section, estimate)
     assert found.rough and found.minutes == pytest.approx(
-        (estimate.start + sum(map(estimate.seconds, section.graph))) / 60
+        (estimate.start + sum(estimate.needs(job).seconds for job in section.graph)) / 60
     )
     assert str(found).startswith("roughly ")
 

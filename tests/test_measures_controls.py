@@ -516,6 +516,6 @@ def test_three_earlier_papers_stand_beside_what_was_found() -> None:
         for item in kept({r[2]: SUPPORTED for r in conclusions.RELATIVES})
     ]
     text = templates.write(home(), "findings.md", {**base, "claims": evidence.gather(rows)})
-    lines = [line for line in text.splitlines() if line.startswith("| ") and "et al." in line]
-    assert len(lines) == len(conclusions.RELATIVES)
-    assert all("[supported]{.verdict .supported}" in line for line in lines)
+    items = [item for item in text.split("\n- ") if item.startswith("**") and "et al." in item]
+    assert len(items) == len(conclusions.RELATIVES)
+    assert all("[supported]{.verdict .supported}" in item for item in items)

@@ -177,6 +177,6 @@ def test_without_a_home_what_can_be_made_again_stays_in_the_copy(unnamed: pytest
     assert cache.cache_folder() == ROOT / "_build/cache"
     for given in ("~/images", "~nobody/images.npz"):
         with pytest.raises(InputError, match="is not there"):
-            checks.datasets("dataset", given)
+            checks.dataset("dataset", given)
         with pytest.raises(InputError, match="is not there"):
             catalog.info(given)

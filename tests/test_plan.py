@@ -72,8 +72,8 @@ def test_times_are_those_measured_on_this_device(store: Store) -> None:
     for number in range(8):
         near = Toy(f"near{number}", 20)
         store.save(near, Result({}), measured(3.0, near))
-    assert Estimate.of(store).seconds(Toy("new", 20)) == pytest.approx(3.0)
-    assert Estimate().seconds(Toy("new", 20)) == pytest.approx(DEFAULT_SECONDS + 20e6 / 8e9)
+    assert Estimate.of(store).needs(Toy("new", 20)).seconds == pytest.approx(3.0)
+    assert Estimate().needs(Toy("new", 20)).seconds == pytest.approx(DEFAULT_SECONDS + 20e6 / 8e9)
 
 
 def test_of_equally_near_jobs_all_count(store: Store) -> None:
@@ -88,9 +88,9 @@ def test_of_equally_near_jobs_all_count(store: Store) -> None:
 def test_the_first_job_of_a_process_counts_only_without_others(store: Store) -> None:
     first, later = Toy("first", 10), Toy("later", 10)
     store.save(first, Result({}), measured(60.0, first, cold=True))
-    assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(60)
+    assert Estimate.of(store).needs(Toy("new", 10)).seconds == pytest.approx(60)
     store.save(later, Result({}), measured(1.0, later, cold=False))
-    assert Estimate.of(store).seconds(Toy("new", 10)) == pytest.approx(1)
+    assert Estimate.of(store).needs(Toy("new", 10)).seconds == pytest.approx(1)
 
 
 def test_the_start_is_what_first_jobs_took_longer(store: Store) -> None:
@@ -126,7 +126,7 @@ def test_distilling_few_small_images_takes_its_calls(tmp_path: Path, method: str
     """20,000 iterations are no less than 20,000 starts of the network for each class, though the images are nothing."""
     job = Distill(own(tmp_path), method, 1, iterations=20_000, width=4)
     assert job.calls >= 20_000 * calls
-    assert Estimate(device="cpu").seconds(job) >= 20_000 * calls * CALL_SECONDS
+    assert Estimate(device="cpu").needs(job).seconds >= 20_000 * calls * CALL_SECONDS
 
 
 def test_batches_of_one_image_take_as_many_steps(tmp_path: Path) -> None:
@@ -148,7 +148,7 @@ def test_what_was_measured_counts_calls_too(store: Store, tmp_path: Path) -> Non
     plain = Estimate()
     size = plain.size(one.cost, one.calls)
     store.save(one, Result({}), measured(3 * size, one, calls=one.calls))
-    assert Estimate.of(store).seconds(whole) == pytest.approx(3 * plain.size(whole.cost, whole.calls))
+    assert Estimate.of(store).needs(whole).seconds == pytest.approx(3 * plain.size(whole.cost, whole.calls))
 
 
 def test_attempts_note_the_calls(store: Store) -> None:

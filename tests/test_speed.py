@@ -181,7 +181,7 @@ def test_the_work_of_a_figure_is_that_of_its_jobs(tmp_path: Path) -> None:
     rows = {(row["figure"], row["scale"]): row for row in bench.figure_costs(Store(tmp_path), ["fig3", "forks"])}
     live = rows["fig3", "live"]
     assert live["macs"] > 1e11 and live["seconds"] is None, "nothing was computed in this store"
-    recorded = rows["forks", "reduced"]
+    recorded = rows["fig3", "reduced"]
     assert recorded["macs"] > live["macs"]
     assert (recorded["seconds"] is None) == (not recorded["devices"])
 

@@ -57,7 +57,7 @@ class FirstPaper(Tickets):
 
     def distilled(self, seed: int) -> Distill:
         """The distilled set used with an initialisation: the published one where ``published`` names it."""
-        return self.published() if self.parameters.published else super().distilled(seed)
+        return self.published() if self.parameters.get("published", "") else super().distilled(seed)
 
     def recipe(self) -> Recipe:
         """The recipe of trainings on real data."""
