@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
 ACCURACY_MARGIN = 0.01
 PAGES = ("controls", "barriers")
-LINE = ["dataset", "method", "rate", "level", "init", "pair"]
-Values = dict[int, float]
+_LINE = ["dataset", "method", "rate", "level", "init", "pair"]
+_Values = dict[int, float]
 Differences = Sequence[float]
 
 
@@ -47,11 +47,11 @@ def lines(frames: Frames, *methods: str) -> pd.DataFrame | None:
     found = [frame for name in PAGES if (frame := select(frames, name, model=CONV)) is not None]
     if len(found) == len(PAGES) and set(found[0]["key"]) & set(found[1]["key"]):
         both = pd.concat(found, ignore_index=True).drop_duplicates("key")
-        found = found if both.duplicated(LINE).any() else [both]
+        found = found if both.duplicated(_LINE).any() else [both]
     return next((frame for frame in found if set(methods) <= set(frame["method"])), None)
 
 
-def values(frame: pd.DataFrame, column: str, **where: object) -> Values:
+def values(frame: pd.DataFrame, column: str, **where: object) -> _Values:
     """A column for each initialisation in the matching rows that did not collapse."""
     frame = frame[~frame["collapsed"].astype(bool)]
     for name, wanted in where.items():
@@ -59,7 +59,7 @@ def values(frame: pd.DataFrame, column: str, **where: object) -> Values:
     return by_init(frame, column) if column in frame else {}
 
 
-def rises(frame: pd.DataFrame, **where: object) -> Values:
+def rises(frame: pd.DataFrame, **where: object) -> _Values:
     """Error rise for each initialisation; a collapsed ticket counts as wholly unstable."""
     for name, wanted in where.items():
         frame = frame[frame[name] == wanted]
