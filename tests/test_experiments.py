@@ -41,8 +41,8 @@ LIVE = parsed(
     compile=False, resolution=5, main_methods="imp,distilled", dose_rates="0.1,0.3", dose_steps="40,300", dose_seeds=1,
     rated_methods="distilled", epsilons="8", severities="1,5", shift_images=0, inits="default,kaiming",
     init_methods="dense,distilled", init_seeds=1, protocol_seeds=1,
-    ipcs="10,1", distill_models="own", distilled_levels=7, first_rounds=("distilled",), rewind=3, rewind_seeds=1, common_epochs="0,3",
-    inner_augmentation="shift2", order_seeds=3,
+    ipcs="10,1", distill_models="own", distilled_levels=7, rewind=3, rewind_seeds=1, common_epochs="0,3",
+    inner_augmentation="shift2", order_seeds=3, first_rounds="distilled",
 )  # fmt: skip
 
 
