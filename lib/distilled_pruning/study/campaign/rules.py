@@ -160,8 +160,7 @@ def _late(
         ours, theirs = way(frame, left), way(frame, right, early=early)
         if frame is None or ours is None or theirs is None:
             return []
-        last = int(frame["level"].max())
-        shared = {int(n) for n in {*ours["level"]} & {*theirs["level"]} if n > last * SPARSEST}
+        shared = {int(n) for n in {*ours["level"]} & {*theirs["level"]} if n > int(frame["level"].max()) * SPARSEST}
         return [judge(_DIGITS[preset], paired(averaged(ours, shared), averaged(theirs, shared)))] if shared else []
 
     return rule
