@@ -85,7 +85,7 @@ def test_a_rise_below_two_points_at_both_levels_upholds_the_paper(tmp_path: Path
     steady = [*rows("published", 0.010, 0.012, 0.011), *rows("published", 0.009, 0.010, 0.011, level=4)]
     (_, findings), *_ = campaign_rules.answer(step(1), cells(tmp_path, papers_rate=steady))
     assert [finding.verdict for finding in findings] == ["reproduced"] * 2 + ["not run"] * 2
-    assert "87 %: +1.1 [0.9, 1.3] points, n = 3: ✓ holds" in campaign_rules.describe(findings[1], 1, 0)
+    assert "87 %: +1.1 points [0.9, 1.3], n = 3: ✓ holds" in campaign_rules.describe(findings[1])
 
 
 def test_five_initialisations_count_before_three(tmp_path: Path) -> None:
@@ -113,6 +113,7 @@ def test_the_barrier_falls_with_the_number_of_images(tmp_path: Path) -> None:
     (_, findings), *_ = campaign_rules.answer(step(3), cells(tmp_path, **parts))
     assert findings[1].value == pytest.approx(-0.1, abs=1e-5) and findings[1].n == 3
     assert findings[0].verdict == "not run"
+    assert "87 %: −0.100 nats for ten times the images, n = 3: ✓ holds" in campaign_rules.describe(findings[1])
 
 
 def curve(method: str, rewind: int, *accuracies: float, first: int = 1) -> list[dict[str, Any]]:
@@ -135,7 +136,7 @@ def test_imp_has_tickets_past_sixty_per_cent_or_has_not(drop: float, verdict: st
     disk.write_whole({tmp_path / INDEX: write_index([kept])})
     (_, found), *_ = campaign_rules.answer(step(13), campaign.Cells(Recorded(tmp_path)))
     assert [finding.verdict for finding in found] == [verdict]
-    assert "% sparse" in campaign_rules.describe(found[0], 13, 0)
+    assert "% sparse" in campaign_rules.describe(found[0])
 
 
 @pytest.mark.parametrize(("gap", "verdict"), [(0.009, "reproduced"), (0.011, "contradicted")])

@@ -81,6 +81,14 @@ def test_a_collapsed_ticket_never_counts_as_stable() -> None:
     assert verdicts(frame.assign(collapsed=True))["gentle-stable"] == REFUTED
 
 
+def test_nor_does_it_count_as_unstable_where_that_is_the_claim() -> None:
+    """It is flat for the wrong reason, and bears nothing out."""
+    frame = lines()
+    frame.loc[frame["method"] == "imp", ["collapsed", "error_rise"]] = [True, 0.0]
+    assert verdicts(frame)["imp-unstable"] == NOT_RUN
+    assert verdicts(lines().assign(collapsed=True))["dense-unstable-conv"] == NOT_RUN
+
+
 def test_one_weight_outside_a_mask_is_seen() -> None:
     frame = lines()
     assert verdicts(frame)["masks-hold"] == SUPPORTED
@@ -93,14 +101,14 @@ def test_no_results_is_not_run_and_sizes_wait_for_paper_scale() -> None:
     assert {j.verdict for j in judgement.judge({}, "live")} == {NOT_RUN}
     fig2 = pd.DataFrame(
         {
-            "dataset": "digits", "model": "convnet3", "method": ["imp", "distilled"], "setting": "equal rate",
+            "dataset": "digits", "model": "resnet18", "method": ["imp", "distilled"], "setting": "equal rate",
             "level": 9, "sparsity": 0.87, "init": 0, "points": [15000, 100], "points_decoded": [3750, 100],
             "steps": [3350, 100], "accuracy": 0.9,
         }
     )  # fmt: skip
-    other = fig2.assign(model="resnet18", points=1, level=10)
+    other = fig2.assign(model="convnet3", points=1, level=10)
     for scale, expected in (("live", NOT_JUDGED), ("paper", REPRODUCED)):
-        for frame in (fig2, pd.concat([fig2, other])):
+        for frame in (fig2, pd.concat([fig2, other]), pd.concat([other, fig2])):
             (points,) = (j for j in judgement.judge({"fig2": frame}, scale) if j.claim.id == "points-150x")
             assert points.verdict == expected
 
@@ -220,9 +228,9 @@ def test_the_primary_comparisons_are_judged_after_holms_correction(spread: float
     (found,) = judgement.judge({"controls": pd.DataFrame(rows)}, "live", {"control-images"})
     assert found.verdict == expected and not found.claim.exploratory
     alone = [item.p for item in found.claim.findings({"controls": pd.DataFrame(rows)})]
-    assert all(
-        item.p >= p for item, p in zip(found.findings, alone, strict=True) if item.p is not None and p is not None
-    )
+    assert [item.p for item in found.findings] == alone
+    pairs = [(item.holm, p) for item, p in zip(found.findings, alone, strict=True)]
+    assert all(holm is not None and p is not None and holm >= p for holm, p in pairs)
 
 
 def test_there_are_two_to_four_primary_comparisons() -> None:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from distilled_pruning.study.judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED
+from distilled_pruning.study.judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, UNDECIDED
 from distilled_pruning.study.sections.s3_distilled_pruning import lottery
 
 DENSE = {0: 0.9, 1: 0.92, 2: 0.91}
+PAST = (3, 4)
 
 
 def tickets(*gaps: float, spread: float = 0.0, inits: int = 3) -> pd.DataFrame:
@@ -66,7 +67,7 @@ def test_two_initialisations_rule_nothing_in_and_nothing_out() -> None:
 @pytest.mark.parametrize("frame", [None, tickets(0.0).assign(init=9)])
 def test_without_pairs_there_is_no_end(frame: pd.DataFrame | None) -> None:
     assert lottery.end(frame, DENSE) is None
-    assert lottery.at_most("imp", frame, DENSE, 0.4) is None
+    assert lottery.at_most("imp", frame, DENSE, PAST).verdict == NOT_RUN
 
 
 @pytest.mark.parametrize(
@@ -80,7 +81,16 @@ def test_without_pairs_there_is_no_end(frame: pd.DataFrame | None) -> None:
     ],
 )
 def test_a_limit_is_judged_by_the_range(gaps: tuple[float, ...], spread: float, verdict: str) -> None:
-    """Levels 1 to 4 are 20, 36, 49 and 59 % sparse; the limit is 40 %."""
-    found = lottery.at_most("imp", tickets(*gaps, spread=spread), DENSE, 0.4)
-    assert found is not None and found.verdict == verdict
+    """Levels 1 to 4 are 20, 36, 49 and 59 % sparse; the limit is 40 %, so that levels 3 and 4 are past it."""
+    found = lottery.at_most("imp", tickets(*gaps, spread=spread), DENSE, PAST)
+    assert found.verdict == verdict
     assert found.interval is not None and found.interval[0] <= found.value <= found.interval[1]
+
+
+@pytest.mark.parametrize("gone", PAST)
+def test_a_level_that_was_not_measured_leaves_a_limit_open(gone: int) -> None:
+    frame = tickets(0.0, 0.0, -0.1, -0.1)
+    assert lottery.at_most("imp", frame, DENSE, PAST).verdict == REPRODUCED
+    assert lottery.at_most("imp", frame[frame["level"] != gone], DENSE, PAST).verdict == UNDECIDED
+    once = frame[(frame["level"] != gone) | (frame["init"] == 0)]
+    assert lottery.at_most("imp", once, DENSE, PAST).verdict == UNDECIDED, "one initialisation has it"

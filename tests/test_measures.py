@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from distilled_pruning.study.judging import claims, judgement
 from distilled_pruning.study.judging.claims import find
+from distilled_pruning.study.judging.units import number
 from distilled_pruning.study.judging.verdicts import (
     CONTRADICTED,
     MIXED,
@@ -19,6 +20,7 @@ from distilled_pruning.study.judging.verdicts import (
     UNDECIDED,
     combine,
 )
+from distilled_pruning.study.results import papers
 from test_preconditions import good_frames
 
 NETWORKS = (("dense", 0), ("imp", 4), ("imp", 9), ("distilled", 4), ("distilled", 9))
@@ -28,6 +30,7 @@ TICKETS = (
     ("distilled", "gentle rate", 9),
 )
 Values = Mapping[tuple[str, int], float]
+LAST = (("distilled", 6), ("distilled", 9))
 
 
 def values(*given: float) -> Values:
@@ -107,10 +110,43 @@ def test_every_claim_needs_results() -> None:
     assert {verdict(claim.id) for claim in claims.claims()} == {NOT_RUN}
 
 
-@pytest.mark.parametrize("claim", ["hess-std", "hess-range", "hess-magnitude", "hess-sparser-smoother"])
+OF_THE_TABLE = [claim.id for claim in claims.claims() if claim.frames == ("hessian",)]
+
+
+@pytest.mark.parametrize("claim", OF_THE_TABLE)
 def test_the_papers_own_table_bears_its_claims_out(claim: str) -> None:
     assert verdict(claim, hessian=hessian()) == REPRODUCED
     assert verdict(claim, hessian=hessian(inits=2)) == UNDECIDED
+
+
+@pytest.mark.parametrize("claim", OF_THE_TABLE)
+def test_the_papers_value_is_its_table_in_the_unit_of_ours(claim: str) -> None:
+    """The ratios that the rule asks for, of the numbers printed in section 4.2, in the order of the findings."""
+    for column, found in {"std": STD, "mean": MEAN, "mean_abs": ABS, "min": MIN, "max": MAX}.items():
+        printed = {(method, round(10 * share)): row[column] for (method, share), row in papers.hessian().items()}
+        assert list(found.values()) == [printed[at] for at in (("dense", 0), ("imp", 6), ("imp", 9), *LAST)]
+    ours = find(claim).findings({"hessian": hessian()})
+    assert find(claim).paper_value == f"{', '.join(number(item.value, 2) for item in ours)} times"
+
+
+@pytest.mark.parametrize(
+    ("claim", "column", "at", "value", "expected"),
+    [
+        ("hess-std-90", "std", ("distilled", 9), 0.0384, REPRODUCED),  # 1.097 times the dense network's .035
+        ("hess-std-90", "std", ("distilled", 9), 0.0386, MIXED),  # 1.103 times
+        ("hess-std-90", "std", ("distilled", 9), 0.0317, MIXED),  # .906 times, 1/1.1 being .909
+        ("hess-mean", "mean", ("imp", 9), 0.0033, REPRODUCED),  # .69 times .0048
+        ("hess-mean", "mean", ("imp", 9), 0.0031, MIXED),  # .65 times
+        ("imp-sharpens", "mean_abs", ("imp", 4), 0.0068, REPRODUCED),  # above the dense network's .0067
+        ("imp-sharpens", "mean_abs", ("imp", 4), 0.0066, MIXED),
+    ],
+)
+def test_both_sides_of_the_edges_of_curvature(
+    claim: str, column: str, at: tuple[str, int], value: float, expected: str
+) -> None:
+    table = {"std": STD, "mean": MEAN, "mean_abs": ABS}[column] | {at: value}
+    frame = hessian(**{{"mean_abs": "magnitude"}.get(column, column): table})
+    assert verdict(claim, hessian=frame) == expected
 
 
 def test_curvature_that_is_the_other_way_round_contradicts() -> None:
@@ -139,6 +175,10 @@ def test_basins_are_counted_up_to_two() -> None:
     assert verdict("one-basin", basins=basins([1, 1, 1], [1, 1, 1], [3, 2, 3])) == CONTRADICTED
     assert verdict("one-basin", basins=basins([2, 3, 3], [2, 2, 3], [1, 2, 1])) == PARTLY
     assert verdict("one-basin", basins=basins([3], [3], [1])) == UNDECIDED
+    deeper = basins([2] * 3, [1] * 3, [2] * 3).replace({"level": {9: 12}})
+    deeper = deeper[deeper["level"] == 12]
+    whole = pd.concat([basins([2] * 3, [2] * 3, [1] * 3), deeper])
+    assert verdict("one-basin", basins=whole) == REPRODUCED, "it is judged at 87 %, not at whatever is sparsest"
 
 
 def test_distances_start_from_the_dense_network_and_count_the_weights_that_are_left() -> None:
@@ -170,3 +210,25 @@ def test_masks_are_alike_within_a_margin(claim: str, column: str, beyond: float)
     for swapped in (False, True):
         assert verdict(claim, overlap=overlap(swapped)) == REPRODUCED
         assert verdict(claim, overlap=overlap(swapped, **{column: beyond})) == CONTRADICTED
+
+
+@pytest.mark.parametrize(("ratio", "expected"), [(1.01, REPRODUCED), (0.99, CONTRADICTED)])
+def test_weights_that_imp_alone_keeps_are_sharper_where_their_curvature_is_larger(ratio: float, expected: str) -> None:
+    rows = [
+        {**ticket("imp", "equal rate", level, init), "network": "dense", "kept_by": by, "mean_abs": value + 1e-4 * init}
+        for level in (4, 9) for init in range(3)
+        for by, value in (("IMP alone", ratio), ("distilled alone", 1.0), ("both", 9.0))
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    assert verdict("sharp-weights", membership=frame) == expected
+    assert verdict("sharp-weights", membership=frame.assign(network="IMP")) == NOT_RUN
+    assert verdict("sharp-weights", membership=frame[frame["level"] == 9]) == UNDECIDED
+
+
+@pytest.mark.parametrize(("imp", "expected"), [(1.19, REPRODUCED), (1.21, CONTRADICTED)])
+def test_masks_depend_on_the_order_where_two_share_less_than_distilled_ones_do(imp: float, expected: str) -> None:
+    rows = [
+        {**ticket(method, "equal rate", level, init), "layered_ratio": value + 1e-4 * init * (method == "imp")}
+        for method, value in (("imp", imp), ("distilled", 1.2)) for level in (4, 9) for init in range(3)
+    ]  # fmt: skip
+    assert verdict("order-dependence", orders=pd.DataFrame(rows)) == expected

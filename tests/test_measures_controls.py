@@ -140,11 +140,12 @@ def test_nothing_computed_is_not_run(name: str) -> None:
         ("control-subset", {"random_real": {"barrier": 0.05}}, CONTRADICTED),
         ("control-images", {}, REPRODUCED),
         ("control-images", {"random_real": {"barrier": 0.01}}, CONTRADICTED),
-        ("data-responsible", {}, CONTRADICTED),
-        ("data-responsible", {"real_short": {"barrier": 0.4}}, REPRODUCED),
+        ("data-responsible", {"real_short": {"accuracy": 0.98}}, CONTRADICTED),
+        ("data-responsible", {"real_short": {"accuracy": 0.96}}, REPRODUCED),
+        ("data-responsible", {"real_short": {"accuracy": 0.96, "barrier": 0.9}}, REPRODUCED),
         ("control-layers", {}, NOT_RUN),  # what these frames shuffle is the distilled mask
         ("control-magnitude", {}, REPRODUCED),
-        ("control-magnitude", {"magnitude": {"barrier": 0.05}}, CONTRADICTED),
+        ("control-magnitude", {"magnitude": {"barrier": 0.05}}, MIXED),  # as stable, but another mask
         ("control-equal-loss", {}, REPRODUCED),
         ("control-equal-loss", {"distilled": {"end_loss": 0.209}}, REPRODUCED),
         (
@@ -156,11 +157,12 @@ def test_nothing_computed_is_not_run(name: str) -> None:
     ],
 )
 def test_verdicts_follow_the_numbers(name: str, changed: dict[str, Any], expected: str) -> None:
-    assert verdict(name, controls=controls(**changed)) == expected
+    assert verdict(name, controls=controls(**changed), kinship=kinship(250)) == expected
 
 
 def test_magnitude_is_not_judged_on_half_of_the_rule() -> None:
     assert verdict("control-magnitude", kinship=kinship(shared=250)) == UNDECIDED
+    assert verdict("control-magnitude", controls=controls()) == UNDECIDED
     assert verdict("control-magnitude", kinship=kinship(shared=250), controls=controls()) == REPRODUCED
 
 
@@ -209,7 +211,7 @@ def test_each_claim_of_the_controls_that_tells_settings_apart_names_its_primary_
         "control-equal-loss",
         "open-shift",
     }
-    assert set(PRIMARY) == wanted
+    assert set(PRIMARY) == wanted | {"open-init"}  # whose page has the last level alone
     for claim in claims.claims():
         if claim.id in wanted:
             assert str(claim.primary) == "equal rate, levels 4 and 9"
@@ -272,8 +274,10 @@ def test_a_mask_that_shares_most_with_magnitude_is_magnitude_in_disguise() -> No
 
 
 def every(table: dict[int, float], **more: Any) -> pd.DataFrame:
-    """Doses of all three kinds of images."""
-    return pd.concat([dose(table, way, **more) for way in ("distilled", "random-real", "real-short")])
+    """Doses of all three kinds of images; the largest of all real images is IMP's."""
+    parts = [dose(table, way, **more) for way in ("distilled", "random-real", "real-short")]
+    parts[-1].loc[parts[-1]["steps"] == max(table), "method"] = "imp"
+    return pd.concat(parts)
 
 
 def test_an_optimum_needs_both_ends_to_be_worse_and_one_that_is_best_refutes_it() -> None:
@@ -283,6 +287,28 @@ def test_an_optimum_needs_both_ends_to_be_worse_and_one_that_is_best_refutes_it(
     assert verdict("control-dose", dose=every({40: 0.3, 300: 0.05, 1350: 0.2}, inits=1)) == UNDECIDED
     assert verdict("control-dose", dose=every({40: 0.3, 300: 0.05})) == NOT_RUN, "nothing lies between two ends"
     assert verdict("control-dose", dose=dose({40: 0.3, 300: 0.05, 1350: 0.2})) == UNDECIDED, "two kinds are missing"
+
+
+def test_a_dose_that_was_planned_and_not_run_leaves_it_open() -> None:
+    """Without its smallest dose the best of the others would be an end, which refutes an optimum."""
+    frame = every({40: 0.3, 300: 0.05, 600: 0.1, 1350: 0.2}).assign(dose_steps="40,300,600", dose_rates="0.1")
+    assert verdict("control-dose", dose=frame) == REPRODUCED
+    without = frame[frame["steps"] != 40]
+    assert verdict("control-dose", dose=without) == UNDECIDED
+    assert verdict("control-dose", dose=without.drop(columns=["dose_steps", "dose_rates"])) == CONTRADICTED
+    _, findings = judged("control-dose", dose=frame[frame["method"] != "imp"])
+    assert [item.verdict for item in findings] == [REPRODUCED, REPRODUCED, UNDECIDED], (
+        "IMP is a dose of all real images"
+    )
+
+
+def test_the_longest_loop_is_the_longest_that_was_planned() -> None:
+    """A shorter one does not take its place, however much better it is."""
+    short = dose({100: 0.01, 400: 0.3}, "real-short").assign(dose_steps="100,400", dose_rates="0.1")
+    frame = pd.concat([short, dose({1200: 0.2}, "imp").assign(dose_steps="100,400", dose_rates="0.1")])
+    assert verdict("control-third-loop", dose=frame) == MIXED
+    assert verdict("control-third-loop", dose=frame[frame["steps"] != 400]) == NOT_RUN
+    assert verdict("control-third-loop", dose=frame[frame["method"] != "imp"]) == NOT_RUN
 
 
 def test_the_best_dose_is_chosen_on_other_initialisations() -> None:
@@ -335,9 +361,12 @@ def test_the_initialisations_that_suggested_a_claim_do_not_judge_it() -> None:
 def test_another_way_of_measuring_matters_when_it_moves_the_error_by_more_than_the_threshold(
     moved: float, expected: str
 ) -> None:
-    here = controls()[lambda f: f["method"] == "imp"].assign(protocol="as here")
+    here = controls()[lambda f: f["method"].isin(("imp", "distilled"))].assign(protocol="as here")
     other = here.assign(protocol="unmasked", error_rise=here["error_rise"] + moved + 0.001 * here["init"])
     assert verdict("mask-bug", protocols=pd.concat([here, other])) == expected
+    for left_out in ("imp", "distilled"):
+        frame = pd.concat([here, other])
+        assert verdict("mask-bug", protocols=frame[frame["method"] != left_out]) == UNDECIDED
     assert verdict("bn-reestimated", protocols=pd.concat([here, other])) == NOT_RUN
     few = pd.concat([here, other])
     assert verdict("mask-bug", protocols=few[few["init"] < 2]) == UNDECIDED

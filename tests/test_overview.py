@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import math
 from pathlib import Path
 from typing import Any
@@ -46,14 +47,18 @@ def line(method: str, ipc: int, init: int, barrier: float, accuracy: float, **co
 
 
 def study(small: float, large: float, less: float = 0.8, more: float = 0.9, inits: int = 4, **columns: Any) -> Any:
-    """Barriers of sets of 1 and of 10 images a class, ``small`` and ``large``, with accuracies; IMP at .4 and .9."""
+    """Barriers of sets of 1 and of 10 images a class, ``small`` and ``large``, with accuracies; IMP at .4 and .9.
+
+    At 59 and 87 % alike.
+    """
     rows = []
-    for init in range(inits):
-        off = 1 + 0.02 * init
+    for init, level in itertools.product(range(inits), (4, 9)):
+        off, at = 1 + 0.02 * init, {"level": level, "sparsity": 1 - 0.8**level}
+        of_imp = {k: v for k, v in columns.items() if k in ("dataset", "model")}
         rows += [
-            line("imp", 0, init, 0.4 * off, 0.9, **{k: v for k, v in columns.items() if k in ("dataset", "model")}),
-            line("distilled", 1, init, small * off, less + 0.001 * init, **columns),
-            line("distilled", 10, init, large * off, more + 0.001 * init, **columns),
+            line("imp", 0, init, 0.4 * off, 0.9, **of_imp, **at),
+            line("distilled", 1, init, small * off, less + 0.001 * init, **columns, **at),
+            line("distilled", 10, init, large * off, more + 0.001 * init, **columns, **at),
         ]
     return overview.with_ratios(pd.DataFrame(rows)).assign(sets=inits)
 
@@ -86,7 +91,7 @@ def test_there_is_no_ratio_over_no_barrier(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("small", "large", "expected"), [(0.1, 0.2, REPRODUCED), (0.2, 0.1, CONTRADICTED), (0.2, 0.2, UNDECIDED)]
 )
-def test_compression_is_judged_by_its_slope(small: float, large: float, expected: str) -> None:
+def test_compression_is_judged_by_two_sizes(small: float, large: float, expected: str) -> None:
     """A set of 1 image a class compresses ten times as much as one of 10."""
     frame = study(small, large)
     if expected == UNDECIDED:
@@ -105,11 +110,25 @@ def test_the_unit_of_a_claim_about_sets_is_the_set() -> None:
     assert one[0].value == pytest.approx(-0.1 / 0.4), "the ratio is over IMP on the same initialisations"
 
 
-def test_a_slope_is_per_tenfold_compression() -> None:
-    """From .2 to .1 over a factor of ten, over IMP's .4 on the same initialisation: -.25, the same on each."""
-    (found,) = find("compression-stability").findings({"fig6": study(0.1, 0.2)})
-    assert found.setting == "59 %" and found.n == 4
-    assert found.value == pytest.approx(-0.1 / 0.4)
+def test_a_barrier_is_compared_over_imps_on_the_same_initialisation() -> None:
+    """.1 with 1 image a class and .2 with 10, over IMP's .4 on the same initialisation: -.25, the same on each."""
+    found = find("compression-stability").findings({"fig6": study(0.1, 0.2)})
+    assert [(item.setting, item.n, item.primary) for item in found] == [("59 %", 4, True), ("87 %", 4, True)]
+    assert found[0].value == pytest.approx(-0.1 / 0.4)
+
+
+@pytest.mark.parametrize("name", ["compression-stability", "performance-needs-quality"])
+def test_a_larger_set_and_another_network_stand_beside(name: str) -> None:
+    """Sets of 50 images a class, with the opposite order, and those of another network turn no verdict."""
+    frame = study(0.1, 0.2)
+    more = study(0.3, 0.05, less=0.9, more=0.5)
+    more = more[more["ipc"] != 0].assign(ipc=lambda f: f["ipc"].map({1: 50, 10: 100}), compression=2.0)
+    others = study(0.2, 0.1, less=0.9, more=0.8, model="resnet10", made_for="resnet10")
+    assert verdict(name, frame) == verdict(name, frame, more, others) == REPRODUCED
+    found = find(name).findings({"fig6": pd.concat([frame, more, others])})
+    assert [item.setting for item in found if item.primary] == ["59 %", "87 %"]
+    assert "digits, resnet10, 59 %, ipc 1 and 10" in [item.setting for item in found if not item.primary]
+    assert verdict(name, frame[frame["level"] == 4]) == UNDECIDED, "87 % was not run"
 
 
 def test_accuracy_follows_the_quality_of_the_set() -> None:
@@ -124,11 +143,14 @@ def test_a_collapsed_ticket_is_no_evidence() -> None:
 
 def test_architectures_are_compared_within_a_network() -> None:
     """Another's sets have twice the barrier and less accuracy: the claim holds; the reverse contradicts it."""
-    own, foreign = study(0.1, 0.1), study(0.2, 0.2, less=0.7, more=0.8, made_for="resnet10")
+    own = study(0.1, 0.1, model="resnet18", made_for="resnet18")
+    foreign = study(0.2, 0.2, less=0.7, more=0.8, model="resnet18")
     assert verdict("architecture-match", own) == NOT_RUN
     assert verdict("architecture-match", own, foreign[foreign["method"] != "imp"]) == REPRODUCED
-    swapped = [part.replace({"made_for": {"convnet3": "resnet10", "resnet10": "convnet3"}}) for part in (own, foreign)]
+    swapped = [part.replace({"made_for": {"convnet3": "resnet18", "resnet18": "convnet3"}}) for part in (own, foreign)]
     assert verdict("architecture-match", *swapped) == CONTRADICTED
+    beside = study(0.1, 0.1), study(0.2, 0.2, less=0.7, more=0.8, made_for="resnet10")
+    assert verdict("architecture-match", *beside) == NOT_RUN, "a ConvNet-3 stands beside"
 
 
 def test_a_claim_about_cifar100_is_judged_by_nothing_else() -> None:
@@ -145,10 +167,20 @@ def test_a_claim_about_cifar100_is_judged_by_nothing_else() -> None:
 def test_datasets_are_judged_apart_and_named() -> None:
     both = pd.concat([study(0.1, 0.2), study(0.2, 0.1, dataset="mnist")])
     found = find("compression-stability").findings({"fig6": both})
-    assert [(f.setting, f.verdict) for f in found] == [
-        ("digits, 59 %", REPRODUCED),
-        ("mnist, 59 %", CONTRADICTED),
+    assert [(f.setting, f.verdict, f.primary) for f in found if "59" in f.setting] == [
+        ("59 %", REPRODUCED, True),
+        ("mnist, convnet3, 59 %, ipc 1 and 10", CONTRADICTED, False),
     ]
+
+
+@pytest.mark.parametrize(("hard", "expected"), [(0.8, REPRODUCED), (0.9, CONTRADICTED), (0.85, UNDECIDED)])
+def test_harder_data_does_worse_when_its_ratio_to_imp_is_lower(hard: float, expected: str) -> None:
+    """CIFAR-10 at .85 over IMP's .9, CIFAR-100 below, above or alike."""
+    easy = study(0.1, 0.2, 0.85, 0.85, dataset="cifar10")
+    other = study(0.1, 0.2, hard, hard, dataset="cifar100")
+    other["accuracy_ratio"] += 0.002 * (-1) ** other["init"]
+    assert verdict("harder-data-worse", easy, other) == expected
+    assert verdict("harder-data-worse", easy) == NOT_RUN
 
 
 def test_live_adds_one_size_to_the_stability_page() -> None:

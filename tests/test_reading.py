@@ -23,7 +23,8 @@ from test_figures import written
 def said(verdict: str, *settings: tuple[str, float, Any, str], **more: Any) -> dict[str, Any]:
     """A judgement as ``check --json`` prints it."""
     items = [
-        {"setting": name, "value": value, "interval": bounds, "n": 5, "verdict": found, "primary": True}
+        {"setting": name, "value": 100 * value, "n": 5, "verdict": found, "primary": True}
+        | {"interval": bounds and [100 * bound for bound in bounds]}
         for name, value, bounds, found in settings
     ]
     found = {"findings": [{**item, "unit": "points"} for item in items], "verdict": verdict, "n": 5, "scale": "live"}

@@ -238,8 +238,10 @@ def verdict(claim: str, **frames: pd.DataFrame) -> str:
 def test_sets_are_judged_against_their_own_start() -> None:
     assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=0.02)) == REPRODUCED
     assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=-0.02)) == MIXED
-    assert verdict("sets-beat-start", stopping=stopping(dm=-0.02)) == CONTRADICTED
-    few = stopping(dm=0.05)
+    assert verdict("sets-beat-start", stopping=stopping(dm=-0.02, idc=-0.02)) == CONTRADICTED
+    assert verdict("sets-beat-start", stopping=stopping(dm=0.05, idc=0.02, dc=-0.05)) == REPRODUCED, "dc stands beside"
+    assert verdict("sets-beat-start", stopping=stopping(dm=0.05)) == UNDECIDED, "idc was not run"
+    few = stopping(dm=0.05, idc=0.05)
     assert verdict("sets-beat-start", stopping=few[few["init"] < 2]) == UNDECIDED
     assert verdict("sets-beat-start", stopping=pd.DataFrame()) == NOT_RUN
 
@@ -282,16 +284,32 @@ def test_chances_are_counts_of_orders(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_low_accuracy_is_left_behind_where_the_ticket_loses_less_than_half() -> None:
     name = "low-distilled-acc-ok"
     assert verdict(name, fig2=tickets(0.2, 0.01)) == REPRODUCED
+    assert verdict(name, fig2=tickets(0.2, 0.098)) == REPRODUCED, "just less than half"
+    assert verdict(name, fig2=tickets(0.2, 0.103)) == CONTRADICTED, "just more than half"
+    assert verdict(name, fig2=tickets(0.2, 0.01).assign(model="resnet18")) == NOT_RUN
     assert verdict(name, fig2=tickets(0.2, 0.15)) == CONTRADICTED, "the loop falls short, and so does the ticket"
     assert verdict(name, fig2=tickets(-0.2, 0.1)) == CONTRADICTED
     assert verdict(name, fig2=tickets(0.2, 0.01).drop(columns="loop_accuracy")) == NOT_RUN
+
+
+@pytest.mark.parametrize(("off", "expected"), [(0.019, REPRODUCED), (-0.019, REPRODUCED), (0.021, CONTRADICTED)])
+def test_the_accuracies_of_all_three_sizes_are_the_printed_ones_within_two_points(off: float, expected: str) -> None:
+    printed = {1: 0.506, 10: 0.675, 50: 0.745}
+    rows = [
+        {"dataset": "cifar10", "model": "convnet3", "method": "idc", "ipc": ipc, "init": init}
+        | {"accuracy": value + off + 1e-5 * init}
+        for ipc, value in printed.items() for init in range(3)
+    ]  # fmt: skip
+    frame = pd.DataFrame(rows)
+    assert verdict("set-accuracy", sets=frame) == expected
+    assert verdict("set-accuracy", sets=frame[frame["ipc"] != 50]) == UNDECIDED
 
 
 def test_the_page_judges_its_claims(page: notebook.Page) -> None:
     assert {claim.id for claim in ledger.claims_of(page.section.experiments)} >= {"sets-beat-start", "objectives-agree"}
     assert "low-distilled-acc-ok" in {claim.id for claim in ledger.claims_of(["fig2"])}
     verdicts = {str(row[0]).partition(" (")[0]: str(row[-1]) for row in page.claims(ours=True).rows}
-    beaten = "Training on a distilled set beats training on the images it began with."
+    beaten = "Training on our distilled sets beats training on the images they began with."
     assert verdicts[beaten].endswith("this run: supported")
     (closer,) = (said for stated, said in verdicts.items() if stated.startswith("The closer a set"))
     assert closer.endswith("this run: supported"), "fourteen sets, too many to count every order"

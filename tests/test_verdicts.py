@@ -168,3 +168,15 @@ def test_a_finding_is_written_in_its_unit_with_one_precision() -> None:
     ends = Finding("imp", 0.59, (0.4, 1.0), 3, UNDECIDED, unit=PERCENT, spread="range")
     assert verdicts.write_finding(ends, n=3) == "imp: 59.0 %, anywhere from 40.0 to 100.0"
     assert Finding.from_json(json.loads(json.dumps(ends.as_json()))) == ends
+
+
+def test_numbers_are_printed_as_data_in_the_unit_that_stands_beside_them() -> None:
+    """A rise of .05 is five points, not .05 of one."""
+    rises = verdicts.stable("59 %", [0.05, 0.05, 0.0625])
+    found = rises.as_json()
+    assert (found["unit"], found["value"]) == ("points", pytest.approx(5.4167, abs=1e-4))
+    assert list(found["interval"]) == [pytest.approx(100 * bound) for bound in rises.interval or ()]
+    again = Finding.from_json(found)
+    assert again.value == pytest.approx(rises.value) and verdicts.write_finding(again) == verdicts.write_finding(rises)
+    counted = verdicts.each("sets", [0.5, 0.25, 0.75], 0, 1, PERCENT).as_json()
+    assert counted["values"] == (50.0, 25.0, 75.0)

@@ -70,6 +70,7 @@ def gather(
     here = next((section.parameters for section in sections if section.name == regime.PAGE), None)
     return {
         "answer": conclusions.headline(asked),
+        "chosen": conclusions.CHOSEN,
         "reasons": findings.reasons(asked),
         "relatives": conclusions.RELATIVES,
         "claims": claims,

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import functools
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from ..display import Markup, Note, Table, code, lines
 from ..judging.claims import find
 from ..judging.statistics import by_init, paired, slope, way
-from ..judging.units import plain
+from ..judging.units import NATS, PERCENT, POINTS, Unit, plain
 from ..judging.verdicts import (
     CONTRADICTED,
     NOT_RUN,
+    RANGE,
     REPRODUCED,
     UNDECIDED,
     Finding,
@@ -23,6 +25,7 @@ from ..judging.verdicts import (
     stable,
     unstable,
     within,
+    write_finding,
 )
 from ..results.recorded import Recorded
 from ..sections.s3_distilled_pruning import lottery
@@ -30,11 +33,14 @@ from ..sections.s6_stable_initializations.claims import SPARSEST, averaged
 from .steps import LEVELS, POINT, Cells, Step, read_steps
 
 _Rule = Callable[[Cells], list[Finding]]
+_Judge = Callable[[str, Sequence[float]], Finding]
 _MAIN = "reduced"
+_SPARSE = replace(PERCENT, name="% sparse")
+_A_TENFOLD = Unit("nats for ten times the images", NATS.factor, NATS.digits, signed=True)
 
 
 def _each(
-    judge: Callable[[str, list[float]], Finding],
+    judge: _Judge,
     preset: str,
     method: str,
     *levels: int,
@@ -53,7 +59,7 @@ _stable, _unstable = functools.partial(_each, stable), functools.partial(_each, 
 def _less(
     left: tuple[str, str],
     right: tuple[str, str],
-    judge: Callable[[str, list[float]], Finding],
+    judge: _Judge,
     *levels: int,
     column: str = "error_rise",
 ) -> _Rule:
@@ -89,7 +95,7 @@ def _by_images(cells: Cells) -> list[Finding]:
         shared = set.intersection(*(set(values) for values in by_number.values()))
         logs = [math.log10(n) for n in sources]
         slopes = [slope(logs, [by_number[n][init] for n in sources]) for init in sorted(shared)]
-        found.append(negative(label, slopes))
+        found.append(negative(label, slopes, _A_TENFOLD))
     return found
 
 
@@ -137,22 +143,22 @@ def _ends(preset: str, limit: float) -> _Rule:
             return []
         low, high = lottery.range_of(imp, found)
         verdict = REPRODUCED if low > limit else CONTRADICTED if high <= limit else UNDECIDED
-        return [Finding(_DIGITS[preset], lottery.sparsity(imp, found.level), (low, high), found.n, verdict)]
+        share = lottery.sparsity(imp, found.level)
+        return [Finding(_DIGITS[preset], share, (low, high), found.n, verdict, unit=_SPARSE, spread=RANGE)]
 
     return rule
 
 
-def _like(label: str, values: list[float]) -> Finding:
-    return equal(label, values, POINT)
+def _alike(margin: float) -> _Judge:
+    return lambda label, values: equal(label, values, margin, POINTS)
 
 
-def _no_less(label: str, values: list[float]) -> Finding:
-    return within(label, values, -POINT, math.inf)
+_more = functools.partial(positive, unit=POINTS)
+_fewer = functools.partial(negative, unit=POINTS)
+_no_less = functools.partial(within, low=-POINT, high=math.inf, unit=POINTS)
 
 
-def _late(
-    preset: str, left: str, right: str, judge: Callable[[str, list[float]], Finding], early: bool = False
-) -> _Rule:
+def _late(preset: str, left: str, right: str, judge: _Judge, early: bool = False) -> _Rule:
     """Judge a difference of accuracy between two ways, over the levels past IMP's first eight that both have."""
 
     def rule(cells: Cells) -> list[Finding]:
@@ -196,12 +202,12 @@ RULES: dict[int, tuple[_Rule, ...]] = {
     ),
     1: (
         _all(_papers_rate, _stable("reduced/whitened", "published", *_BOTH, label="reduced rate, ")),
-        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "real-short"), positive, *_BOTH),
-        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "random-real"), negative, *_BOTH),
+        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "real-short"), _more, *_BOTH),
+        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "random-real"), _fewer, *_BOTH),
         _less(
             ("reduced/papers-rate", "published"),
             ("reduced/papers-rate", "imp"),
-            lambda label, values: equal(label, values, POINT),
+            _alike(POINT),
             9,
             column="accuracy",
         ),
@@ -224,14 +230,14 @@ RULES: dict[int, tuple[_Rule, ...]] = {
         _less(
             ("reduced/idc", "distilled"),
             ("reduced/real-400", "random-real"),
-            lambda label, values: within(label, values, -math.inf, -2 * POINT),
+            lambda label, values: within(label, values, -math.inf, -2 * POINT, POINTS),
             *_BOTH,
         ),
     ),
     4: (_all(*_LONG), _few_steps),
     5: (
-        _less(_HALF, _REAL, positive, *_BOTH),
-        _less(_HALF, _REAL, lambda label, values: equal(label, values, 2 * POINT), *_BOTH),
+        _less(_HALF, _REAL, _more, *_BOTH),
+        _less(_HALF, _REAL, _alike(2 * POINT), *_BOTH),
     ),
     6: (
         _all(
@@ -250,8 +256,8 @@ RULES: dict[int, tuple[_Rule, ...]] = {
     ),
     13: (
         _all(*(_ends(preset, 0.6) for preset in _DIGITS)),
-        _all(*(_late(preset, "combined", "imp", positive) for preset in _DIGITS)),
-        _all(*(_late(preset, "combined", "imp", _like, early=True) for preset in _DIGITS)),
+        _all(*(_late(preset, "combined", "imp", _more) for preset in _DIGITS)),
+        _all(*(_late(preset, "combined", "imp", _alike(POINT), early=True) for preset in _DIGITS)),
         _all(*(_late(preset, "short-combined", "combined", _no_less) for preset in _DIGITS)),
     ),
     9: (
@@ -260,19 +266,12 @@ RULES: dict[int, tuple[_Rule, ...]] = {
             _unstable("reduced/imagenette", "imp", *_BOTH, label="IMP, "),
         ),
         _stable("reduced/imagenette", "distilled", *_BOTH),
-        _less(("reduced/imagenette", "distilled"), ("reduced/imagenette", "imp"), negative, *_BOTH),
-        _less(("reduced/imagenette", "distilled"), ("reduced/imagenette", "real-short"), positive, *_BOTH),
+        _less(("reduced/imagenette", "distilled"), ("reduced/imagenette", "imp"), _fewer, *_BOTH),
+        _less(("reduced/imagenette", "distilled"), ("reduced/imagenette", "real-short"), _more, *_BOTH),
     ),
 }
 
 
-_UNITS = {
-    (3, 0): (1.0, "nats for ten times the images"),
-    (7, 0): (1.0, "times"),
-    (7, 1): (1.0, "times chance"),
-    (13, 0): (100.0, "% sparse"),
-}
-_POINTS = (1 / POINT, "points")
 _CAME_OUT = {
     REPRODUCED: "✓ holds",
     CONTRADICTED: "✗ does not",
@@ -281,23 +280,17 @@ _CAME_OUT = {
 }
 
 
-def describe(finding: Finding, step: int, rule: int) -> str:
-    """Write a finding in the unit of its rule, with its interval, number of initialisations and what follows."""
-    if not finding.n:
-        return f"{finding.setting}: {_CAME_OUT[finding.verdict]}"
-    factor, unit = _UNITS.get((step, rule), _POINTS)
-    digits = 1 if factor > 1 else 3
-    bounds = [f"{factor * bound:.{digits}f}" for bound in finding.interval or ()]
-    inside = f" [{', '.join(bounds)}]" if bounds else ""
-    numbers = f"{factor * finding.value:+.{digits}f}{inside}".replace("-", "−")
-    return f"{finding.setting}: {numbers} {unit}, n = {finding.n}: {_CAME_OUT[finding.verdict]}"
+def describe(finding: Finding) -> str:
+    """Write a finding with its interval, number of initialisations and what follows."""
+    said = _CAME_OUT[finding.verdict]
+    return f"{write_finding(finding)}: {said}" if finding.n else f"{finding.setting}: {said}"
 
 
 def show(step: Step, cells: Cells) -> Table:
     """Tabulate a step: its rules, what came out, and where and when they were written."""
     rows = []
-    for i, (text, findings) in enumerate(answer(step, cells)):
-        rows.append([text, lines([describe(finding, step.number, i) for finding in findings])])
+    for text, findings in answer(step, cells):
+        rows.append([text, lines([describe(finding) for finding in findings])])
     commit, date = step.registered
     entries: list[tuple[str, str | Markup]] = [("step", f"{step.number}. {step.title}")]
     entries += [("setting", step.setting)] if step.setting else []
@@ -323,8 +316,8 @@ def list_answers(root: Path) -> str:
     for step in read_steps():
         commit, date = step.registered
         parts.append(f"**{step.number}. {plain(step.title)}** (rules of {date:%-d %B %Y}, commit `{commit}`)\n")
-        for i, (text, findings) in enumerate(answer(step, cells)):
-            found = [describe(finding, step.number, i) for finding in findings if finding.n]
+        for text, findings in answer(step, cells):
+            found = [describe(finding) for finding in findings if finding.n]
             parts.append(f"- {plain(text)} {plain('; '.join(found)) if found else '*Not recorded yet.*'}")
         parts.append("")
     return "\n".join(parts)

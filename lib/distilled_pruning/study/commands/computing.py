@@ -197,7 +197,7 @@ def check(options: Namespace) -> int:
         words = max((len(row["word"]) for row in rows), default=0)
         for row in rows:
             run = row["this_run"]
-            value = f"  {'; '.join(write_findings(run))}  (n = {run['n']})" if run else ""
+            value = f"  {'; '.join(write_findings(run))}  (n = {run['n']})" if run and run["n"] else ""
             doubts = "".join(f"; {text}" for text in write_doubts(row))
             verdict = paint(f"{row['word']:<{words}}", colours.get(row["verdict"]))
             print(f"{verdict} {row['id']:<{width}}{value}{doubts}")

@@ -13,7 +13,6 @@ from __future__ import annotations
 import functools
 import importlib
 import importlib.util
-import math
 import pkgutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -21,7 +20,7 @@ from pathlib import Path
 
 from .preconditions import Precondition
 from .statistics import Frames, Measure
-from .verdicts import NOT_RUN, Finding
+from .verdicts import Finding
 
 PAPER, SUBMISSION, FIRST = "arXiv:2503.17905", "its ICLR 2024 submission", "arXiv:2307.03364"
 OURS = "this companion"
@@ -35,7 +34,9 @@ class Primary:
 
     Attributes:
         rate: How the inner rate stands to the retraining's; what has no inner rate is primary as well.
-        levels: Pruning levels, each of which must have been run; empty where the claim tells none apart.
+        levels: Pruning levels; empty where the claim tells none apart.
+
+    A measure gives a finding for each of them, run or not, so that one that is left out leaves the claim open.
     """
 
     rate: str
@@ -45,16 +46,16 @@ class Primary:
         return f"{self.rate}, levels {' and '.join(map(str, self.levels))}" if self.levels else self.rate
 
     def mark(self, findings: Sequence[Finding]) -> list[Finding]:
-        """Say of each finding whether it is primary; levels without any come last, as *not run*."""
-        marked = [
+        """Say of each finding whether it is primary."""
+        return [
             replace(
-                item, primary=item.rate in (self.rate, "") and (not self.levels or item.level in (None, *self.levels))
+                item,
+                primary=item.primary
+                and item.rate in (self.rate, "")
+                and (not self.levels or item.level in (None, *self.levels)),
             )
             for item in findings
         ]
-        there = {item.level for item in marked if item.primary}
-        absent = [level for level in self.levels if level not in there]
-        return marked + [Finding(f"level {level}", math.nan, None, 0, NOT_RUN, level) for level in absent]
 
 
 @dataclass(eq=False)
@@ -121,7 +122,7 @@ class Claim:
     def findings(self, frames: Frames) -> tuple[Finding, ...]:
         """Measure it, and say which findings are primary; nothing where nothing was run."""
         found = self.measure(frames)
-        return tuple(self.primary.mark(found) if self.primary is not None and found else found)
+        return tuple(found if self.primary is None else self.primary.mark(found))
 
 
 claim = Claim

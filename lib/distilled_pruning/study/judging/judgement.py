@@ -174,7 +174,7 @@ def _take_back(finding: Finding, p: float | None) -> Finding:
     if p is None:
         return finding
     decided = finding.verdict if p < LEVEL_OF_TESTS else UNDECIDED
-    return replace(finding, verdict=decided, p=p)
+    return replace(finding, verdict=decided, holm=p)
 
 
 def _on_a_set(finding: Finding) -> bool:

@@ -19,6 +19,8 @@ from .judgement import Judgement
 if TYPE_CHECKING:
     import pandas as pd
 
+_PLANNED = ("dose_steps", "dose_rates")  # parameters that judging reads as they are
+
 
 class _Page(Protocol):
     """A page under its parameters, as :class:`..sections.section.Section` is one."""
@@ -132,10 +134,19 @@ def _choose_problems(problems: Sequence[str], only: Collection[str] | None) -> t
 
 
 def _add_facts(frame: pd.DataFrame, parameters: Mapping[str, Any]) -> pd.DataFrame:
-    """Add what judging must know of a frame's parameters: how many sets its rows share, and whose mask is shuffled."""
+    """Add what judging must know of a frame's parameters, whatever came of them.
+
+    How many sets its rows share, whose mask is shuffled, at which inner rate that was found, the last level, and the
+    doses: what was to be run and is not there leaves a claim open.
+    """
     if frame.empty:
         return frame
-    return frame.assign(sets=int(parameters.get("sets", 1)), like=parameters.get("like") or "distilled")
+    known: dict[str, Any] = {"sets": int(parameters.get("sets", 1)), "like": parameters.get("like") or "distilled"}
+    if "levels" in parameters:
+        known["last"] = int(parameters["levels"])
+    if "inner_learning_rate" in parameters:
+        known["least_rate"] = min(map(float, str(parameters["inner_learning_rate"]).split(",")))
+    return frame.assign(**known, **{name: parameters[name] for name in _PLANNED if name in parameters})
 
 
 class _Frames(Mapping[str, "pd.DataFrame"]):

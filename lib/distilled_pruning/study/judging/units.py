@@ -61,39 +61,21 @@ class Unit:
 
 PLAIN = Unit("")
 POINTS = Unit("points", 100, 1, -1, 1, signed=True)
+POINTS_APART = Unit("points apart", 100, 1, 0, 1)
 PERCENT = Unit("%", 100, 1, 0, 1)
 NATS = Unit("nats", 1, 3, signed=True)
 TIMES = Unit("times", 1, 2, 0)
-TIMES_CHANCE = Unit("times chance", 1, 2)
+TIMES_CHANCE = Unit("times chance", 1, 2, 0)
+TIMES_CHANCE_APART = Unit("times chance apart", 1, 2, signed=True)
 TIMES_APART = Unit("times IMP's", 1, 3, signed=True)
 EXCESS = Unit("of what is possible", 1, 2, -math.inf, 1)
 DISTANCE = Unit("of the largest distance", 1, 3, 0, 1)
-LENGTHS = Unit("in length from dense to empty", 1, 2, signed=True)
-CORRELATION = Unit("rank correlation", 1, 2, -1, 1)
 BASINS = Unit("basins", 1, 0, 1)
 WEIGHTS = Unit("weights", 1, 0, 0)
-NATS_A_SPARSITY = Unit("nats from dense to empty", 1, 3, signed=True)
-LOGS_A_SPARSITY = Unit("in the logarithm from dense to empty", 1, 2, signed=True)
-A_TENFOLD = Unit("for ten times the compression", 1, 2, signed=True)
-A_HUNDRED_POINTS = Unit("for a hundred points of the set's accuracy", 1, 3, signed=True)
-A_UNIT_OF_QUALITY = Unit("for a unit of the set's quality", 1, 3, signed=True)
 UNITS = {
     unit.name: unit
     for unit in (
-        *(
-            PLAIN,
-            POINTS,
-            PERCENT,
-            NATS,
-            TIMES,
-            TIMES_CHANCE,
-            TIMES_APART,
-            EXCESS,
-            DISTANCE,
-            CORRELATION,
-            BASINS,
-            WEIGHTS,
-        ),
-        *(NATS_A_SPARSITY, LOGS_A_SPARSITY, LENGTHS, A_TENFOLD, A_HUNDRED_POINTS, A_UNIT_OF_QUALITY),
+        *(PLAIN, POINTS, POINTS_APART, PERCENT, NATS, TIMES, TIMES_CHANCE, TIMES_CHANCE_APART, TIMES_APART),
+        *(EXCESS, DISTANCE, BASINS, WEIGHTS),
     )
 }

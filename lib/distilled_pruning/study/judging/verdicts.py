@@ -52,6 +52,7 @@ class Finding:
         values: What each unit of replication gave, where these are shown in place of an interval.
         essential: Whether the claim's verdict follows it, and the others only qualify.
         p: Two-sided p-value against the bound that was judged, where there is one bound.
+        holm: The same after Holm's correction, of the companion's primary comparisons alone.
         sets: Distilled sets behind the values, where these are fewer than the initialisations.
         spread: What the interval is: of a mean, or a range that the levels leave (``"range"``).
     """
@@ -68,20 +69,29 @@ class Finding:
     values: tuple[float, ...] = ()
     essential: bool = False
     p: float | None = None
+    holm: float | None = None
     sets: int | None = None
     spread: str = "mean"
 
     def as_json(self) -> dict[str, Any]:
-        """Give it as ``check --json`` prints it: numbers as they are, with the name of their unit; ``None`` for NaN."""
-        value = self.value if math.isfinite(self.value) else None
-        return {**asdict(self), "value": value, "unit": self.unit.name}
+        """Give it as ``check --json`` prints it: numbers in their unit, which it names; ``None`` for NaN."""
+        scaled = self._scaled(self.unit.factor)
+        value = scaled.value if math.isfinite(scaled.value) else None
+        return {**asdict(scaled), "value": value, "unit": self.unit.name}
 
     @classmethod
     def from_json(cls, found: Mapping[str, Any]) -> Finding:
         """Read it again."""
         facts = {**found, "unit": UNITS[found.get("unit", "")], "values": tuple(found.get("values", ()))}
         value, bounds = found.get("value"), found.get("interval")
-        return cls(**{**facts, "value": math.nan if value is None else value, "interval": bounds and tuple(bounds)})
+        facts |= {"value": math.nan if value is None else value, "interval": bounds and tuple(bounds)}
+        return cls(**facts)._scaled(1 / facts["unit"].factor)
+
+    def _scaled(self, factor: float) -> Finding:
+        """Multiply its numbers."""
+        bounds = None if self.interval is None else (factor * self.interval[0], factor * self.interval[1])
+        values = tuple(factor * value for value in self.values)
+        return replace(self, value=factor * self.value, interval=bounds, values=values)
 
 
 def write_finding(
@@ -104,6 +114,7 @@ def write_finding(
         elif math.isfinite(item.value):
             parts.append(item.unit.write(item.value, item.interval, ranged=item.spread == RANGE))
         parts += [f"n = {item.n}"] if item.n != n else []
+        parts += [f"p = {number(item.holm)} after Holm's correction"] if item.holm is not None else []
         parts += ["one set" if item.sets == 1 else f"{item.sets} sets"] if item.sets else []
     parts += [_CAME_OUT.get(item.verdict, item.verdict)] if verdict or not item.n else []
     text = f"{item.setting}: {', '.join(parts)}" if item.setting else ", ".join(parts)
@@ -206,9 +217,9 @@ def essential(finding: Finding) -> Finding:
     return replace(finding, essential=True)
 
 
-def beside(finding: Finding) -> Finding:
-    """Mark a finding as one that turns no verdict."""
-    return replace(finding, primary=False)
+def beside(finding: Finding, unless: bool = False) -> Finding:
+    """Mark a finding as one that turns no verdict, unless it is of a primary setting."""
+    return replace(finding, primary=unless)
 
 
 def positive(setting: str, values: Sequence[float], unit: Unit = PLAIN) -> Finding:

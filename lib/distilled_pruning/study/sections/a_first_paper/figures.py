@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ...jobs.ways import colour, label
+from ...judging.statistics import ratios
 from ..common.dots import BARRIER, HALFWAY, THRESHOLD
 from ..common.grouping import by_place, counted, error_bar, per_init
 from ..common.lines import draw_means, draw_over_sparsity, draw_over_weights, scale_weights, set_ticks
@@ -26,7 +27,7 @@ from ..common.style import (
     grid,
     legend,
 )
-from .claims import costs, ratios, speedup
+from .claims import costs, speedup
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...judging.claims import OURS, Primary, claim
+from ...judging.claims import Primary
 from ...judging.statistics import CONV, Frames, paired, select
 from ...judging.verdicts import CONTRADICTED, MIXED, OPEN, REFUTED, REPRODUCED, SUPPORTED, UNDECIDED, Finding
 from ..common.tickets import EQUAL
-from .evidence import higher, no_less_accurate, values
+from .evidence import ask, higher, no_less_accurate, values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -17,19 +19,25 @@ if TYPE_CHECKING:
 SUGGESTED_ON, SUGGESTED_BY = "cifar10", 3  # the first three initialisations there suggested that a third suffices
 FEWEST = 3  # doses: two ends, and one between
 IMAGES = {"distilled": "distilled", "random-real": "random real", "real-short": "all real", "imp": "all real"}
+ask_of_doses = functools.partial(ask, frames=("dose",))
 
 
-@claim(
+def planned(frame: pd.DataFrame) -> set[tuple[int, float]]:
+    """Give steps and rate of every short loop that was to be run; where a frame does not say, of those that it has."""
+    if "dose_steps" not in frame:
+        short = frame[frame["method"] != "imp"]
+        return set(zip(short["steps"], short["rate"], strict=True))
+    steps, rates = (str(frame[name].iloc[0]).split(",") for name in ("dose_steps", "dose_rates"))
+    return {(int(number), float(rate)) for number, rate in itertools.product(steps, rates)}
+
+
+@ask_of_doses(
     "control-dose",
-    paper=OURS,
-    where="controls",
     statement="Stability has an optimum over the dose of the inner loop, inner steps times rate.",
     rule=(
-        "barrier of the smallest and of the largest dose, each minus that of the best other dose as "
-        "chosen on the other "
-        "initialisations, above 0; IMP is a dose of all real images; at least three doses"
+        "barrier of the smallest and of the largest dose, each minus that of the best other dose as chosen on the "
+        "other initialisations, above 0; IMP is a dose of all real images; at least three doses, all that were planned"
     ),
-    frames=("dose",),
     sentences={
         SUPPORTED: "The dose has an optimum: a shorter inner loop and a longer one are both less stable.",
         MIXED: "For some images the dose has an optimum; for others the best dose is an end of those tried.",
@@ -43,15 +51,16 @@ def control_dose(frames: Frames) -> list[Finding]:
     The dose is inner steps times rate; IMP is a dose of all real images. The best dose is chosen on the other
     initialisations, so that no choice is judged by the noise that made it. A smallest or largest dose that is the
     best is evidence against an optimum, so that one end that fails fails the claim for those images; the weaker end
-    is shown.
+    is shown. A dose that was planned and not run leaves it open.
     """
     frame = select(frames, "dose", model=CONV, collapsed=False)
     if frame is None:
         return []
-    findings = []
+    findings, wanted = [], planned(frame)
     frame = frame.assign(dose=frame["steps"] * frame["rate"], images=frame["method"].map(IMAGES))
     for images in dict.fromkeys(IMAGES.values()):
-        table = frame[frame["images"] == images].pivot_table(index="init", columns="dose", values="barrier")
+        rows = frame[frame["images"] == images]
+        table = rows.pivot_table(index="init", columns="dose", values="barrier")
         if len(table.columns) < FEWEST:
             findings.append(higher(images, []))
             continue
@@ -60,6 +69,9 @@ def control_dose(frames: Frames) -> list[Finding]:
         weaker = min(found, key=lambda item: item.value)
         verdicts = {item.verdict for item in found}
         verdict = next((word for word in (CONTRADICTED, UNDECIDED) if word in verdicts), REPRODUCED)
+        absent = wanted - set(zip(rows["steps"], rows["rate"], strict=True))
+        if absent or set(rows["method"]) != {way for way, what in IMAGES.items() if what == images}:
+            verdict = UNDECIDED
         findings.append(replace(weaker, verdict=verdict))
     return findings if any(item.n for item in findings) else []
 
@@ -77,20 +89,17 @@ def excesses(table: pd.DataFrame, dose: object) -> list[float]:
     return found
 
 
-@claim(
+@ask_of_doses(
     "control-third-loop",
-    paper=OURS,
-    where="controls",
     statement=(
         "Real data for a third of IMP's inner steps or fewer gives masks more stable than IMP's, and as accurate."
     ),
     rule=(
-        "longest loop on real images of at most a third of IMP's steps, at the last level: barrier, IMP "
+        "longest planned loop on real images of at most a third of IMP's steps, at the last level: barrier, IMP "
         "minus its, above 0; test accuracy, its minus IMP's, above −1 point; on initialisations 3 and up "
         "of CIFAR-10, since 0 to 2 suggested it"
     ),
     primary=Primary(EQUAL),
-    frames=("dose",),
     sentences={
         SUPPORTED: "A loop on all real images of up to a third of IMP's costs no accuracy at the last level: "
         "its tickets are more stable than IMP's and no less accurate.",
@@ -112,12 +121,13 @@ def control_third_loop(frames: Frames) -> list[Finding]:
     if frame is None:
         return []
     frame = frame[(frame["dataset"] != SUGGESTED_ON) | (frame["init"] >= SUGGESTED_BY)]
-    imp = frame[frame["method"] == "imp"]
-    short = frame[(frame["method"] == "real-short") & (3 * frame["steps"] <= imp["steps"].min())]
+    imp, short = (frame[frame["method"] == method] for method in ("imp", "real-short"))
+    steps = max((steps for steps, _ in planned(frame) if 3 * steps <= imp["steps"].min()), default=0)
+    if not steps:
+        return []
     findings = []
-    for setting, part in short.groupby("setting", sort=False):
-        steps = int(part["steps"].max())
-        longest = part[part["steps"] == steps]
+    for setting in dict.fromkeys([EQUAL, *short["setting"]]):
+        longest = short[(short["steps"] == steps) & (short["setting"] == setting)]
         about = f"{steps} steps, {setting}"
         lower = paired(values(imp, "barrier"), values(longest, "barrier"))
         gained = paired(values(longest, "accuracy"), values(imp, "accuracy"))

@@ -5,15 +5,18 @@ A finding knows its level and inner rate, so that a claim can say which of them 
 
 from __future__ import annotations
 
+import functools
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from ...judging.claims import OURS, Primary, claim
 from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse
 from ...judging.units import NATS, POINTS, Unit
 from ...judging.verdicts import (
     CONTRADICTED,
+    ENOUGH,
     INSTABILITY_THRESHOLD,
     NOT_RUN,
     REPRODUCED,
@@ -31,9 +34,13 @@ if TYPE_CHECKING:
 
 ACCURACY_MARGIN = 0.01
 PAGES = ("controls", "barriers")
+PRIMARY = Primary(EQUAL, LEVELS)
+ask = functools.partial(claim, paper=OURS, where="controls")
+ask_of_lines = functools.partial(ask, frames=PAGES, primary=PRIMARY)
 LINE = ["dataset", "method", "rate", "level", "init", "pair"]
 Values = dict[int, float]
 Differences = Sequence[float]
+Judge = Callable[[str, Differences], Finding]
 
 
 def lines(frames: Frames, *methods: str) -> pd.DataFrame | None:
@@ -68,11 +75,11 @@ def rises(frame: pd.DataFrame, **where: object) -> Values:
     )
 
 
-def cases(frame: pd.DataFrame, method: str) -> list[tuple[int, str]]:
-    """Levels and settings at which a method has tickets, from the densest and the papers' setting on."""
-    found = frame[(frame["method"] == method) & (frame["level"] > 0)]
-    pairs = dict.fromkeys(zip(found["level"], found["setting"], strict=True))
-    return sorted(((int(level), str(setting)) for level, setting in pairs))
+def cases(frame: pd.DataFrame, *methods: str) -> list[tuple[int, str]]:
+    """The primary levels and setting, run or not, and the others at which any of some methods has tickets; in order."""
+    found = frame[frame["method"].isin(methods) & (frame["level"] > 0)]
+    there = zip(found["level"], found["setting"], strict=True)
+    return sorted({(level, EQUAL) for level in LEVELS} | {(int(level), str(setting)) for level, setting in there})
 
 
 def at(
@@ -80,7 +87,7 @@ def at(
     level: int,
     setting: str,
     what: str,
-    judge: Callable[[str, Differences], Finding],
+    judge: Judge,
     found: Differences,
 ) -> Finding:
     """Judge what was found at one level and setting, named by what it is, the rows' sparsity, and setting."""
@@ -112,53 +119,31 @@ def no_less_accurate(setting: str, differences: Differences) -> Finding:
     return within(setting, differences, -ACCURACY_MARGIN, math.inf, POINTS)
 
 
-def spoken(method: str) -> str:
-    """Name a method where a hyphen would be read as a minus."""
-    return method.replace("-", " ")
-
-
 def lower(frames: Frames, control: str, than: str) -> list[Finding]:
-    """A control's barrier is above that of another way, at every level and setting of the latter."""
+    """A control's barrier is above that of another way, at every level and setting of the latter.
+
+    The control has the same setting; IMP, and what has no inner rate, stand beside any.
+    """
     frame = lines(frames, than, control)
     if frame is None:
         return []
     findings = []
     for level, setting in cases(frame, than):
-        theirs = {"method": control, "level": level}
-        if control in frame[frame["setting"] == setting]["method"].unique():
-            theirs["setting"] = setting
-        above = values(frame, "barrier", **theirs)
-        ours = values(frame, "barrier", method=than, level=level, setting=setting)
+        alike = frame[frame["setting"].isin((setting, "")) | (frame["method"] == "imp")]
+        above, ours = (values(alike, "barrier", method=method, level=level) for method in (control, than))
         findings.append(at(frame, level, setting, "barrier", higher, paired(above, ours)))
     return findings
 
 
-def below_imp(frames: Frames, method: str) -> list[Finding]:
-    """IMP's barrier minus that of a short loop is positive, at every level and setting of the loop."""
-    frame = lines(frames, "imp", method)
-    if frame is None:
-        return []
-    return [
-        at(frame, level, setting, "barrier", higher, [-more for more in differences])
-        for level, setting, differences in minus_imp(frame, method, "barrier")
-    ]
-
-
-def minus_imp(frame: pd.DataFrame, method: str, column: str) -> Iterator[tuple[int, str, Differences]]:
-    """At every level and setting of a short loop, what it has more than IMP, by initialisation."""
-    for level, setting in cases(frame, method):
-        ours, imp = {"method": method, "level": level, "setting": setting}, {"method": "imp", "level": level}
-        yield level, setting, paired(values(frame, column, **ours), values(frame, column, **imp))
-
-
 def differs(setting: str, differences: Differences, margin: float, unit: Unit = POINTS) -> Finding:
     """Judge that a paired difference is larger than a margin in either direction: contradicted when it is inside."""
+    differences = [value for value in differences if math.isfinite(value)]
     bounds = unit.clip(interval(differences))
     if not differences:
         return Finding(setting, math.nan, None, 0, NOT_RUN, unit=unit)
     mean = math.fsum(differences) / len(differences)
     verdict = UNDECIDED
-    if bounds is not None and len(differences) >= 3:
+    if bounds is not None and len(differences) >= ENOUGH:
         if bounds[0] > margin or bounds[1] < -margin:
             verdict = REPRODUCED
         elif -margin < bounds[0] and bounds[1] < margin:

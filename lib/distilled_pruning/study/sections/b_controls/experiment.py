@@ -142,12 +142,14 @@ def by_family(frame: pd.DataFrame) -> pd.DataFrame:
 
     Returns:
         A row for each ticket with columns ``clean``, a column for each shift, and for each family its mean and
-        ``FAMILY_lost``, the clean accuracy minus that mean.
+        ``FAMILY_lost``, the clean accuracy minus that mean; not a number where a shift of the family is missing.
     """
     named = ["dataset", "model", "method", "setting", "rate", "level", "sparsity", "init", "collapsed"]
-    wide = frame.pivot_table(index=named, columns="shift", values="accuracy", sort=False).reset_index()
-    for family, shifts in FAMILIES.items():
-        wide[family] = wide[list(shifts)].mean(axis=1)
+    shifts = [CLEAN, *(shift for family in FAMILIES.values() for shift in family)]
+    wide = frame.pivot_table(index=named, columns="shift", values="accuracy", sort=False).reindex(columns=shifts)
+    wide = wide.reset_index()
+    for family, members in FAMILIES.items():
+        wide[family] = wide[list(members)].mean(axis=1, skipna=False)
         wide[f"{family}_lost"] = wide[CLEAN] - wide[family]
     return wide
 

@@ -6,12 +6,11 @@ import math
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from ...judging.claims import OURS, Primary, claim
-from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select
+from ...judging.statistics import CONV, LEVELS, Frames, paired, select, spoken
 from ...judging.units import EXCESS
-from ...judging.verdicts import MIXED, OPEN, REFUTED, SUPPORTED, Finding, within
+from ...judging.verdicts import MIXED, OPEN, REFUTED, SUPPORTED, Finding, beside, within
 from ..common.tickets import EQUAL
-from .evidence import Differences, at, cases, higher, lines, lower, spoken, values
+from .evidence import PAGES, Differences, ask_of_lines, at, cases, higher, lines, lower, values
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -25,36 +24,25 @@ def below_half(setting: str, shares: Differences) -> Finding:
     return within(setting, shares, -math.inf, HALF, EXCESS)
 
 
-def alike(frame: pd.DataFrame | None) -> list[tuple[int, str, pd.DataFrame]]:
-    """Comparisons of distilled masks with magnitude at initialisation, level by level and setting by setting."""
-    if frame is None:
-        return []
-    sides = (("method", "setting", "other"), ("other", "other_setting", "method"))
-    found = []
-    for distilled, setting, other in sides:
-        part = frame[(frame[distilled] == "distilled") & (frame[other] == "magnitude")]
-        found += [
-            (int(rows["level"].iloc[0]), str(rows[setting].iloc[0]), rows)
-            for _, rows in part.groupby(["level", setting])
-        ]
-    return found
+def alike(frame: pd.DataFrame) -> pd.DataFrame:
+    """Comparisons of distilled masks with magnitude at initialisation, the distilled one as ``method``."""
+    import pandas as pd
+
+    turned = frame.rename(
+        columns={"method": "other", "setting": "other_setting", "other": "method", "other_setting": "setting"}
+    )
+    both = pd.concat([frame, turned], ignore_index=True)
+    return both[(both["method"] == "distilled") & (both["other"] == "magnitude")]
 
 
-@claim(
+@ask_of_lines(
     "control-magnitude",
-    paper=OURS,
-    where="controls",
     statement="The distilled mask is not magnitude at initialisation in disguise.",
     rule=(
         "shared survivors, above chance within layers, less than half of what is possible; barrier, "
         "magnitude minus distilled, above 0"
     ),
-    primary=Primary(EQUAL, LEVELS),
-    frames=(
-        "kinship",
-        "controls",
-        "barriers",
-    ),
+    frames=("kinship", *PAGES),
     sentences={
         SUPPORTED: "The distilled mask is not the mask of the largest initial weights in disguise: the two share"
         " little beyond chance, and the latter is less stable.",
@@ -68,23 +56,25 @@ def alike(frame: pd.DataFrame | None) -> list[tuple[int, str, pd.DataFrame]]:
 def control_magnitude(frames: Frames) -> list[Finding]:
     """Excess of shared survivors over layer chance below half of what is possible; magnitude's barrier is higher."""
     findings = []
-    shared = select(frames, "kinship", model=CONV)
-    for level, setting, part in alike(shared):
-        survivors = part["shared"] * (1 + part["jaccard"]) / (2 * part["jaccard"])
-        excess = (part["shared"] - part["expected"]) / (survivors - part["expected"])
-        found = by_init(part.assign(excess=excess), "excess")
-        findings.append(at(part, level, setting, "shared", below_half, list(found.values())))
-    return findings + (lower(frames, "magnitude", "distilled") or [higher("barrier", [])])
+    kinship = select(frames, "kinship", model=CONV)
+    if kinship is not None:
+        shared = alike(kinship)
+        survivors = shared["shared"] * (1 + shared["jaccard"]) / (2 * shared["jaccard"])
+        excess = (shared["shared"] - shared["expected"]) / (survivors - shared["expected"])
+        shared = shared.assign(excess=excess, collapsed=False)
+        for level, setting in cases(shared, "distilled"):
+            found = values(shared, "excess", level=level, setting=setting)
+            findings.append(at(shared, level, setting, "shared", below_half, list(found.values())))
+    return [
+        *(findings or [below_half("shared", [])]),
+        *(lower(frames, "magnitude", "distilled") or [higher("barrier", [])]),
+    ]
 
 
-@claim(
+@ask_of_lines(
     "control-layers",
-    paper=OURS,
-    where="controls",
     statement="How many weights each layer keeps does not carry the stability of the mask of all real images.",
     rule="barrier of the mask of few steps on all real images, shuffled within its layers, minus its own, above 0",
-    primary=Primary(EQUAL, LEVELS),
-    frames=("controls", "barriers"),
     sentences={
         SUPPORTED: "How many weights each layer keeps does not explain it: the mask of all real images, shuffled"
         " within its layers, is less stable.",
@@ -99,42 +89,32 @@ def control_layers(frames: Frames) -> list[Finding]:
 
     The mask whose stability is to be explained is that of all real images: distilled ones are compared, where theirs
     is what the page shuffles, but they turn no verdict. A frame that does not say whose mask it shuffles is of the
-    latter.
+    latter. What is shuffled is the mask at the smallest inner rate that was to be run.
     """
+    frame = lines(frames, "shuffled")
+    if frame is None:
+        return []
+    frame = frame if "like" in frame else frame.assign(like="distilled")
+    shuffled = frame[frame["method"] == "shuffled"]
     findings = []
-    for name in ("controls", "barriers"):
-        frame = select(frames, name, model=CONV)
-        if frame is None or "shuffled" not in set(frame["method"]):
-            continue
-        whose = str(frame["like"].iloc[0]) if "like" in frame else "distilled"
-        if whose not in set(frame["method"]):
-            continue
-        for level in sorted(set(frame[frame["method"] == "shuffled"]["level"])):
-            shuffled = values(frame, "barrier", method="shuffled", level=level)
-            itself = values(frame, "barrier", method=whose, level=level, rate=_least(frame, whose))
-            found = at(frame, int(level), "", f"barrier, {spoken(whose)}", higher, paired(shuffled, itself))
-            findings.append(found if whose == "real-short" else replace(found, rate=f"mask of {whose}"))
+    for whose in dict.fromkeys(["real-short", *shuffled["like"]]):
+        rows, itself = shuffled[shuffled["like"] == whose], frame[frame["method"] == whose]
+        least = rows["least_rate"] if "least_rate" in rows else itself["rate"]
+        itself = itself[itself["rate"] == least.min()]
+        setting = EQUAL if itself.empty else str(itself["setting"].iloc[0])
+        for level in sorted({*LEVELS, *rows["level"]}):
+            above = paired(values(rows, "barrier", level=level), values(itself, "barrier", level=level))
+            found = at(frame, level, "", f"barrier, {spoken(whose)}", higher, above)
+            findings.append(beside(replace(found, rate=setting), whose == "real-short"))
     return findings
 
 
-def _least(frame: pd.DataFrame, method: str) -> float:
-    """Give the smallest inner rate of a way."""
-    return float(frame[frame["method"] == method]["rate"].min())
-
-
-@claim(
+@ask_of_lines(
     "control-equal-loss",
-    paper=OURS,
-    where="controls",
     statement="Distilled tickets are more stable than IMP's even where they are trained at most 5 % worse.",
     rule=(
         "barrier, IMP minus distilled, above 0 on initialisations whose distilled ticket ends at a "
         "training loss at most 5 % above IMP's"
-    ),
-    primary=Primary(EQUAL, LEVELS),
-    frames=(
-        "controls",
-        "barriers",
     ),
     sentences={
         SUPPORTED: "Distilled tickets are not flat because they are worse trained: where they end at most 5 % above "

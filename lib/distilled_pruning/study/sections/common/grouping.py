@@ -88,13 +88,18 @@ def error_bar(values: Iterable[float]) -> tuple[float, float]:
     return interval(numbers) or (mean, mean)
 
 
-def place(frames: Frames, name: str, **where: str) -> pd.DataFrame | None:
-    """Rows of a frame's first dataset and network, of those that match, at the paper's inner rate."""
-    frame = select(frames, name, **where)
+def place(frames: Frames, name: str, model: str) -> pd.DataFrame | None:
+    """Rows of one dataset and of a claim's network, or of the first network in its place, at the paper's inner rate.
+
+    Whether it is the claim's is a precondition, see :func:`..judging.preconditions.network`.
+    """
+    frame = select(frames, name)
     if frame is None:
         return None
-    first = {column: frame[column].iloc[0] for column in ("dataset", "model")}
-    return select({name: frame[frame["setting"].isin((EQUAL, ""))]}, name, **first)
+    there = list(frame["model"])
+    model = model if model in there else str(there[0])
+    dataset = str(frame.loc[frame["model"] == model, "dataset"].iloc[0])
+    return select({name: frame[frame["setting"].isin((EQUAL, ""))]}, name, dataset=dataset, model=model)
 
 
 def row_of(frames: Frames, name: str, method: str, level: int | None = None) -> pd.DataFrame | None:

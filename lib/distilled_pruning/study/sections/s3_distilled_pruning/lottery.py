@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...jobs.ways import WAYS
-from ...judging.statistics import Frames, by_init, paired, way
+from ...judging.statistics import by_init, paired
 from ...judging.units import PERCENT
-from ...judging.verdicts import CONTRADICTED, ENOUGH, RANGE, REPRODUCED, UNDECIDED, Finding, interval
-from ..common.grouping import place
+from ...judging.verdicts import CONTRADICTED, ENOUGH, NOT_RUN, RANGE, REPRODUCED, UNDECIDED, Finding, interval
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,6 +43,19 @@ class End:
         return self.maybe == self.last
 
 
+def gaps(tickets: pd.DataFrame | None, dense: Mapping[int, float]) -> dict[int, list[float]]:
+    """Give how much more accurate than its dense network each initialisation is, at the levels that all of them have.
+
+    Args:
+        tickets: Rows of one way to find masks.
+        dense: Accuracy of the dense network for each initialisation.
+    """
+    by_level = tickets.groupby("level") if tickets is not None else ()
+    found = {int(str(level)): paired(by_init(part, "accuracy"), dense) for level, part in by_level}
+    n = max(map(len, found.values()), default=0)
+    return {level: values for level, values in found.items() if n and len(values) == n}
+
+
 def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float = MARGIN) -> End | None:
     """Find the sparsest tickets.
 
@@ -55,12 +67,10 @@ def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float 
         dense: Accuracy of the dense network for each initialisation.
         margin: How much less accurate than the dense network a ticket may be.
     """
-    by_level = tickets.groupby("level") if tickets is not None else ()
-    gaps = {int(str(level)): paired(by_init(part, "accuracy"), dense) for level, part in by_level}
-    n = max(map(len, gaps.values()), default=0)
-    if n == 0:
+    whole = gaps(tickets, dense)
+    if not whole:
         return None
-    whole = {level: found for level, found in gaps.items() if len(found) == n}
+    n = len(next(iter(whole.values())))
     bounds = {level: (interval(found) if n >= ENOUGH else None) or UNKNOWN for level, found in whole.items()}
     return End(
         level=max((level for level, found in whole.items() if sum(found) / n >= -margin), default=0),
@@ -98,19 +108,15 @@ def range_of(frame: pd.DataFrame, found: End) -> tuple[float, float]:
     return sparsity(frame, found.surely), 1.0 if found.beyond else sparsity(frame, found.maybe)
 
 
-def at_most(setting: str, frame: pd.DataFrame | None, dense: Mapping[int, float], limit: float) -> Finding | None:
-    """Judge that there are no tickets beyond a sparsity; ``None`` where nothing was trained."""
-    found = end(frame, dense)
-    if found is None or frame is None:
-        return None
-    low, high = range_of(frame, found)
-    verdict = REPRODUCED if high <= limit else CONTRADICTED if low > limit else UNDECIDED
-    return Finding(setting, sparsity(frame, found.level), (low, high), found.n, verdict, unit=PERCENT, spread=RANGE)
-
-
-def none_past(frames: Frames, name: str, methods: tuple[str, ...], limit: float, **where: str) -> list[Finding]:
-    """Judge that no ticket of some ways is sparser than a limit; on rows that match, where a claim names a network."""
-    frame = place(frames, name, **where)
-    dense = by_init(way(frame, "dense"), "accuracy")
-    found = (at_most(method, way(frame, method), dense, limit) for method in methods)
-    return [finding for finding in found if finding is not None]
+def at_most(setting: str, tickets: pd.DataFrame | None, dense: Mapping[int, float], past: Collection[int]) -> Finding:
+    """Judge that none of some levels is a ticket; one that not all initialisations have leaves it open."""
+    found = end(tickets, dense)
+    if found is None or tickets is None:
+        return Finding(setting, math.nan, None, 0, NOT_RUN, unit=PERCENT)
+    whole = gaps(tickets, dense)
+    bounds = {level: interval(whole[level]) for level in past if level in whole} if found.n >= ENOUGH else {}
+    surely = [level for level, bound in bounds.items() if bound is not None and bound[0] >= -MARGIN]
+    never = [level for level, bound in bounds.items() if bound is not None and bound[1] < -MARGIN]
+    verdict = CONTRADICTED if surely else REPRODUCED if set(never) == set(past) else UNDECIDED
+    value, ends = sparsity(tickets, found.level), range_of(tickets, found)
+    return Finding(setting, value, ends, found.n, verdict, unit=PERCENT, spread=RANGE)

@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import functools
 import math
 
 from ...judging.claims import PAPER, claim
 from ...judging.preconditions import dense_keeps_up, of_the_paper
-from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, select, sparse
-from ...judging.units import DISTANCE, POINTS, TIMES, TIMES_CHANCE, Unit
+from ...judging.statistics import CONV, LEVELS, Frames, by_init, paired, ratios, select, sparse
+from ...judging.units import DISTANCE, POINTS_APART, TIMES, TIMES_CHANCE, TIMES_CHANCE_APART, Unit
 from ...judging.verdicts import Finding, negative, within
 from ..common.tickets import EQUAL
 
 CHANCE = 1.1
 LAYER_MARGIN = 0.05
 MAGNITUDE_MARGIN = 0.05
+
+of_masks = functools.partial(
+    claim,
+    paper=PAPER,
+    where="section 4",
+    data="cifar10",
+    frames=("overlap",),
+    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
+    of_sets=("distilled",),
+)
 
 
 def _compared(frames: Frames, column: str, low: float, high: float, unit: Unit) -> list[Finding]:
@@ -28,19 +39,15 @@ def _compared(frames: Frames, column: str, low: float, high: float, unit: Unit) 
     return findings
 
 
-@claim(
+@of_masks(
     "sharp-weights",
-    paper=PAPER,
     where="sections 4, 7",
-    data="cifar10",
-    statement="The weights that IMP keeps and distilled pruning removes are those that sharpen the loss.",
+    statement="It is postulated that the weights which IMP keeps and distilled pruning removes sharpen the loss.",
     rule=(
         "mean magnitude of the Hessian's diagonal in the dense network, at weights that IMP alone keeps "
         "over that at weights that distilled pruning alone keeps, above 1 at 59 and 87 %"
     ),
     frames=("membership",),
-    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
-    of_sets=("distilled",),
 )
 def sharp_weights(frames: Frames) -> list[Finding]:
     """The dense network's diagonal is larger at weights that IMP alone keeps than at those distilled alone does."""
@@ -50,24 +57,19 @@ def sharp_weights(frames: Frames) -> list[Finding]:
             by_init(select(frames, "membership", model=CONV, network="dense", level=level, kept_by=group), "mean_abs")
             for group in ("IMP alone", "distilled alone")
         )
-        values = [imp[init] / distilled[init] for init in sorted(imp.keys() & distilled.keys())]
-        findings.append(within(sparse(select(frames, "membership", model=CONV), level), values, 1.0, math.inf, TIMES))
+        name = sparse(select(frames, "membership", model=CONV), level)
+        findings.append(within(name, ratios(imp, distilled), 1.0, math.inf, TIMES))
     return findings
 
 
-@claim(
+@of_masks(
     "order-dependence",
-    paper=PAPER,
-    where="section 4",
-    data="cifar10",
-    statement="Which weights IMP keeps depends on the order of the images, more than it does for distilled pruning.",
+    statement="What IMP's subnetworks keep depends on the order of the images, since they are not stable.",
     rule=(
         "survivors that masks of two data orders share, over chance within layers: IMP's minus distilled "
         "pruning's, paired by initialisation, below 0 at 59 and 87 %"
     ),
     frames=("orders",),
-    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
-    of_sets=("distilled",),
 )
 def order_dependence(frames: Frames) -> list[Finding]:
     """Two data orders of IMP's loop share fewer survivors over chance than two of the distilled loop."""
@@ -77,57 +79,42 @@ def order_dependence(frames: Frames) -> list[Finding]:
             by_init(select(frames, "orders", model=CONV, method=method, level=level), "layered_ratio")
             for method in ("imp", "distilled")
         )
-        findings.append(
-            negative(sparse(select(frames, "orders", model=CONV), level), paired(imp, distilled), TIMES_CHANCE)
-        )
+        name = sparse(select(frames, "orders", model=CONV), level)
+        findings.append(negative(name, paired(imp, distilled), TIMES_CHANCE_APART))
     return findings
 
 
-@claim(
+@of_masks(
     "masks-independent",
-    paper=PAPER,
-    where="section 4",
-    data="cifar10",
     statement="Masks of IMP and distilled pruning from one initialisation are nearly independent.",
-    paper_value="about 1",
+    paper_value="about 1 times chance",
     rule="shared survivors over chance within layers, at 59 and 87 %, at most 1.1 and at least 1/1.1",
-    frames=("overlap",),
-    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
-    of_sets=("distilled",),
 )
 def masks_independent(frames: Frames) -> list[Finding]:
     """IMP's and distilled masks share about as many survivors as chance would."""
     return _compared(frames, "layered_ratio", 1 / CHANCE, CHANCE, TIMES_CHANCE)
 
 
-@claim(
+@of_masks(
     "layers-alike",
-    paper=PAPER,
     where="section 7",
-    data="cifar10",
-    statement="Their per-layer sparsities are extremely similar.",
-    paper_value="about 0",
+    statement="Masks of IMP and distilled pruning leave extremely similar shares of each layer.",
+    paper_value="about 0 points apart",
     rule="largest difference over layers at most 5 points at 59 and 87 %",
-    frames=("overlap",),
-    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
-    of_sets=("distilled",),
 )
 def layers_alike(frames: Frames) -> list[Finding]:
     """No layer's sparsity differs by more than the margin."""
-    return _compared(frames, "layer_gap", -math.inf, LAYER_MARGIN, POINTS)
+    return _compared(frames, "layer_gap", -math.inf, LAYER_MARGIN, POINTS_APART)
 
 
-@claim(
+@of_masks(
     "init-magnitudes-alike",
-    paper=PAPER,
-    where="section 4",
-    data="cifar10",
-    statement="Pruned weights have the same distribution of initial magnitudes in both.",
-    paper_value="same",
+    statement=(
+        "The weights that IMP prunes and those that distilled pruning does began with the same distribution of "
+        "magnitudes."
+    ),
+    paper_value="the same: 0",
     rule="Kolmogorov–Smirnov distance at most .05 at 59 and 87 %",
-    frames=("overlap",),
-    preconditions=(dense_keeps_up(CONV, "fig2"), *of_the_paper(CONV, EQUAL)),
-    of_sets=("distilled",),
 )
 def init_magnitudes_alike(frames: Frames) -> list[Finding]:
     """Pruned weights began alike in both."""
