@@ -237,7 +237,7 @@ def test_pages_and_figures_import_no_pytorch_until_something_is_computed(pages: 
         "from distilled_pruning.study.results import papers; papers.hessian(); "
         "from distilled_pruning.study.sections.s4_2_hessian import tables; "
         f"page = notebook.start('s4-2-hessian', {{'seeds': 3, 'store': {pages['s4-2-hessian'].parameters.store!r}}}); "
-        "tables.compared(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
+        "tables.compare(page.frame('hessian'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=120)
 

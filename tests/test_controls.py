@@ -160,7 +160,7 @@ def test_masks_are_likened_to_the_way_that_is_named() -> None:
 
 
 def test_every_two_masks_of_an_initialisation_are_compared_once_and_distilled_with_magnitude_on_all() -> None:
-    pairs = list(controls.compared(page()))
+    pairs = list(controls.comparisons(page()))
     for init in range(3):
         compared = [frozenset((a, b)) for _, a, b, seed, _, _ in pairs if seed == init]
         assert len(set(compared)) == len(compared)

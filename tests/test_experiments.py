@@ -139,7 +139,7 @@ def test_the_inner_loop_differs_from_the_retraining_only_as_stated() -> None:
     assert imp.recipe == tickets.outer and imp.source == tickets.data
     assert equal.recipe is not None and equal.recipe.steps == 300 and equal.recipe.learning_rate == 0.3
     assert gentle.recipe is not None and gentle.recipe.learning_rate == 0.1
-    assert equal.source == tickets.distilled(0) != tickets.distilled(1)
+    assert equal.source == tickets.distilled_set(0) != tickets.distilled_set(1)
 
 
 def test_figure_2_measures_every_level_on_the_first_initialisation() -> None:

@@ -306,7 +306,7 @@ def test_the_algorithm_names_its_numbers() -> None:
 )
 def test_the_foot_says_the_fewest_and_the_most_initialisations(inits: dict[str, int], said: str) -> None:
     rows = [{"method": name, "init": init} for name, n in inits.items() for init in range(n)]
-    assert grouping.counted(pd.DataFrame(rows)) == said
+    assert grouping.count_inits(pd.DataFrame(rows)) == said
 
 
 @pytest.mark.parametrize(

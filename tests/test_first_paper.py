@@ -64,7 +64,7 @@ def test_trainings_are_those_of_the_paper(
     assert outer.epochs == epochs and outer.augmentation == "" and outer.total_steps(50_000) == real
     assert [round(epochs * share) for share in outer.milestones] == drops
     loop = tickets.inner(0.01)
-    images = tickets.distilled(0).images
+    images = tickets.distilled_set(0).images
     assert (loop.optimiser, loop.momentum, loop.weight_decay, loop.decay) == ("sgd", 0.9, 5e-4, 0.1)
     assert loop.milestones == (0.5,) and loop.total_steps(images) == inner and loop.augmentation == "mtt-dsa"
     assert tickets.data.normalisation == "dataset"

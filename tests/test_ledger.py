@@ -69,11 +69,11 @@ def test_a_stand_in_yields_to_the_dataset_of_the_claim(results: Any) -> None:
 def test_nothing_recorded_is_an_empty_table(tmp_path: Path) -> None:
     assert Recorded(tmp_path).table("barriers", "paper").empty
     assert ledger.best_of(ledger.by_scale(tmp_path)) == {}
-    assert comparison.recorded("barriers", tmp_path) is None
+    assert comparison.find_recorded("barriers", tmp_path) is None
 
 
 def test_a_comparison_with_the_paper_uses_the_papers_data(results: Any) -> None:
     root = results(on("cifar100"), dataset="cifar100")
-    assert comparison.recorded("barriers", root, **comparison.PAPERS) is None
-    found = comparison.recorded("barriers", root)
+    assert comparison.find_recorded("barriers", root, **comparison.PAPERS) is None
+    found = comparison.find_recorded("barriers", root)
     assert found is not None and found[0] == "reduced" and len(found[1]) == 35

@@ -216,7 +216,7 @@ def test_a_stability_page_can_name_the_network_of_its_sets(made_for: str, expect
 
 def test_sets_can_be_made_for_another_network() -> None:
     changes = [("distill_models", "own,resnet10"), ("ipcs", "2"), ("model", "convnet3,resnet10")]
-    compared = [(t.model, t.made_for) for t, row in overview.compared(resolve(S5, changes)) if row.method != "imp"]
+    compared = [(t.model, t.made_for) for t, row in overview.comparisons(resolve(S5, changes)) if row.method != "imp"]
     pairs = [("convnet3", "convnet3"), ("convnet3", "resnet10"), ("resnet10", "resnet10")]
     assert compared == [pair for pair in pairs for _ in range(2)], "two rates each"
 

@@ -39,9 +39,9 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_every_page_that_distils_takes_rate_length_and_batch(page: str) -> None:
     names = {"distill_iterations": 7, "distill_learning_rate": 3.5, "distill_batch_size": 48}
     assert names.keys() <= bases(page)[LIVE].keys()
-    made = Tickets(resolve(page, names.items())).made("dm", 1)
+    made = Tickets(resolve(page, names.items())).make_set("dm", 1)
     assert (made.iterations, made.image_rate, made.real_batch) == (7, 3.5, 48)
-    chosen = Tickets(resolve(page, names.items())).made("herding", 1)
+    chosen = Tickets(resolve(page, names.items())).make_set("herding", 1)
     assert (chosen.iterations, chosen.image_rate, chosen.real_batch) == (0, 0, 0)  # nothing is optimised
 
 
@@ -51,7 +51,7 @@ def test_a_method_may_have_a_rate_of_its_own() -> None:
     )
     found = [
         (made.iterations, made.width, made.image_rate)
-        for made in (tickets.made(name, 1) for name in ("mtt", "dc", "dm"))
+        for made in (tickets.make_set(name, 1) for name in ("mtt", "dc", "dm"))
     ]
     assert found == [(40, 8, 25.5), (9, 4, 2.0), (0, 16, 2.0)]
     for wrong in ("mtt:40:8:x", "mtt:40:8:-1", "mtt:40:8:1:1", "mtt:40"):

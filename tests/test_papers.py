@@ -54,7 +54,7 @@ def test_a_file_that_is_no_such_file_is_refused(tmp_path: Path, text: str | None
 
 
 def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found = tables.compared(frame(), "live", tmp_path)
+    found = tables.compare(frame(), "live", tmp_path)
     assert list(found.columns) == ["network", "sparsity", "diagonal", "Paper", "This run"], "nothing is recorded"
     rows = {(str(row[0]), row[1]): [str(cell).split("; ") for cell in row[2:]] for row in found.rows}
     lines = rows["IMP", "60 %"]
@@ -64,8 +64,8 @@ def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: 
     assert rows["Distilled", "90 %"][2][1] == "0.5 ± 10.1", "level 10 is nearer to 90 % than level 9"
     assert [cell[1] for cell in rows["Distilled, gentle rate", "60 %"][1:]] == ["–", "0.5 ± 24.1"]
     assert found._repr_html_().count("<br>") == 2 * 3 * len(found.rows)
-    monkeypatch.setattr(comparison, "recorded", lambda figure, root, **where: ("reduced", frame(gentle=False)))
-    both = tables.compared(frame(gentle=False).iloc[:2], "live")
+    monkeypatch.setattr(comparison, "find_recorded", lambda figure, root, **where: ("reduced", frame(gentle=False)))
+    both = tables.compare(frame(gentle=False).iloc[:2], "live")
     assert both.columns[4] == "Recorded (reduced)" and len(both.rows) == 5
     imp = next(row for row in both.rows if row[:2] == ["IMP", "60 %"])
     assert [str(cell).split("; ")[2] for cell in imp[3:]] == ["0.0087", "0.75", "–"]
@@ -73,9 +73,9 @@ def test_paper_recorded_and_run_stand_side_by_side(tmp_path: Path, monkeypatch: 
 
 def test_a_level_far_from_the_printed_sparsity_is_left_out(tmp_path: Path) -> None:
     short = frame()[lambda f: f["level"] <= 4]
-    rows = {tuple(row[:2]): str(row[-1]) for row in tables.compared(short, "live", tmp_path).rows}
+    rows = {tuple(row[:2]): str(row[-1]) for row in tables.compare(short, "live", tmp_path).rows}
     assert rows["IMP", "90 %"] == "–; –; –" and rows["IMP", "60 %"] != "–; –; –"
-    assert tables.compared(pd.DataFrame(), "live", tmp_path).columns[-1] == "Paper", "no column that says nothing"
+    assert tables.compare(pd.DataFrame(), "live", tmp_path).columns[-1] == "Paper", "no column that says nothing"
 
 
 def test_the_largest_recording_is_shown(tmp_path: Path) -> None:
@@ -89,6 +89,6 @@ def test_the_largest_recording_is_shown(tmp_path: Path) -> None:
         (tmp_path / "frames" / f"{scale}.json").write_bytes(content)
         records.append(Record("hessian", scale, {}, (), {}, (f"{scale}.json", sha256(content)), {}, 0.0))
     (tmp_path / "index.json").write_bytes(write_index(records))
-    found = comparison.recorded("hessian", tmp_path)
+    found = comparison.find_recorded("hessian", tmp_path)
     assert found is not None and found[0] == "paper" and list(found[1]["std"]) == [0.2]
-    assert comparison.recorded("overlap", tmp_path) is None
+    assert comparison.find_recorded("overlap", tmp_path) is None

@@ -106,8 +106,8 @@ def test_the_first_papers_published_set_takes_the_place_of_our_own(tmp_path: Pat
     )
     assert found.data.zca and found.data.normalisation == "dataset"
     with pytest.raises(InputError, match=r"'mtt\.npz' is not in"):
-        found.distilled(0)
-    assert first_paper.FirstPaper(resolve(FIRST), "digits", "alexnet").distilled(0).method == "dm"
+        found.distilled_set(0)
+    assert first_paper.FirstPaper(resolve(FIRST), "digits", "alexnet").distilled_set(0).method == "dm"
 
 
 @pytest.mark.parametrize("scale", ["reduced", "paper"])

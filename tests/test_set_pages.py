@@ -132,7 +132,7 @@ def test_without_results_all_say_so() -> None:
     for figure in (*(draw(nothing, STAMP) for draw in DRAWN.values()), figures.gallery([], STAMP)):
         assert any("Nothing has been computed" in text.get_text() for text in texts(figure))
     assert tables.sets(nothing).rows == tables.cost(nothing).rows == []
-    assert {row[1] for row in tables.compared(nothing, "live").rows} == {"CIFAR-10"}
+    assert {row[1] for row in tables.compare(nothing, "live").rows} == {"CIFAR-10"}
 
 
 def test_the_gallery_shows_sets_on_their_way(page: notebook.Page) -> None:
@@ -180,7 +180,7 @@ def test_the_papers_numbers_are_those_they_print() -> None:
 def test_tables_quote_means_with_intervals(page: notebook.Page, tmp_path: Path) -> None:
     (row,) = [row for row in tables.sets(page.frame("sets")).rows if row[:2] == ["IDC", "10"]]
     assert row[2:5] == ["400", "300", "95.1 ± 0.2"] and row[-1] == "3"  # .95, .951, .952; t(.975, 2) = 4.303
-    table = tables.compared(page.frame("sets"), "live", tmp_path)
+    table = tables.compare(page.frame("sets"), "live", tmp_path)
     assert table.columns[3:] == ["Paper", "This run"], "nothing is recorded in an empty folder: no column of dashes"
     rows = {tuple(row[:3]): row[3:] for row in table.rows}
     assert rows["IDC", "CIFAR-10", "10"] == ["67.5", "–"]
@@ -324,6 +324,6 @@ def test_the_page_imports_no_pytorch_until_something_is_computed(page: notebook.
         "from distilled_pruning.study.sections.s2_dataset_distillation import tables; "
         f"page = notebook.start({PAGE!r}, {{'store': {page.parameters.store!r}}}); "
         "figures.gallery(sets.galleries(page.parameters, page.section.store)); "
-        "tables.compared(page.frame('sets'), 'live'); page.claims(); assert 'torch' not in sys.modules"
+        "tables.compare(page.frame('sets'), 'live'); page.claims(); assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ, timeout=120)

@@ -176,7 +176,7 @@ def find(figures: Sequence[str], root: Path | None = None) -> Exhibit | None:
     Raises:
         InputError: What is recorded cannot be read.
     """
-    largest = comparison.recorded(figures[0], root)
+    largest = comparison.find_recorded(figures[0], root)
     if largest is None:
         return None
     scale, frame = largest

@@ -112,7 +112,7 @@ def find(root: Path) -> Hero | None:
     Raises:
         InputError: What is recorded cannot be read.
     """
-    found = comparison.recorded(FIGURE, root, **comparison.PAPERS)
+    found = comparison.find_recorded(FIGURE, root, **comparison.PAPERS)
     if found is None:
         return None
     scale, frame = found

@@ -125,7 +125,7 @@ def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd
     Returns:
         The frames and their scale.
     """
-    kept = {name: comparison.recorded(name, results, **comparison.PAPERS) for name in deviations.READ}
+    kept = {name: comparison.find_recorded(name, results, **comparison.PAPERS) for name in deviations.READ}
     found = {name: item for name, item in kept.items() if item is not None}
     if not found:
         return dict(frames), scale

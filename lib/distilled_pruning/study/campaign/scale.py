@@ -11,7 +11,7 @@ from ..judging.units import number
 from ..judging.verdicts import INSTABILITY_THRESHOLD
 from ..results.recorded import Record, Recorded
 from ..sections.common import dots, naming
-from ..sections.common.grouping import counted, error_bar
+from ..sections.common.grouping import count_inits, error_bar
 from ..sections.common.style import NARROW, WIDTH, canvas, describe, empty
 from .steps import POINT
 
@@ -95,7 +95,7 @@ def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Fi
     phone = width <= NARROW
     rows = frame.groupby("regime")["series"].nunique()[regimes] if phone else [len(palette)] * down
     tall = 0.3 + sum((_PHONE if phone else 1) * dots.panel_height(n) + 0.85 for n in rows)
-    with canvas(tall, f"{stamp} · {counted(frame, 'regime', 'series')}", width) as figure:
+    with canvas(tall, f"{stamp} · {count_inits(frame, 'regime', 'series')}", width) as figure:
         grid = figure.subplots(down, across, squeeze=False, sharex=True, height_ratios=[n + 1 for n in rows]).flat
         for place, (ax, regime) in enumerate(zip(grid, regimes, strict=False)):
             ax.set_xlim(*_reach(frame))

@@ -28,9 +28,9 @@ class _Setup(Protocol):
 
     def network(self, seed: int) -> Network: ...
 
-    def distilled(self, seed: int) -> Distill: ...
+    def distilled_set(self, seed: int) -> Distill: ...
 
-    def published(self) -> Distill: ...
+    def published_set(self) -> Distill: ...
 
 
 class Kind(Enum):
@@ -115,7 +115,7 @@ def colour(method: str) -> str:
 
 
 def _mislabelled(setup: _Setup, seed: int) -> Source:
-    return replace(setup.distilled(seed), shuffle_labels=True)
+    return replace(setup.distilled_set(seed), shuffle_labels=True)
 
 
 def _random_real(setup: _Setup, seed: int) -> Source:
@@ -135,8 +135,8 @@ def _real(setup: _Setup, _seed: int) -> Source:
 add(Way("dense", "Dense", "#5f5f5f", Kind.DENSE))
 add(Way("imp", "IMP", "#d55e00", Kind.FULL_LOOP, _real))
 add(Way("combined", "Distilled, then IMP", "#00875f", Kind.FULL_LOOP, _real, after="distilled", offered=False))
-add(Way("distilled", "Distilled", "#0072b2", Kind.SHORT_LOOP, lambda setup, seed: setup.distilled(seed)))
-add(Way("published", "Distilled, published set", "#7a6ad8", Kind.SHORT_LOOP, lambda setup, _seed: setup.published()))
+add(Way("distilled", "Distilled", "#0072b2", Kind.SHORT_LOOP, lambda setup, seed: setup.distilled_set(seed)))
+add(Way("published", "Distilled, published set", "#7a6ad8", Kind.SHORT_LOOP, lambda setup, _: setup.published_set()))
 add(Way("mislabelled", "Distilled, labels permuted", "#c51b7d", Kind.SHORT_LOOP, _mislabelled))
 add(Way("random-real", "Random real images", "#c05f95", Kind.SHORT_LOOP, _random_real))
 add(Way("easy-real", "Easy real images", "#a6761d", Kind.SHORT_LOOP, _easy_real))

@@ -1,7 +1,8 @@
 """Figures of all pages: each draws the tidy frame of its experiment and returns a Matplotlib figure.
 
 Nothing is computed here but means and intervals over initialisations. A ``stamp``, scale and more, stands at the foot;
-a frame without rows gives a figure that says so. Matplotlib and seaborn are imported by the functions that draw.
+a ``width``, in inches, may be a phone's, where panels stand below each other and names above their rows. A frame
+without rows gives a figure that says so. Matplotlib and seaborn are imported by the functions that draw.
 """
 
 from .a_first_paper.figures import first_accuracy as first_accuracy

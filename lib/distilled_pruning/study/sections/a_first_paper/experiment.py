@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 PAGE = "a-first-paper"
 MADE_FOR = "convnet3"
-DROPS = {"cifar100": (50 / 120, 65 / 120, 80 / 120)}
-DROP = (50 / 60,)
-EPOCHS = {"cifar10": 60, "cifar100": 120}
-SESSIONS = {("cifar10", 10): 3000, ("cifar10", 50): 1000, ("cifar100", 10): 1250, ("cifar100", 50): 1300}
-REAL = {"optimiser": "adam", "weight_decay": 8e-4, "decay": 0.15}
-DISTILLED = {"weight_decay": 5e-4, "milestones": (0.5,), "decay": 0.1}
+_DROPS = {"cifar100": (50 / 120, 65 / 120, 80 / 120)}
+_DROP = (50 / 60,)
+_EPOCHS = {"cifar10": 60, "cifar100": 120}
+_SESSIONS = {("cifar10", 10): 3000, ("cifar10", 50): 1000, ("cifar100", 10): 1250, ("cifar100", 50): 1300}
+_REAL = {"optimiser": "adam", "weight_decay": 8e-4, "decay": 0.15}
+_DISTILLED = {"weight_decay": 5e-4, "milestones": (0.5,), "decay": 0.1}
 
-K = TypeVar("K")
-Way = tuple["FirstPaper", Row]
+_K = TypeVar("_K")
+_Way = tuple["FirstPaper", Row]
 
 
-def _look_up(table: Mapping[K, int], key: K, name: str) -> int:
+def _look_up(table: Mapping[_K, int], key: _K, name: str) -> int:
     """Look up how long the first paper trained.
 
     Raises:
@@ -55,22 +55,22 @@ class FirstPaper(Tickets):
         super().__init__(parameters, dataset, model)
         self.data = replace(self.data, normalisation="dataset")
 
-    def distilled(self, seed: int) -> Distill:
+    def distilled_set(self, seed: int) -> Distill:
         """The distilled set used with an initialisation: the published one where ``published`` names it."""
-        return self.published() if self.parameters.get("published", "") else super().distilled(seed)
+        return self.published_set() if self.parameters.get("published", "") else super().distilled_set(seed)
 
     def recipe(self) -> Recipe:
         """The recipe of trainings on real data."""
         p, name = self.parameters, self.data.name
         return Recipe(
             learning_rate=p.learning_rate,
-            epochs=p.epochs or _look_up(EPOCHS, name, "epochs"),
+            epochs=p.epochs or _look_up(_EPOCHS, name, "epochs"),
             batch_size=p.batch_size,
-            milestones=DROPS.get(name, DROP),
+            milestones=_DROPS.get(name, _DROP),
             augmentation=p.augmentation,
             precision=p.precision,
             compile=p.compile,
-            **REAL,  # type: ignore[arg-type]
+            **_REAL,  # type: ignore[arg-type]
         )
 
     def inner(self, rate: float) -> Recipe:
@@ -82,18 +82,18 @@ class FirstPaper(Tickets):
             augmentation=p.inner_augmentation,
             precision=p.precision,
             compile=p.compile,
-            **DISTILLED,  # type: ignore[arg-type]
+            **_DISTILLED,  # type: ignore[arg-type]
         )
         if p.inner_steps:
             return replace(recipe, steps=p.inner_steps)
-        return replace(recipe, epochs=_look_up(SESSIONS, (self.data.name, self.ipc), "inner_steps"))
+        return replace(recipe, epochs=_look_up(_SESSIONS, (self.data.name, self.ipc), "inner_steps"))
 
     @property
     def orders(self) -> list[int]:
         """Data orders of retrainings: that of IMP's own rounds first, so that their trainings count as retrainings."""
         return [CHAIN_ORDER, *range(self.parameters.replicates - 1)]
 
-    def ways(self) -> Iterator[Way]:
+    def ways(self) -> Iterator[_Way]:
         """The dense network, IMP from initialisation and an early epoch, distilled on every set, random masks."""
         p = self.parameters
         yield self, Row("dense", 0.0, "")

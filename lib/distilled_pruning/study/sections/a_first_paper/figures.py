@@ -11,38 +11,26 @@ import numpy as np
 from ...jobs.ways import colour, label
 from ...judging.statistics import ratios
 from ..common.dots import BARRIER, HALFWAY, THRESHOLD
-from ..common.grouping import by_place, counted, error_bar, per_init
+from ..common.grouping import by_place, count_inits, error_bar, per_init
 from ..common.lines import draw_means, draw_over_sparsity, draw_over_weights, scale_weights, set_ticks
-from ..common.naming import shades, with_series
-from ..common.style import (
-    FAINT,
-    INK,
-    MARKERS,
-    POINTS,
-    canvas,
-    describe,
-    empty,
-    entry,
-    enumerate_values,
-    grid,
-    legend,
-)
+from ..common.naming import enumerate_values, shades, with_series
+from ..common.style import FAINT, INK, MARKERS, POINTS, canvas, describe, empty, entry, grid, legend
 from .claims import costs, speedup
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL, ACROSS = 2.7, 3
-TICKS_APART = 0.07
-CEILING = 100.5  # so that an accuracy of 100 % has a place on an axis that is logarithmic in the errors
+_PANEL, _ACROSS = 2.7, 3
+_TICKS_APART = 0.07
+_CEILING = 100.5  # so that an accuracy of 100 % has a place on an axis that is logarithmic in the errors
 SHOWN = (("cifar10", "alexnet"), ("cifar100", "convnet3"))
-UNITS = {"seconds": "seconds", "images": "images seen", "steps": "steps"}
+_UNITS = {"seconds": "seconds", "images": "images seen", "steps": "steps"}
 
 
 def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") -> Figure:
     """Draw accuracy over the weights left: our panels, then those of the authors' logs (:func:`..papers.curves`)."""
-    return empty(stamp) if frame.empty else _draw_courses(frame, authors, f"{stamp} · {counted(frame)}")
+    return empty(stamp) if frame.empty else _draw_courses(frame, authors, f"{stamp} · {count_inits(frame)}")
 
 
 def first_logs(authors: pd.DataFrame, stamp: str = "") -> Figure:
@@ -60,10 +48,10 @@ def _draw_courses(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str) -> Fig
     both = pd.concat([part for part in (frame.assign(logged=False), logged.assign(logged=True)) if len(part)])
     both, palette = with_series(both.sort_values("logged", kind="stable"))
     panels = [(whose, place) for whose, part in both.groupby("logged", sort=False) for place in by_place(part)]
-    across = min(ACROSS, len(panels))
+    across = min(_ACROSS, len(panels))
     down = -(-len(panels) // across)
     said = ["Test accuracy over the weights left, a panel for each network."]
-    with canvas(1.5 + PANEL * down, stamp) as figure:
+    with canvas(1.5 + _PANEL * down, stamp) as figure:
         axes = figure.subplots(down, across, squeeze=False)
         for ax in axes.flatten()[len(panels) :]:
             ax.set_axis_off()
@@ -102,18 +90,18 @@ def _draw_course(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> No
 def _stretch(ax: Any, accuracies: Sequence[float]) -> None:
     """Make the accuracy axis logarithmic in the errors: a collapse to chance and a loss of two points both show."""
     low, high = min(accuracies), max(accuracies)
-    least = CEILING - 100
+    least = _CEILING - 100
     ax.set_yscale(
-        "function", functions=(lambda a: -np.log(np.maximum(CEILING - a, least)), lambda y: CEILING - np.exp(-y))
+        "function", functions=(lambda a: -np.log(np.maximum(_CEILING - a, least)), lambda y: _CEILING - np.exp(-y))
     )
-    room = ((CEILING - low) / (CEILING - high)) ** 0.06
-    ax.set_ylim(max(0.0, CEILING - (CEILING - low) * room), min(100.0, CEILING - (CEILING - high) / room))
+    room = ((_CEILING - low) / (_CEILING - high)) ** 0.06
+    ax.set_ylim(max(0.0, _CEILING - (_CEILING - low) * room), min(100.0, _CEILING - (_CEILING - high) / room))
     bottom, top = ax.get_ylim()
-    span = math.log((CEILING - bottom) / (CEILING - top))
+    span = math.log((_CEILING - bottom) / (_CEILING - top))
     ticks: list[int] = []
     for tick in (10, 50, 90, 80, 70, 30, 95, 98, 99, 20, 40, 60):
-        apart = (abs(math.log((CEILING - tick) / (CEILING - other))) for other in ticks)
-        if bottom <= tick <= top and min(apart, default=span) > TICKS_APART * span:
+        apart = (abs(math.log((_CEILING - tick) / (_CEILING - other))) for other in ticks)
+        if bottom <= tick <= top and min(apart, default=span) > _TICKS_APART * span:
             ticks.append(tick)
     set_ticks(ax, ticks, "y")
 
@@ -130,12 +118,12 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
     sizes = sorted(set(distilled["ipc"]))
     levels = list(range(1, int(here["level"].max()) + 2))
     paper = printed[0] / printed[1]
-    with canvas(3.7, f"{stamp} · {counted(frame, 'ipc')}") as figure:
+    with canvas(3.7, f"{stamp} · {count_inits(frame, 'ipc')}") as figure:
         left, right = figure.subplots(1, 2)
         for n, ipc in enumerate(sizes):
             part, marker = distilled[distilled["ipc"] == ipc], MARKERS[n]
             shade = shades(colour("distilled"), len(sizes))[len(sizes) - 1 - n]  # the largest has the way's own
-            for rung, unit in enumerate(UNITS):
+            for rung, unit in enumerate(_UNITS):
                 y = rung + 0.24 * (n - (len(sizes) - 1) / 2)
                 values = ratios(costs(imp, unit), costs(part, unit))
                 if values:
@@ -149,8 +137,8 @@ def first_sessions(frame: pd.DataFrame, printed: tuple[float, float], stamp: str
         left.axvline(1, color=FAINT, linewidth=0.8)
         left.axvline(paper, color=INK, linestyle=":", linewidth=1.2)
         _scale_ratios(left)
-        left.set(xlabel="real over distilled, one training", ylim=(len(UNITS) - 0.5, -0.5))
-        left.set_yticks(range(len(UNITS)), list(UNITS.values()))
+        left.set(xlabel="real over distilled, one training", ylim=(len(_UNITS) - 0.5, -0.5))
+        left.set_yticks(range(len(_UNITS)), list(_UNITS.values()))
         left.grid(visible=False, axis="y")
         name = f"paper: {printed[0]:.0f} s and {printed[1]:.0f} s"
         right.plot(levels, [speedup(paper, n) for n in levels], color=INK, linestyle=":", linewidth=1.4, label=name)
@@ -181,7 +169,7 @@ def first_stability(frame: pd.DataFrame, stamp: str = "") -> Figure:
     measures = (BARRIER, HALFWAY)
     found = per_init(kept, [measure.column for measure in measures], ["level", "sparsity"])
     places = by_place(found, frame)
-    with canvas(1.4 + PANEL * len(places), f"{stamp} · {counted(frame, 'series')}") as figure:
+    with canvas(1.4 + _PANEL * len(places), f"{stamp} · {count_inits(frame, 'series')}") as figure:
         for (left, right), place in grid(figure, places, 2):
             for ax, measure in zip((left, right), measures, strict=True):
                 draw_over_sparsity(ax, place.rows, measure.column, palette, measure.label, measure.factor)

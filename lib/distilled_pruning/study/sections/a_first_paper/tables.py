@@ -59,7 +59,7 @@ def logs(frame: pd.DataFrame, scale: str, levels: Sequence[int], root: Path | No
     """
     import pandas as pd
 
-    stage, before = comparison.recorded("first-accuracy", root) or ("", frame.iloc[:0])
+    stage, before = comparison.find_recorded("first-accuracy", root) or ("", frame.iloc[:0])
     rows = []
     for dataset, model in SHOWN:
         printed = pd.DataFrame([row for row in papers.curves() if (row["dataset"], row["model"]) == (dataset, model)])

@@ -37,8 +37,8 @@ PAGES = ("controls", "barriers")
 PRIMARY = Primary(EQUAL, LEVELS)
 ask = functools.partial(claim, paper=OURS, where="controls")
 ask_of_lines = functools.partial(ask, frames=PAGES, primary=PRIMARY)
-LINE = ["dataset", "method", "rate", "level", "init", "pair"]
-Values = dict[int, float]
+_LINE = ["dataset", "method", "rate", "level", "init", "pair"]
+_Values = dict[int, float]
 Differences = Sequence[float]
 Judge = Callable[[str, Differences], Finding]
 
@@ -54,11 +54,11 @@ def lines(frames: Frames, *methods: str) -> pd.DataFrame | None:
     found = [frame for name in PAGES if (frame := select(frames, name, model=CONV)) is not None]
     if len(found) == len(PAGES) and set(found[0]["key"]) & set(found[1]["key"]):
         both = pd.concat(found, ignore_index=True).drop_duplicates("key")
-        found = found if both.duplicated(LINE).any() else [both]
+        found = found if both.duplicated(_LINE).any() else [both]
     return next((frame for frame in found if set(methods) <= set(frame["method"])), None)
 
 
-def values(frame: pd.DataFrame, column: str, **where: object) -> Values:
+def values(frame: pd.DataFrame, column: str, **where: object) -> _Values:
     """A column for each initialisation in the matching rows that did not collapse."""
     frame = frame[~frame["collapsed"].astype(bool)]
     for name, wanted in where.items():
@@ -66,7 +66,7 @@ def values(frame: pd.DataFrame, column: str, **where: object) -> Values:
     return by_init(frame, column) if column in frame else {}
 
 
-def rises(frame: pd.DataFrame, **where: object) -> Values:
+def rises(frame: pd.DataFrame, **where: object) -> _Values:
     """Error rise for each initialisation; a collapsed ticket counts as wholly unstable."""
     for name, wanted in where.items():
         frame = frame[frame[name] == wanted]

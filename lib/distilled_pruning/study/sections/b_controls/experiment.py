@@ -16,7 +16,7 @@ from ...jobs import CORRUPTIONS, Connect, HessianDiagonal, MaskStatistics, Prune
 from ...jobs.ways import Kind, kind
 from ..common import analyses
 from ..common.experiment import experiment
-from ..common.frames import LINE_FIGURES, Metrics, Reader, collapsed, flat, labels, line_values, settings
+from ..common.frames import LINE_FIGURES, Metrics, Reader, has_collapsed, is_flat, labels, line_values, settings
 from ..common.tickets import Row, Tickets
 
 if TYPE_CHECKING:
@@ -26,15 +26,15 @@ if TYPE_CHECKING:
 
 PAGE = "b-controls"
 CLEAN, DEFAULT = "clean", "default"
-SHIFTED = ("dense", "imp", "distilled", "real-short", "random")
+_SHIFTED = ("dense", "imp", "distilled", "real-short", "random")
 FAMILIES = {"adversarial": ("fgsm", "pgd"), "corrupted": CORRUPTIONS}
 DOSED = ("distilled", "random-real", "real-short")
 HERE, UNMASKED, PARTIAL, REESTIMATED = "as here", "unmasked", "weights rewound alone", "statistics re-estimated"
 SHORTER, SLOWER, LARGER = "a third of the epochs", "a third of the learning rate", "batches four times as large"
 BATCHED, REBATCHED = "BatchNorm", "BatchNorm, statistics re-estimated"
 AGAINST = {REBATCHED: BATCHED}  # all others are set against the same ticket as here
-MEASURED = ("dense", "imp", "distilled")
-BATCH_NORMED = ("resnet10", "resnet18")
+_MEASURED = ("dense", "imp", "distilled")
+_BATCH_NORMED = ("resnet10", "resnet18")
 
 
 def _is_shown(tickets: Tickets, row: Row, init: int) -> bool:
@@ -80,7 +80,7 @@ def doses(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
                 yield job, labels(tickets, row, level, init, steps=steps, pair=pair)
 
 
-def compared(parameters: Values) -> Iterator[analyses.Overlap]:
+def comparisons(parameters: Values) -> Iterator[analyses.Overlap]:
     """Masks to compare: on each initialisation every two that are shown there, and distilled with magnitude's."""
     for overlap in analyses.overlaps(parameters):
         tickets, a, b, init, _, _ = overlap
@@ -92,19 +92,19 @@ def compared(parameters: Values) -> Iterator[analyses.Overlap]:
 @experiment("kinship", PAGE, "What masks share", analyses.overlap_values)
 def overlaps(parameters: Values) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
     """What the masks of all controls share, against chance."""
-    return analyses.pairs(compared(parameters))
+    return analyses.pairs(comparisons(parameters))
 
 
 @experiment("anatomy", PAGE, "Layers of masks", analyses.layer_values, analyses.own_layers)
 def masks(parameters: Values) -> Iterator[tuple[MaskStatistics, dict[str, Any]]]:
     """Every mask of the controls, in every pair it is part of."""
-    return analyses.sides(compared(parameters))
+    return analyses.sides(comparisons(parameters))
 
 
 def _curvature(job: HessianDiagonal, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """The columns of the table in 2503.17905 section 4.2, over the unmasked entries."""
     kept = {name: found["summary"][f"{name}_kept"] for name in analyses.COLUMNS}
-    yield {**kept, "collapsed": flat(job.trained, reader)}
+    yield {**kept, "collapsed": is_flat(job.trained, reader)}
 
 
 @experiment("curvatures", PAGE, "Curvature of tickets", _curvature)
@@ -120,18 +120,18 @@ def diagonals(parameters: Values) -> Iterator[tuple[HessianDiagonal, dict[str, A
 def _shifts(job: Robustness, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Accuracy and loss of a ticket under every shift and strength; strength 0 is the clean test set."""
     clean = next(entry["accuracy"] for entry in found["shifts"] if entry["shift"] == CLEAN)
-    lost = collapsed(job.trained, clean, reader)
+    lost = has_collapsed(job.trained, clean, reader)
     for entry in found["shifts"]:
         figures = {name: entry[name] for name in ("shift", "strength", "accuracy", "loss")}
         yield {"images": found["images"], **figures, "collapsed": lost}
 
 
 @experiment("shifts", PAGE, "Accuracy on shifted images", _shifts)
-def shifted(parameters: Values) -> Iterator[tuple[Robustness, dict[str, Any]]]:
+def robustness(parameters: Values) -> Iterator[tuple[Robustness, dict[str, Any]]]:
     """The first retraining of every ticket whose robustness is asked for, at every measured level."""
     budgets, severities = (tuple(sorted(listed)) for listed in (parameters.epsilons, parameters.severities))
     for tickets, row, init, level in analyses.first_trained(parameters):
-        if row.method in SHIFTED and _is_shown(tickets, row, init):
+        if row.method in _SHIFTED and _is_shown(tickets, row, init):
             trained = tickets.ticket(row, init, level, 0)
             job = Robustness(trained, budgets, severities, images=parameters.shift_images)
             yield job, labels(tickets, row, level, init)
@@ -155,7 +155,7 @@ def by_family(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 @experiment("starts", PAGE, "Other initial weights", line_values(*LINE_FIGURES, "accuracy", "collapsed"))
-def started(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
+def starts(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     """Lines of the last level's tickets from every kind of initial weights, short loops at their smallest rate.
 
     ``start`` names how the initial weights were drawn (an open question of 2503.17905).
@@ -193,7 +193,7 @@ def _vary(tickets: Tickets, row: Row, line: Connect, train: bool) -> dict[str, C
     def change(**ends: Any) -> Connect:
         return replace(line, a=replace(line.a, **ends), b=replace(line.b, **ends))
 
-    mask, recipe, normed = line.a.mask, line.a.recipe, tickets.model in BATCH_NORMED
+    mask, recipe, normed = line.a.mask, line.a.recipe, tickets.model in _BATCH_NORMED
     found = {HERE: line}
     if mask is not None:
         found[UNMASKED] = replace(line, masked=False)
@@ -221,7 +221,7 @@ def variants(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     and BatchNorm for the dense network.
     """
     for tickets in settings(parameters):
-        rows = [row for row in tickets.rows if row.method in MEASURED]
+        rows = [row for row in tickets.rows if row.method in _MEASURED]
         for row, init in itertools.product(rows, tickets.seeds):
             level = 0 if row.method == "dense" else parameters.levels
             for pair, line in tickets.lines(row, init, level):

@@ -9,22 +9,10 @@ from ...display import percent
 from ...jobs import CORRUPTIONS
 from ...jobs.ways import Kind, colour, kind, label
 from ..common import dots
-from ..common.grouping import by_place, counted, per_init
+from ..common.grouping import by_place, count_inits, per_init
 from ..common.lines import draw_means, set_ticks
-from ..common.naming import shades, with_series
-from ..common.style import (
-    FAINT,
-    INK,
-    MARKERS,
-    NARROW,
-    WIDTH,
-    canvas,
-    describe,
-    empty,
-    enumerate_values,
-    grid,
-    legend,
-)
+from ..common.naming import enumerate_values, shades, with_series
+from ..common.style import FAINT, INK, MARKERS, NARROW, WIDTH, canvas, describe, empty, grid, legend
 from .experiment import CLEAN, by_family
 from .mask_claims import NEAR
 
@@ -32,36 +20,36 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL = 3.0
-JOINED = ("distilled", "real-short")
-DOSED = (dots.HALFWAY, dots.Measure("accuracy", "test accuracy (%)", 100))
-GROUPS = {Kind.DENSE: "D", Kind.FULL_LOOP: "D", Kind.SHORT_LOOP: "o"}  # all others: a triangle
+_PANEL = 3.0
+_JOINED = ("distilled", "real-short")
+_DOSED = (dots.HALFWAY, dots.Measure("accuracy", "test accuracy (%)", 100))
+_GROUPS = {Kind.DENSE: "D", Kind.FULL_LOOP: "D", Kind.SHORT_LOOP: "o"}  # all others: a triangle
 STARTS = {"default": "the papers'", "kaiming": "Kaiming", "xavier": "Xavier"}
-RUNGS = (
+_RUNGS = (
     dots.Measure("barrier", "loss barrier\n(nats)"),
     dots.Measure("error_rise", "error rise\n(points)", 100, limit=dots.THRESHOLD),
     dots.Measure("accuracy", "test accuracy\n(%)", 100),
     dots.Measure("end_loss", "loss at the ends\n(nats)"),
 )
-LOST = (
+_LOST = (
     dots.Measure("adversarial_lost", "lost to attacks, minus IMP's (points)", 100),
     dots.Measure("corrupted_lost", "lost to corruptions, minus IMP's (points)", 100),
 )
 ATTACKS = {"fgsm": "FGSM", "pgd": "PGD"}
-ACROSS, SHIFT_PANEL = 4, 2.2
-STEP = 0.05  # of the axis, by which series that share a strength stand apart
+_ACROSS, _SHIFT_PANEL = 4, 2.2
+_STEP = 0.05  # of the axis, by which series that share a strength stand apart
 
 
 def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
     """Draw how stable and how accurate a subnetwork is over the steps of the inner loop that found its mask."""
     if frame.empty:
         return empty(stamp)
-    columns = [measure.column for measure in DOSED]
+    columns = [measure.column for measure in _DOSED]
     found = per_init(frame.assign(series=frame["method"]), [*columns, "collapsed"], ["steps", "rate", "sparsity"])
     places = by_place(found)
-    with canvas(0.9 + PANEL * len(places), f"{stamp} · {counted(frame, 'steps')}") as figure:
+    with canvas(0.9 + _PANEL * len(places), f"{stamp} · {count_inits(frame, 'steps')}") as figure:
         for line, place in grid(figure, places, 2, sharex=True):
-            for ax, measure in zip(line, DOSED, strict=True):
+            for ax, measure in zip(line, _DOSED, strict=True):
                 _draw_doses(ax, place.rows, measure)
                 ax.set(xscale="log", xlabel="steps of the inner loop", ylabel=measure.label)
                 set_ticks(ax, sorted(set(place.rows["steps"])))
@@ -104,7 +92,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
     levels = sorted(set(found["level"]) - {0}) or [0]
     panels = [(place, level) for place in by_place(found) for level in levels]
     across = min(2, len(panels))
-    with canvas(1.5 + PANEL * -(-len(panels) // 2), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1.5 + _PANEL * -(-len(panels) // 2), f"{stamp} · {count_inits(frame)}") as figure:
         axes = figure.subplots(-(-len(panels) // across), across, squeeze=False, sharey=True).flatten()
         for ax in axes[len(panels) :]:
             ax.set_axis_off()
@@ -114,7 +102,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
             for name, shade in palette.items():
                 part = here[here["series"] == name]
                 if len(part):
-                    shape = GROUPS.get(kind(str(part["method"].iloc[0])), "^")
+                    shape = _GROUPS.get(kind(str(part["method"].iloc[0])), "^")
                     look = {"markeredgecolor": "white", "markeredgewidth": 0.5, "markersize": 6.5, "label": name}
                     ax.plot(part["end_loss"], part["barrier"], shape, color=shade, **look)
             share = here[here["level"] == level]["sparsity"]
@@ -131,7 +119,7 @@ def equal_loss(frame: pd.DataFrame, stamp: str = "") -> Figure:
 def _join_pairs(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> None:
     """Join tickets of distilled and of all real images to IMP's of the same initialisation."""
     imp = frame[frame["method"] == "imp"].set_index("init")
-    for row in frame[frame["method"].isin(JOINED)].to_dict("records"):
+    for row in frame[frame["method"].isin(_JOINED)].to_dict("records"):
         if row["init"] in imp.index:
             other = imp.loc[row["init"]]
             line = "-" if row["end_loss"] <= (1 + NEAR) * float(other["end_loss"]) else ":"
@@ -163,12 +151,12 @@ def _draw_rungs(frame: pd.DataFrame, column: str, stamp: str) -> Figure:
         if (name, value) in there
     }
     frame = frame.assign(series=frame["series"] + ": " + frame[column])
-    columns = [measure.column for measure in RUNGS]
+    columns = [measure.column for measure in _RUNGS]
     means = per_init(frame, [*columns, "collapsed"], ["level", "sparsity", "method"])
     places = by_place(means)
-    with canvas(0.6 + (0.6 + dots.RUNG * len(palette)) * len(places), f"{stamp} · {counted(frame)}") as figure:
-        for panels, place in grid(figure, places, len(RUNGS), sharey=True):
-            for ax, measure in zip(panels, RUNGS, strict=True):
+    with canvas(0.6 + (0.6 + dots.RUNG * len(palette)) * len(places), f"{stamp} · {count_inits(frame)}") as figure:
+        for panels, place in grid(figure, places, len(_RUNGS), sharey=True):
+            for ax, measure in zip(panels, _RUNGS, strict=True):
                 dots.draw_ladder(ax, place.rows, palette, measure, ticks=2)
             panels[0].axvline(0, color=FAINT, linewidth=0.8)
             dots.name_rows(panels[0], list(palette))
@@ -188,18 +176,18 @@ def shifts(frame: pd.DataFrame, stamp: str = "") -> Figure:
     frame = frame[frame["level"].isin((0, frame["level"].max())) & ~frame["collapsed"].astype(bool)]
     frame, palette = with_series(frame, brief=True)
     kinds = [*ATTACKS, *CORRUPTIONS]
-    down = -(-len(kinds) // ACROSS)
+    down = -(-len(kinds) // _ACROSS)
     found = per_init(frame, ["accuracy"], ["shift", "strength"])
     places = by_place(found)
-    with canvas(0.9 + SHIFT_PANEL * down * len(places), f"{stamp} · {counted(frame)}") as figure:
-        for panels, place in grid(figure, places, ACROSS, down):
+    with canvas(0.9 + _SHIFT_PANEL * down * len(places), f"{stamp} · {count_inits(frame)}") as figure:
+        for panels, place in grid(figure, places, _ACROSS, down):
             for ax, name in zip(panels, kinds, strict=False):
                 _draw_strengths(ax, place.rows[place.rows["shift"].isin((CLEAN, name))], palette)
                 ax.set_title(ATTACKS.get(name, name))
                 ax.set_xlabel("budget (255ths)" if name in ATTACKS else "severity")
             _align(panels[: len(ATTACKS)], 0, 100)
             _align(panels[len(ATTACKS) : len(kinds)], 100, 100)
-            for ax in panels[::ACROSS]:
+            for ax in panels[::_ACROSS]:
                 ax.set_ylabel(f"{place.heading}\naccuracy (%)" if place.heading else "test accuracy (%)")
         legend(figure, 3)
         what = "Test accuracy over the strength of two attacks and six corruptions, a line for each way to find masks."
@@ -213,7 +201,7 @@ def _draw_strengths(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) ->
     strengths = sorted(set(frame["strength"]))
     for n, (name, shade) in enumerate(palette.items()):
         part = frame[frame["series"] == name]
-        off = STEP * (n - (len(palette) - 1) / 2)
+        off = _STEP * (n - (len(palette) - 1) / 2)
         groups = {strengths.index(at) + off: 100 * values for at, values in part.groupby("strength")["accuracy"]}
         look = {"marker": "o", "markersize": 3.5, "linewidth": 1.2, "label": name}
         draw_means(ax, groups, shade, look, bar=1, alpha=0.6)
@@ -230,14 +218,11 @@ def _align(panels: Sequence[Any], low: float, high: float) -> None:
 
 
 def shift_costs(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
-    """Draw what attacks and corruptions cost in accuracy, minus what they cost IMP's masks of the same initialisation.
-
-    On a phone's width, in inches, panels stand below each other.
-    """
+    """Draw what attacks and corruptions cost in accuracy, minus what they cost IMP's masks, by initialisation."""
     if frame.empty:
         return empty(stamp)
     wide = by_family(frame[~frame["collapsed"].astype(bool)])
-    columns, named = [measure.column for measure in LOST], ["dataset", "model", "level", "init"]
+    columns, named = [measure.column for measure in _LOST], ["dataset", "model", "level", "init"]
     imp = wide[wide["method"] == "imp"].groupby(named)[columns].mean().add_suffix("_imp")
     others = wide[(wide["method"] != "imp") & (wide["level"] > 0)].join(imp, on=named, how="inner")
     if others.empty:
@@ -247,12 +232,12 @@ def shift_costs(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> F
     places = by_place(found)
     across, down = (2, 1) if width > NARROW else (1, 2)
     height = 0.6 + dots.panel_height(len(palette)) * len(places) * down
-    with canvas(height, f"{stamp} · {counted(others)}", width) as figure:
+    with canvas(height, f"{stamp} · {count_inits(others)}", width) as figure:
         for panels, place in grid(figure, places, across, down):
-            for n, (ax, measure) in enumerate(zip(panels, LOST, strict=True)):
+            for n, (ax, measure) in enumerate(zip(panels, _LOST, strict=True)):
                 dots.draw_panel(ax, place.rows, palette, measure, named=across == 1 or n == 0)
             panels[0].set_title(place.heading, loc="left", weight="bold")
         legend(figure, 3, dots.level_entries(found))
         what = "Dot plots with a row for each way to find masks; right of 0 loses more."
-        dots.describe_means(figure, found, LOST[0], what)
+        dots.describe_means(figure, found, _LOST[0], what)
     return figure

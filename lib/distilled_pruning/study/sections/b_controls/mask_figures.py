@@ -9,7 +9,7 @@ from ...display import percent
 from ..common import dots
 from ..common.analyses import layer_names
 from ..common.dots import Measure
-from ..common.grouping import by_place, counted, per_init
+from ..common.grouping import by_place, count_inits, per_init
 from ..common.lines import set_ticks
 from ..common.naming import with_series
 from ..common.style import FAINT, POINTS, canvas, describe, empty, grid
@@ -18,10 +18,10 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-DIGITS = 9
-SMALLEST = 0.5  # per cent of a layer's weights, left end of a logarithmic axis
-HEAD = 0.75
-COLUMNS = (  # three banks of three, each measure with the frame it is in
+_DIGITS = 9
+_SMALLEST = 0.5  # per cent of a layer's weights, left end of a logarithmic axis
+_HEAD = 0.75
+_COLUMNS = (  # three banks of three, each measure with the frame it is in
     ("controls", Measure("error_rise", "error rise\n(points)", 100, limit=dots.THRESHOLD)),
     ("controls", Measure("accuracy", "test accuracy\n(%)", 100)),
     ("controls", Measure("end_loss", "training loss\nat the ends")),
@@ -32,10 +32,10 @@ COLUMNS = (  # three banks of three, each measure with the frame it is in
     ("kinship", Measure("layered_ratio", "shared with\ndistilled")),
     ("anatomy", Measure("layer_sparsity", "each layer\nkeeps (%)")),
 )
-ACROSS = 3
-SWAPPED = {"other": "method", "other_rate": "rate", "other_setting": "setting"}
-SWAPPED |= {own: other for other, own in SWAPPED.items()}
-MOST = 2.0  # where the colour ends; two masks by the same score share far more than any others
+_ACROSS = 3
+_SWAPPED = {"other": "method", "other_rate": "rate", "other_setting": "setting"}
+_SWAPPED |= {own: other for other, own in _SWAPPED.items()}
+_MOST = 2.0  # where the colour ends; two masks by the same score share far more than any others
 
 
 def controls(
@@ -58,17 +58,17 @@ def controls(
         if other is not None and not other.empty:
             other = _compare_with_distilled(other) if name == "kinship" else other
             frames[name] = _name_alike(other if "collapsed" in other else other.assign(collapsed=False), named)
-    banks = [COLUMNS[n : n + ACROSS] for n in range(0, len(COLUMNS), ACROSS)]
+    banks = [_COLUMNS[n : n + _ACROSS] for n in range(0, len(_COLUMNS), _ACROSS)]
     columns = [column for bank in banks if any(name in frames for name, _ in bank) for column in bank]
-    down, height = len(columns) // ACROSS, HEAD + dots.RUNG * len(palette)
+    down, height = len(columns) // _ACROSS, _HEAD + dots.RUNG * len(palette)
     parts = {name: by_place(part, named) for name, part in frames.items()}
     places = parts["controls"]
-    with canvas(0.5 + height * len(places) * down, f"{stamp} · {counted(named)}") as figure:
-        for n, (panels, place) in enumerate(grid(figure, places, ACROSS, down, sharey=True)):
+    with canvas(0.5 + height * len(places) * down, f"{stamp} · {count_inits(named)}") as figure:
+        for n, (panels, place) in enumerate(grid(figure, places, _ACROSS, down, sharey=True)):
             for ax, (name, measure) in zip(panels, columns, strict=True):
                 rows = parts[name][n].rows if name in parts else place.rows.iloc[:0]
                 _draw_measure(ax, name, rows, palette, measure)
-            for ax in panels[::ACROSS]:
+            for ax in panels[::_ACROSS]:
                 dots.name_rows(ax, list(palette))
                 ax.set_title(place.heading, loc="left")
         if named["level"].max() > 0:
@@ -89,7 +89,7 @@ def _compare_with_distilled(frame: pd.DataFrame) -> pd.DataFrame:
     """Turn comparisons of masks into rows of every mask against the distilled one of the smallest inner rate."""
     import pandas as pd
 
-    both = pd.concat([frame, frame.rename(columns=SWAPPED)], ignore_index=True)
+    both = pd.concat([frame, frame.rename(columns=_SWAPPED)], ignore_index=True)
     both = both[both["other"] == "distilled"]
     return both[both["other_rate"] == both["other_rate"].min()]
 
@@ -120,8 +120,8 @@ def _draw_layers(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> No
         )
         for number, layer in enumerate(names, 1):
             if layer in means:
-                mark = f"${number}$" if len(names) <= DIGITS else "."
-                share = max(SMALLEST, 100 * (1 - float(means[layer])))
+                mark = f"${number}$" if len(names) <= _DIGITS else "."
+                share = max(_SMALLEST, 100 * (1 - float(means[layer])))
                 ax.plot([share], [row + 0.18 * (-1) ** number], marker=mark, color=shade, markersize=7)
     ax.set_xscale("log")
     ax.set_xlim(left=0.8 * ax.dataLim.x0, right=125)
@@ -137,8 +137,8 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
     if frame.empty:
         return empty(stamp)
     frame = frame[frame["level"] == frame["level"].max()]
-    both, palette = with_series(pd.concat([frame, frame.rename(columns=SWAPPED)]), brief=True)
-    partners, _ = with_series(both.rename(columns=SWAPPED), brief=True)
+    both, palette = with_series(pd.concat([frame, frame.rename(columns=_SWAPPED)]), brief=True)
+    partners, _ = with_series(both.rename(columns=_SWAPPED), brief=True)
     both = both.assign(partner=partners["series"].to_numpy())
     side, order = 0.33 * len(palette) + 2.4, list(palette)
     share, n = percent(float(frame["sparsity"].iloc[0])), int(frame["init"].nunique())
@@ -157,7 +157,7 @@ def kinship(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 annot_kws={"size": POINTS},
                 cmap="vlag",
                 center=1,
-                vmax=MOST,
+                vmax=_MOST,
                 linewidths=0.5,
                 cbar_kws={"label": "shared over chance", "shrink": 0.6, "extend": "max"},
                 ax=ax,

@@ -12,16 +12,16 @@ from ...jobs.ways import label
 from ...judging.statistics import by_init, paired
 from ...judging.verdicts import ENOUGH, interval
 from ..common.naming import with_series
-from ..common.tables import COLUMNS, NOTHING, leave_out, name_rows, quote, summary, write_count
+from ..common.tables import COLUMNS, NOTHING, leave_out, name_series, quote, summary, write_count
 from .experiment import CLEAN, FAMILIES, HERE, by_family
 from .figures import ATTACKS, STARTS
 
 if TYPE_CHECKING:
     import pandas as pd
 
-STABILITY = ("barrier", "error_rise", "end_loss", "accuracy")
-TRAVELLED = ("inner distance (initial norms)", 1.0, 2)
-EFFECTS = {
+_STABILITY = ("barrier", "error_rise", "end_loss", "accuracy")
+_TRAVELLED = ("inner distance (initial norms)", 1.0, 2)
+_EFFECTS = {
     "barrier": ("barrier", 1.0, 3),
     "error_rise": COLUMNS["error_rise"],
     "accuracy": ("test accuracy (points)", 100.0, 2),
@@ -35,7 +35,7 @@ def _name(frame: pd.DataFrame) -> pd.DataFrame:
 
 def controls(frame: pd.DataFrame) -> Table:
     """Summarise stability and accuracy of every ticket, survivors in the note."""
-    table = summary(frame, *STABILITY)
+    table = summary(frame, *_STABILITY)
     if frame.empty:
         return table
     counts = frame[frame["level"] > 0].groupby(["dataset", "model", "level"])["survivors"].agg(["min", "max"])
@@ -52,15 +52,15 @@ def loops(frame: pd.DataFrame) -> Table:
     return summary(
         frame if frame.empty else frame[frame["travelled"].notna()],
         inner_accuracy=("accuracy after the inner loop (%)", 100.0, 1),
-        travelled=TRAVELLED,
+        travelled=_TRAVELLED,
         distance=("final distance", 1.0, 2),
     )
 
 
 def dose(frame: pd.DataFrame) -> Table:
     """Summarise travel, stability and accuracy, a row for each source, rate and number of steps."""
-    named = name_rows(frame, lambda row: f"{label(row['method'])}, {row['rate']:g}, {row['steps']} steps")
-    return summary(named, **{"travelled": TRAVELLED, **{name: COLUMNS[name] for name in STABILITY}})
+    named = name_series(frame, lambda row: f"{label(row['method'])}, {row['rate']:g}, {row['steps']} steps")
+    return summary(named, **{"travelled": _TRAVELLED, **{name: COLUMNS[name] for name in _STABILITY}})
 
 
 def equal(frame: pd.DataFrame) -> Note:
@@ -95,7 +95,7 @@ def kinship(frame: pd.DataFrame) -> Table:
         return " and ".join(label(row[method]) + (f", {row[rate]:g}" if row[rate] else "") for method, rate in sides)
 
     return summary(
-        name_rows(frame, name),
+        name_series(frame, name),
         shared=("shared survivors", 1, 0),
         expected=("by chance", 1, 0),
         layered_ratio=COLUMNS["layered_ratio"],
@@ -113,17 +113,23 @@ def shifts(frame: pd.DataFrame) -> Table:
 
 def starts(frame: pd.DataFrame) -> Table:
     """Summarise stability and accuracy, a row for each ticket and kind of initial weights."""
-    return summary(name_rows(_name(frame), lambda row: f"{row['series']}, {STARTS[row['start']]}"), *STABILITY)
+    return summary(name_series(_name(frame), lambda row: f"{row['series']}, {STARTS[row['start']]}"), *_STABILITY)
 
 
 def protocols(frame: pd.DataFrame) -> Table:
     """Summarise stability and accuracy, a row for each ticket and way of measuring."""
-    return summary(name_rows(_name(frame), lambda row: f"{row['series']}: {row['protocol']}"), *STABILITY)
+    return summary(name_series(_name(frame), lambda row: f"{row['series']}: {row['protocol']}"), *_STABILITY)
 
 
 def effects(frame: pd.DataFrame) -> Table:
     """Say what each other way of measuring does: minus that it is set against, paired by initialisation."""
-    headings = ["ticket", "set against", *(heading for heading, _, _ in EFFECTS.values()), "n", "effect on the barrier"]
+    headings = [
+        "ticket",
+        "set against",
+        *(heading for heading, _, _ in _EFFECTS.values()),
+        "n",
+        "effect on the barrier",
+    ]
     if frame.empty:
         return Table(headings, [], NOTHING)
     frame = _name(frame)
@@ -136,10 +142,10 @@ def effects(frame: pd.DataFrame) -> Table:
         both = str(protocol), str(part["against"].iloc[0])
         whole = frame[(frame[by] == [dataset, model, series]).all(axis=1)]
         found = {}
-        for column in EFFECTS:
+        for column in _EFFECTS:
             kept = whole if column == "accuracy" else whole[~whole["collapsed"].astype(bool)]
             found[column] = paired(*(by_init(kept[kept["protocol"] == name], column) for name in both))
-        cells = [quote([factor * v for v in found[c]], n) for c, (_, factor, n) in EFFECTS.items()]
+        cells = [quote([factor * v for v in found[c]], n) for c, (_, factor, n) in _EFFECTS.items()]
         name = f"{f'{model}, {dataset}: ' if several else ''}{series}: {protocol}{leave_out(part)[1]}"
         rows.append([name, both[1], *cells, str(len(found["accuracy"])), _name_effect(found["barrier"])])
     note = "Mean differences over initialisations ± half the width of the 95 % interval."

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 PAPERS = {"dataset": "cifar10", "model": "convnet3"}
 
 
-def recorded(figure: str, root: Path | None = None, **where: str) -> tuple[str, pd.DataFrame] | None:
+def find_recorded(figure: str, root: Path | None = None, **where: str) -> tuple[str, pd.DataFrame] | None:
     """Give scale and tidy frame of a figure's largest recording, ``None`` where there is none.
 
     Args:

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-ROW, APART = 0.44, 0.84
+_ROW, _APART = 0.44, 0.84
 RUNG = 0.27  # inches a row of a ladder needs
-STABLE, STABLE_INK = "#e6f4ef", "#00664a"
+_STABLE, _STABLE_INK = "#e6f4ef", "#00664a"
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ HALFWAY = Measure("error_rise", "error rise halfway (points)", 100)
 
 def panel_height(rows: int) -> float:
     """Inches that so many rows of one panel need."""
-    return 0.75 + ROW * rows
+    return 0.75 + _ROW * rows
 
 
 def draw_panel(
@@ -87,7 +87,7 @@ def draw_panel(
         here = frame[frame["series"] == name]
         there = sorted(set(here["level"]))
         for level in there:
-            y = row + (APART * ((levels.index(level) + 0.5) / len(levels) - 0.5) if len(there) > 1 else 0.0)
+            y = row + (_APART * ((levels.index(level) + 0.5) / len(levels) - 0.5) if len(there) > 1 else 0.0)
             part = here[here["level"] == level]
             values = [measure.factor * float(value) for value in part[measure.column].dropna()]
             if not values:
@@ -146,11 +146,11 @@ def _show_zero(ax: Any, measure: Measure) -> None:
         low, high = ax.get_xlim()
         left = min(low, -0.04 * (high - low))
         ax.set_xlim(left, high)
-        ax.axvspan(left, measure.limit, color=STABLE, linewidth=0, zorder=0)
+        ax.axvspan(left, measure.limit, color=_STABLE, linewidth=0, zorder=0)
         ax.axvline(measure.limit, color=INK, linestyle=":", linewidth=1.3, zorder=1)
         look: dict[str, Any] = {"xycoords": ("data", "axes fraction"), "textcoords": "offset points", "va": "bottom"}
         at = (measure.limit, 1.0)
-        ax.annotate("stable ", at, (-2, 2), ha="right", fontsize=POINTS, color=STABLE_INK, weight="bold", **look)
+        ax.annotate("stable ", at, (-2, 2), ha="right", fontsize=POINTS, color=_STABLE_INK, weight="bold", **look)
         ax.annotate(" unstable", at, (2, 2), ha="left", fontsize=POINTS, color=FAINT, **look)
 
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 
     from ...parameters.fields import Values
 
-Columns = Mapping[str, Any]
-Plan = Callable[["Values"], Iterable[tuple[Job, Columns | None]]]
-Read = Callable[[Any, Metrics, Reader], Iterable[Columns]]
+_Columns = Mapping[str, Any]
+_Plan = Callable[["Values"], Iterable[tuple[Job, _Columns | None]]]
+_Read = Callable[[Any, Metrics, Reader], Iterable[_Columns]]
 
 
 @dataclass(frozen=True)
@@ -41,8 +41,8 @@ class Experiment:
     name: str
     notebook: str
     title: str
-    plan: Plan
-    values: Read
+    plan: _Plan
+    values: _Read
     tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
     def jobs(self, parameters: Values) -> list[Job]:
@@ -72,12 +72,12 @@ def experiment(
     name: str,
     notebook: str,
     title: str,
-    values: Read,
+    values: _Read,
     tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
-) -> Callable[[Plan], Plan]:
+) -> Callable[[_Plan], _Plan]:
     """Register an experiment, see there: the generator below, which is given back, so that several can share it."""
 
-    def register(plan: Plan) -> Plan:
+    def register(plan: _Plan) -> _Plan:
         EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy), plan)
         return plan
 

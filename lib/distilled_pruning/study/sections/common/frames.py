@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 LINE_FIGURES = ("barrier", "maximum", "error_rise", "end_loss", "end_accuracy")
-CHANCE_MARGIN = 0.02
+_CHANCE_MARGIN = 0.02
 
 
 Metrics = Mapping[str, Any]
@@ -73,7 +73,7 @@ def cost_of(mask: Prune | None) -> dict[str, int]:
     return {"points": points, "points_decoded": decoded, "steps": steps}
 
 
-def collapsed(trained: Train, accuracy: float, reader: Reader) -> bool:
+def has_collapsed(trained: Train, accuracy: float, reader: Reader) -> bool:
     """Whether a ticket lost a layer whole or is no better than chance, so that its flat loss is not stability.
 
     Args:
@@ -83,13 +83,13 @@ def collapsed(trained: Train, accuracy: float, reader: Reader) -> bool:
     """
     pruned = reader.metrics(trained.mask.key) if trained.mask is not None else None
     chance = 1 / len(trained.data.info.classes)
-    return bool(pruned and pruned["collapsed"]) or accuracy < chance + CHANCE_MARGIN
+    return bool(pruned and pruned["collapsed"]) or accuracy < chance + _CHANCE_MARGIN
 
 
-def flat(trained: Train, reader: Reader) -> bool:
+def is_flat(trained: Train, reader: Reader) -> bool:
     """Whether a trained ticket collapsed, so that it is flat and smooth for the wrong reason."""
     found = reader.metrics(trained.key)
-    return collapsed(trained, found["accuracy"] if found is not None else math.inf, reader)
+    return has_collapsed(trained, found["accuracy"] if found is not None else math.inf, reader)
 
 
 def line_values(*columns: str) -> Callable[[Connect, Metrics, Reader], Iterable[dict[str, Any]]]:
@@ -114,7 +114,7 @@ def line_values(*columns: str) -> Callable[[Connect, Metrics, Reader], Iterable[
             **_ends(line, reader),
             **_inner(mask, reader),
             "survivors": (pruned or {}).get("survivors"),
-            "collapsed": collapsed(line.a, found["end_accuracy"], reader),
+            "collapsed": has_collapsed(line.a, found["end_accuracy"], reader),
         }
         return [{name: values[name] for name in columns}]
 

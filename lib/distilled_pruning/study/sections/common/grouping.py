@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 NEAR = 0.05  # sparsities that are set beside each other differ by at most so much
-ROWS = {"dense": "", "imp": EQUAL, "distilled": EQUAL}
+_ROWS = {"dense": "", "imp": EQUAL, "distilled": EQUAL}
 
 
 def first_place(frame: pd.DataFrame, **where: object) -> pd.DataFrame:
@@ -67,7 +67,7 @@ def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> 
     return frame.groupby(keys, as_index=False, sort=False)[list(columns)].mean()
 
 
-def counted(frame: pd.DataFrame, *apart: str) -> str:
+def count_inits(frame: pd.DataFrame, *apart: str) -> str:
     """Say how many initialisations stand behind a frame: from the fewest to the most of a network, method and rate.
 
     Args:
@@ -104,5 +104,5 @@ def place(frames: Frames, name: str, model: str) -> pd.DataFrame | None:
 
 def row_of(frames: Frames, name: str, method: str, level: int | None = None) -> pd.DataFrame | None:
     """Rows of a ConvNet-3 found by a method at the paper's inner rate, at one level or at all; none that collapsed."""
-    where: dict[str, str | int] = {"model": CONV, "method": method, "setting": ROWS[method], "collapsed": False}
+    where: dict[str, str | int] = {"model": CONV, "method": method, "setting": _ROWS[method], "collapsed": False}
     return select(frames, name, **where, **({} if level is None else {"level": level}))

@@ -12,8 +12,8 @@ from .style import MARKERS
 if TYPE_CHECKING:
     import pandas as pd
 
-LOWEST, HIGHEST = -4, 100
-NUDGE = 0.012
+_LOWEST, _HIGHEST = -4, 100
+_NUDGE = 0.012
 
 
 def draw_means(
@@ -79,7 +79,7 @@ def draw_over_sparsity(
         err_kws={"capsize": 3, "linewidth": 1.2},
         ax=ax,
     )
-    ax.set(xlabel="sparsity (%)", ylabel=label, xlim=(LOWEST, HIGHEST))
+    ax.set(xlabel="sparsity (%)", ylabel=label, xlim=(_LOWEST, _HIGHEST))
     legend = ax.get_legend()
     if legend is not None:
         legend.remove()
@@ -105,7 +105,7 @@ def draw_over_weights(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) 
         if part.empty:
             continue
         levels = [rows for _, rows in part.groupby("level")]
-        nudge = 1 + NUDGE * (place - (len(palette) - 1) / 2)
+        nudge = 1 + _NUDGE * (place - (len(palette) - 1) / 2)
         groups = {100 * (1 - float(rows["sparsity"].iloc[0])) * nudge: 100 * rows["accuracy"] for rows in levels}
         look = {"marker": MARKERS[place % len(MARKERS)], "linewidth": 1.6, "markersize": 4.5, "label": name}
         draw_means(ax, groups, shade, look, bar=1.0, alpha=0.75)

@@ -11,7 +11,7 @@ from .tickets import EQUAL
 if TYPE_CHECKING:
     import pandas as pd
 
-NETWORKS = {
+_NETWORKS = {
     "convnet3": "ConvNet-3",
     "convnet4": "ConvNet-4",
     "resnet10": "ResNet-10",
@@ -20,7 +20,7 @@ NETWORKS = {
     "alexnet": "AlexNet",
     "vgg11": "VGG-11",
 }
-DATASETS = {
+_DATASETS = {
     "cifar10": "CIFAR-10",
     "cifar100": "CIFAR-100",
     "svhn": "SVHN",
@@ -32,23 +32,28 @@ DATASETS = {
     "digits": "digits",
 }
 CONTRAST = 3.0  # of marks and lines to the white page (WCAG 2.2, 1.4.11)
-DARKER, DARKEST, PALE = 0.4, 0.75, 0.02
+_DARKER, _DARKEST, _PALE = 0.4, 0.75, 0.02
 DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#2f8a82", "#5f5f5f", "#7f7f7f")  # where shades are too many
 
 
 def network(name: str) -> str:
     """Name a network as the papers do; one of the user's goes by its own name."""
-    return NETWORKS.get(name, name)
+    return _NETWORKS.get(name, name)
 
 
 def dataset(name: str) -> str:
     """Name a dataset as the papers do; one of the user's goes by its own name."""
-    return DATASETS.get(name, name)
+    return _DATASETS.get(name, name)
 
 
 def place(of: tuple[object, object]) -> str:
     """Name a dataset and a network, as the heading of a row of panels."""
     return f"{network(str(of[1]))}, {dataset(str(of[0]))}"
+
+
+def enumerate_values(values: pd.Series, form: str = "{:.1f}", apart: str = "; ") -> str:
+    """Name each value of a series by its index, as a figure's description does."""
+    return apart.join(f"{name} {form.format(value)}" for name, value in values.items())
 
 
 class _Variant(NamedTuple):
@@ -120,7 +125,7 @@ def _name(row: _Variant, members: list[_Variant], brief: bool, first: str) -> st
 
 def shades(colour: str, several: int) -> list[str]:
     """List colours for the series of one way: its own, a darker and a lighter one; distinct ones if there are more."""
-    own = [colour, mix(colour, "#000000", DARKER), _lighten(colour)]
+    own = [colour, mix(colour, "#000000", _DARKER), _lighten(colour)]
     if several <= len(own):
         return own[:several]
     others = [other for other in DISTINCT if other != colour]
@@ -129,9 +134,9 @@ def shades(colour: str, several: int) -> list[str]:
 
 def _lighten(colour: str) -> str:
     """Lighten a colour as far as its contrast to white allows; darken one that is too pale for that."""
-    steps = (mix(colour, "#ffffff", PALE * n) for n in range(int(1 / PALE)))
+    steps = (mix(colour, "#ffffff", _PALE * n) for n in range(int(1 / _PALE)))
     allowed = [shade for shade in steps if contrast(shade) >= CONTRAST]
-    return allowed[-1] if len(allowed) > 1 / PALE / 10 else mix(colour, "#000000", DARKEST)
+    return allowed[-1] if len(allowed) > 1 / _PALE / 10 else mix(colour, "#000000", _DARKEST)
 
 
 def mix(colour: str, other: str, by: float) -> str:

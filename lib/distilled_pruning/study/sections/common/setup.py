@@ -94,14 +94,14 @@ class Setup:
         """The short inner loop's recipe: the retraining's with its own steps and rate."""
         return replace(self.outer, steps=self.inner_steps, epochs=Recipe.epochs, learning_rate=rate)
 
-    def distilled(self, seed: int) -> Distill:
+    def distilled_set(self, seed: int) -> Distill:
         """The distilled set used with an initialisation."""
         p = self.parameters
         if p.distiller not in DISTILLERS:
             return Distill(self.data, "published", self.ipc, path=p.distiller)
-        return self.made(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
+        return self.make_set(p.distiller, self.ipc, seed % p.get("sets", p.seeds))
 
-    def published(self) -> Distill:
+    def published_set(self) -> Distill:
         """The set in the file that ``published`` names.
 
         Raises:
@@ -112,7 +112,7 @@ class Setup:
             raise InputError("no published set is named: set published to a file under distilled/ in the data folder")
         return Distill(self.data, "published", self.ipc, path=str(catalog.find_published(name)))
 
-    def made(self, method: str, ipc: int, seed: int = 0) -> Distill:
+    def make_set(self, method: str, ipc: int, seed: int = 0) -> Distill:
         """A set of a distillation method, at iterations, width and rate of its own where ``boxes`` names it."""
         p = self.parameters
         own = int(p.width) or costs.papers_width(self.made_for, self.data.pixels, self.data.name)

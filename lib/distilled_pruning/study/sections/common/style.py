@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 from .grouping import Place
 
 if TYPE_CHECKING:
-    import pandas as pd
     from matplotlib.figure import Figure
 
 INK, FAINT = "#2b2b2b", "#6e6e6e"
@@ -92,11 +91,6 @@ def empty(stamp: str) -> Figure:
 def describe(figure: Figure, *sentences: str) -> None:
     """Say what is seen in a figure, for those who do not see it."""
     figure.set_label(" ".join(sentence for sentence in sentences if sentence))
-
-
-def enumerate_values(values: pd.Series, form: str = "{:.1f}", apart: str = "; ") -> str:
-    """Name each value of a series by its index, as a figure's description does."""
-    return apart.join(f"{name} {form.format(value)}" for name, value in values.items())
 
 
 def grid(

@@ -48,7 +48,7 @@ def write_count(value: float) -> str:
     return f"{value:,.0f}".replace(",", "\u202f")
 
 
-def name_rows(frame: pd.DataFrame, name: Callable[[Mapping[Any, Any]], str]) -> pd.DataFrame:
+def name_series(frame: pd.DataFrame, name: Callable[[Mapping[Any, Any]], str]) -> pd.DataFrame:
     """Add the column ``series``, a name for each row; nothing to a frame without rows."""
     return frame.assign(series=[name(row) for row in frame.to_dict("records")])
 
@@ -118,7 +118,7 @@ def overview(frame: pd.DataFrame) -> Table:
         return f"{row['series']}{times}"
 
     return summary(
-        name_rows(naming.with_series(frame)[0], name),
+        name_series(naming.with_series(frame)[0], name),
         own_accuracy=("after the first inner loop (%)", 100, 1),
         accuracy=COLUMNS["accuracy"],
         barrier=COLUMNS["barrier"],

@@ -17,10 +17,10 @@ from .setup import EQUAL, GENTLE, Setup
 if TYPE_CHECKING:
     from ...parameters.fields import Values
 
-__all__ = ["CHAIN_ORDER", "EQUAL", "GENTLE", "OWN", "Row", "Tickets"]
+__all__ = ["CHAIN_ORDER", "EQUAL", "GENTLE", "Row", "Tickets"]
 
 CHAIN_ORDER = 1000
-OWN = "own"
+_OWN = "own"
 
 
 @dataclass(frozen=True)
@@ -73,17 +73,17 @@ class Tickets(Setup):
         vars(other).update(changes, masks={})
         return other
 
-    def on(self, ipc: int, made_for: str = OWN) -> Self:
+    def on(self, ipc: int, made_for: str = _OWN) -> Self:
         """The same tickets on sets of another size, or made for another network.
 
         Args:
             ipc: Stored images per class.
             made_for: The network of the distillation; ``"own"`` is the one that is pruned.
         """
-        other = self.vary(ipc=ipc, made_for=self.model if made_for == OWN else made_for)
+        other = self.vary(ipc=ipc, made_for=self.model if made_for == _OWN else made_for)
         epochs = self.parameters.get("inner_epochs", 0)
         if epochs:
-            other.inner_steps = epochs * self.outer.steps_per_epoch(other.distilled(0).images)
+            other.inner_steps = epochs * self.outer.steps_per_epoch(other.distilled_set(0).images)
         return other
 
     def inits(self, row: Row) -> range:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ..common.style import INK, canvas, empty
+from ..common.style import INK, canvas, empty, entry
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -29,8 +29,6 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
     """
     if not rows:
         return empty(stamp)
-    from matplotlib.lines import Line2D
-
     with canvas(_HEAD + _ROW * len(rows), stamp) as figure:
         ax = figure.subplots()
         for place, row in enumerate(rows):
@@ -44,6 +42,6 @@ def speed(rows: Sequence[Mapping[str, Any]], stamp: str = "") -> Figure:
         ax.set_ylim(len(rows) - 0.5, -0.5)
         ax.grid(visible=True, axis="x")
         shown = [theme for theme in _COLOURS if any(row["theme"] == theme for row in rows)]
-        handles = [Line2D([], [], color=_COLOURS[t], marker="o", markersize=4.5, linewidth=1.6, label=t) for t in shown]
+        handles = [entry(theme, _COLOURS[theme], marker="o", markersize=4.5, linewidth=1.6) for theme in shown]
         figure.legend(handles=handles, loc="outside upper center", ncols=len(handles))
     return figure

@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from ...parameters.fields import Values
 
 PAGE = "s2-dataset-distillation"
-KEPT = (0, 10, 20, 50, 100)  # per cent of the iterations at which a set keeps a snapshot
-EVALUATIONS = 2
-FIGURES = {  # of each network that was trained on a set: column to metric
+_KEPT = (0, 10, 20, 50, 100)  # per cent of the iterations at which a set keeps a snapshot
+_EVALUATIONS = 2
+_FIGURES = {  # of each network that was trained on a set: column to metric
     "accuracy": "accuracies",
     "loss": "losses",
     "average": "average",
@@ -39,7 +39,7 @@ def sets_of(parameters: Values) -> Iterator[tuple[Tickets, Distill]]:
     for tickets in settings(parameters):
         for ipc, method in itertools.product(parameters.ipcs, parameters.distillers):
             published = method not in DISTILLERS
-            made = Distill(tickets.data, "published", ipc, path=method) if published else tickets.made(method, ipc)
+            made = Distill(tickets.data, "published", ipc, path=method) if published else tickets.make_set(method, ipc)
             yield tickets, made
 
 
@@ -49,7 +49,7 @@ def _evaluate(tickets: Tickets, made: Distill, at: int = -1) -> Evaluate:
     factor = s.factor if s is not None else max(1, made.factor)
     recipe = evaluation_recipe(made.data.called, made.ipc, factor, len(made.data.info.classes))
     recipe = replace(recipe, precision=tickets.outer.precision, compile=tickets.outer.compile)
-    seeds = range(tickets.parameters.get("evaluations", EVALUATIONS))
+    seeds = range(tickets.parameters.get("evaluations", _EVALUATIONS))
     references = tuple(Train(tickets.network(seed), tickets.data, tickets.outer) for seed in seeds)
     return Evaluate(made, recipe, references, -1 if s is not None and at == s.iterations else at)
 
@@ -57,7 +57,7 @@ def _evaluate(tickets: Tickets, made: Distill, at: int = -1) -> Evaluate:
 def snapshots(made: Distill) -> dict[int, int]:
     """Per cent of the iterations to the iteration of a kept snapshot; empty where nothing is optimised."""
     total = made.settings.iterations if made.settings is not None else 0
-    return {share: -(-total * share // 100) for share in KEPT} if total else {}
+    return {share: -(-total * share // 100) for share in _KEPT} if total else {}
 
 
 def set_columns(tickets: Tickets, made: Distill) -> dict[str, Any]:
@@ -69,12 +69,12 @@ def set_columns(tickets: Tickets, made: Distill) -> dict[str, Any]:
 def _accuracies(job: Evaluate, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Accuracy and both objectives, a row for each network that was trained on a set."""
     same = {name: found[name] for name in ("images", "steps")}
-    for reference, *figures in zip(job.references, *(found[name] for name in FIGURES.values()), strict=True):
-        yield {"init": reference.network.seed, **dict(zip(FIGURES, figures, strict=True)), **same}
+    for reference, *figures in zip(job.references, *(found[name] for name in _FIGURES.values()), strict=True):
+        yield {"init": reference.network.seed, **dict(zip(_FIGURES, figures, strict=True)), **same}
 
 
 @experiment("sets", PAGE, "Accuracy of training on small sets, and both objectives", _accuracies)
-def finished(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
+def evaluations(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
     """Evaluations of all finished sets (2503.17905 Eq. 1; Eq. 2 of its ICLR 2024 submission)."""
     for tickets, made in sets_of(parameters):
         yield _evaluate(tickets, made), {**set_columns(tickets, made), "work": made.cost}
@@ -110,7 +110,7 @@ def _cost(job: Distill, found: Metrics, reader: Reader) -> Iterator[dict[str, An
 
 @experiment("cost", PAGE, "Cost of distillation", _cost)
 @experiment("matching", PAGE, "Matching loss", _losses)
-def optimised(parameters: Values) -> Iterator[tuple[Distill, dict[str, Any]]]:
+def distillations(parameters: Values) -> Iterator[tuple[Distill, dict[str, Any]]]:
     """The sets that are optimised."""
     for tickets, made in sets_of(parameters):
         if snapshots(made):
@@ -118,7 +118,7 @@ def optimised(parameters: Values) -> Iterator[tuple[Distill, dict[str, Any]]]:
 
 
 @experiment("stopping", PAGE, "Distillation stopped early", _accuracies)
-def stopped(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
+def early_evaluations(parameters: Values) -> Iterator[tuple[Evaluate, dict[str, Any]]]:
     """Evaluations of the snapshots of the optimised sets with most images; ``share`` is in per cent of iterations."""
     most = max(parameters.ipcs)
     for tickets, made in sets_of(parameters):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....distillation import picture
 from ..common import dots, naming
-from ..common.grouping import by_place, counted
+from ..common.grouping import by_place, count_inits
 from ..common.lines import draw_means
 from ..common.style import INK, MARKERS, POINTS, canvas, describe, empty, entry, grid, legend
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from .experiment import Gallery
 
-SETS = {  # what a set is called, and its colour
+_SETS = {  # what a set is called, and its colour
     "random": ("Random real images", "#c05f95"),
     "herding": ("Herding", "#7f7f7f"),
     "kcenter": ("k-center", "#a87400"),
@@ -29,26 +29,26 @@ SETS = {  # what a set is called, and its colour
     "idc-i": ("IDC-I, without tiles", "#5f5f5f"),
     "mtt": ("MTT", "#7b3294"),
 }
-OTHER, SIZES = "#5f5f5f", "#0072b2"
-MEASURES = (
+_OTHER, _SIZES = "#5f5f5f", "#0072b2"
+_MEASURES = (
     dots.Measure("accuracy", "test accuracy (%)", 100),
     dots.Measure("average", "Eq. 1 (nats)"),
     dots.Measure("supremum", "Eq. 2 (nats)"),
 )
-ROW, HEAD, PANEL = 0.36, 0.75, 2.6
-WIDE = 4  # ends of a logarithmic axis, one over the other, between which decades alone would say too little
-CLASSES, EACH, SHOWN = 10, 3, (0, 20, 100)
+_ROW, _HEAD, _PANEL = 0.36, 0.75, 2.6
+_WIDE = 4  # ends of a logarithmic axis, one over the other, between which decades alone would say too little
+_CLASSES, _EACH, SHOWN = 10, 3, (0, 20, 100)
 
 
 def name_set(method: str) -> str:
     """Name a way to make a set; a published file goes by its own name."""
-    return SETS[method][0] if method in SETS else method
+    return _SETS[method][0] if method in _SETS else method
 
 
 def _shades(frame: pd.DataFrame) -> dict[int, str]:
     """Give each number of images per class its colour, the largest the darkest."""
     sizes = sorted(set(frame["ipc"]), reverse=True)
-    return dict(sorted(zip(map(int, sizes), naming.shades(SIZES, len(sizes)), strict=True)))
+    return dict(sorted(zip(map(int, sizes), naming.shades(_SIZES, len(sizes)), strict=True)))
 
 
 def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str, int], float] | None = None) -> Figure:
@@ -67,9 +67,9 @@ def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str
         if key[0] in set(frame["dataset"]) and key[1] in methods and key[2] in shades
     }
     rows = {(name, ipc): at + _shift(ipc, shades) for at, name in enumerate(methods) for ipc in shades}
-    with canvas(0.6 + (HEAD + ROW * len(methods)) * len(places), f"{stamp} · {counted(frame)}") as figure:
-        for panels, place in grid(figure, places, len(MEASURES), sharey=True, sharex="col"):
-            for ax, measure in zip(panels, MEASURES, strict=True):
+    with canvas(0.6 + (_HEAD + _ROW * len(methods)) * len(places), f"{stamp} · {count_inits(frame)}") as figure:
+        for panels, place in grid(figure, places, len(_MEASURES), sharey=True, sharex="col"):
+            for ax, measure in zip(panels, _MEASURES, strict=True):
                 _draw_sets(ax, place.rows, measure, rows, shades)
             panels[0].axvline(100 * place.rows["real_accuracy"].mean(), color=INK, linestyle=":", linewidth=1.2)
             here = place.rows["dataset"].iloc[0]
@@ -126,12 +126,12 @@ def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
     if frame.empty:
         return empty(stamp)
     methods, places = list(dict.fromkeys(frame["method"])), by_place(frame)
-    with canvas(0.9 + PANEL * len(places), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(0.9 + _PANEL * len(places), f"{stamp} · {count_inits(frame)}") as figure:
         for (ax,), place in grid(figure, places, 1, sharex=True):
             for n, method in enumerate(methods):
                 off = 1.1 * (n - (len(methods) - 1) / 2)
                 groups = place.rows[place.rows["method"] == method].groupby("share")["accuracy"]
-                colour = SETS[method][1] if method in SETS else OTHER
+                colour = _SETS[method][1] if method in _SETS else _OTHER
                 look = {"marker": MARKERS[n % len(MARKERS)], "markersize": 5, "label": name_set(method)}
                 draw_means(ax, {share + off: 100 * found for share, found in groups}, colour, look)
             ax.set(ylabel="test accuracy (%)", xticks=sorted(set(frame["share"])))
@@ -147,7 +147,7 @@ def matching(frame: pd.DataFrame, stamp: str = "") -> Figure:
     if frame.empty:
         return empty(stamp)
     shades, methods, places = _shades(frame), list(dict.fromkeys(frame["method"])), by_place(frame)
-    with canvas(0.8 + 0.85 * PANEL * len(places), f"{stamp} · one set each") as figure:
+    with canvas(0.8 + 0.85 * _PANEL * len(places), f"{stamp} · one set each") as figure:
         for panels, place in grid(figure, places, len(methods)):
             for ax, method in zip(panels, methods, strict=True):
                 for ipc, part in place.rows[place.rows["method"] == method].groupby("ipc"):
@@ -171,7 +171,7 @@ def _number_plainly(ax: Any) -> None:
     from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter, ScalarFormatter
 
     low, high = ax.get_ylim()
-    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > WIDE * low else MaxNLocator(4))
+    ax.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)) if high > _WIDE * low else MaxNLocator(4))
     ax.yaxis.set_major_formatter(ScalarFormatter())
     ax.yaxis.set_minor_formatter(NullFormatter())
     ax.minorticks_off()
@@ -212,7 +212,7 @@ def moments(of: Gallery) -> dict[str, np.ndarray]:
         at = -(-of.iterations * share // 100)
         if at in of.images:
             title = titles.get(share, f"after {share} % of the iterations")
-            images = of.images[at].reshape(of.classes, -1, *of.images[at].shape[1:])[:CLASSES, :EACH]
+            images = of.images[at].reshape(of.classes, -1, *of.images[at].shape[1:])[:_CLASSES, :_EACH]
             some = images.reshape(-1, *images.shape[2:])
             found[title] = picture.grid(some, len(images), space=of.space, sideways=True)
     return found

@@ -17,10 +17,10 @@ from .figures import name_set
 if TYPE_CHECKING:
     import pandas as pd
 
-ALWAYS = "cifar10"
-GIGA = 1e9
-LARGE = 1e4
-Key = tuple[str, str, int]
+_ALWAYS = "cifar10"
+_GIGA = 1e9
+_LARGE = 1e4
+_Key = tuple[str, str, int]
 
 
 def _tabulate(frame: pd.DataFrame, headings: Sequence[str], rows: Sequence[Sequence[Any]], note: str) -> Table:
@@ -62,7 +62,7 @@ def sets(frame: pd.DataFrame) -> Table:
     return _tabulate(frame, headings, rows, note)
 
 
-def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
+def compare(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
     """Set accuracies of training on sets beside published and recorded ones.
 
     Published are those of IDC, on CIFAR-10 and on the datasets that were run here or recorded.
@@ -75,16 +75,16 @@ def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table
     Raises:
         InputError: The papers' numbers or recorded results cannot be read.
     """
-    stage, before = comparison.recorded("sets", root) or ("", frame.iloc[:0])
-    columns: list[Mapping[Key, str]] = [
+    stage, before = comparison.find_recorded("sets", root) or ("", frame.iloc[:0])
+    columns: list[Mapping[_Key, str]] = [
         {key: number(value, 1) for key, value in papers.distilled().items()},
         *map(_accuracies, (before, frame)),
     ]
-    shown = {ALWAYS, *(key[0] for column in columns[1:] for key in column)}
+    shown = {_ALWAYS, *(key[0] for column in columns[1:] for key in column)}
     keys = dict.fromkeys(key for column in columns for key in column if key[0] in shown)
     rows = [
         [name_set(key[1]), naming.dataset(key[0]), str(key[2]), *(column.get(key, "–") for column in columns)]
-        for key in sorted(keys, key=lambda key: (key[0] != ALWAYS, *key))
+        for key in sorted(keys, key=lambda key: (key[0] != _ALWAYS, *key))
     ]
     note = "Test accuracy in per cent, ours as mean over initialisations ± half the width of its 95 % interval."
     if stage not in ("", "paper"):
@@ -97,7 +97,7 @@ def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table
     )
 
 
-def _accuracies(frame: pd.DataFrame) -> dict[Key, str]:
+def _accuracies(frame: pd.DataFrame) -> dict[_Key, str]:
     """Accuracy of training on each set with its interval, for the first network of a dataset."""
     if frame.empty:
         return {}
@@ -136,8 +136,8 @@ def cost(frame: pd.DataFrame) -> Table:
 
 def _write_operations(work: float) -> str:
     """Write a number of multiply-accumulates as billions of operations, to three digits, large ones as a power."""
-    billions = 2 * work / GIGA
-    if billions < LARGE:
+    billions = 2 * work / _GIGA
+    if billions < _LARGE:
         return f"{billions:.3g}"
     digits, exponent = f"{billions:.1e}".split("e")
     raised = str(int(exponent)).translate(str.maketrans("0123456789-", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻"))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...jobs.ways import colour, label
 from ...judging.verdicts import ENOUGH
-from ..common.grouping import by_place, counted, error_bar, per_init
+from ..common.grouping import by_place, count_inits, error_bar, per_init
 from ..common.lines import draw_dense, spread
 from ..common.naming import mix, with_series
 from ..common.style import FAINT, INK, POINTS, canvas, describe, empty, grid, legend
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-MARKERS = "osD^vP"
-WHITE = "#ffffff"
+_MARKERS = "osD^vP"
+_WHITE = "#ffffff"
 
 
 def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
@@ -50,7 +50,7 @@ def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
         ax = figure.subplots()
         ax.set(xlim=(0, 92), ylim=(0, 36))
         ax.axis("off")
-        _frame(ax, 25.5, 3.0, 39, 30, mix(small, WHITE, 0.9), mix(small, WHITE, 0.5), "--")
+        _frame(ax, 25.5, 3.0, 39, 30, mix(small, _WHITE, 0.9), mix(small, _WHITE, 0.5), "--")
         ax.text(45, 30.6, f"inner loop, {levels} rounds", ha="center", va="center", fontsize=9.5, color=small)
         for box in boxes:
             _box(ax, *box)
@@ -80,7 +80,7 @@ def _frame(ax: Any, x: float, y: float, width: float, height: float, face: str, 
 def _box(ax: Any, x: float, y: float, width: float, title: str, text: str, colour: str) -> None:
     """Draw a step: its name, and what it does in a few words."""
     height, middle = 8.5, x + width / 2
-    _frame(ax, x, y, width, height, mix(colour, WHITE, 0.82), colour)
+    _frame(ax, x, y, width, height, mix(colour, _WHITE, 0.82), colour)
     ax.text(middle, y + 0.64 * height, title, ha="center", va="center", fontsize=9.5, weight="bold", color=INK)
     ax.text(middle, y + 0.27 * height, text, ha="center", va="center", fontsize=POINTS, color=INK)
 
@@ -97,7 +97,7 @@ def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame, palette = with_series(frame)
     places = by_place(frame)
-    with canvas(0.7 + 3.1 * len(places), f"{stamp} · {counted(frame[_marked(frame)], 'level')}") as figure:
+    with canvas(0.7 + 3.1 * len(places), f"{stamp} · {count_inits(frame[_marked(frame)], 'level')}") as figure:
         panels = grid(figure, places, 2, width_ratios=(1.45, 1))
         for (left, right), place in panels:
             _draw_accuracy(left, place.rows, palette)
@@ -146,7 +146,7 @@ def _draw_accuracy(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> 
             for sparsity, values in levels:
                 ax.plot([sparsity] * 2, error_bar(values), color=shade, linewidth=1.6)
             means = levels.mean()
-            ax.plot(means.index, means, MARKERS[n % len(MARKERS)], color=shade, markersize=6, label=str(name))
+            ax.plot(means.index, means, _MARKERS[n % len(_MARKERS)], color=shade, markersize=6, label=str(name))
         if not marks.all():
             ax.plot([], [], **thin, label="every level, first initialisation")
     ax.set(xlabel="sparsity (%)", ylabel="test accuracy (%)", xlim=(0, 100))

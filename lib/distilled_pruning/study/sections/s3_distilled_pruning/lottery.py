@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 MARGIN = 0.005
-UNKNOWN = (-math.inf, math.inf)
+_UNKNOWN = (-math.inf, math.inf)
 
 
 @dataclass(frozen=True)
@@ -71,7 +71,7 @@ def end(tickets: pd.DataFrame | None, dense: Mapping[int, float], margin: float 
     if not whole:
         return None
     n = len(next(iter(whole.values())))
-    bounds = {level: (interval(found) if n >= ENOUGH else None) or UNKNOWN for level, found in whole.items()}
+    bounds = {level: (interval(found) if n >= ENOUGH else None) or _UNKNOWN for level, found in whole.items()}
     return End(
         level=max((level for level, found in whole.items() if sum(found) / n >= -margin), default=0),
         surely=max((level for level, (low, _) in bounds.items() if low >= -margin), default=0),

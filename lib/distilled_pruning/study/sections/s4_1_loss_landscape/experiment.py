@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import Landscape
 from ..common.analyses import first_trained
 from ..common.experiment import experiment
-from ..common.frames import Metrics, Reader, flat, labels
+from ..common.frames import Metrics, Reader, is_flat, labels
 
 if TYPE_CHECKING:
     from ...parameters.fields import Values
 
 PAGE = "s4-1-loss-landscape"
-PLANE_IMAGES = 360
+_PLANE_IMAGES = 360
 
 
 def _points(job: Landscape, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
@@ -30,14 +30,14 @@ def _points(job: Landscape, found: Metrics, reader: Reader) -> Iterator[dict[str
 def _basins(job: Landscape, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Basins and loss range of a plane, with the networks' coordinates."""
     figures = {name: found[name] for name in ("basins", "loss_range", "unit", "coordinates")}
-    yield {**figures, "collapsed": flat(job.a, reader)}
+    yield {**figures, "collapsed": is_flat(job.a, reader)}
 
 
 @experiment("basins", PAGE, "Basins of planes", _basins)
 @experiment("planes", PAGE, "Loss on planes", _points)
 def planes(parameters: Values) -> Iterator[tuple[Landscape, dict[str, Any]]]:
     """The plane through every three retrainings of every ticket at the measured levels."""
-    images = parameters.get("plane_images", PLANE_IMAGES)
+    images = parameters.get("plane_images", _PLANE_IMAGES)
     for tickets, row, init, level in first_trained(parameters):
         for orders in itertools.combinations(range(parameters.replicates), 3):
             a, b, c = (tickets.ticket(row, init, level, order) for order in orders)

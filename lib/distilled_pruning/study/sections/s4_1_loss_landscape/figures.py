@@ -7,7 +7,7 @@ import textwrap
 from typing import TYPE_CHECKING, Any
 
 from ...display import percent
-from ..common.grouping import by_place, counted
+from ..common.grouping import by_place, count_inits
 from ..common.naming import with_series
 from ..common.style import INK, NARROW, POINTS, WIDTH, canvas, describe, empty
 
@@ -15,17 +15,17 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-SIDE = 2.0
-STEP, HIGHEST = 0.05, 0.5  # nats over the networks: between contour lines, and where the colours end
-TICKS = (0, 1)
-LETTERS, LETTERS_AN_INCH = "abc", 11
+_SIDE = 2.0
+_STEP, _HIGHEST = 0.05, 0.5  # nats over the networks: between contour lines, and where the colours end
+_TICKS = (0, 1)
+_LETTERS, _LETTERS_AN_INCH = "abc", 11
 
 
 def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw how far the loss lies above that of the three networks of a plane: a row for each initialisation.
 
-    Every plane has the same scale of colours, and contour lines every :data:`STEP` nats, so that a barrier of a tenth
-    of a nat shows. On a phone's width, in inches, the first initialisation alone is drawn.
+    Every plane has the same scale of colours, and contour lines every :data:`_STEP` nats, so that a barrier of a tenth
+    of a nat shows. On a phone's width the first initialisation alone is drawn.
     """
     import seaborn as sns
 
@@ -39,8 +39,8 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "", width: fl
     inits = sorted(set(first["init"]))[: None if wide else 1]
     rows = [(place, init) for place in places for init in inits]
     down, across = (len(rows), len(columns)) if wide else (len(rows) * len(columns), 1)
-    side = min(SIDE, (width - 0.6) / across)
-    with canvas(1.3 + (side + 0.2) * down, f"{stamp} · {counted(frame)}", width) as figure:
+    side = min(_SIDE, (width - 0.6) / across)
+    with canvas(1.3 + (side + 0.2) * down, f"{stamp} · {count_inits(frame)}", width) as figure:
         axes = figure.subplots(down, across, squeeze=False).flatten()
         mesh: Any = None
         for ax, ((place, init), column) in zip(axes, itertools.product(rows, columns), strict=True):
@@ -53,7 +53,7 @@ def planes(frame: pd.DataFrame, basins: pd.DataFrame, stamp: str = "", width: fl
             at = found.loc[here["key"].iloc[0]]
             mesh = _draw_surface(ax, here, at["coordinates"], sns.color_palette("mako_r", as_cmap=True))
             _mark_networks(ax, at["coordinates"])
-            ax.set_title(_title(here, int(at["basins"]), not wide or init == inits[0], int(side * LETTERS_AN_INCH)))
+            ax.set_title(_title(here, int(at["basins"]), not wide or init == inits[0], int(side * _LETTERS_AN_INCH)))
             if column == columns[0] and place.heading:
                 ax.set_ylabel(place.heading)
         bar = figure.colorbar(mesh, ax=list(axes), location="bottom", shrink=0.6, aspect=40, extend="max")
@@ -84,12 +84,12 @@ def _draw_surface(ax: Any, frame: pd.DataFrame, coordinates: Any, colours: Any) 
 
     grid = frame.pivot_table(index="y", columns="x", values="loss")
     grid = grid - _floor(grid, coordinates)
-    look: dict[str, Any] = {"vmin": 0, "vmax": HIGHEST, "cmap": colours, "shading": "gouraud", "rasterized": True}
+    look: dict[str, Any] = {"vmin": 0, "vmax": _HIGHEST, "cmap": colours, "shading": "gouraud", "rasterized": True}
     mesh = ax.pcolormesh(grid.columns, grid.index, grid.clip(lower=0), **look)
-    levels = np.arange(-4, round(HIGHEST / STEP) + 1) * STEP
+    levels = np.arange(-4, round(_HIGHEST / _STEP) + 1) * _STEP
     ax.contour(grid.columns, grid.index, grid, levels=levels, colors=INK, linewidths=0.5, alpha=0.7)
     ends = {"xlim": (grid.columns[0], grid.columns[-1]), "ylim": (grid.index[0], grid.index[-1])}
-    ax.set(aspect="equal", xticks=TICKS, yticks=TICKS, **ends)
+    ax.set(aspect="equal", xticks=_TICKS, yticks=_TICKS, **ends)
     ax.grid(visible=False)
     return mesh
 
@@ -105,7 +105,7 @@ def _floor(grid: pd.DataFrame, coordinates: Any) -> float:
 
 def _mark_networks(ax: Any, coordinates: Any) -> None:
     """Mark where the networks lie."""
-    for letter, (x, y) in zip(LETTERS, coordinates, strict=False):
+    for letter, (x, y) in zip(_LETTERS, coordinates, strict=False):
         ax.plot([x], [y], "o", color="white", markeredgecolor=INK, markersize=6, zorder=5)
         box = {"boxstyle": "round,pad=0.15", "facecolor": "white", "edgecolor": "none", "alpha": 0.8}
         look = {"textcoords": "offset points", "ha": "center", "va": "bottom", "fontsize": POINTS, "color": INK}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ...jobs import HessianDiagonal, Job, Spectrum
 from ..common.analyses import COLUMNS, HESSIAN_IMAGES, first_trained
 from ..common.experiment import experiment
-from ..common.frames import Metrics, Reader, flat, labels
+from ..common.frames import Metrics, Reader, is_flat, labels
 
 if TYPE_CHECKING:
     from ...parameters.fields import Values
@@ -36,7 +36,7 @@ def _table(job: HessianDiagonal, found: Metrics, reader: Reader) -> Iterator[dic
         "top": top["eigenvalues"][0],
         "residual": top["residuals"][0],
         "images": found["images"],
-        "collapsed": flat(job.trained, reader),
+        "collapsed": is_flat(job.trained, reader),
     }
 
 

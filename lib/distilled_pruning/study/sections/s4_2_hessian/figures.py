@@ -7,25 +7,25 @@ from typing import TYPE_CHECKING
 
 from ...display import percent
 from ..common import dots
-from ..common.grouping import NEAR, by_place, counted, per_init
+from ..common.grouping import NEAR, by_place, count_inits, per_init
 from ..common.lines import draw_over_sparsity
-from ..common.naming import with_series
-from ..common.style import FAINT, NARROW, WIDTH, canvas, describe, empty, enumerate_values, grid, legend
+from ..common.naming import enumerate_values, with_series
+from ..common.style import FAINT, NARROW, WIDTH, canvas, describe, empty, grid, legend
 from ..common.tickets import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL = 2.5
-KINDS = {"": "all entries", "_nonzero": "without exact zeros"}
-STATISTICS = {"std": "standard deviation", "mean_abs": "mean magnitude"}
-SHARPNESS = {
+_PANEL = 2.5
+_KINDS = {"": "all entries", "_nonzero": "without exact zeros"}
+_STATISTICS = {"std": "standard deviation", "mean_abs": "mean magnitude"}
+_SHARPNESS = {
     "sum": "trace",
     "top": "largest eigenvalue",
     "sharpness": "scale-invariant sharpness",
 }
-SMALLEST = 1e-5
+_SMALLEST = 1e-5
 
 
 def hessian(
@@ -36,28 +36,28 @@ def hessian(
 ) -> Figure:
     """Draw deviation and mean magnitude of the diagonal: of all entries, as the paper counts, and without exact zeros.
 
-    The paper's statistics, by method and sparsity, are bars across the rows. On a phone's width, in inches, panels
-    stand below each other. Collapsed tickets, which are flat for another reason, are left out.
+    The paper's statistics, by method and sparsity, are bars across the rows. Collapsed tickets, which are flat for
+    another reason, are left out.
     """
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
-    found = per_init(frame, [column + kind for column in STATISTICS for kind in KINDS], ["level", "sparsity"])
+    found = per_init(frame, [column + kind for column in _STATISTICS for kind in _KINDS], ["level", "sparsity"])
     places, across = by_place(found), 2 if width > NARROW else 1
     measures = {
         (column, kind): dots.Measure(column + kind, f"{label} (10⁻³)", 1000, 0)
-        for column, label in STATISTICS.items()
-        for kind in KINDS
+        for column, label in _STATISTICS.items()
+        for kind in _KINDS
     }
     down = len(measures) // across
     tall = dots.panel_height(found["series"].nunique())
-    with canvas(0.7 + tall * len(places) * down, f"{stamp} · {counted(frame)}", width) as figure:
+    with canvas(0.7 + tall * len(places) * down, f"{stamp} · {count_inits(frame)}", width) as figure:
         for panels, place in grid(figure, places, across, down):
             for n, (ax, ((column, kind), measure)) in enumerate(zip(panels, measures.items(), strict=True)):
                 theirs = {} if kind else _find_printed(frame, papers or {}, column)
                 named = across == 1 or n % 2 == 0
                 dots.draw_panel(ax, place.rows, palette, measure, named=named, papers=theirs)
-                ax.set_title((f"{place.heading}, " if place.heading else "") + KINDS[kind], loc="left")
+                ax.set_title((f"{place.heading}, " if place.heading else "") + _KINDS[kind], loc="left")
         entries = dots.level_entries(found) + ([dots.bar_entry("the paper's value")] if papers else [])
         legend(figure, 3, entries)
         what = "Dot plots: standard deviation and mean magnitude of the Hessian diagonal."
@@ -84,14 +84,14 @@ def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame, palette = with_series(frame)
     standing = frame[~frame["collapsed"].astype(bool)]
-    found = per_init(standing, ["min", "max", *SHARPNESS], ["level", "sparsity"])
+    found = per_init(standing, ["min", "max", *_SHARPNESS], ["level", "sparsity"])
     places = by_place(found)
-    with canvas(1 + PANEL * 2 * len(places), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1 + _PANEL * 2 * len(places), f"{stamp} · {count_inits(frame)}") as figure:
         for (extremes, *others), place in grid(figure, places, 2, 2, sharex=True):
             for column in ("min", "max"):
                 draw_over_sparsity(extremes, place.rows, column, palette, "smallest and largest entry")
             extremes.axhline(0, color=FAINT, linewidth=0.8)
-            for ax, (column, label) in zip(others, SHARPNESS.items(), strict=True):
+            for ax, (column, label) in zip(others, _SHARPNESS.items(), strict=True):
                 draw_over_sparsity(ax, place.rows, column, palette, label)
                 ax.set_ylim(bottom=0)
             extremes.set_title(place.heading, loc="left")
@@ -109,9 +109,9 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
     share = dict(sorted(dict(zip(frame["level"], frame["sparsity"], strict=True)).items()))
     levels = [level for level in share if level] or [0]
     places = by_place(beyond, frame)
-    ends = SMALLEST, float(beyond[beyond["share"] > 0]["size"].max())
+    ends = _SMALLEST, float(beyond[beyond["share"] > 0]["size"].max())
     text = f"{stamp} · mean over n = {frame['init'].nunique()}"
-    with canvas(1 + PANEL * len(places) * len(levels), text) as figure:
+    with canvas(1 + _PANEL * len(places) * len(levels), text) as figure:
         for panels, place in grid(figure, places, 2, len(levels), sharey=True, sharex="col"):
             for n, ax in enumerate(panels):
                 level, side = levels[n // 2], (-1, 1)[n % 2]
@@ -146,7 +146,7 @@ def tails(frame: pd.DataFrame) -> pd.DataFrame:
     inits = frame.groupby(named)["init"].nunique().rename("inits")
     parts = []
     for side, edge in ((-1, "high"), (1, "low")):
-        bins = frame[side * frame[edge] >= SMALLEST]
+        bins = frame[side * frame[edge] >= _SMALLEST]
         bins = bins.assign(size=bins[edge].abs(), side=side)
         total = bins.groupby([*named, "side", "size"], as_index=False)["share"].sum().join(inits, on=named)
         total["share"] = total[::-1].groupby(named)["share"].cumsum() / total["inits"]

@@ -18,8 +18,8 @@ from ..common.tickets import GENTLE
 if TYPE_CHECKING:
     import pandas as pd
 
-NAMES = {"dense": "Dense", "imp": "IMP", "distilled": "Distilled"}
-STATISTICS = ("min / max", "mean ± std", "mean |h|")
+_NAMES = {"dense": "Dense", "imp": "IMP", "distilled": "Distilled"}
+_STATISTICS = ("min / max", "mean ± std", "mean |h|")
 
 
 def hessian(frame: pd.DataFrame) -> Table:
@@ -43,7 +43,7 @@ def sharpness(frame: pd.DataFrame) -> Table:
     )
 
 
-def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
+def compare(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
     """Set the paper's Hessian table beside recorded values and this run's means.
 
     Args:
@@ -54,15 +54,15 @@ def compared(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table
     Raises:
         InputError: The papers' numbers or recorded results cannot be read.
     """
-    stage, before = comparison.recorded("hessian", root, **comparison.PAPERS) or ("", frame.iloc[:0])
+    stage, before = comparison.find_recorded("hessian", root, **comparison.PAPERS) or ("", frame.iloc[:0])
     rows = []
     for (method, share), printed in papers.hessian().items():
         for setting in ("", GENTLE) if method == "distilled" else ("",):
             ours = [_means(own, method, share, setting) for own in (before, frame)]
             sources = [{} if setting else printed, *ours]
             if not setting or any(sources):
-                name = NAMES[method] + (f", {setting}" if setting else "")
-                rows.append([name, percent(share), *map(_stack, (STATISTICS, *map(_write, sources)))])
+                name = _NAMES[method] + (f", {setting}" if setting else "")
+                rows.append([name, percent(share), *map(_stack, (_STATISTICS, *map(_write, sources)))])
     note = (
         "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
         f"This run: {scale}."

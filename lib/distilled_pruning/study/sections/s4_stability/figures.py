@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, Any
 from ...display import percent
 from ...jobs.ways import colour, label
 from ..common import dots
-from ..common.grouping import Place, by_place, counted, per_init
+from ..common.grouping import Place, by_place, count_inits, per_init
 from ..common.lines import draw_means
-from ..common.naming import with_series
-from ..common.style import INK, NARROW, POINTS, WIDTH, canvas, describe, empty, entry, enumerate_values, grid, legend
+from ..common.naming import enumerate_values, with_series
+from ..common.style import INK, NARROW, POINTS, WIDTH, canvas, describe, empty, entry, grid, legend
 from ..common.tickets import EQUAL
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL = 2.3
-PAPER = {"distilled": "paper: flat", "imp": "paper: a ridge"}  # in the paper's order
-SLIDE, ROOM, TOLERANCE = 2.7, 1.06, 1e-6
-SIDE, ACROSS = 3.1, 2
-ANGLE = {"elev": 24, "azim": -58}
+_PANEL = 2.3
+_PAPER = {"distilled": "paper: flat", "imp": "paper: a ridge"}  # in the paper's order
+_SLIDE, _ROOM, _TOLERANCE = 2.7, 1.06, 1e-6
+_SIDE, _ACROSS = 3.1, 2
+_ANGLE = {"elev": 24, "azim": -58}
 
 
 def _select_papers(frame: pd.DataFrame) -> pd.DataFrame:
     """Rows of the paper's three networks at its rate; of all there are where either of its two methods is missing."""
-    own = frame[frame["method"].isin(("dense", *PAPER)) & frame["setting"].isin(("", EQUAL))]
-    return own if set(PAPER) <= set(own["method"]) else frame
+    own = frame[frame["method"].isin(("dense", *_PAPER)) & frame["setting"].isin(("", EQUAL))]
+    return own if set(_PAPER) <= set(own["method"]) else frame
 
 
 def _select_series(frame: pd.DataFrame, name: str) -> pd.DataFrame:
@@ -46,26 +46,23 @@ def _name_split(frame: pd.DataFrame) -> str:
 
 
 def fig3(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
-    """Draw loss along the line as the paper orders it: distilled pruning, IMP, and both at the highest sparsity.
-
-    On a phone's width, in inches, panels stand below each other.
-    """
+    """Draw loss along the line as the paper orders it: distilled pruning, IMP, and both at the highest sparsity."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(_select_papers(frame))
     means = per_init(frame, ["loss"], ["level", "sparsity", "alpha"])
     places, shades = by_place(means), _colour_levels(frame)
     methods = dict(zip(frame["series"], frame["method"], strict=True))
-    order = {method: rank for rank, method in enumerate(PAPER)}
+    order = {method: rank for rank, method in enumerate(_PAPER)}
     shown = sorted(_list_pruned(palette), key=lambda name: order.get(methods[name], len(order)))
     count = len(shown) + (len(shown) > 1)
     across, down = (count, 1) if width > NARROW else (1, count)
-    with canvas(0.8 + PANEL * len(places) * down, f"{stamp} · {counted(frame)}", width) as figure:
+    with canvas(0.8 + _PANEL * len(places) * down, f"{stamp} · {count_inits(frame)}", width) as figure:
         for panels, place in grid(figure, places, across, down, sharex=True):
             for ax, name in zip(panels, shown, strict=False):
                 for level, part in _select_series(place.rows, name).groupby("level"):
                     _draw_line(ax, part, "loss", shades[int(str(level))])
-                said = f" ({PAPER[methods[name]]})" if methods[name] in PAPER else ""
+                said = f" ({_PAPER[methods[name]]})" if methods[name] in _PAPER else ""
                 ax.set_title(name + said, loc="left", fontsize=10)
             for ax in panels[len(shown) :]:
                 _draw_both(ax, place.rows, shown, palette)
@@ -146,11 +143,11 @@ def fig3_levels(frame: pd.DataFrame, stamp: str = "") -> dict[str, Figure]:
         return {"nothing yet": empty(stamp)}
     frame, palette = with_series(frame.assign(accuracy=100 * frame["accuracy"]))
     means = per_init(frame, ["loss", "accuracy"], ["level", "sparsity", "alpha"])
-    top, bottom = ROOM * float(means["loss"].max()), float(means["accuracy"].min())
-    limits = {"loss": (0.0, top), "accuracy": (bottom - (ROOM - 1) * (100 - bottom), 100.0)}
+    top, bottom = _ROOM * float(means["loss"].max()), float(means["accuracy"].min())
+    limits = {"loss": (0.0, top), "accuracy": (bottom - (_ROOM - 1) * (100 - bottom), 100.0)}
     labels = {"loss": f"{_name_split(frame)} loss (nats)", "accuracy": f"{_name_split(frame)} accuracy (%)"}
     looks = {column: {"ylim": limits[column], "ylabel": labels[column]} for column in labels}
-    text = f"{stamp} · {counted(frame)}"
+    text = f"{stamp} · {count_inits(frame)}"
     return {
         f"{percent(share)} sparse (level {level})" if level else "dense": _draw_level(
             means[means["level"].isin((0, level))], palette, looks, text
@@ -164,7 +161,7 @@ def _draw_level(
 ) -> Figure:
     """Draw one sparsity: a row for each dataset and network, loss on the left, accuracy on the right."""
     places = by_place(means)
-    with canvas(1.1 + SLIDE * len(places), text) as figure:
+    with canvas(1.1 + _SLIDE * len(places), text) as figure:
         for panels, place in grid(figure, places, 2, sharex=True):
             for ax, (column, look) in zip(panels, looks.items(), strict=True):
                 for name, shade in palette.items():
@@ -176,7 +173,7 @@ def _draw_level(
             panels[0].set_title(place.heading, loc="left")
         lines = {name: "--" if name == label("dense") else "-" for name in palette}
         legend(figure, 3, [entry(name, shade, linestyle=lines[name]) for name, shade in palette.items()])
-        middle = means[(means["alpha"] - 0.5).abs() < TOLERANCE].groupby("series", sort=False)["loss"].mean()
+        middle = means[(means["alpha"] - 0.5).abs() < _TOLERANCE].groupby("series", sort=False)["loss"].mean()
         said = enumerate_values(middle, "{:.2f}")
         describe(figure, f"Loss and accuracy along the line; loss halfway: {said} nats.")
     return figure
@@ -192,13 +189,13 @@ def fig3_surfaces(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     frame, palette = with_series(frame)
     columns = _list_pruned(palette)
-    across = min(len(columns), ACROSS)
+    across = min(len(columns), _ACROSS)
     down = -(-len(columns) // across)
     means = per_init(frame, ["loss"], ["level", "sparsity", "alpha"])
     top = float(means.groupby(["dataset", "model", "series", "level", "alpha"])["loss"].mean().max())
     n, places = int(frame["init"].nunique()), by_place(means)
     text = f"{stamp} · mean over {n} initialisation{'s' if n > 1 else ''}"
-    with canvas(0.5 + SIDE * down * len(places), text) as figure:
+    with canvas(0.5 + _SIDE * down * len(places), text) as figure:
         for index, place in enumerate(places):
             for column, name in enumerate(columns):
                 position = index * down * across + column + 1
@@ -227,22 +224,19 @@ def _draw_surface(ax: Any, frame: pd.DataFrame, top: float) -> None:
     ax.set(xlabel="position α", ylabel="sparsity (%)", zlim=(0, 1.05 * top))
     ax.tick_params(labelsize=POINTS, pad=0)
     ax.yaxis.set_major_locator(MaxNLocator(5))
-    ax.view_init(**ANGLE)
+    ax.view_init(**_ANGLE)
     ax.set_box_aspect((1, 1, 0.8), zoom=0.8)
 
 
 def barriers(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
-    """Draw the rise of the error halfway, a row for each way to find masks; collapsed ones are left out.
-
-    On a phone's width, in inches, names stand above their rows.
-    """
+    """Draw the rise of the error halfway, a row for each way to find masks; collapsed ones are left out."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame[~frame["collapsed"].astype(bool)])
     found = per_init(frame, ["error_rise"], ["level", "sparsity"])
     places = by_place(found)
     heights = [dots.panel_height(place.rows["series"].nunique()) for place in places]
-    with canvas(0.6 + 0.2 * len(places) + sum(heights), f"{stamp} · {counted(frame)}", width) as figure:
+    with canvas(0.6 + 0.2 * len(places) + sum(heights), f"{stamp} · {count_inits(frame)}", width) as figure:
         for (ax,), place in grid(figure, places, 1, height_ratios=heights):
             dots.draw_panel(ax, place.rows, palette, dots.RISE)
             ax.set_title(place.heading, loc="left", pad=16, weight="bold")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...parameters.fields import Values
 
 
-def compared(parameters: Values) -> Iterator[tuple[Tickets, Row]]:
+def comparisons(parameters: Values) -> Iterator[tuple[Tickets, Row]]:
     """IMP, then distilled pruning on every set: of every size, made for every network.
 
     The first size is run at every inner rate, so that size and rate can be told apart; the others at the first rate.
@@ -45,7 +45,7 @@ def lines(parameters: Values) -> Iterator[tuple[Connect, dict[str, Any]]]:
     ``compression`` is training images over stored images, ``compression_decoded`` over decoded ones; ``own_accuracy``
     is what the dense network reaches on test images after the first inner loop, trained on the set alone.
     """
-    for tickets, row in compared(parameters):
+    for tickets, row in comparisons(parameters):
         for init in tickets.seeds:
             for level in tickets.levels(row, init):
                 for pair, job in tickets.lines(row, init, level):
@@ -56,7 +56,7 @@ def _set_of(tickets: Tickets, row: Row, init: int) -> dict[str, Any]:
     """The columns that name the set a mask was found with; that of IMP is the whole dataset."""
     if row.method != "distilled":
         return {"made_for": "", "made_by": "", "ipc": tickets.ipc, "compression": 1.0, "compression_decoded": 1.0}
-    images, made = tickets.data.images, tickets.distilled(init)
+    images, made = tickets.data.images, tickets.distilled_set(init)
     return {
         "made_for": tickets.made_for,
         "made_by": set_columns(tickets, made)["method"],

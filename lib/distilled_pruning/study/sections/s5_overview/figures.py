@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ...jobs.ways import colour
-from ..common.grouping import counted, error_bar
+from ..common.grouping import count_inits, error_bar
 from ..common.naming import DISTINCT, with_series
 from ..common.style import FAINT, INK, canvas, describe, empty, entry
 from ..common.tables import write_count
@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-MARKERS = ("o", "D", "s", "^", "v", "P", "X")
-COLUMNS = {18: 3, 34: 2, math.inf: 1}  # longest name in characters, to how many stand side by side
-ENTRY = 0.2  # inches
-SMALLEST, TENFOLD = 28.0, 62.0  # points squared: the area at no compression, and what every factor of ten adds
-RATIOS = ["barrier_ratio", "accuracy_ratio"]
+_MARKERS = ("o", "D", "s", "^", "v", "P", "X")
+_COLUMNS = {18: 3, 34: 2, math.inf: 1}  # longest name in characters, to how many stand side by side
+_ENTRY = 0.2  # inches
+_SMALLEST, _TENFOLD = 28.0, 62.0  # points squared: the area at no compression, and what every factor of ten adds
+_RATIOS = ["barrier_ratio", "accuracy_ratio"]
 
 
 def _name_sets(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
@@ -41,7 +41,7 @@ def _name_sets(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
 
 def area(compression: float) -> float:
     """Size of a marker in points squared; it grows with the logarithm of the compression."""
-    return SMALLEST + TENFOLD * math.log10(max(compression, 1.0))
+    return _SMALLEST + _TENFOLD * math.log10(max(compression, 1.0))
 
 
 def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -53,16 +53,16 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
     if frame.empty:
         return empty(stamp)
     kept, palette = _name_sets(frame[~frame["collapsed"].astype(bool)])
-    kept = kept.dropna(subset=RATIOS)
+    kept = kept.dropna(subset=_RATIOS)
     distilled = kept[kept["method"] == "distilled"]
     sets = {str(name): part for name, part in distilled.groupby("series", sort=False)}
     if not sets:
         return empty(stamp)
     shares = dict(sorted(set(zip(kept["level"], kept["sparsity"], strict=True))))
-    levels = dict(zip(shares, MARKERS, strict=False))
-    columns = next(count for most, count in COLUMNS.items() if max(map(len, sets)) <= most)
+    levels = dict(zip(shares, _MARKERS, strict=False))
+    columns = next(count for most, count in _COLUMNS.items() if max(map(len, sets)) <= most)
     rows = -(-(1 + len(sets) + len(shares)) // columns)
-    with canvas(4.3 + ENTRY * rows, f"{stamp} · {counted(kept, 'ipc')}") as figure:
+    with canvas(4.3 + _ENTRY * rows, f"{stamp} · {count_inits(kept, 'ipc')}") as figure:
         ax = figure.subplots()
         ax.axhline(1, color=FAINT, linewidth=0.8, zorder=0.5)
         ax.axvline(1, color=FAINT, linewidth=0.8, zorder=0.5)
@@ -79,7 +79,7 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
             entries.append(_make_entry(f"{name} ({write_count(times)}×)", "o", palette[name], area(times)))
         entries += [_make_entry(f"{percent(shares[level])} sparse", marker, INK) for level, marker in levels.items()]
         figure.legend(handles=entries, loc="outside upper center", ncols=columns)
-        means = distilled.groupby(["series", "sparsity"], sort=False)[RATIOS].mean()
+        means = distilled.groupby(["series", "sparsity"], sort=False)[_RATIOS].mean()
         parts = [
             f"{row['series']} at {percent(row['sparsity'])}: barrier {row['barrier_ratio']:.2f}, "
             f"accuracy {row['accuracy_ratio']:.2f}"
@@ -96,7 +96,7 @@ def _draw_tickets(ax: Any, frame: pd.DataFrame, levels: dict[int, str], shade: s
         here = frame[frame["level"] == level]
         if here.empty:
             continue
-        means = here.groupby("init")[RATIOS].mean()
+        means = here.groupby("init")[_RATIOS].mean()
         x, y = (float(means[column].mean()) for column in means)
         (left, right), (low, high) = (error_bar(means[column]) for column in means)
         errors = {"xerr": [[x - left], [right - x]], "yerr": [[y - low], [high - y]]}
@@ -107,5 +107,5 @@ def _draw_tickets(ax: Any, frame: pd.DataFrame, levels: dict[int, str], shade: s
     return places
 
 
-def _make_entry(name: str, marker: str, shade: str, size: float = SMALLEST) -> Any:
+def _make_entry(name: str, marker: str, shade: str, size: float = _SMALLEST) -> Any:
     return entry(name, shade, linestyle="", marker=marker, markersize=math.sqrt(size))

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ...parameters.fields import Values
 
 PAGE = "s6-stable-initializations"
-DENSE = Row("dense", 0.0, "")
+_DENSE = Row("dense", 0.0, "")
 
 
 def rows_of(tickets: Tickets) -> list[Row]:
@@ -61,7 +61,7 @@ def tickets_at_high_sparsity(parameters: Values) -> Iterator[tuple[Train, dict[s
     short rounds are retrained for it, at the measured levels. The dense network is trained in all these orders.
     """
     for tickets in settings(parameters):
-        wanted = [(DENSE, init, 0, order) for init in tickets.seeds for order in (CHAIN_ORDER, *tickets.orders)]
+        wanted = [(_DENSE, init, 0, order) for init in tickets.seeds for order in (CHAIN_ORDER, *tickets.orders)]
         for row in rows_of(tickets):
             for init in _early_inits(tickets) if row.rewind else tickets.seeds:
                 full = kind(row.method) is Kind.FULL_LOOP

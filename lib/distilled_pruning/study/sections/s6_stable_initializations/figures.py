@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 from ...jobs.ways import colour, label
 from ...judging.statistics import by_init
 from ..common.dots import BARRIER, HALFWAY, THRESHOLD
-from ..common.grouping import by_place, counted, per_init
+from ..common.grouping import by_place, count_inits, per_init
 from ..common.lines import draw_dense, draw_means, draw_over_weights, scale_weights
-from ..common.naming import with_series
-from ..common.style import FAINT, INK, MARKERS, POINTS, canvas, describe, empty, enumerate_values, grid, legend
+from ..common.naming import enumerate_values, with_series
+from ..common.style import FAINT, INK, MARKERS, POINTS, canvas, describe, empty, grid, legend
 from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL, RUNG = 2.9, 0.2
+_PANEL, _RUNG = 2.9, 0.2
 
 
 def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -28,10 +28,10 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
     frame, palette = with_series(frame)
     ways = {name: shade for name, shade in palette.items() if name != label("dense")}
     found = per_init(frame, ["accuracy"], ["level", "sparsity", "method", "rate"])
-    places, strip = by_place(found), RUNG * len(ways) + 0.1
-    height = 1.2 + (PANEL + strip) * len(places)
-    with canvas(height, f"{stamp} · {counted(frame)}") as figure:
-        look = {"sharex": True, "height_ratios": [PANEL, strip] * len(places)}
+    places, strip = by_place(found), _RUNG * len(ways) + 0.1
+    height = 1.2 + (_PANEL + strip) * len(places)
+    with canvas(height, f"{stamp} · {count_inits(frame)}") as figure:
+        look = {"sharex": True, "height_ratios": [_PANEL, strip] * len(places)}
         for (upper, lower), place in grid(figure, places, 1, 2, **look):
             _draw_reference(upper, place.rows[place.rows["level"] == 0])
             draw_over_weights(upper, place.rows, palette)
@@ -87,7 +87,7 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
     measures = (BARRIER, HALFWAY)
     found = per_init(kept, [measure.column for measure in measures], ["rewind"])
     places, grey = by_place(found, frame), colour("dense")
-    with canvas(0.7 + 2.5 * len(places), f"{stamp} · {counted(frame)}") as figure:
+    with canvas(0.7 + 2.5 * len(places), f"{stamp} · {count_inits(frame)}") as figure:
         for panels, place in grid(figure, places, 2, sharex=True):
             for ax, measure in zip(panels, measures, strict=True):
                 groups = {

@@ -10,13 +10,13 @@ from ...judging.statistics import by_init
 from ...judging.units import number
 from ..common.grouping import first_place
 from ..common.naming import with_series
-from ..common.tables import COLUMNS, NOTHING, name_rows, summary
+from ..common.tables import COLUMNS, NOTHING, name_series, summary
 from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
     import pandas as pd
 
-COSTS = {"points": "run_points", "points_decoded": "run_points", "steps": "run_steps"}
+_COSTS = {"points": "run_points", "points_decoded": "run_points", "steps": "run_steps"}
 
 
 def tickets(frame: pd.DataFrame) -> Table:
@@ -82,12 +82,12 @@ def masks(frame: pd.DataFrame) -> Table:
         early = [int(part["level"].min())] if WAYS[part["method"].iloc[0]].after else []
         for level in [*early, int(part["level"].max())]:
             cost = part[part["level"] == level].iloc[0]
-            shares = [float(cost[name]) / float(cost[run]) for name, run in COSTS.items()]
+            shares = [float(cost[name]) / float(cost[run]) for name, run in _COSTS.items()]
             rows.append([str(series), str(level), *(number(value, 2) for value in shares)])
     return Table(columns, rows, "In trainings on all real images for all epochs: exact counts.")
 
 
 def forks(frame: pd.DataFrame) -> Table:
     """Summarise stability, a row for each number of common epochs."""
-    named = name_rows(frame, lambda row: f"{row['rewind']} epochs in common")
+    named = name_series(frame, lambda row: f"{row['rewind']} epochs in common")
     return summary(named, "barrier", "maximum", "error_rise", "end_accuracy")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 PAGE = "s7-mask-structure"
 OTHER_ORDER = CHAIN_ORDER + 1
-GROUPS = {"both": "both", "a": "IMP alone", "b": "distilled alone", "neither": "neither"}
+_GROUPS = {"both": "both", "a": "IMP alone", "b": "distilled alone", "neither": "neither"}
 
 
 @experiment("overlap", PAGE, "Overlap of masks", analyses.overlap_values)
@@ -33,7 +33,7 @@ def _rows(tickets: Tickets, *methods: str) -> dict[str, Row]:
 
 def _membership(job: MembershipCurvature, found: Metrics, reader: Reader) -> Iterator[dict[str, Any]]:
     """Mean magnitude of the diagonal and mean ``w^2 h`` of the weights that both masks keep, one alone, or neither."""
-    for name, group in GROUPS.items():
+    for name, group in _GROUPS.items():
         yield {"kept_by": group, **found["groups"][name]}
 
 

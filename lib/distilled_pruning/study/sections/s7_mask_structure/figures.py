@@ -9,7 +9,7 @@ from ...display import percent
 from ...jobs.ways import colour, label
 from ..common import dots
 from ..common.analyses import layer_names
-from ..common.grouping import by_place, counted, error_bar, per_init
+from ..common.grouping import by_place, count_inits, error_bar, per_init
 from ..common.naming import with_series
 from ..common.style import FAINT, INK, NARROW, POINTS, WIDTH, canvas, describe, empty, grid, legend
 from .claims import CHANCE, MAGNITUDE_MARGIN
@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
-PANEL, ROW = 2.7, 0.3
-MARKERS = "osD^vP"
-ASKED = ("imp", "distilled")  # the pair that the paper compares
-OVER = dots.Measure("layered_ratio", "shared over chance", 1, 2, zero=False)
-APART = dots.Measure("ks_pruned", "initial magnitudes apart", 1, 3)
-KEPT_BY = {"both": "s", "IMP alone": "o", "distilled alone": "D", "neither": "x"}
+_PANEL, _ROW = 2.7, 0.3
+_MARKERS = "osD^vP"
+_ASKED = ("imp", "distilled")  # the pair that the paper compares
+_OVER = dots.Measure("layered_ratio", "shared over chance", 1, 2, zero=False)
+_APART = dots.Measure("ks_pruned", "initial magnitudes apart", 1, 3)
+_KEPT_BY = {"both": "s", "IMP alone": "o", "distilled alone": "D", "neither": "x"}
 
 
 def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
@@ -38,7 +38,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places, levels = by_place(found), sorted(set(found["level"]))
     across = min(2, len(levels))
     down = -(-len(levels) // across)
-    with canvas(1 + PANEL * len(places) * down, f"{stamp} · {counted(frame)}") as figure:
+    with canvas(1 + _PANEL * len(places) * down, f"{stamp} · {count_inits(frame)}") as figure:
         for panels, place in grid(figure, places, across, down, sharey=True):
             order = layer_names(place.rows)
             for ax in panels[len(levels) :]:
@@ -59,7 +59,7 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
                     capsize=0.08,
                     err_kws={"linewidth": 1.2},
                     dodge=0.25,
-                    markers=[MARKERS[i % len(MARKERS)] for i in range(len(palette))],
+                    markers=[_MARKERS[i % len(_MARKERS)] for i in range(len(palette))],
                     markersize=4,
                     linewidth=1.2,
                     legend=ax is figure.axes[0],
@@ -99,28 +99,25 @@ def with_pairs(frame: pd.DataFrame) -> tuple[pd.DataFrame, dict[str, str]]:
         )
         for row in rows
     ]
-    own = [{row["method"], row["other"]} == set(ASKED) for row in rows]
+    own = [{row["method"], row["other"]} == set(_ASKED) for row in rows]
     ordered = sorted(zip(pairs, own, strict=True), key=lambda pair: not pair[1])
     return frame.assign(series=pairs), {name: INK if asked else FAINT for name, asked in ordered}
 
 
 def overlap(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
-    """Draw shared survivors over chance, and distances of initial magnitudes, a row for each pair.
-
-    On a phone's width, in inches, panels stand below each other.
-    """
+    """Draw shared survivors over chance, and distances of initial magnitudes, a row for each pair."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_pairs(frame)
-    found = per_init(frame, [OVER.column, APART.column], ["level", "sparsity"])
+    found = per_init(frame, [_OVER.column, _APART.column], ["level", "sparsity"])
     places = by_place(found)
     across, down = (2, 1) if width > NARROW else (1, 2)
     height = 0.6 + dots.panel_height(found["series"].nunique()) * len(places) * down
-    with canvas(height, f"{stamp} · {counted(frame)}", width) as figure:
+    with canvas(height, f"{stamp} · {count_inits(frame)}", width) as figure:
         drawn = zip(grid(figure, places, across, down), by_place(frame), strict=True)
         for ((layered, magnitudes), place), every in drawn:
-            dots.draw_panel(layered, place.rows, palette, OVER)
-            dots.draw_panel(magnitudes, place.rows, palette, APART, named=across == 1)
+            dots.draw_panel(layered, place.rows, palette, _OVER)
+            dots.draw_panel(magnitudes, place.rows, palette, _APART, named=across == 1)
             _shade_chance(layered, every.rows)
             layered.axvline(1, color=FAINT, linewidth=0.8)
             for ax, bound in ((layered, 1 / CHANCE), (layered, CHANCE), (magnitudes, MAGNITUDE_MARGIN)):
@@ -128,7 +125,7 @@ def overlap(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figur
             layered.set_title(place.heading, loc="left", weight="bold")
         legend(figure, 3, dots.level_entries(found))
         what = "Dot plots with a row for each pair of ways to find masks; 1 is chance."
-        dots.describe_means(figure, found, OVER, what)
+        dots.describe_means(figure, found, _OVER, what)
     return figure
 
 
@@ -149,8 +146,8 @@ def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     places, networks = by_place(frame), list(dict.fromkeys(frame["network"]))
     share = dict(zip(frame["level"], frame["sparsity"], strict=True))
-    rows = [(level, group) for level in sorted(share) for group in KEPT_BY]
-    with canvas(1.1 + (ROW * len(rows) + 0.9) * len(places), f"{stamp} · {counted(frame)}") as figure:
+    rows = [(level, group) for level in sorted(share) for group in _KEPT_BY]
+    with canvas(1.1 + (_ROW * len(rows) + 0.9) * len(places), f"{stamp} · {count_inits(frame)}") as figure:
         for panels, place in grid(figure, places, len(networks), sharex=True, sharey=True):
             for ax, network in zip(panels, networks, strict=True):
                 part = place.rows[place.rows["network"] == network]
@@ -176,4 +173,4 @@ def _draw_group(ax: Any, y: float, values: list[float], group: str) -> None:
     logs = [math.log(value) for value in values]
     ax.plot(values, [y] * len(values), ".", color=shade, alpha=0.4, markersize=5)
     ax.plot([math.exp(end) for end in error_bar(logs)], [y, y], color=shade, linewidth=1.4)
-    ax.plot(math.exp(sum(logs) / len(logs)), y, KEPT_BY[group], color=shade, markersize=6)
+    ax.plot(math.exp(sum(logs) / len(logs)), y, _KEPT_BY[group], color=shade, markersize=6)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from ..common.analyses import layer_names
 from ..common.naming import with_series
-from ..common.tables import name_rows, summary
+from ..common.tables import name_series, summary
 from .figures import with_pairs
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def layers(frame: pd.DataFrame) -> Table:
 def membership(frame: pd.DataFrame) -> Table:
     """Summarise curvature, a row for each network and group of weights."""
     return summary(
-        name_rows(frame, lambda row: f"{row['network']}, kept by {row['kept_by']}"),
+        name_series(frame, lambda row: f"{row['network']}, kept by {row['kept_by']}"),
         count=("weights", 1, 0),
         mean_abs=("mean magnitude of the diagonal", 1, 4),
         mean_saliency=("mean of w²h (10⁻⁴)", 1e4, 2),
