@@ -236,5 +236,5 @@ def test_no_label_of_the_ledger_assumes_a_fifth_a_level() -> None:
     shown = {name: item for name, item in experiments.EXPERIMENTS.items() if item.notebook != S2}
     frames = {name: item.frame(half, Reader(item.jobs(half))) for name, item in shown.items()}
     labels = {finding.setting for found in judgement.judge(frames, "live") for finding in found.findings}
-    assert {"94 %", "99.8 %", "barrier, 94 %, equal rate", "94 %, inner loop"} <= labels
+    assert {"94 %", "99.8 %", "barrier, 94 %, equal rate", "gap after the inner loop, 94 %"} <= labels
     assert not [label for label in labels if re.search(r"\b(59|87|91|100) %", label)]

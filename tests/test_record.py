@@ -71,6 +71,21 @@ def test_keeps_metrics_of_everything_and_small_arrays(store: Store, root: Path) 
     assert sum(map(len, files(root).values())) < 10_000
 
 
+def test_metrics_that_no_figure_shows_are_left_out(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Toy, "unrecorded", ("n",))
+    keep(store, root)
+    recorded = Recorded(root)
+    assert recorded.metrics(JOBS[0].key) == {"x": 0.1} and recorded.verify() == {}
+    assert recorded.read(JOBS[0].key)["provenance"] == store.read(JOBS[0].key)["provenance"]
+    assert recorded.load(JOBS[0].key).arrays["w"].tolist() == SMALL.tolist()
+    before = files(root)
+    keep(store, root)
+    assert files(root) == before
+    path = recorded.path(JOBS[0].key)
+    path.write_text(path.read_text(encoding="utf-8").replace('"x":0.1', '"x":0.2'), encoding="utf-8")
+    assert recorded.verify() == {JOBS[0].key: "metrics does not match its checksum"}
+
+
 def test_a_line_holds_a_part(store: Store, root: Path) -> None:
     """Short, so that many fit, and yet a difference of versions names the part that differs."""
     kept = keep(store, root)

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 SPEC, METRICS, ARRAYS, PROVENANCE = "spec.json", "metrics.json", "arrays.safetensors", "provenance.json"
 _SEALED = (SPEC, METRICS, ARRAYS)
 HEAD, BODY = ".json", ".safetensors"
-KEPT = "kept"  # in a recorded entry: names and checksum of its arrays, where not all were kept
+KEPT = "kept"  # in a recorded entry: checksums of its metrics and arrays, where not all of them were kept
 
 
 class Damaged(InputError):
@@ -189,8 +189,9 @@ class Entry:
         """
         found = self._parts("spec", "metrics", "provenance")
         sealed = self._unsealed(found)["files"]
-        for name, part in ((SPEC, "spec"), (METRICS, "metrics")):
-            if not isinstance(found.get(part), dict) or _checksum(found[part]) != sealed[name]["sha256"]:
+        sums = {"spec": sealed[SPEC]["sha256"], "metrics": _kept(found).get("metrics", sealed[METRICS]["sha256"])}
+        for part, wanted in sums.items():
+            if not isinstance(found.get(part), dict) or _checksum(found[part]) != wanted:
                 raise Damaged(f"{part} does not match its checksum")
         if key_of(found["spec"]) != self.key:
             raise Damaged("the spec belongs to another key")
@@ -212,9 +213,8 @@ class Entry:
         files = found["provenance"]["files"]
         if ARRAYS not in files:
             return None
-        kept = found.get(KEPT, files[ARRAYS])
         content = _content(self._arrays) if disk.lexists(self._arrays) else b""
-        if not isinstance(kept, dict) or sha256(content) != kept.get("sha256"):
+        if sha256(content) != _kept(found).get("sha256", files[ARRAYS]["sha256"]):
             raise Damaged(f"{self._arrays.name} was left out or does not match its checksum")
         return content
 
@@ -233,6 +233,20 @@ class Entry:
         found = self.read()
         content = self.packed(found)
         return Result(found["metrics"], {} if content is None else unpack_arrays(content))
+
+
+def _kept(found: Mapping[str, Any]) -> dict[str, Any]:
+    """Give what an entry says of its parts that were not kept whole."""
+    kept = found.get(KEPT, {})
+    return kept if isinstance(kept, dict) else {}
+
+
+def keep_metrics(found: Mapping[str, Any], unrecorded: Collection[str]) -> dict[str, Any]:
+    """Leave metrics out of an entry that was read, with the checksum of those that stay."""
+    metrics = {name: value for name, value in found["metrics"].items() if name not in unrecorded}
+    if len(metrics) == len(found["metrics"]):
+        return dict(found)
+    return {**found, "metrics": metrics, KEPT: {**_kept(found), "metrics": _checksum(metrics)}}
 
 
 def _content(path: Path) -> bytes:

@@ -195,12 +195,14 @@ class Job:
         gpu: Whether a GPU makes a difference.
         passing: Whether the result's arrays serve jobs alone and no figure, so that they are recorded only while a job
             that needs them is still to be done.
+        unrecorded: Names of metrics that no figure shows: they stay in the store and are not recorded.
     """
 
     kind: ClassVar[str] = "job"
     version: ClassVar[int] = 1
     gpu: ClassVar[bool] = True
     passing: ClassVar[bool] = False
+    unrecorded: ClassVar[tuple[str, ...]] = ()
 
     @property
     def borrowed(self) -> bool:

@@ -40,6 +40,7 @@ class Train(Training):
 
     kind: ClassVar[str] = "train"
     passing: ClassVar[bool] = True
+    unrecorded: ClassVar[tuple[str, ...]] = ("curve",)  # five sixths of the bytes of a recorded training
     network: Network
     source: Source
     recipe: Recipe

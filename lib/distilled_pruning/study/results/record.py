@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Any
 
 from ... import disk
 from ...errors import InputError
-from ..engine.entry import ARRAYS, BODY, KEPT, Damaged, dump, dump_lines, pack_arrays, sha256, unpack_arrays
+from ..engine.entry import (
+    ARRAYS,
+    BODY,
+    KEPT,
+    Damaged,
+    dump,
+    dump_lines,
+    keep_metrics,
+    pack_arrays,
+    sha256,
+    unpack_arrays,
+)
 from ..engine.store import Entries
 from ..jobs import graph
 from ..parameters.presets import PRESETS
@@ -150,16 +161,18 @@ def _pack(
     recorded, store = reader.recorded, reader.store
     files: dict[Path, bytes] = {}
     for job, whole in there:
-        if recorded.holds(job.key) and not (store.holds(job.key) and store.read(job.key) == whole):
+        seal = whole["provenance"]["seal"]
+        if recorded.holds(job.key) and not (store.holds(job.key) and store.read(job.key)["provenance"]["seal"] == seal):
             continue  # recorded before, of another run or not here any more
         size = whole["provenance"]["files"].get(ARRAYS, {"bytes": 0})["bytes"]
         small = size <= limits.array_bytes or job.kind in limits.always
         serves = not job.passing or job.key in awaited
-        packed = store.entry(job.key).packed(whole) if small and serves and not job.borrowed else None
-        kept: dict[str, Any] = {}
+        packed = store.entry(job.key).packed(store.read(job.key)) if small and serves and not job.borrowed else None
+        kept = keep_metrics(whole, job.unrecorded)
         if packed is not None:
-            files[recorded.path(job.key, BODY)], kept = _keep_own(job, packed)
-        files[recorded.path(job.key)] = dump_lines(whole | ({KEPT: kept} if kept else {}))
+            files[recorded.path(job.key, BODY)], arrays = _keep_own(job, packed)
+            kept |= {KEPT: {**kept.get(KEPT, {}), **arrays}} if arrays else {}
+        files[recorded.path(job.key)] = dump_lines(kept)
     return files
 
 

@@ -4,8 +4,8 @@ Layout of ``results/``::
 
     index.json              figure, scale and parameters to keys; see :class:`Record`
     ever.txt                figure, scale and key of every result that was ever recorded; none of them may go
-    KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them; which arrays were
-                            kept and their checksum, where not all were
+    KEY[:2]/KEY.json        spec, metrics and provenance of one result, as the store sealed them; where not all was
+                            kept, which arrays were, and checksums of arrays and metrics
     KEY[:2]/KEY.safetensors its arrays, where they are small
     frames/NAME.json        the tidy frame behind a figure, by column
 """

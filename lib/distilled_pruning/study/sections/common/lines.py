@@ -45,7 +45,7 @@ def draw_means(
         ax.fill_between(list(ends), low, high, color=colour, alpha=0.16, linewidth=0)
     else:
         for x, bounds in ends.items():
-            ax.plot((x, x), bounds, color=colour, linewidth=bar, alpha=alpha)
+            ax.plot((x, x), bounds, color=colour, linewidth=bar, alpha=alpha, zorder=1.9)  # below all marks
 
 
 def draw_over_sparsity(
