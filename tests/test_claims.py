@@ -255,7 +255,7 @@ def test_datasets_are_never_mixed() -> None:
     both = pd.concat([on("digits", dense=0.0), on("cifar10", dense=0.2)])
     for frame in (both, both.iloc[::-1]):
         (dense,) = (j for j in judgement.judge({"barriers": frame}, "reduced") if j.claim.id == "dense-unstable-conv")
-        assert (dense.verdict, dense.data, dense.on, dense.own) == (REPRODUCED, ("cifar10",), "cifar10", True)
+        assert (dense.verdict, dense.data, dense.on, dense.own) == (REPRODUCED, ("cifar10",), "CIFAR-10", True)
         assert dense.findings[0].value == pytest.approx(0.2, abs=1e-3)
 
 
@@ -263,8 +263,8 @@ def test_another_dataset_is_named_never_silent() -> None:
     """Judged on what there is, a verdict says on what; a claim about no dataset in particular needs no excuse."""
     found = {j.claim.id: judgement.row(j, j) for j in judgement.judge({"barriers": on("cifar100")}, "reduced")}
     row = found["dense-unstable-conv"]
-    assert row["data"] == row["recorded"]["data"] == "cifar100 in place of cifar10"
-    assert found["gentle-stable"]["data"] == "cifar100"
+    assert row["data"] == row["recorded"]["data"] == "CIFAR-100 in place of CIFAR-10"
+    assert found["gentle-stable"]["data"] == "CIFAR-100"
     assert found["dense-unstable-r18"]["data"] == ""
     assert [item["setting"] for item in row["this_run"]["findings"]] == ["dense"]
     assert row["recorded"]["findings"] == row["this_run"]["findings"]

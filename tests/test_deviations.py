@@ -40,7 +40,7 @@ def test_effects_of_claims_carry_verdict_interval_seeds_scale_and_data() -> None
     text = write.render(item=found["dense-unstable-conv"])
     assert text.startswith(":Effect: ") and "\n" not in text
     assert "[reproduced]{.verdict .reproduced} ✓ dense: +20.0 points" in text
-    assert "(reduced, n = 5, cifar100 in place of cifar10)" in text and "#claim-dense-unstable-conv" in text
+    assert "(reduced, n = 5, CIFAR-100 in place of CIFAR-10)" in text and "#claim-dense-unstable-conv" in text
     assert write.render(item=found["dense-unstable-r18"]) == ":Effect: Not measured yet."
 
 

@@ -44,7 +44,7 @@ def test_recordings_of_two_datasets_stand_below_each_other(results: Any) -> None
     table = Recorded(root).table("barriers", "reduced")
     assert table["dataset"].value_counts().to_dict() == {"cifar10": 35, "cifar100": 35}
     dense = ledger.best_of(ledger.by_scale(root))["dense-unstable-conv"]
-    assert (dense.verdict, dense.on, dense.n) == (REPRODUCED, "cifar10", 5)
+    assert (dense.verdict, dense.on, dense.n) == (REPRODUCED, "CIFAR-10", 5)
 
 
 def test_two_recordings_of_one_network_are_not_mixed(results: Any) -> None:
@@ -59,7 +59,7 @@ def test_two_recordings_of_one_network_are_not_mixed(results: Any) -> None:
 def test_a_stand_in_yields_to_the_dataset_of_the_claim(results: Any) -> None:
     """A larger scale on another dataset says less than a smaller one on the right dataset; alone, it is named."""
     root = results(on("cifar100"), "paper", dataset="cifar100")
-    assert ledger.best_of(ledger.by_scale(root))["dense-unstable-conv"].on == "cifar100 in place of cifar10"
+    assert ledger.best_of(ledger.by_scale(root))["dense-unstable-conv"].on == "CIFAR-100 in place of CIFAR-10"
     results(on("cifar10", dense=0.0), "reduced", dataset="cifar10")
     found = ledger.best_of(ledger.by_scale(root))
     assert (found["dense-unstable-conv"].scale, found["dense-unstable-conv"].verdict) == ("reduced", CONTRADICTED)

@@ -16,8 +16,25 @@ A = TypeVar("A", bound=Callable[[], Any])
 
 MODELS = ("convnet3", "resnet10", "resnet18", "resnetap10", "alexnet")
 
+_TITLES = {
+    "cifar10": "CIFAR-10",
+    "cifar100": "CIFAR-100",
+    "svhn": "SVHN",
+    "mnist": "MNIST",
+    "fashion_mnist": "Fashion-MNIST",
+    "imagenet10": "ImageNet-10",
+    "imagenet100": "ImageNet-100",
+    "imagenette": "Imagenette",
+    "digits": "digits",
+}
+
 ENVIRONMENT = "DISTILLED_PRUNING_DATA"
 WHITENED = 4096  # values of an image whose covariance can be had
+
+
+def entitle(dataset: str) -> str:
+    """Name a dataset as the papers do; one of the user's goes by its own name."""
+    return _TITLES.get(dataset, dataset)
 
 
 def folder(root: str | Path | None = None) -> Path:

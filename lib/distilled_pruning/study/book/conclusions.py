@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
+from ...catalog import entitle
 from ..display import Table
 from ..display import verdict as badge
 from ..judging import ledger
@@ -14,7 +15,6 @@ from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED, write_finding
 from ..parameters.presets import PRESETS
-from ..sections.common import naming
 from ..sections.section import Section
 
 Row = Mapping[str, Any]
@@ -211,7 +211,7 @@ def headline(rows: Sequence[Row]) -> str:
 
 def _situate(scale: str, data: str) -> str:
     """Say on which data and at which scale an answer holds."""
-    return ", ".join([*map(naming.dataset, filter(None, data.split(","))), f"{scale} scale"])
+    return ", ".join([*map(entitle, filter(None, data.split(","))), f"{scale} scale"])
 
 
 def controls(section: Section) -> Paragraphs:

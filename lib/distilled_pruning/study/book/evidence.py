@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from ...catalog import entitle
 from ..judging.claims import claims
 from ..judging.judgement import write_beside, write_doubts, write_findings
 from ..judging.verdicts import (
@@ -20,7 +21,6 @@ from ..judging.verdicts import (
     SUPPORTED,
     UNDECIDED,
 )
-from ..sections.common import naming
 from ..sections.registry import EXPERIMENTS
 
 OURS = "this companion"
@@ -152,7 +152,7 @@ def _found(entry: Mapping[str, Any] | None) -> Found:
         tuple(_marked(entry)),
         int(entry["n"]),
         str(entry["scale"]),
-        ", ".join(map(naming.dataset, str(entry["data"]).split(","))),
+        ", ".join(map(entitle, str(entry["data"]).split(","))),
         tuple(write_doubts(entry)),
         tuple(write_beside(entry)),
         str(entry["word"]),

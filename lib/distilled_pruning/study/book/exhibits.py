@@ -8,6 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...catalog import entitle
 from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
@@ -111,7 +112,7 @@ def describe_training(parameters: Mapping[str, Any], papers: Mapping[str, Any]) 
         other = theirs.get(name)
         return f" (paper {other})" if other not in (None, 0, "", given.get(name)) else ""
 
-    said = [", ".join(naming.dataset(name) for name in str(given.get("dataset", "")).split(",") if name)]
+    said = [", ".join(entitle(name) for name in str(given.get("dataset", "")).split(",") if name)]
     model = " and ".join(naming.network(name) for name in str(given.get("model", "")).split(",") if name)
     said.append(model + (f" of width {given['width']}{beside('width')}" if given.get("width") else ""))
     if given.get("epochs"):

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...catalog import entitle
 from ..jobs.ways import colour
 from ..judging.units import MINUS
 from ..judging.verdicts import INSTABILITY_THRESHOLD, interval
@@ -93,7 +94,7 @@ class Hero:
     def about(self) -> str:
         """Name network and data."""
         of = comparison.PAPERS
-        return f"{naming.network(of['model'])} on {naming.dataset(of['dataset'])}"
+        return f"{naming.network(of['model'])} on {entitle(of['dataset'])}"
 
     @property
     def counts(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ...catalog import entitle
 from ...errors import InputError
 from ..parameters.presets import Parameters, resolve
 from ..results import papers
@@ -83,7 +84,7 @@ def _column(p: Parameters, accuracy: str) -> dict[str, str]:
     dataset, model = p.dataset[0], p.model[0]
     method = str(p["distiller"]).upper()
     return {
-        "Data": naming.dataset(dataset),
+        "Data": entitle(dataset),
         "Network": f"{naming.network(model)} of width {p['width']}",
         "Training": f"{p['epochs']} epochs, rate {p['learning_rate']:g}",
         "Distilled set": f"{method}, {p['ipc']} images a class",

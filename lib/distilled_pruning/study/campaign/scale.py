@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from ...catalog import entitle
 from ..jobs.ways import WAYS, colour, label
 from ..judging.units import number
 from ..judging.verdicts import INSTABILITY_THRESHOLD
@@ -56,7 +57,7 @@ def _name_regime(record: Record) -> str:
     space = ", whitened" if given.get("whitened") else ""
     training = f"{given['epochs']} epochs at {given['learning_rate']:g}"
     network = f"{naming.network(given['model'])}\nwidth {given['width']}"
-    return f"{naming.dataset(given['dataset'])}{space}\n{network}\n{training}"
+    return f"{entitle(given['dataset'])}{space}\n{network}\n{training}"
 
 
 def _name_way(record: Record, row: Mapping[Any, Any], usual: int | None) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from ...catalog import entitle
 from .claims import EACH, Claim, claims
 from .preconditions import Standing, asked, stand
 from .statistics import Frames
@@ -77,8 +78,8 @@ class Judgement:
     @property
     def on(self) -> str:
         """The datasets it was judged on, and the claim's where that is another."""
-        stands_in = f" in place of {self.claim.data}" if self.data and not self.own else ""
-        return ", ".join(self.data) + stands_in
+        stands_in = f" in place of {entitle(self.claim.data)}" if self.data and not self.own else ""
+        return ", ".join(map(entitle, self.data)) + stands_in
 
     @property
     def n(self) -> int:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from ....catalog import entitle
 from ...display import percent
 from ...jobs.ways import WAYS, label
 from .tickets import EQUAL
@@ -20,17 +21,6 @@ _NETWORKS = {
     "alexnet": "AlexNet",
     "vgg11": "VGG-11",
 }
-_DATASETS = {
-    "cifar10": "CIFAR-10",
-    "cifar100": "CIFAR-100",
-    "svhn": "SVHN",
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-    "imagenet10": "ImageNet-10",
-    "imagenet100": "ImageNet-100",
-    "imagenette": "Imagenette",
-    "digits": "digits",
-}
 CONTRAST = 3.0  # of marks and lines to the white page (WCAG 2.2, 1.4.11)
 _DARKER, _DARKEST, _PALE = 0.4, 0.75, 0.02
 DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#2f8a82", "#5f5f5f", "#7f7f7f")  # where shades are too many
@@ -41,14 +31,9 @@ def network(name: str) -> str:
     return _NETWORKS.get(name, name)
 
 
-def dataset(name: str) -> str:
-    """Name a dataset as the papers do; one of the user's goes by its own name."""
-    return _DATASETS.get(name, name)
-
-
 def place(of: tuple[object, object]) -> str:
     """Name a dataset and a network, as the heading of a row of panels."""
-    return f"{network(str(of[1]))}, {dataset(str(of[0]))}"
+    return f"{network(str(of[1]))}, {entitle(str(of[0]))}"
 
 
 def enumerate_values(values: pd.Series, form: str = "{:.1f}", apart: str = "; ") -> str:

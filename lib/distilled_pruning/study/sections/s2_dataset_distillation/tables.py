@@ -7,10 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ....catalog import entitle
 from ...display import Table
 from ...judging.units import number
 from ...results import papers
-from ..common import comparison, naming
+from ..common import comparison
 from ..common.tables import NOTHING, quote
 from .figures import name_set
 
@@ -83,7 +84,7 @@ def compare(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
     shown = {_ALWAYS, *(key[0] for column in columns[1:] for key in column)}
     keys = dict.fromkeys(key for column in columns for key in column if key[0] in shown)
     rows = [
-        [name_set(key[1]), naming.dataset(key[0]), str(key[2]), *(column.get(key, "–") for column in columns)]
+        [name_set(key[1]), entitle(key[0]), str(key[2]), *(column.get(key, "–") for column in columns)]
         for key in sorted(keys, key=lambda key: (key[0] != _ALWAYS, *key))
     ]
     note = "Test accuracy in per cent, ours as mean over initialisations ± half the width of its 95 % interval."
