@@ -18,6 +18,7 @@ from ..parameters.notebooks import home
 from ..parameters.presets import Parameters, bases, resolve
 from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, naming
+from ..sections.common.grouping import range_inits
 from ..sections.registry import EXPERIMENTS
 from ..sections.section import Section, preset_of
 
@@ -129,24 +130,17 @@ def describe_training(parameters: Mapping[str, Any], papers: Mapping[str, Any]) 
 
 def counted(frame: pd.DataFrame) -> str:
     """Say of how many initialisations each method has rows, from the fewest to the most of a rate and size of set."""
-    parts = []
-    for method, rows in frame.groupby("method", sort=False):
-        by = [name for name in ("rate", "ipc") if name in rows]
-        counts = rows.groupby(by)["init"].nunique() if by else [rows["init"].nunique()]
-        few, most = min(counts), max(counts)
-        name = label(str(method)) if method in WAYS else str(method).upper()
-        parts.append(f"{name} {most if few == most else f'{few} to {most}'}")
-    return ", ".join(parts)
+    names = {
+        method: label(method) if method in WAYS else method.upper() for method in map(str, frame["method"].unique())
+    }
+    return ", ".join(
+        f"{name} {range_inits(frame[frame['method'] == method], 'ipc')[0]}" for method, name in names.items()
+    )
 
 
 def least(frame: pd.DataFrame) -> str:
     """Say how many initialisations there are, from the fewest to the most of a network and method."""
-    if "init" not in frame:
-        return ""
-    by = [name for name in ("dataset", "model", "method", "rate") if name in frame]
-    counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
-    few, most = int(min(counts)), int(max(counts))
-    return f"n = {most}" if few == most else f"n = {few} to {most}"
+    return f"n = {range_inits(frame)[0]}" if "init" in frame else ""
 
 
 def one_line(data: Markup, code: str, command: str, *facts: str) -> Markup:

@@ -15,6 +15,7 @@ from ..judging.units import MINUS
 from ..judging.verdicts import INSTABILITY_THRESHOLD, interval
 from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, naming
+from ..sections.common.dots import mark
 from ..sections.common.grouping import init_means
 from ..sections.common.style import FAINT, INK, RC
 from ..sections.common.tickets import EQUAL, GENTLE
@@ -194,10 +195,10 @@ def _beside(height: float) -> tuple[float, float, float, float]:
 
 def _row(ax: Axes, place: int, dot: Dot, narrow: bool) -> None:
     """Draw one row: interval, every initialisation, mean, name and numbers."""
-    shade = colour(dot.method)
-    ax.plot(dot.bounds, (place, place), color=shade, lw=3, solid_capstyle="butt", zorder=3)
-    ax.plot(dot.rises, [place] * len(dot.rises), "o", color=shade, ms=4, alpha=0.45, mew=0, zorder=4)
-    ax.plot(dot.mean, place, "o", color=shade, ms=9, mec="white", mew=0.8, zorder=5)
+    each = {"marker": "o", "markersize": 4, "alpha": 0.45, "markeredgewidth": 0}
+    mean = {"markersize": 9, "markeredgecolor": "white", "markeredgewidth": 0.8}
+    bar = {"linewidth": 3, "solid_capstyle": "butt"}
+    mark(ax, place, dot.rises, colour(dot.method), bar=bar, each=each, mean=mean)
     across = ax.get_yaxis_transform()
     if narrow:
         ax.text(0.99, place - 0.4, dot.text, transform=across, ha="right", va="center", fontsize=9.5, color=INK)

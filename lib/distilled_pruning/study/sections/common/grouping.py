@@ -67,17 +67,25 @@ def per_init(frame: pd.DataFrame, columns: Sequence[str], by: Sequence[str]) -> 
     return frame.groupby(keys, as_index=False, sort=False)[list(columns)].mean()
 
 
-def count_inits(frame: pd.DataFrame, *apart: str) -> str:
-    """Say how many initialisations stand behind a frame: from the fewest to the most of a network, method and rate.
+def range_inits(frame: pd.DataFrame, *apart: str) -> tuple[str, int]:
+    """Count the initialisations behind a frame: from the fewest to the most of a network, method and rate, in words.
 
     Args:
         frame: With ``init``.
         apart: Further columns that tell apart what is drawn.
+
+    Returns:
+        Such as ``"3 to 5"``, and the most.
     """
     by = [name for name in ("dataset", "model", "method", "rate", *apart) if name in frame]
     counts = frame.groupby(by)["init"].nunique() if by else [frame["init"].nunique()]
     least, most = int(min(counts)), int(max(counts))
-    n = str(most) if least == most else f"{least} to {most}"
+    return str(most) if least == most else f"{least} to {most}", most
+
+
+def count_inits(frame: pd.DataFrame, *apart: str) -> str:
+    """Say how many initialisations stand behind a frame, see :func:`range_inits`."""
+    n, most = range_inits(frame, *apart)
     return f"n = {n} initialisation{'s' if most > 1 else ''}"
 
 
