@@ -16,6 +16,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.campaign import rules as campaign_rules
 from distilled_pruning.study.campaign import scale
 from distilled_pruning.study.campaign import steps as campaign
+from distilled_pruning.study.campaign.answers import QUESTIONS, list_questions
 from distilled_pruning.study.engine.entry import dump_lines, sha256
 from distilled_pruning.study.parameters.fields import as_text
 from distilled_pruning.study.parameters.notebooks import home
@@ -79,6 +80,23 @@ def test_rules_stand_as_they_were_committed_before_the_runs(found: campaign.Step
     text = re.sub(r"(number = \d+\n)(?!registered)", rf'\1registered = ["{commit}", {date}]\n', shown.stdout)
     then = next(item for item in campaign.read_steps(text) if item.number == found.number)
     assert {**asdict(then), "recorded": ()} == {**asdict(found), "recorded": ()}
+
+
+def test_every_rule_is_asked_in_plain_words() -> None:
+    asked = {number: len(questions) for number, questions in QUESTIONS.items()}
+    assert asked == {number: len(rules) for number, rules in campaign_rules.RULES.items()}
+
+
+def test_a_question_is_answered_for_each_setting_by_its_rule(tmp_path: Path) -> None:
+    steady = [*rows("published", 0.010, 0.012, 0.011), *rows("published", 0.03, 0.031, 0.032, level=4)]
+    cells(tmp_path / "results", papers_rate=steady)
+    text = list_questions(tmp_path)
+    assert (
+        "- Are subnetworks from the strongest published set (MTT) stable, as the papers say? "
+        "**Yes:** papers' rate, 87 %: +1.1 points \\[0.9, 1.3\\], n = 3. "
+        "**No:** papers' rate, 59 %: +3.1 points \\[2.9, 3.3\\], n = 3."
+    ) in text
+    assert "as accurate as IMP’s" not in text and "Not computed yet: Gentle inner loops" in text
 
 
 def test_a_rise_below_two_points_at_both_levels_upholds_the_paper(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .. import display
-from ..campaign import rules as campaign_rules
+from ..campaign.answers import list_questions, list_rules
 from ..campaign.scale import draw_scale, read_regimes
 from ..judging.ledger import stamp
 from ..parameters.fields import as_text
@@ -82,7 +82,8 @@ def gather(
         "regime": regime.table(results, picture.record.parameters if picture else None, here),
         "compute": regime.spent(results),
         "by_scale": picture_by_scale(results),
-        "campaign": campaign_rules.list_answers(home()),
+        "asked": list_questions(home()),
+        "campaign": list_rules(home()),
         "notebooks": list(sources),
         "waiting": list(waiting),
         "parameters": {name: parameters(path) for name, path in sources.items()},

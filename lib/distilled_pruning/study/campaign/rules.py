@@ -6,12 +6,11 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from pathlib import Path
 
 from ..display import Markup, Note, Table, code, lines
 from ..judging.claims import find
 from ..judging.statistics import by_init, paired, slope, way
-from ..judging.units import NATS, PERCENT, POINTS, Unit, plain
+from ..judging.units import NATS, PERCENT, POINTS, Unit
 from ..judging.verdicts import (
     CONTRADICTED,
     NOT_RUN,
@@ -27,10 +26,9 @@ from ..judging.verdicts import (
     within,
     write_finding,
 )
-from ..results.recorded import Recorded
 from ..sections.s3_distilled_pruning import lottery
 from ..sections.s6_stable_initializations.claims import SPARSEST, averaged
-from .steps import LEVELS, POINT, Cells, Step, read_steps
+from .steps import LEVELS, POINT, Cells, Step
 
 _Rule = Callable[[Cells], list[Finding]]
 _Judge = Callable[[str, Sequence[float]], Finding]
@@ -307,17 +305,3 @@ def answer(step: Step, cells: Cells) -> list[tuple[str, list[Finding]]]:
     """Give each rule of a step with what the recorded cells say about it; a rule that only orders has no findings."""
     rules = RULES.get(step.number, ())
     return [(text, rules[i](cells) if i < len(rules) else []) for i, text in enumerate(step.rules)]
-
-
-def list_answers(root: Path) -> str:
-    """Write all steps with what came out of each rule, as Markdown for the page of findings."""
-    cells = Cells(Recorded(root / "results"))
-    parts = []
-    for step in read_steps():
-        commit, date = step.registered
-        parts.append(f"**{step.number}. {plain(step.title)}** (rules of {date:%-d %B %Y}, commit `{commit}`)\n")
-        for text, findings in answer(step, cells):
-            found = [describe(finding) for finding in findings if finding.n]
-            parts.append(f"- {plain(text)} {plain('; '.join(found)) if found else '*Not recorded yet.*'}")
-        parts.append("")
-    return "\n".join(parts)

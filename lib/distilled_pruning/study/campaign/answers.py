@@ -1,0 +1,119 @@
+"""The campaign in plain words: each rule as a question, and what the recorded cells answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ..judging.units import plain
+from ..judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED, Finding, write_finding
+from ..results.recorded import Recorded
+from .rules import answer, describe
+from .steps import Cells, Step, read_steps
+
+QUESTIONS: dict[int, tuple[str, ...]] = {
+    0: (
+        "Are subnetworks stable that inner loops at a third of the rate have found?",
+        "Are they when each initialisation has a distilled set of its own?",
+    ),
+    1: (
+        "Are subnetworks from the strongest published set (MTT) stable, as the papers say?",
+        "Are they less stable than those from as few steps on all real images?",
+        "Are they more stable than those from a hundred random real images?",
+        "Are they as accurate as IMP’s, within a point?",
+    ),
+    2: (
+        "At twice the width, are subnetworks from few steps on all real images no longer stable?",
+        "At twice the width, are distilled subnetworks stable?",
+    ),
+    3: (
+        "Does the barrier fall with the number of real images that a short loop sees?",
+        "Are 400 real images enough for a stable subnetwork?",
+        "Are 400 distilled images (IDC) better than 400 real ones by more than two points?",
+    ),
+    4: (
+        "Does a long loop at a small rate find stable subnetworks too, so that it is not the few steps?",
+        "Are subnetworks unstable whose loop went no further than two initial norms, so that it is the few steps?",
+    ),
+    5: (
+        "At equal distance from initialisation, are distilled subnetworks less stable than those from all real images?",
+        "Are the two alike within two points, so that distance explains the difference?",
+    ),
+    6: (
+        "Is a mask stable that no inner loop on these images and labels has found?",
+        "Are masks stable that were found with permuted labels?",
+    ),
+    7: (
+        "Is the dense network sharper along weights that IMP alone keeps than along the other method’s?",
+        "Do IMP’s masks depend more on the order of the data than those of distilled pruning?",
+    ),
+    9: (
+        "Are the dense network and IMP’s subnetworks unstable there, so that Figure 4 can be compared at all?",
+        "Are distilled subnetworks stable there?",
+        "Are they more stable than IMP’s?",
+        "Are they less stable than those from few steps on all real images?",
+    ),
+    10: (
+        "AlexNet: is distilled pruning as accurate as the first paper says?",
+        "AlexNet: are distilled subnetworks stable and IMP’s not?",
+        "CIFAR-100: is distilled pruning as accurate as the first paper says?",
+    ),
+    13: (
+        "Does IMP have tickets past 60 %, so that Figure 7 can be compared at all?",
+        "Is IMP after eight distilled rounds more accurate than IMP alone, where IMP ends?",
+        "Is it as accurate as IMP rewound to an early epoch, within a point?",
+        "Do eight short rounds on all images do no worse than eight distilled ones, within a point?",
+    ),
+}
+_WORDS = {REPRODUCED: "Yes", CONTRADICTED: "No", UNDECIDED: "Open"}
+
+
+def list_questions(root: Path) -> str:
+    """Write what the recorded cells answer, as Markdown: question, answer in a word, numbers; then what waits.
+
+    Args:
+        root: The folder that has ``results``.
+    """
+    cells = Cells(Recorded(root / "results"))
+    parts, waiting = [], []
+    for step in read_steps():
+        asked = _ask(step, cells)
+        if asked:
+            parts += [f"**{plain(step.title)}**", *asked, ""]
+        else:
+            waiting.append(step.title)
+    if waiting:
+        parts.append(f"Not computed yet: {plain('; '.join(waiting))}.")
+    return "\n".join(parts)
+
+
+def _ask(step: Step, cells: Cells) -> list[str]:
+    """Write the answered questions of a step, each as an item of a list."""
+    answered = zip(QUESTIONS[step.number], answer(step, cells), strict=False)  # a rule that only orders asks nothing
+    return [f"- {plain(question)} {words}" for question, (_, found) in answered if (words := _say(found))]
+
+
+def _say(findings: list[Finding]) -> str:
+    """Say for which settings the answer is yes, for which no, and for which it is open."""
+    groups = []
+    for verdict, word in _WORDS.items():
+        found = [write_finding(finding) for finding in findings if finding.n and finding.verdict == verdict]
+        groups += [f"**{word}:** {plain('; '.join(found))}."] if found else []
+    return " ".join(groups)
+
+
+def list_rules(root: Path) -> str:
+    """Write all steps with what came out of each rule, as Markdown.
+
+    Args:
+        root: The folder that has ``results``.
+    """
+    cells = Cells(Recorded(root / "results"))
+    parts = []
+    for step in read_steps():
+        commit, date = step.registered
+        parts.append(f"**{step.number}. {plain(step.title)}** (rules of {date:%-d %B %Y}, commit `{commit}`)\n")
+        for text, findings in answer(step, cells):
+            found = [describe(finding) for finding in findings if finding.n]
+            parts.append(f"- {plain(text)} {plain('; '.join(found)) if found else '*Not recorded yet.*'}")
+        parts.append("")
+    return "\n".join(parts)
