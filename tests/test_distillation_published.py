@@ -117,6 +117,16 @@ def test_one_hot_labels_and_columns_are_classes(tmp_path: Path, labels: torch.Te
     assert published.load(tmp_path).labels.tolist() == [0, 0, 1, 1, 2, 2]
 
 
+def test_several_sets_in_one_folder_are_not_taken_for_classes(tmp_path: Path, three: published.Home) -> None:
+    for step in (0, 500, 1000):
+        torch.save(pixels(), tmp_path / f"images_{step}.pt")
+        torch.save(torch.arange(6) // 2, tmp_path / f"labels_{step}.pt")
+    with pytest.raises(
+        InputError, match=r"3 files of images and labels beside images_0.pt, so they are no parts of one"
+    ):
+        published.examine(tmp_path, three, 2)
+
+
 class Harmful:
     """What an unsafe reader would execute."""
 

@@ -184,6 +184,12 @@ def _open(
 
 def _parts(folder: Path, files: tuple[Path, ...], known: int | None) -> tuple[Any, Any]:
     """Read a set that has a file of images for each class."""
+    labelled = [file.name for file in files if (beside := _labels_beside(file)) != file and beside.is_file()]
+    if labelled:
+        raise InputError(
+            f"{folder} has {len(files)} files of images and labels beside {labelled[0]}, so they are no parts of "
+            "one set: give the file of one set itself"
+        )
     parts = [_tensors(file) for file in files]
     if not all(isinstance(part, Tensor) and part.ndim == 4 for part in parts):
         raise InputError(f"the files of images in {folder} must hold a tensor each: give the file of one set itself")
@@ -223,12 +229,17 @@ def _read(file: Path, labels: Path | None, known: int | None) -> tuple[Any, Any]
             return first[0], first[1]
     if not isinstance(content, Tensor):
         raise InputError(f"{file.name} holds a {type(content).__name__}: it must hold images and labels, or images")
-    beside = labels if labels is not None else file.with_name(file.name.replace("images", "labels"))
+    beside = labels if labels is not None else _labels_beside(file)
     if (beside == file or not beside.is_file()) and labels is None and known and len(content) % known == 0:
         return content, torch.arange(known).repeat_interleave(len(content) // known)  # class by class, as all are kept
     if beside == file or not beside.is_file():
         raise InputError(f"{file.name} holds images only and {beside.name} is not beside it: give its labels file too")
     return content, _tensors(beside)
+
+
+def _labels_beside(file: Path) -> Path:
+    """Say where the labels of a file of images lie, as MTT names them."""
+    return file.with_name(file.name.replace("images", "labels"))
 
 
 def _tensors(file: Path) -> Any:
