@@ -116,6 +116,25 @@ class Attentive(nn.Module):
 def attentive(images, width, seed):
     return Attentive(images, width)
 
+class Moody(nn.Module):
+    """Another thing in training mode."""
+
+    def __init__(self, net, other):
+        super().__init__()
+        self.net, self.other = net, other
+
+    def forward(self, x):
+        return self.other(self.net(x)) if self.training else self.net(x)
+
+def untrainable(images, width, seed):
+    return Moody(plain(images, width, seed), lambda logits: 1 / 0)
+
+def auxiliary(images, width, seed):
+    return Moody(plain(images, width, seed), lambda logits: (logits, logits))
+
+def lazy(images, width, seed):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(images.classes))
+
 def empty(images, width, seed):
     return nn.Sequential(nn.Flatten(), nn.Linear(images.channels * images.size**2, width), nn.Linear(width, 10))
 
@@ -200,6 +219,9 @@ def test_an_edited_network_is_another_network(place: Path) -> None:
         ("nets:unseeded", "gives other weights each time it is called: draw them from its seed"),
         ("nets:too_many", "returns 11 values for an image: return one for each of 10 classes"),
         ("nets:fixed", r"does not take images of 1x8x8 .RuntimeError"),
+        ("nets:untrainable", r"in training mode, does not take images of 1x8x8 .ZeroDivisionError"),
+        ("nets:auxiliary", "in training mode, returns a tuple for two images of 1x8x8: return logits"),
+        ("nets:lazy", "makes a network whose 1.weight has no shape yet: call it once in the function"),
         ("nets:maps", r"returns a tensor of shape \[2, 10, 6, 6\] for two images"),
     ],
 )
