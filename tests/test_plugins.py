@@ -33,16 +33,21 @@ TINY = {
 }  # fmt: skip
 TELL = """
 import json, sys
+from distilled_pruning import results
+parameters = json.loads(sys.argv[1])
+frame = results.frame("norms", "run", store=sys.argv[2], **parameters)
+claims = results.claims("run", "s4-stability", store=sys.argv[2], **parameters).set_index("id")
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from distilled_pruning.study.engine.store import Store
-section = Section(resolve("s4-stability", json.loads(sys.argv[1]).items()), Store(sys.argv[2]))
+section = Section(resolve("s4-stability", parameters.items()), Store(sys.argv[2]))
 import additions
 additions.draw(section.frame("norms")).savefig(sys.argv[2] + "/norms.png")
 jobs = {type(job).__name__: job for job in section.graph}
 print(json.dumps({
     "barriers": section.frame("barriers").to_dict("records"),
     "norms": section.frame("norms").to_dict("records"),
+    "read": [len(frame), claims.loc["weights-there", "verdict"]],
     "methods": sorted({job.method for job in section.graph if type(job).__name__ == "Distill"}),
     "code": [job.spec()["fields"].get("code") for job in section.graph if type(job).__name__ == "Distill"],
 }))
@@ -112,6 +117,10 @@ def test_a_measuring_job_fills_a_figure(page: Run) -> None:
 def test_a_claim_is_judged_on_its_page(page: Run) -> None:
     found = page.verdicts["weights-there"]
     assert found["verdict"] == "supported", found
+
+
+def test_its_figures_and_claims_are_read_from_python(page: Run) -> None:
+    assert page.told["read"] == [3 * 4, "supported"]
 
 
 def test_nothing_of_it_stays_without_the_plugin() -> None:
