@@ -101,8 +101,8 @@ def initialise(net: nn.Module, seed: int, init: str = "default") -> nn.Module:
                 module.reset_parameters()
             elif next(module.parameters(recurse=False), None) is not None:
                 raise InputError(
-                    f"no initialisation is known for a layer of type {type(module).__name__}: "
-                    "use Conv2d, Linear, BatchNorm2d and GroupNorm"
+                    f"no initialisation is known for a layer of type {type(module).__name__}: use Conv2d, Linear, "
+                    "BatchNorm2d and GroupNorm, or set inits to default, in Python init='default'"
                 )
     return net
 
