@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import data
-from distilled_pruning.distillation import evaluate, files, published
+from distilled_pruning import data, models, pruning, training
+from distilled_pruning.distillation import Synthetic, evaluate, files, published
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
+from torch import nn
 
 REAL = Path(os.environ.get("DISTILLED_PRUNING_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
 needs_files = pytest.mark.skipif(not (REAL / "distilled").is_dir(), reason=f"no published sets in {REAL}")
@@ -117,6 +118,72 @@ def test_one_hot_labels_and_columns_are_classes(tmp_path: Path, labels: torch.Te
     assert published.load(tmp_path).labels.tolist() == [0, 0, 1, 1, 2, 2]
 
 
+SOFT = torch.tensor([[0.2, 0.7, 0.1], [0.6, 0.1, 0.3], [0.1, 0.1, 0.8], [0.5, 0.4, 0.1], [0.3, 0.4, 0.3], [0, 0, 1]])
+
+
+def test_probabilities_are_kept_as_labels(tmp_path: Path) -> None:
+    torch.save([pixels(), SOFT.half()], tmp_path / "data.pt")
+    syn, order = published.load(tmp_path, factor=2), [1, 3, 0, 4, 2, 5]
+    assert (syn.classes, syn.ipc) == (3, 2) and torch.equal(syn.images, pixels()[order])
+    assert torch.allclose(syn.labels, SOFT[order], atol=1e-3) and torch.allclose(syn.labels.sum(1), torch.ones(6))
+    split = syn.decode()  # of each class a tile of all its images, then the next
+    assert torch.equal(split.labels, syn.labels[[0, 1] * 4 + [2, 3] * 4 + [4, 5] * 4])
+    assert split.subset(3).labels.argmax(1).tolist() == [0, 1, 2]
+    again = Synthetic.unpack(*syn.pack())
+    assert torch.equal(again.labels, syn.labels)
+
+
+def test_networks_train_on_probabilities(tmp_path: Path) -> None:
+    torch.save([pixels(), SOFT], tmp_path / "data.pt")
+    split = published.load(tmp_path).decode()
+    recipe = Recipe(
+        learning_rate=0.5, batch_size=6, steps=1, momentum=0, weight_decay=0, milestones=(), augmentation=""
+    )
+    net = nn.Sequential(nn.Flatten(), nn.Linear(192, 3))
+    weight, inputs = net[1].weight.detach().double(), split.normalised().flatten(1).double()
+    shares = (inputs @ weight.T + net[1].bias.detach().double()).softmax(1)
+    wanted = weight - 0.5 * (shares - split.labels.double()).T @ inputs / 6
+    training.train(net, split, recipe, device="cpu")
+    assert torch.allclose(net[1].weight.double(), wanted, atol=1e-5)  # float32 beside the gradient by hand
+    loss, accuracy = training.evaluate(net, split)
+    logits = net(split.normalised())
+    assert accuracy == float((logits.argmax(1) == split.labels.argmax(1)).double().mean())
+    assert loss == pytest.approx(float(-(split.labels * logits.log_softmax(1)).sum(1).mean()), rel=1e-5)
+
+
+@pytest.mark.parametrize("augmentation", ["", "cutmix1"])
+def test_sure_probabilities_train_as_classes_do(augmentation: str) -> None:
+    labels = torch.tensor([0, 0, 1, 1, 2, 2])
+    nets = []
+    for given in (labels, torch.eye(3)[labels]):
+        split = data.Split(pixels(), given, (0.5,) * 3, (0.2,) * 3, 3)
+        nets.append(models.build("convnet3", size=8, channels=3, classes=3, width=4, depth=2, seed=0))
+        recipe = Recipe(learning_rate=0.05, batch_size=4, steps=5, augmentation=augmentation)
+        training.train(nets[-1], split, recipe, device="cpu")
+    for name, found in nets[1].state_dict().items():
+        assert torch.allclose(found, nets[0].state_dict()[name], atol=1e-6), name
+
+
+def test_a_set_with_probabilities_stands_for_its_dataset(tmp_path: Path, digits: data.Dataset) -> None:
+    labels = torch.eye(10) * 0.8 + 0.02
+    torch.save([pixels(10, 16, 1), labels], tmp_path / "data.pt")
+    syn = published.load(tmp_path, ds=digits)
+    assert len(evaluate(syn, digits, 1, width=2, device="cpu").accuracies) == 1
+    net = models.build("convnet3", digits, width=2, seed=0)
+    (ticket,) = pruning.iterative(net, syn, Recipe(batch_size=10, steps=2), levels=1)
+    assert 0.15 < ticket.mask.sparsity < 0.25
+
+
+def test_several_sets_in_one_folder_are_not_taken_for_classes(tmp_path: Path, three: published.Home) -> None:
+    for step in (0, 500, 1000):
+        torch.save(pixels(), tmp_path / f"images_{step}.pt")
+        torch.save(torch.arange(6) // 2, tmp_path / f"labels_{step}.pt")
+    with pytest.raises(
+        InputError, match=r"3 files of images and labels beside images_0.pt, so they are no parts of one"
+    ):
+        published.examine(tmp_path, three, 2)
+
+
 class Harmful:
     """What an unsafe reader would execute."""
 
@@ -146,7 +213,13 @@ def damaged(images: Any = None, labels: Any = None) -> list[Any]:
         (damaged(images=pixels().double() * torch.nan), "not finite"),
         (damaged(images=(pixels() * 255).long()), "must be float or uint8"),
         (damaged(labels=torch.tensor([0, 1])), r"labels of shape \(2,\) for 6 images"),
-        (damaged(labels=torch.full((6, 3), 0.3)), r"labels of .* are soft, 3 values an image.*save labels.argmax"),
+        (
+            damaged(labels=torch.full((6, 3), 0.3)),
+            r"labels of .*, 3 values an image, are no probabilities: save labels",
+        ),
+        (damaged(labels=torch.eye(3)[[0, 0, 1, 1, 2, 2]] * 3 - 1), "are no probabilities"),
+        (damaged(labels=torch.full((6, 3), torch.nan)), "are no probabilities"),
+        (damaged(labels=torch.full((6, 4), 0.25)), "has 6 images for 4 classes: they must have equally many"),
         (damaged(labels=torch.full((6, 3, 1), 0)), r"labels of shape \(6, 3, 1\)"),
         (damaged(labels=torch.tensor([0.5, 0, 1, 1, 2, 2])), "not whole numbers"),
         (damaged(labels=torch.tensor([-1, 0, 1, 1, 2, 2])), "numbered from 0"),

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from distilled_pruning import cli, data, hessian, models, networks, pruning, training, trial
+from distilled_pruning import cli, data, distillation, hessian, models, networks, pruning, training, trial
 from distilled_pruning.curvature import loop
 from distilled_pruning.curvature.problem import pose
 from distilled_pruning.errors import InputError
@@ -101,6 +101,40 @@ def normed(images, width, seed):
     parametrizations.weight_norm(net[0])
     return net
 
+class Attentive(nn.Module):
+    """Patches that attend to each other."""
+
+    def __init__(self, images, width):
+        super().__init__()
+        self.patches = nn.Conv2d(images.channels, width, 4, 4)
+        self.block = nn.TransformerEncoderLayer(width, 2, width, activation="gelu", batch_first=True)
+        self.out = nn.Linear(width, images.classes)
+
+    def forward(self, x):
+        return self.out(self.block(self.patches(x).flatten(2).transpose(1, 2)).mean(1))
+
+def attentive(images, width, seed):
+    return Attentive(images, width)
+
+class Moody(nn.Module):
+    """Another thing in training mode."""
+
+    def __init__(self, net, other):
+        super().__init__()
+        self.net, self.other = net, other
+
+    def forward(self, x):
+        return self.other(self.net(x)) if self.training else self.net(x)
+
+def untrainable(images, width, seed):
+    return Moody(plain(images, width, seed), lambda logits: 1 / 0)
+
+def auxiliary(images, width, seed):
+    return Moody(plain(images, width, seed), lambda logits: (logits, logits))
+
+def lazy(images, width, seed):
+    return nn.Sequential(nn.Flatten(), nn.LazyLinear(images.classes))
+
 def empty(images, width, seed):
     return nn.Sequential(nn.Flatten(), nn.Linear(images.channels * images.size**2, width), nn.Linear(width, 10))
 
@@ -185,6 +219,9 @@ def test_an_edited_network_is_another_network(place: Path) -> None:
         ("nets:unseeded", "gives other weights each time it is called: draw them from its seed"),
         ("nets:too_many", "returns 11 values for an image: return one for each of 10 classes"),
         ("nets:fixed", r"does not take images of 1x8x8 .RuntimeError"),
+        ("nets:untrainable", r"in training mode, does not take images of 1x8x8 .ZeroDivisionError"),
+        ("nets:auxiliary", "in training mode, returns a tuple for two images of 1x8x8: return logits"),
+        ("nets:lazy", "makes a network whose 1.weight has no shape yet: call it once in the function"),
         ("nets:maps", r"returns a tensor of shape \[2, 10, 6, 6\] for two images"),
     ],
 )
@@ -239,6 +276,33 @@ def test_curvature_is_exact(name: str) -> None:
     found = hessian.diagonal(net, images, batch.labels, mask)
     oracle = loop.diagonal(pose(net, images, batch.labels, mask), None)
     assert all(torch.allclose(found[n], oracle[n], rtol=1e-9, atol=1e-12) for n in oracle)  # rounding of float64
+
+
+@pytest.mark.usefixtures("place")
+def test_attention_is_differentiated_twice() -> None:
+    digits = data.load("digits")
+    net = models.build("nets:attentive", digits, width=4, seed=0).double().eval()
+    batch = digits.train.subset(10)
+    images, weight, step = batch.normalised().double(), net.block.linear1.weight, 1e-5
+
+    def slope(shift: float) -> float:
+        with torch.no_grad():
+            weight[0, 0] += shift
+        (found,) = torch.autograd.grad(nn.functional.cross_entropy(net(images), batch.labels), [weight])
+        with torch.no_grad():
+            weight[0, 0] -= shift
+        return float(found[0, 0])
+
+    found = float(hessian.diagonal(net, images, batch.labels)["block.linear1.weight"][0, 0])
+    # Central differences are off by the square of the step, and by the rounding of a slope over it.
+    assert found == pytest.approx((slope(step) - slope(-step)) / (2 * step), rel=1e-5, abs=1e-8)
+    few = digits.train.subset(20)
+    small = data.Dataset("digits", few, digits.test, digits.classes, digits.digest)
+    for method, options in (("dc", {"real_batch": 2}), ("mtt", {"expert_batch": 5, "student_steps": 2})):
+        made = distillation.distill(
+            small, method=method, ipc=1, iterations=1, model="nets:attentive", width=4, device="cpu", **options
+        )
+        assert not torch.equal(made.images, made.start), method
 
 
 @pytest.mark.usefixtures("place")

@@ -25,6 +25,7 @@ ROOT = Path(__file__).parents[1]
 SHOWN = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Adding from outside")[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", SHOWN.partition("\n## ")[0], re.DOTALL)
 MODULE = "additions"
+CALLS = [call.replace("my_additions", MODULE) for call in re.findall(r"`(page\.\w+\(.*?\))`", SHOWN)]
 TINY = {
     "dataset": "stripes", "image_size": 0, "model": "twolayer", "width": 4, "distiller": "classmean",
     "methods": "dense,imp,distilled,herded-real", "ipc": 1, "distill_iterations": 0, "distill_width": 4, "levels": 1,
@@ -33,16 +34,25 @@ TINY = {
 }  # fmt: skip
 TELL = """
 import json, sys
+from distilled_pruning import results
+parameters = json.loads(sys.argv[1])
+frame = results.frame("norms", "run", store=sys.argv[2], **parameters)
+claims = results.claims("run", "s4-stability", store=sys.argv[2], **parameters).set_index("id")
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.sections.section import Section
 from distilled_pruning.study.engine.store import Store
-section = Section(resolve("s4-stability", json.loads(sys.argv[1]).items()), Store(sys.argv[2]))
+section = Section(resolve("s4-stability", parameters.items()), Store(sys.argv[2]))
 import additions
 additions.draw(section.frame("norms")).savefig(sys.argv[2] + "/norms.png")
+from distilled_pruning.study.book import notebook
+page = notebook.start("s4-stability", {**parameters, "store": sys.argv[2]})
+figure, judged = (eval(call)._repr_html_() for call in sys.argv[3:])
 jobs = {type(job).__name__: job for job in section.graph}
 print(json.dumps({
     "barriers": section.frame("barriers").to_dict("records"),
     "norms": section.frame("norms").to_dict("records"),
+    "read": [len(frame), claims.loc["weights-there", "verdict"]],
+    "shown": figure, "judged": judged,
     "methods": sorted({job.method for job in section.graph if type(job).__name__ == "Distill"}),
     "code": [job.spec()["fields"].get("code") for job in section.graph if type(job).__name__ == "Distill"],
 }))
@@ -76,7 +86,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Run:
     command = (sys.executable, "-m", "distilled_pruning", "--plugins", MODULE)
     options = (*pairs, "--store", str(store))
     done = json.loads(call(folder, *command, "run", "s4-stability", *options, "--jobs", "2", "--json"))
-    told = json.loads(call(folder, sys.executable, "-c", TELL, json.dumps(TINY), str(store)))
+    told = json.loads(call(folder, sys.executable, "-c", TELL, json.dumps(TINY), str(store), *CALLS))
     verdicts = json.loads(call(folder, *command, "check", "s4-stability", *options, "--json"))
     return Run(done, told, {item["id"]: item for item in verdicts["claims"]}, folder)
 
@@ -107,11 +117,19 @@ def test_a_measuring_job_fills_a_figure(page: Run) -> None:
     rows = page.told["norms"]
     assert len(rows) == 3 * 4 and all(row["largest"] > 0 for row in rows)
     assert (page.folder / "store" / "norms.png").stat().st_size > 1000
+    assert "<img" in page.told["shown"] and "run norms -p" in page.told["shown"], (
+        "as CONTRIBUTING has a notebook show it"
+    )
 
 
 def test_a_claim_is_judged_on_its_page(page: Run) -> None:
     found = page.verdicts["weights-there"]
     assert found["verdict"] == "supported", found
+    assert "Tickets have weights" in page.told["judged"], "as CONTRIBUTING has a notebook show it"
+
+
+def test_its_figures_and_claims_are_read_from_python(page: Run) -> None:
+    assert page.told["read"] == [3 * 4, "supported"]
 
 
 def test_nothing_of_it_stays_without_the_plugin() -> None:

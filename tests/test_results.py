@@ -82,6 +82,17 @@ def test_claims_have_the_verdicts_of_their_evidence(tmp_path: Path) -> None:
     assert not (best.loc[~known, "evidence"] == "recorded").any()
 
 
+def test_claims_of_one_notebook_need_fit_no_other(tmp_path: Path) -> None:
+    pretend.fill(Section(resolve("s4-stability", [*SMALL.items(), ("replicates", 2), ("store", str(tmp_path))])))
+    with pytest.raises(InputError, match="set replicates to 3, not 2"):
+        results.claims("run", store=str(tmp_path), replicates=2, **SMALL)
+    found = results.claims("run", "s4-stability", store=str(tmp_path), replicates=2, **SMALL).set_index("id")
+    assert found.loc["dense-unstable-conv", "n"] == 2
+    recorded = results.claims("recorded", "s4-stability").set_index("id")
+    assert list(recorded.index) == list(found.index) and len(found) < len(judged.claims())
+    pd.testing.assert_frame_equal(recorded, results.claims("recorded").set_index("id").loc[list(found.index)])
+
+
 def test_a_trained_network_is_the_one_that_was_trained(
     trained: tuple[Path, Prune, Train, Connect], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -92,6 +103,10 @@ def test_a_trained_network_is_the_one_that_was_trained(
     assert not net.training and training.evaluate(net, digits.test)[1] == pytest.approx(
         Store(root).load(job.key).metrics["accuracy"]
     )
+    monkeypatch.delenv("DISTILLED_PRUNING_STORE")
+    again = results.network(job.key, "run", store=str(root)).state_dict()
+    assert all(torch.equal(weight, again[name]) for name, weight in net.state_dict().items())
+    monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(root))
     start = results.network(job.key, at="start")
     kept = pruning.Mask.unpack(Store(root).load(mask.key).arrays)
     fresh = models.build("convnet3", digits, width=4, seed=3)
@@ -184,9 +199,10 @@ def test_a_mistake_is_one_sentence(ask: Any, part: str, tmp_path: Path, monkeypa
 def test_a_result_without_a_network_says_so(
     trained: tuple[Path, Prune, Train, Connect], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    root, _, _, line = trained
+    root, _, job, line = trained
     monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(root))
-    with pytest.raises(InputError, match="a result of kind 'connect': give the key of a training or of a pruning"):
+    said = f"a result of kind 'connect': give the key of a training or of a pruning, such as {job.key} that it is about"
+    with pytest.raises(InputError, match=said):
         results.network(line.key)
 
 

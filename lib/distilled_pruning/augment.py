@@ -76,7 +76,7 @@ class Pipeline:
 
         Args:
             images: Images as the split holds them, uint8 or float [B, C, H, W].
-            labels: int64 [B].
+            labels: int64 [B], or the probabilities of the classes, float32 [B, classes].
             generator: CPU generator.
 
         Returns:
@@ -87,6 +87,8 @@ class Pipeline:
         inputs = self.apply(images, draw)
         if draw.mix is None:
             return inputs, labels
+        if labels.is_floating_point():
+            return draw.mix.apply(inputs, labels)
         if self.eye.device != labels.device:
             self.eye = self.eye.to(labels.device)
         return draw.mix.apply(inputs, self.eye[labels])

@@ -20,6 +20,7 @@ from .basins import Basins, Grid, basins, loss_range
 from .errors import InputError
 from .forward import PLAIN, Forward
 from .planes import Plane, mask_plane, plane
+from .split import likeliest
 
 if TYPE_CHECKING:
     from .data import Split
@@ -162,7 +163,7 @@ class _Surface:
                     logits = self.forward(images)
                 logits = logits.float() if self.how.precision == "bf16" else logits
                 loss[i] += nn.functional.cross_entropy(logits, labels, reduction="sum")
-                correct[i] += (logits.argmax(1) == labels).sum()
+                correct[i] += (logits.argmax(1) == likeliest(labels)).sum()
         count = len(self.data)
         return (loss / count).cpu().numpy(), (correct / count).cpu().numpy()
 

@@ -15,6 +15,7 @@ from typing import Any, TypedDict, Unpack
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import UninitializedParameter
 
 from . import networks
 from .catalog import MODELS
@@ -100,8 +101,8 @@ def initialise(net: nn.Module, seed: int, init: str = "default") -> nn.Module:
                 module.reset_parameters()
             elif next(module.parameters(recurse=False), None) is not None:
                 raise InputError(
-                    f"no initialisation is known for a layer of type {type(module).__name__}: "
-                    "use Conv2d, Linear, BatchNorm2d and GroupNorm"
+                    f"no initialisation is known for a layer of type {type(module).__name__}: use Conv2d, Linear, "
+                    "BatchNorm2d and GroupNorm, or set inits to default, in Python init='default'"
                 )
     return net
 
@@ -234,6 +235,9 @@ def _own_network(name: str, images: Images, width: int, seed: int) -> nn.Module:
         ) from error
     if not isinstance(net, nn.Module):
         raise InputError(f"{name} returns a {type(net).__name__}: return an nn.Module")
+    lazy = [key for key, weight in net.named_parameters() if isinstance(weight, UninitializedParameter)]
+    if lazy:
+        raise InputError(f"{name} makes a network whose {lazy[0]} has no shape yet: call it once in the function")
     empty = [key for key, weight in net.named_parameters() if not weight.numel()]
     if empty or next(net.parameters(), None) is None:
         what = f"an empty weight {empty[0]}" if empty else "no weights"

@@ -61,9 +61,11 @@ def frame(figure: str, evidence: str = _BEST, *, preset: str | None = None, **pa
         ...
         distilled_pruning.errors.InputError: unknown figure 'figure 3' (did you mean 'fig3'?): choose one of ...
     """
+    from . import plugins
     from .study.parameters.presets import PRESETS
     from .study.sections.registry import EXPERIMENTS
 
+    plugins.load()
     _check(evidence, bool(preset or parameters))
     if figure not in EXPERIMENTS:
         raise unknown("figure", figure, EXPERIMENTS)
@@ -87,12 +89,14 @@ def frame(figure: str, evidence: str = _BEST, *, preset: str | None = None, **pa
     return found
 
 
-def claims(evidence: str = _BEST, *, preset: str | None = None, **parameters: Any) -> pd.DataFrame:
-    """Judge every claim of the papers, and the companion's own questions.
+def claims(evidence: str = _BEST, *notebooks: str, preset: str | None = None, **parameters: Any) -> pd.DataFrame:
+    """Judge the claims of the papers, and the companion's own questions.
 
     Args:
         evidence: ``"recorded"``, ``"run"`` or, by default, ``"best"``: of each claim the recorded judgement where there
             is one, else that of the run.
+        *notebooks: Notebooks whose claims are meant, such as ``"s4-stability"``; all by default, which must then all
+            take the parameters.
         preset: As for :func:`frame`.
         **parameters: As for :func:`frame`; those that a notebook does not declare leave it as it is.
 
@@ -116,25 +120,29 @@ def claims(evidence: str = _BEST, *, preset: str | None = None, **parameters: An
 
     _check(evidence, bool(preset or parameters))
     if evidence == _RECORDED:
-        rows = judge_recorded([]).rows()
+        meant = sections_of(find(notebooks)) if notebooks else []
+        rows = judge_recorded(meant, everything=not notebooks).rows()
         return pd.DataFrame([_line(row, row["recorded"], _RECORDED) for row in rows])
-    sections = sections_of(find([], parameters.items(), preset))
-    rows = judge(sections, recorded={} if evidence == _RUN else None).rows()
+    sections = sections_of(find(notebooks, parameters.items(), preset))
+    rows = judge(sections, everything=not notebooks, recorded={} if evidence == _RUN else None).rows()
     best = [("recorded", _RECORDED) if row["recorded"] else ("this_run", _RUN) for row in rows]
     return pd.DataFrame([_line(row, row[name], found) for row, (name, found) in zip(rows, best, strict=True)])
 
 
-def network(key: str, evidence: str = _BEST, *, at: str = _END, dataset: str | None = None) -> nn.Module:
+def network(
+    key: str, evidence: str = _BEST, *, at: str = _END, dataset: str | None = None, store: str | None = None
+) -> nn.Module:
     """Rebuild the network behind a result.
 
     Args:
         key: Of a training, or of a pruning: the column ``key`` of :func:`frame`, or what ``distilled-pruning plan
             --json`` lists.
-        evidence: ``"recorded"``, ``"run"`` (the usual store) or, by default, whichever of them has it.
+        evidence: ``"recorded"``, ``"run"`` (the store) or, by default, whichever of them has it.
         at: ``"end"``: with its trained weights. ``"start"``: as its training begins, the subnetwork at initialisation
             or at its rewinding point; a pruning's network is always at its start. Large networks' trained weights are
             not recorded, their masks are.
         dataset: Path of the images, of a network for one's own: results name those by their content alone.
+        store: Folder of the run's results; the usual one by default.
 
     Returns:
         The network on the CPU in evaluation mode; pruned weights are exactly 0.
@@ -156,10 +164,14 @@ def network(key: str, evidence: str = _BEST, *, at: str = _END, dataset: str | N
     if at not in (_END, _START):
         raise unknown("moment of a network", at, (_END, _START))
     _check(evidence, False)
-    found = _Reader(evidence)
+    found = _Reader(evidence, store)
     spec = found.spec(check_key(key))
     if spec["kind"] not in ("train", "prune"):
-        raise InputError(f"{key} is a result of kind {spec['kind']!r}: give the key of a training or of a pruning")
+        of = [value["job"] for value in spec["fields"].values() if isinstance(value, dict) and "job" in value]
+        raise InputError(
+            f"{key} is a result of kind {spec['kind']!r}: give the key of a training or of a pruning"
+            + (f", such as {of[0]} that it is about" if of else "")
+        )
     net = _initial(spec["fields"], found, dataset)
     mask = key if spec["kind"] == "prune" else spec["fields"].get("mask", {}).get("job")
     if spec["kind"] == "train" and at == _END:
@@ -176,12 +188,12 @@ def network(key: str, evidence: str = _BEST, *, at: str = _END, dataset: str | N
 
 
 class _Reader:
-    """Reads results by key from the usual store, from what is recorded, or from whichever has them."""
+    """Reads results by key from a store, from what is recorded, or from whichever has them."""
 
-    def __init__(self, evidence: str) -> None:
+    def __init__(self, evidence: str, store: str | None) -> None:
         from .study.engine.store import Store
 
-        self.store: Store | None = None if evidence == _RECORDED else Store()
+        self.store: Store | None = None if evidence == _RECORDED else Store(store)
         self.recorded: Recorded | None = None if evidence == _RUN else _recorded()
 
     def spec(self, key: str) -> dict[str, Any]:

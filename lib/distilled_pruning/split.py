@@ -13,6 +13,11 @@ from .images import normalise
 from .whitening import Whitening
 
 
+def likeliest(labels: Tensor) -> Tensor:
+    """Give one class an image, int64 [N], of labels or of the probabilities of classes."""
+    return labels.argmax(1) if labels.is_floating_point() else labels
+
+
 @dataclass(frozen=True, eq=False)
 class Split:
     """Images with labels and the normalisation that belongs to them.
@@ -20,7 +25,7 @@ class Split:
     Attributes:
         images: uint8 (0 to 255 standing for 0 to 1) or float, [N, C, H, W]; floats are used as they are, in the space
             ``mean`` and ``std`` belong to.
-        labels: int64 [N].
+        labels: int64 [N]; of training images also the probabilities of the classes, float32 [N, classes].
         mean: Per-channel mean that :meth:`normalised` subtracts; 0 for images already normalised or whitened.
         std: Per-channel standard deviation it divides by; 1 likewise.
         classes: Number of classes, also those without an image here.
@@ -38,7 +43,8 @@ class Split:
         """Raise :class:`InputError` for images and labels that do not fit each other."""
         if self.images.ndim != 4:
             raise InputError(f"images must have shape [N, C, H, W], not {list(self.images.shape)}")
-        if self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64:
+        soft = self.labels.dtype == torch.float32 and self.labels.shape == (len(self.images), self.classes)
+        if not soft and (self.labels.shape != self.images.shape[:1] or self.labels.dtype != torch.int64):
             raise InputError(
                 f"labels must be int64 of shape [{len(self.images)}], one per image, "
                 f"not {str(self.labels.dtype).removeprefix('torch.')} of shape {list(self.labels.shape)}"
@@ -82,7 +88,7 @@ class Split:
         Raises:
             InputError: More images than there are, or fewer than one a class.
         """
-        labels = self.labels.cpu()
+        labels = likeliest(self.labels.cpu())
         counts = torch.bincount(labels, minlength=self.classes)
         present = counts.nonzero().flatten()
         if not len(present) <= n <= len(self):

@@ -44,8 +44,8 @@ def try_network(name: str, width: int, images: Images, init: str, norm: str, cod
     """Build a network twice and call it.
 
     Raises:
-        InputError: It cannot be built, gives other weights when built again, does not take such images, has not one
-            output a class, or nothing in it can be pruned.
+        InputError: It cannot be built, gives other weights when built again, does not take such images, in evaluation
+            or in training, has not one output a class, or nothing in it can be pruned.
     """
     first, again = (models.build(name, images, width=width, init=init, norm=norm or None, seed=0) for _ in range(2))
     if any(
@@ -54,8 +54,12 @@ def try_network(name: str, width: int, images: Images, init: str, norm: str, cod
         raise InputError(f"{name} gives other weights each time it is called: draw them from its seed")
     net = first.eval()
     blank = torch.zeros(2, images.channels, images.size, images.size)
+    with models.watch_layers(net) as layers:
+        _call(net, blank, name, images.classes)
+    with torch.random.fork_rng(devices=[]):
+        _call(copy.deepcopy(net).train(), blank, f"{name}, in training mode,", images.classes)
     return Trial(
-        layers=tuple(_layers(net, blank, name, images.classes)),
+        layers=tuple(layers),
         prunable=sum(weight.numel() for weight in models.prunable(net).values()),
         entries=sum(parameter.numel() for parameter in net.parameters()),
         alone=_trains_alone(net, blank[:1]),
@@ -64,11 +68,11 @@ def try_network(name: str, width: int, images: Images, init: str, norm: str, cod
     )
 
 
-def _layers(net: nn.Module, blank: Tensor, name: str, classes: int) -> list[tuple[int, int]]:
-    """Call a network and see what its layers do."""
+def _call(net: nn.Module, blank: Tensor, name: str, classes: int) -> None:
+    """Call a network and look at what it returns."""
     shape = "x".join(map(str, blank.shape[1:]))
     try:
-        with models.watch_layers(net) as found, torch.no_grad():
+        with torch.no_grad():
             logits = net(blank)
     except Exception as error:  # other people's code may fail in any way
         raise InputError(f"{name} does not take images of {shape} ({one_line(error)}): mend it") from error
@@ -79,7 +83,6 @@ def _layers(net: nn.Module, blank: Tensor, name: str, classes: int) -> list[tupl
         raise InputError(
             f"{name} returns {logits.shape[1]} values for an image: return one for each of {classes} classes"
         )
-    return found
 
 
 def _trains_alone(net: nn.Module, image: Tensor) -> bool:

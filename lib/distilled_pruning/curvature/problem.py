@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import InputError, unknown
 from ..weights import rename
@@ -113,7 +114,7 @@ def _check_labels(problem: Problem) -> None:
 
 @contextmanager
 def exact_arithmetic(net: nn.Module) -> Iterator[None]:
-    """Differentiate in full precision on the network's device, whatever modes the caller has set."""
+    """Differentiate in full precision on the network's device, whatever modes the caller has set, and twice."""
     device = next((parameter.device for parameter in net.parameters()), torch.device("cpu"))
     precision, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn
     torch.set_float32_matmul_precision("highest")
@@ -121,6 +122,7 @@ def exact_arithmetic(net: nn.Module) -> Iterator[None]:
         with (
             torch.inference_mode(False),
             torch.autocast(device.type, enabled=False),
+            sdpa_kernel(SDPBackend.MATH),  # the one kernel of attention that can be differentiated twice
             cudnn.flags(
                 enabled=cudnn.enabled,
                 benchmark=cudnn.benchmark,

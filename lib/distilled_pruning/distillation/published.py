@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from ..errors import InputError, unknown
+from ..split import likeliest
 from .files import locate
 from .synthetic import Synthetic
 
@@ -26,6 +27,7 @@ _NUMBERS: list[Any] = [  # NumPy's, as DC keeps accuracies beside its images
     *((np.float64(0).__reduce__()[0], f"numpy.{home}.multiarray.scalar") for home in ("core", "_core")),
     *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
 ]
+_ROUNDING = 0.01  # what a thousand probabilities in float16 may sum to beside 1
 _SPACES = ("pixel", "normalised", "zca")
 
 
@@ -105,7 +107,8 @@ def load(
         space: ``"pixel"``, ``"normalised"`` or ``"zca"``; ``"auto"`` tells from the values.
 
     Returns:
-        The set, sorted by class. Without ``ds``, pixels are normalised with the set's own channel statistics.
+        The set, sorted by class; labels that are probabilities are kept, and an image counts for its likeliest class.
+        Without ``ds``, pixels are normalised with the set's own channel statistics.
 
     Raises:
         InputError: A file that is missing, unsafe, damaged or of another form; images, labels or a space that cannot
@@ -119,7 +122,7 @@ def load(
     if space == "pixel":
         mean = ds.train.mean if ds is not None else tuple(images.mean((0, 2, 3)).tolist())
         std = ds.train.std if ds is not None else tuple(images.std((0, 2, 3)).clamp(min=1e-6).tolist())
-    order = torch.argsort(targets, stable=True)
+    order = torch.argsort(likeliest(targets), stable=True)
     return Synthetic(
         images=images[order].contiguous(),
         labels=targets[order].contiguous(),
@@ -184,6 +187,12 @@ def _open(
 
 def _parts(folder: Path, files: tuple[Path, ...], known: int | None) -> tuple[Any, Any]:
     """Read a set that has a file of images for each class."""
+    labelled = [file.name for file in files if (beside := _labels_beside(file)) != file and beside.is_file()]
+    if labelled:
+        raise InputError(
+            f"{folder} has {len(files)} files of images and labels beside {labelled[0]}, so they are no parts of "
+            "one set: give the file of one set itself"
+        )
     parts = [_tensors(file) for file in files]
     if not all(isinstance(part, Tensor) and part.ndim == 4 for part in parts):
         raise InputError(f"the files of images in {folder} must hold a tensor each: give the file of one set itself")
@@ -223,12 +232,17 @@ def _read(file: Path, labels: Path | None, known: int | None) -> tuple[Any, Any]
             return first[0], first[1]
     if not isinstance(content, Tensor):
         raise InputError(f"{file.name} holds a {type(content).__name__}: it must hold images and labels, or images")
-    beside = labels if labels is not None else file.with_name(file.name.replace("images", "labels"))
+    beside = labels if labels is not None else _labels_beside(file)
     if (beside == file or not beside.is_file()) and labels is None and known and len(content) % known == 0:
         return content, torch.arange(known).repeat_interleave(len(content) // known)  # class by class, as all are kept
     if beside == file or not beside.is_file():
         raise InputError(f"{file.name} holds images only and {beside.name} is not beside it: give its labels file too")
     return content, _tensors(beside)
+
+
+def _labels_beside(file: Path) -> Path:
+    """Say where the labels of a file of images lie, as MTT names them."""
+    return file.with_name(file.name.replace("images", "labels"))
 
 
 def _tensors(file: Path) -> Any:
@@ -245,7 +259,7 @@ def _tensors(file: Path) -> Any:
 
 
 def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
-    """Check form and content; give images NCHW, labels int64 and the number of classes."""
+    """Check form and content; give images NCHW, labels int64 or probabilities, and the number of classes."""
     if not isinstance(images, Tensor) or not isinstance(labels, Tensor):
         raise InputError(f"{name} must hold tensors of images and labels")
     if images.ndim != 4:
@@ -263,11 +277,13 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2 and len(labels) == len(images):
-        if not bool(((labels == 0) | (labels == 1)).all() and (labels.sum(1) == 1).all()):
-            raise InputError(
-                f"the labels of {name} are soft, {labels.shape[1]} values an image, and training here takes one class "
-                "an image: save labels.argmax(1) in their place"
-            )
+        labels = _probabilities(name, labels)
+        if not bool((labels == labels.round()).all()):
+            if len(labels) % labels.shape[1]:
+                raise InputError(
+                    f"{name} has {len(labels)} images for {labels.shape[1]} classes: they must have equally many"
+                )
+            return images, labels, labels.shape[1]
         labels = labels.argmax(1)
     if labels.ndim != 1 or len(labels) != len(images):
         raise InputError(
@@ -285,6 +301,18 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
             "they must have equally many"
         )
     return images, labels, len(counts)
+
+
+def _probabilities(name: str, labels: Tensor) -> Tensor:
+    """Check that labels [images, classes] are probabilities, and have them sum to 1."""
+    labels = labels.float()
+    sums = labels.sum(1, keepdim=True)
+    if not bool((labels >= 0).all() and ((sums - 1).abs() < _ROUNDING).all()):
+        raise InputError(
+            f"the labels of {name}, {labels.shape[1]} values an image, are no probabilities: save labels.softmax(1) in "
+            "their place if they are logits, or else labels.argmax(1)"
+        )
+    return labels / sums
 
 
 def _describe(space: str) -> str:

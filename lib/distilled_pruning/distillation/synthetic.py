@@ -109,7 +109,7 @@ class Synthetic:
     Attributes:
         images: Float32 [classes * ipc, channels, height, width], sorted by class, in the space ``mean`` and ``std``
             belong to (pixels, possibly a little outside [0, 1], or whitened).
-        labels: Int64 [classes * ipc].
+        labels: Int64 [classes * ipc], or the probabilities of the classes, float32 [classes * ipc, classes].
         factor: Tiles along each side; a stored image holds ``factor ** 2`` training images.
         method: How it was made, a name of :data:`.methods.DISTILLERS` or ``"published"``.
         mean: Channel means for normalising.
@@ -165,8 +165,8 @@ class Synthetic:
         """Decode into the images a network trains on: ``factor ** 2`` per stored image, class by class."""
         fill: float | Tensor = GREY if self.space == "pixel" else 0.0
         images = decode(self.images, self.factor, self.classes, fill)
-        labels = self.labels.reshape(self.classes, 1, -1).expand(-1, self.factor**2, -1).reshape(-1)
-        return data.Split(images, labels.contiguous(), self.mean, self.std, self.classes)
+        stored = torch.arange(len(self)).reshape(self.classes, 1, -1).expand(-1, self.factor**2, -1).reshape(-1)
+        return data.Split(images, self.labels[stored], self.mean, self.std, self.classes)
 
     def grid(self, images: Tensor | None = None, columns: int | None = None, margin: int = 1) -> np.ndarray:
         """Lay the stored images out as one picture, a row per class.
