@@ -100,6 +100,11 @@ def test_a_subset_of_too_few_or_too_many_is_refused(n: int) -> None:
         split().subset(n)
 
 
+def test_a_subset_of_a_part_of_an_image_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a subset must have a whole number of images, not 4\.5"):
+        split().subset(4.5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
