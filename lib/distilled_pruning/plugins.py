@@ -38,7 +38,7 @@ def load() -> None:
     if named:
         widen_path()
     for name in named:
-        if name.endswith(".py") or not all(part.isidentifier() for part in name.split(".")):
+        if name.endswith(".py") or name.startswith(".") or "/" in name:
             raise InputError(
                 f"{quote(name)} is no name of a plugin: name the module as package.module, without folders and .py"
             )
