@@ -12,6 +12,7 @@ import torch
 from distilled_pruning import connectivity, landscape, models, planes, pruning, robustness, training, weights
 from distilled_pruning.connectivity import Curve
 from distilled_pruning.data import Split
+from distilled_pruning.distillation import decode, mix
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.suit import suit
@@ -212,6 +213,15 @@ def plane() -> landscape.Plane:
         (lambda: connectivity.barrier(Curve((0.0, 1.0), (1.0,), (1.0, 1.0))), "one loss and one accuracy at each"),
         (lambda: next(connectivity.instability(convnet(), ALL, PLAIN, [-1])), "between 0 and the run's end, not -1"),
         (lambda: next(connectivity.instability(convnet(), ALL, PLAIN, [2])), "between 0 and the run's end, not 2"),
+        (lambda: Recipe(weight_decay=-1), "weight_decay must be at least 0, not -1"),
+        (lambda: Recipe(momentum=math.nan), "momentum must be at least 0, not nan"),
+        (lambda: Recipe(steps=2.5), "steps must be a whole number, not"),  # type: ignore[arg-type]
+        (
+            lambda: decode(torch.rand(5, 1, 8, 8), 2, 2),
+            "5 images cannot be as many of each class: give a multiple of 2",
+        ),
+        (lambda: decode(torch.rand(4, 1, 8, 8), 0, 2), "factor and classes must be at least 1, not 0 and 2"),
+        (lambda: mix(torch.rand(12, 1, 8, 8), 2, 2), "12 images cannot be as many of each class: give a multiple of 8"),
     ],
 )
 def test_what_has_no_meaning_is_refused_in_one_sentence(call: Callable[[], object], sentence: str) -> None:

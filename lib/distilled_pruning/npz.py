@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, some
 from .facts import DatasetInfo
 from .labels import classes_of, names_of, numbers_of, split_of
 from .sources import Arrays, count_classes
@@ -205,7 +205,7 @@ def notes(path: Path) -> tuple[str, ...]:
         taken = {name for pair, _, _ in found for name in pair} | {_SPLIT, *_NAMES}
         others = [name for name in archive.files if name not in taken]
         if others:
-            said.append(f"left out the arrays {', '.join(others[:20])}")
+            said.append(f"left out the arrays {some(others)}")
     return tuple(f"{path}: {sentence}" for sentence in said)
 
 
