@@ -155,8 +155,7 @@ def train(
         The :class:`Log` of the last step.
 
     Raises:
-        InputError: No images, a network that does not suit them or the test data, a mask of other shapes, or a loss
-            that is not finite.
+        InputError: No images, a network that does not suit all data, a mask of other shapes, or a loss not finite.
 
     Examples:
         >>> from distilled_pruning import data, models, pruning, training
