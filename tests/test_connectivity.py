@@ -137,6 +137,7 @@ def test_mistakes_are_one_sentence() -> None:
         ((state, broken), 3, "not finite"),
         ((state, state), 1, "at least 2"),
         ((state, state), (0.5, 1.0), "ascend from 0 to 1"),
+        ((state, state), (0, math.nan, 1), "ascend from 0 to 1"),
     ):
         with pytest.raises(InputError, match=message):
             connectivity.interpolate(network, *ends, data, alphas)

@@ -100,6 +100,11 @@ def test_a_subset_of_too_few_or_too_many_is_refused(n: int) -> None:
         split().subset(n)
 
 
+def test_a_subset_of_a_part_of_an_image_is_refused() -> None:
+    with pytest.raises(InputError, match=r"a subset must have a whole number of images, not 4\.5"):
+        split().subset(4.5)  # type: ignore[arg-type]
+
+
 @pytest.mark.parametrize(
     ("images", "labels", "message"),
     [
@@ -258,6 +263,7 @@ NAN[4, 3, 2, 1] = np.nan
         ({"classes": np.array(["a", "b", "c"])}, "has the label 3 but 3 classes"),
         ({"labels": np.array([0, 2] * 10)}, "class '1' of .* has no training images"),
         ({"labels": np.array([0] * 19 + [1])}, "class '1' has one image"),
+        ({"images": np.zeros((60, 4, 4, 3), np.uint8), "labels": np.arange(60)}, "'19' and 40 more have one image"),
         ({"labels": np.array([0] * 16 + [1, 2, 3, 3])}, "classes '1', '2' have one image: give at least two of each"),
         ({"classes": np.array(["a", "b", "a", "b"])}, "names 'a', 'b' more than once: give each class its own name"),
         ({"split": np.zeros(20)}, "leaves no images to test on"),

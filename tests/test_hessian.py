@@ -559,6 +559,7 @@ class TestRefusals:
         self.refused("logits of shape", net=nn.Conv2d(2, 3, 1).double())
         dropping = nn.Sequential(nn.Flatten(), nn.Dropout(0.5), nn.Linear(128, 3)).double()
         self.refused("output is random", net=dropping)
+        self.refused("does not take images of 2x8x8", net=nn.Conv2d(3, 3, 1).double())
 
 
 def test_a_diagonal_is_summed_up_by_who_keeps_the_weights() -> None:
@@ -577,3 +578,11 @@ def test_a_diagonal_is_summed_up_by_who_keeps_the_weights() -> None:
     assert alone["a"]["count"] == 0 and math.isnan(alone["a"]["mean_abs"])
     with pytest.raises(InputError, match="belong to different networks"):
         hessian.by_membership(net, diag, a, {"other": a["weight"]})
+    with pytest.raises(InputError, match="belong to different networks"):
+        hessian.by_membership(net, diag, {}, {})
+    assert hessian.by_membership(net, diag, {"weight": 0.5 * a["weight"]}, b) == found, "what keeps is not zero"
+
+
+def test_nothing_is_summed_up_of_no_diagonal() -> None:
+    with pytest.raises(InputError, match="the diagonal has no parameter"):
+        hessian.summary({})

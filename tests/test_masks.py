@@ -176,3 +176,17 @@ def test_what_does_not_fit_is_refused() -> None:
         masks.distance({"a": torch.ones(2)}, {"a": torch.ones(3)}, mask(a="10"))
     with pytest.raises(InputError, match="no values cannot be compared"):
         masks.ks(torch.ones(0), torch.ones(3))
+    with pytest.raises(InputError, match="holds NaN"):
+        masks.ks(torch.tensor([1.0, float("nan")]), torch.ones(3))
+
+
+@pytest.mark.parametrize("draw", [(10, 11, 3), (10, 3, -1), (0, 0, 0)])
+def test_survivors_that_cannot_be_have_no_chance(draw: tuple[int, int, int]) -> None:
+    with pytest.raises(InputError, match=f"of {draw[0]} weights {draw[1]} and {draw[2]} cannot survive"):
+        masks.chance([draw])
+
+
+@pytest.mark.parametrize("confidence", [0, 95, float("nan")])
+def test_a_confidence_is_a_share(confidence: float) -> None:
+    with pytest.raises(InputError, match="confidence must lie between 0 and 1"):
+        masks.chance([(10, 5, 3)], confidence)

@@ -147,7 +147,9 @@ def test_sixteen_bits_keep_all_their_digits(tmp_path: Path) -> None:
         ({"x_train": IMAGES, "y_train": LABELS, "x_test": IMAGES[:0], "y_test": LABELS[:0]}, "has 0 images"),
         ({"images": IMAGES, "labels": np.array(["a", None] * 12)}, "save plain numbers or words, not objects"),
         ({"images": IMAGES.astype(np.int32) * 300, "labels": LABELS}, "are int32: give uint8, bool or uint16 values"),
-        ({"images": IMAGES * 1e300, "labels": LABELS}, "NaN or infinite"),
+        ({"images": IMAGES * 1e300, "labels": LABELS}, "hold values that 32 bits cannot hold: give finite numbers"),
+        ({"images": np.full(IMAGES.shape, np.inf), "labels": LABELS}, "hold NaN or infinite values: give finite"),
+        ({"images": IMAGES[:, :1, :, 0], "labels": LABELS}, "[N, H, W], square or more than 4 px a side"),
     ],
 )  # fmt: skip
 def test_what_is_refused_is_one_sentence_without_warnings(tmp_path: Path, arrays: Any, sentence: str) -> None:

@@ -160,3 +160,10 @@ def test_a_plugin_that_cannot_be_used_is_a_sentence(
     with pytest.raises(InputError) as error:
         plugins.load()
     assert str(error.value).startswith(sentence)
+
+
+@pytest.mark.parametrize("name", ["my_additions.py", "./my_additions", "folder/my_additions", ".my_additions"])
+def test_a_file_is_no_name_of_a_plugin(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(plugins.ENVIRONMENT, name)
+    with pytest.raises(InputError, match="is no name of a plugin: name the module as"):
+        plugins.load()

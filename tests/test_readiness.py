@@ -220,6 +220,18 @@ def test_a_dataset_that_a_run_will_fetch_is_said(
     assert code == 0 and not err and f"cifar10 is not in {tmp_path}: a run fetches it" in out
 
 
+@pytest.mark.parametrize("action", [("plan", "s4-stability"), ("run", "s4-stability"), ("data", "verify", "cifar10")])
+def test_a_file_in_place_of_the_datasets_folder_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, action: tuple[str, ...]
+) -> None:
+    (tmp_path / "data").write_text("not a folder", encoding="utf-8")
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path / "data"))
+    words = [] if action[0] == "data" else [*SMALL, "-p", "dataset", "cifar10", "--store", str(tmp_path / "store")]
+    code, _, err = ask(capsys, *action, *words)
+    assert code == 2 and f"the datasets' folder '{tmp_path / 'data'}' is not a folder: name one" in err
+    assert not (tmp_path / "store").exists()
+
+
 @pytest.mark.parametrize(
     "job",
     [

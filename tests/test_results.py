@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -12,7 +13,9 @@ import pretend
 import pytest
 import torch
 from distilled_pruning import data, models, pruning, results, training
+from distilled_pruning.cli import parser
 from distilled_pruning.errors import InputError
+from distilled_pruning.study.commands.computing import find_targets
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Connect, Data, Network, Prune, Train
@@ -48,8 +51,11 @@ def test_a_recorded_frame_is_what_was_recorded(figure: str) -> None:
 
 def test_a_frame_of_a_run_is_what_the_store_holds(tmp_path: Path) -> None:
     section = Section(resolve("s4-stability", [*SMALL.items(), ("store", str(tmp_path))]))
-    with pytest.raises(InputError, match=r"holds no result of fig3: compute them with `distilled-pruning run fig3 -p "):
+    with pytest.raises(InputError, match="holds no result of fig3: compute them with `distilled-pruning run ") as error:
         results.frame("fig3", "run", store=str(tmp_path), **SMALL)
+    words = parser().parse_args(shlex.split(str(error.value).split("`")[1])[1:])
+    (advised,) = find_targets(words)
+    assert advised.section.store.root == tmp_path and list(advised.jobs) == list(section.jobs("fig3"))
     pretend.fill(section)
     found = results.frame("fig3", "run", store=str(tmp_path), **SMALL)
     assert found.attrs == {"figure": "fig3", "evidence": "run", "scale": section.parameters.scale}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -174,3 +175,22 @@ def test_el2n_refuses_what_does_not_fit() -> None:
         pruning.el2n(torch.zeros(3, 4), torch.tensor([0, 1]))
     with pytest.raises(InputError, match="logits are not finite"):
         pruning.el2n(torch.full((1, 2), float("nan")), torch.tensor([0]))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: pruning.snip(build(), batch()[0][:0], batch()[1][:0], sparsity=0.5), "a batch of no images"),
+        (
+            lambda: pruning.snip(build(), *batch(), sparsity=math.nan),
+            "sparsity must be at least 0 and below 1, .* not nan",
+        ),
+        (lambda: pruning.synflow(build(), (3, 16, 16), sparsity=0.5), "does not take images of 3x16x16"),
+        (lambda: pruning.easiest(torch.rand(5), torch.arange(6) % 2, 1), "for each of the 6 labels"),
+        (lambda: pruning.easiest(torch.full((6,), math.nan), torch.arange(6) % 2, 1), "one score, no NaN"),
+        (lambda: Mask({"a": torch.ones(3).bool().numpy()}), "the mask of a is of type ndarray: give bool tensors"),
+    ],
+)
+def test_what_cannot_be_scored_is_one_sentence(call: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        call()

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import copy
 import math
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 import torch
-from distilled_pruning import connectivity, landscape, models, planes, pruning, training, weights
+from distilled_pruning import connectivity, landscape, models, planes, pruning, robustness, training, weights
+from distilled_pruning.connectivity import Curve
 from distilled_pruning.data import Split
+from distilled_pruning.distillation import decode, mix
 from distilled_pruning.errors import InputError
 from distilled_pruning.recipe import Recipe
 from distilled_pruning.suit import suit
@@ -171,3 +175,63 @@ def test_tied_weights_are_rewound(scope: str) -> None:
         wanted = start.first.weight * ticket.mask["first.weight"]
         for name in ("first.weight", "second.weight"):
             assert torch.equal(ticket.state[name], wanted)
+
+
+ALL, NONE = split(9), split(9).take(torch.arange(0))
+STRAY, IGNORED = (replace(ALL, labels=ALL.labels + shift) for shift in (1, -100))
+PLAIN = Recipe(epochs=1, augmentation="")
+
+
+def convnet(seed: int = 0) -> nn.Module:
+    return models.build("convnet3", width=4, size=8, channels=1, classes=3, seed=seed)
+
+
+def plane() -> landscape.Plane:
+    return landscape.plane(*(convnet(seed).state_dict() for seed in (1, 2, 3)))
+
+
+@pytest.mark.parametrize(
+    ("call", "sentence"),
+    [
+        (lambda: training.evaluate(convnet(), NONE), "the data have no images"),
+        (lambda: training.evaluate(convnet(), STRAY), "labels must be 0 to 2 for 3 classes, not 1 to 3"),
+        (lambda: training.evaluate(convnet(), IGNORED), "labels must be 0 to 2 for 3 classes, not -100 to -98"),
+        (lambda: training.evaluate(convnet(), ALL, batch_size=-1), "batch_size must be at least 1, not -1"),
+        (lambda: training.train(convnet(), STRAY, PLAIN, device="cpu"), "labels must be 0 to 2"),
+        (lambda: landscape.evaluate(convnet(), plane(), NONE, resolution=2), "the data have no images"),
+        (lambda: landscape.evaluate(convnet(), plane(), split(9, 16), resolution=2), "does not take images of 1x16x16"),
+        (lambda: landscape.evaluate(convnet(), plane(), ALL, 2, margin=math.nan), "margin must be a finite number"),
+        (lambda: landscape.evaluate(convnet(), plane(), ALL, 2, margin=-5), "margin must be a finite number"),
+        (lambda: robustness.fgsm(convnet(), NONE, 8, "cpu"), "the data have no images"),
+        (lambda: robustness.fgsm(convnet(), split(9, 16), 8, "cpu"), "does not take images of 1x16x16"),
+        (
+            lambda: robustness.corrupt(replace(ALL, images=torch.ones(9, 1, 8, 8)), "contrast", 1),
+            "one value everywhere",
+        ),
+        (lambda: connectivity.reestimate(resnet(), ALL, 0), "batch_size must be at least 1, not 0"),
+        (lambda: connectivity.barrier(Curve((0.0,), (1.0,), (1.0,))), "alphas must ascend from 0 to 1"),
+        (lambda: connectivity.barrier(Curve((0.0, 1.0), (1.0,), (1.0, 1.0))), "one loss and one accuracy at each"),
+        (lambda: next(connectivity.instability(convnet(), ALL, PLAIN, [-1])), "between 0 and the run's end, not -1"),
+        (lambda: next(connectivity.instability(convnet(), ALL, PLAIN, [2])), "between 0 and the run's end, not 2"),
+        (lambda: Recipe(weight_decay=-1), "weight_decay must be at least 0, not -1"),
+        (lambda: Recipe(momentum=math.nan), "momentum must be at least 0, not nan"),
+        (lambda: Recipe(steps=2.5), "steps must be a whole number, not"),  # type: ignore[arg-type]
+        (
+            lambda: decode(torch.rand(5, 1, 8, 8), 2, 2),
+            "5 images cannot be as many of each class",
+        ),
+        (lambda: decode(torch.rand(4, 1, 8, 8), 0, 2), "factor and classes must be at least 1, not 0 and 2"),
+        (lambda: mix(torch.rand(12, 1, 8, 8), 2, 2), "of each class: give a multiple of 8"),
+    ],
+)
+def test_what_has_no_meaning_is_refused_in_one_sentence(call: Callable[[], object], sentence: str) -> None:
+    with pytest.raises(InputError, match=sentence):
+        call()
+
+
+def test_test_data_that_do_not_suit_are_refused_before_the_first_step() -> None:
+    net = convnet()
+    before = copy.deepcopy(net.state_dict())
+    with pytest.raises(InputError, match="the data have no images"):
+        training.train(net, ALL, PLAIN, test=NONE, device="cpu")
+    assert all(torch.equal(tensor, before[name]) for name, tensor in net.state_dict().items())

@@ -38,9 +38,19 @@ def entitle(dataset: str) -> str:
 
 
 def folder(root: str | Path | None = None) -> Path:
-    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else the book's ``data``."""
+    """Give the folder with the data: ``root``, else what ``DISTILLED_PRUNING_DATA`` names, else the book's ``data``.
+
+    Raises:
+        InputError: A file lies there.
+    """
     given = root or os.environ.get(ENVIRONMENT)
-    return places.locate(given) if given else places.default("data")
+    found = places.locate(given) if given else places.default("data")
+    if disk.is_stray(found):
+        raise InputError(
+            f"the datasets' folder {quote(found)} is not a folder: name one that is, or is still to be made, "
+            f"with {ENVIRONMENT}"
+        )
+    return found
 
 
 def find_published(name: str) -> Path:

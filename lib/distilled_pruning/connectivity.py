@@ -65,7 +65,7 @@ def _positions(alphas: int | Sequence[float]) -> tuple[float, ...]:
             raise InputError(f"alphas must be at least 2 (both ends of the line), not {alphas}")
         return tuple(step / (alphas - 1) for step in range(alphas))
     given = tuple(float(alpha) for alpha in alphas)
-    if len(given) < 2 or given[0] != 0 or given[-1] != 1 or any(a >= b for a, b in itertools.pairwise(given)):
+    if len(given) < 2 or given[0] != 0 or given[-1] != 1 or not all(a < b for a, b in itertools.pairwise(given)):
         raise InputError("alphas must ascend from 0 to 1, both ends included")
     return given
 
@@ -95,8 +95,11 @@ def reestimate(net: nn.Module, split: Split, batch_size: int = STATISTICS_BATCH)
     A batch counts as much as it has images. A last image left over joins the batch before it: alone it has no variance.
 
     Raises:
-        InputError: The network cannot take the images, or a single image where a layer needs several values.
+        InputError: The network cannot take the images, a single image where a layer needs several values, or batches of
+            none.
     """
+    if batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, not {batch_size}")
     layers = [module for module in net.modules() if isinstance(module, nn.modules.batchnorm._BatchNorm)]
     if not layers:
         return
@@ -193,13 +196,18 @@ def barrier(curve: Curve) -> Barrier:
 
     The midpoint is read by linear interpolation where alpha .5 is not among the positions.
 
+    Raises:
+        InputError: Positions that do not ascend from 0 to 1, or not one loss and one accuracy for each.
+
     Examples:
         >>> from distilled_pruning import connectivity
         >>> found = connectivity.barrier(connectivity.Curve((0.0, 0.5, 1.0), (0.1, 0.7, 0.3), (0.97, 0.8, 0.93)))
         >>> f"{found:.2f} {found.error_rise:.2f} {found.end_accuracy:.2f}"
         '0.50 0.15 0.95'
     """
-    first, last = 0, len(curve.alphas) - 1
+    first, last = 0, len(_positions(curve.alphas)) - 1
+    if not len(curve.loss) == len(curve.accuracy) == len(curve.alphas):
+        raise InputError("a curve needs one loss and one accuracy at each of its positions")
 
     def at_half(values: Sequence[float]) -> float:
         right = next(index for index, alpha in enumerate(curve.alphas) if alpha >= 0.5)
@@ -264,9 +272,14 @@ def instability(
 
     Yields:
         ``(k, curve)`` on clean training data.
+
+    Raises:
+        InputError: An epoch that the run does not have.
     """
     per_epoch = recipe.steps_per_epoch(len(split))
     for k in epochs:
+        if not 0 <= k * per_epoch <= recipe.total_steps(len(split)):
+            raise InputError(f"epochs must lie between 0 and the run's end, not {k}")
         ends = []
         common = copy.deepcopy(net)
         states: list[training.State] = []

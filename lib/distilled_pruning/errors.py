@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-_LONGEST = 160
+_LONGEST, _MOST_NAMES = 160, 20
 
 
 class InputError(ValueError):
@@ -29,6 +29,12 @@ def show(value: object) -> str:
 def one_line(error: Exception) -> str:
     """Write what other people's code raised on one line, with its type."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+
+
+def some(names: Sequence[str]) -> str:
+    """List names with commas; of more than twenty the first ones, and how many more there are."""
+    left = len(names) - _MOST_NAMES
+    return ", ".join(names[:_MOST_NAMES]) + (f" and {left} more" if left > 0 else "")
 
 
 def unknown(what: str, name: object, known: Iterable[str]) -> InputError:

@@ -192,6 +192,8 @@ def summary(diag: Mapping[str, Tensor], mask: Mapping[str, Tensor] | None = None
         >>> found["min"], found["max"], found["mean"], round(found["mean_abs"], 3)
         (-1.0, 4.0, 1.0, 1.667)
     """
+    if not diag:
+        raise InputError("the diagonal has no parameter: give what diagonal() returned")
     every = torch.cat([value.detach().flatten() for value in diag.values()]).double().cpu()
     kept = every
     if mask is not None:
@@ -253,14 +255,14 @@ def by_membership(
     """
     weights = dict(net.named_parameters())
     a, b = rename(a, weights), rename(b, weights)
-    if a.keys() != b.keys() or any(a[n].shape != b[n].shape or n not in diag or n not in weights for n in a):
+    if not a or a.keys() != b.keys() or any(a[n].shape != b[n].shape or n not in diag or n not in weights for n in a):
         raise InputError("the masks and the diagonal belong to different networks: give those of one")
     entries, products, kept = [], [], []
     for name in a:
         h = diag[name].detach().double().flatten().cpu()
         entries.append(h)
         products.append(weights[name].detach().double().flatten().cpu().square() * h)
-        kept.append(a[name].flatten().cpu().int() + 2 * b[name].flatten().cpu().int())
+        kept.append(a[name].flatten().cpu().bool().int() + 2 * b[name].flatten().cpu().bool().int())
     h, product, member = torch.cat(entries), torch.cat(products), torch.cat(kept)
     found = {}
     for name, code in (("both", 3), ("a", 1), ("b", 2), ("neither", 0)):

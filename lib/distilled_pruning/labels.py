@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, some
 from .sources import stratify
 
 __all__ = ["classes_of", "names_of", "numbers_of", "split_of"]
@@ -59,7 +59,7 @@ def names_of(path: object, key: str, given: np.ndarray) -> tuple[str, ...]:
         raise InputError(f"{key} of {path} names none: give the name of each class, or leave {key} out")
     twice = [repr(name) for name, count in Counter(classes).items() if count > 1]
     if twice:
-        raise InputError(f"{key} of {path} names {', '.join(twice[:20])} more than once: give each class its own name")
+        raise InputError(f"{key} of {path} names {some(twice)} more than once: give each class its own name")
     return classes
 
 
@@ -73,9 +73,7 @@ def classes_of(path: object, labels: np.ndarray, names: tuple[str, ...]) -> tupl
         known = names or tuple(np.unique(labels).tolist())
         unnamed = sorted(set(labels.tolist()) - set(known))
         if unnamed:
-            raise InputError(
-                f"{path} has the label {unnamed[0]!r}, which its classes {', '.join(known[:20])} leave out"
-            )
+            raise InputError(f"{path} has the label {unnamed[0]!r}, which its classes {some(known)} leave out")
         place = {name: number for number, name in enumerate(known)}
         return np.array([place[name] for name in labels.tolist()], dtype=np.int64), known, False
     low, high = int(labels.min()), int(labels.max())

@@ -21,6 +21,7 @@ from .errors import InputError
 from .forward import PLAIN, Forward
 from .planes import Plane, mask_plane, plane
 from .split import likeliest
+from .suit import suit
 
 if TYPE_CHECKING:
     from .data import Split
@@ -62,7 +63,8 @@ def evaluate(
         The grid, complete.
 
     Raises:
-        InputError: For a network or mask that does not fit the plane, or a grid of fewer than two points a side.
+        InputError: For a network or mask that does not fit the plane, images that do not suit the network, a grid of
+            fewer than two points a side, or a margin that leaves networks out.
 
     Examples:
         >>> from distilled_pruning import data, landscape, models
@@ -104,6 +106,7 @@ def evaluations(
         InputError: As :func:`evaluate`.
     """
     weights.check_fit(net, plane.networks[0])
+    suit(net, data)
     plane = mask_plane(plane, weights.everywhere(net, mask) if mask is not None else None)
     grid = _lay_out(plane, resolution, margin)
     if start is not None:
@@ -172,6 +175,8 @@ def _lay_out(plane: Plane, resolution: int, margin: float) -> Grid:
     """Lay out the points: a square around the networks, with the margin around the longer side."""
     if resolution < 2:
         raise InputError(f"resolution must be at least 2 points a side, not {resolution}")
+    if not 0 <= margin < np.inf:
+        raise InputError(f"margin must be a finite number of at least 0, not {margin}")
     known = np.array(plane.coordinates)
     low, high = known.min(0), known.max(0)
     centre, half = (low + high) / 2, (high - low).max() / 2 + margin

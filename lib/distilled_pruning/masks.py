@@ -58,9 +58,16 @@ def chance(draws: Sequence[tuple[int, int, int]], confidence: float = _CONFIDENC
 
     Returns:
         Expected number, lower and upper end of the interval (both included).
+
+    Raises:
+        InputError: More survivors than weights, no weight at all, or a confidence outside (0, 1).
     """
+    if not 0 < confidence < 1:
+        raise InputError(f"confidence must lie between 0 and 1, as .95, not {confidence}")
     expected, start, mass = 0.0, 0, np.ones(1)
     for total, a, b in draws:
+        if not (total > 0 and 0 <= a <= total and 0 <= b <= total):
+            raise InputError(f"of {total} weights {a} and {b} cannot survive: give (total, a, b) with a and b to total")
         mean = a * b / total
         variance = mean * (1 - a / total) * (total - b) / max(total - 1, 1)
         reach = _SPREAD * variance**0.5 + _SPREAD
@@ -219,10 +226,12 @@ def ks(x: Tensor, y: Tensor) -> float:
         y: Second sample [m].
 
     Raises:
-        InputError: An empty sample.
+        InputError: An empty sample, or one that holds NaN.
     """
     if not len(x) or not len(y):
         raise InputError("a distribution of no values cannot be compared: use masks that remove and keep some weights")
+    if bool(x.isnan().any()) or bool(y.isnan().any()):
+        raise InputError("a sample that holds NaN cannot be compared: use weights whose training has not diverged")
     x, y = x.sort().values, y.sort().values
     points = torch.cat([x, y])
     below_x = torch.searchsorted(x, points, right=True).double() / len(x)

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, some
 from .facts import DatasetInfo
 from .labels import classes_of, names_of, numbers_of, split_of
 from .sources import Arrays, count_classes
@@ -133,7 +133,7 @@ def _form(path: Path, key: str, shape: tuple[int, ...]) -> _Form:
                     return _Form("NHWC", *shape[1:3], shape[3])
     raise InputError(
         f"{key} of {path} have shape {list(shape)}: give [N, H, W, C] or [N, C, H, W] with C 1, 3 or 4, or grey "
-        "[N, H, W]"
+        f"[N, H, W], square or more than {_NARROW} px a side"
     )
 
 
@@ -205,7 +205,7 @@ def notes(path: Path) -> tuple[str, ...]:
         taken = {name for pair, _, _ in found for name in pair} | {_SPLIT, *_NAMES}
         others = [name for name in archive.files if name not in taken]
         if others:
-            said.append(f"left out the arrays {', '.join(others[:20])}")
+            said.append(f"left out the arrays {some(others)}")
     return tuple(f"{path}: {sentence}" for sentence in said)
 
 
@@ -248,10 +248,11 @@ def _pixels(path: Path, key: str, images: np.ndarray, form: _Form) -> np.ndarray
     if images.dtype == bool:
         return images.astype(np.uint8) * 255
     if images.dtype.kind == "f":
-        images = images.astype(np.float32)
-        if not np.isfinite(images).all():
-            raise InputError(f"{key} of {path} hold NaN or infinite values: give finite numbers")
-        return images
+        narrow = images.astype(np.float32)
+        if not np.isfinite(narrow).all():
+            held = "values that 32 bits cannot hold" if np.isfinite(images).all() else "NaN or infinite values"
+            raise InputError(f"{key} of {path} hold {held}: give finite numbers, as from 0 to 1")
+        return narrow
     if images.dtype.kind in "iu" and len(images) and images.min() >= 0 and images.max() <= 255:
         return images.astype(np.uint8)
     if images.dtype == np.uint16:

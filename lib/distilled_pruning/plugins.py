@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from .errors import InputError, one_line
+from .errors import InputError, one_line, quote
 from .networks import know, widen_path
 
 __all__ = ["ENVIRONMENT", "load", "use"]
@@ -32,12 +32,16 @@ def load() -> None:
     """Import the modules that ``DISTILLED_PRUNING_PLUGINS`` names; those imported before cost nothing.
 
     Raises:
-        InputError: There is no such module, or it fails.
+        InputError: There is no such module, it fails, or what is named is no module.
     """
     named = [name.strip() for name in os.environ.get(ENVIRONMENT, "").split(",") if name.strip()]
     if named:
         widen_path()
     for name in named:
+        if name.endswith(".py") or name.startswith(".") or "/" in name:
+            raise InputError(
+                f"{quote(name)} is no name of a plugin: name the module as package.module, without folders and .py"
+            )
         try:
             know(importlib.import_module(name))
         except ModuleNotFoundError as error:

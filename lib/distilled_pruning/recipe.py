@@ -63,6 +63,13 @@ class Recipe:
                 raise InputError(f"{name} must be at least 1, not {getattr(self, name)}")
         if self.steps is not None and self.steps < 1:
             raise InputError(f"steps must be at least 1, not {self.steps}")
+        for name in ("epochs", "batch_size", "steps"):
+            value = getattr(self, name)
+            if value is not None and not float(value).is_integer():
+                raise InputError(f"{name} must be a whole number, not {value}")
+        for name in ("momentum", "weight_decay", "decay"):
+            if not getattr(self, name) >= 0:
+                raise InputError(f"{name} must be at least 0, not {getattr(self, name)}")
 
     def steps_per_epoch(self, images: int) -> int:
         """Count the optimiser steps of one pass over ``images`` images."""

@@ -14,6 +14,7 @@ Examples:
 
 from __future__ import annotations
 
+import shlex
 from typing import TYPE_CHECKING, Any
 
 from .errors import InputError, unknown
@@ -83,8 +84,10 @@ def frame(figure: str, evidence: str = _BEST, *, preset: str | None = None, **pa
     section = Section(resolve(EXPERIMENTS[figure].notebook, parameters.items(), preset))
     found = section.frame(figure)
     if found.empty:
-        command = section.parameters.command().replace(f" run {section.name}", f" run {figure}", 1)
-        raise InputError(f"the store {section.store.root} holds no result of {figure}: compute them with `{command}`")
+        words = ["distilled-pruning", "run", figure, *section.parameters.anywhere, "--store", str(section.store.root)]
+        raise InputError(
+            f"the store {section.store.root} holds no result of {figure}: compute them with `{shlex.join(words)}`"
+        )
     found.attrs = {"figure": figure, "evidence": _RUN, "scale": section.parameters.scale}
     return found
 

@@ -20,6 +20,7 @@ from torch.nn import functional as F
 from .errors import InputError, unknown
 from .forward import evaluating, resolve, usual_batch
 from .split import Split
+from .suit import suit
 
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt", "fgsm", "pgd"]
 
@@ -37,7 +38,10 @@ def _to_pixels(split: Split, dtype: torch.dtype) -> tuple[Tensor, float, float]:
     if split.images.dtype == torch.uint8:
         return split.images.to(dtype) / _LEVELS, 0.0, 1.0
     images = split.images.to(dtype)
-    return images, float(images.min()), float(images.max())
+    low, high = (float(end) for end in images.aminmax()) if len(images) else (0.0, 0.0)
+    if not low < high:
+        raise InputError("images of one value everywhere have no range of pixels to shift in: give images that differ")
+    return images, low, high
 
 
 def _radius(epsilon: float, low: float, high: float) -> float:
@@ -61,7 +65,7 @@ def _ascend(
     """Take steps of the gradient's sign, each of ``length`` radii, within the radius and the pixels' range."""
     images, low, high = _to_pixels(split, next(net.parameters()).dtype)
     reach, size = _radius(epsilon, low, high), usual_batch(device)
-    net.to(device)
+    suit(net.to(device), split)
     found = []
     with evaluating(net):
         for begin in range(0, len(split), size):
@@ -88,7 +92,8 @@ def fgsm(net: nn.Module, split: Split, epsilon: float, device: str | torch.devic
         The shifted images on the CPU, float [N, C, H, W] in pixels, with the split's labels and normalisation.
 
     Raises:
-        InputError: Whitened images, or a budget that is not above 0.
+        InputError: Whitened images, images that do not suit the network or have one value everywhere, or a budget that
+            is not above 0.
     """
     return _ascend(net, split, epsilon, 1, 1.0, None, resolve(device))
 
@@ -115,7 +120,7 @@ def pgd(
         The images after the last step on the CPU, as :func:`fgsm` gives them.
 
     Raises:
-        InputError: Whitened images, a budget that is not above 0, or no step.
+        InputError: As :func:`fgsm`, or no step.
     """
     if steps < 1:
         raise InputError(f"projected gradient ascent takes at least 1 step, not {steps}")
@@ -195,7 +200,8 @@ def corrupt(split: Split, name: str, severity: int, seed: int = 0) -> Split:
         The corrupted images where the split's lie, float32 [N, C, H, W] in pixels, with its labels and normalisation.
 
     Raises:
-        InputError: Whitened images, an unknown corruption, or a severity that it does not have.
+        InputError: Whitened images, images of one value everywhere, an unknown corruption, or a severity that it does
+            not have.
     """
     if name not in CORRUPTIONS:
         raise unknown("corruption", name, CORRUPTIONS)

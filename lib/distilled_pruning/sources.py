@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .errors import InputError
+from .errors import InputError, some
 
 _TEST_SHARE = 0.2
 _DIGITS_TEST = 360
@@ -78,7 +78,7 @@ def stratify(labels: np.ndarray, names: Sequence[str] = (), share: float = _TEST
     alone = [repr(names[label]) if len(names) else str(label) for label in found[counts < 2].tolist()]
     if alone:
         several = len(alone) > 1
-        who = f"class{'es' * several} {', '.join(alone[:20])} {'have' if several else 'has'} one image"
+        who = f"class{'es' * several} {some(alone)} {'have' if several else 'has'} one image"
         raise InputError(f"{who}: give at least two of each, one to train and one to test on")
     for label in found:
         members = np.flatnonzero(labels == label)
@@ -100,9 +100,7 @@ def count_classes(name: str, labels: np.ndarray, classes: Sequence[str]) -> np.n
     if empty:
         what, each = ("class", "it") if len(empty) == 1 else ("classes", "them")
         verb = "has" if len(empty) == 1 else "have"
-        raise InputError(
-            f"{what} {', '.join(empty[:20])} of {name} {verb} no training images: give some, or leave {each} out"
-        )
+        raise InputError(f"{what} {some(empty)} of {name} {verb} no training images: give some, or leave {each} out")
     return counts
 
 
@@ -119,7 +117,7 @@ def check(name: str, arrays: Arrays) -> Arrays:
     blank = [repr(arrays.classes[label]) for label, index in enumerate(members) if _is_constant(images, index)]
     if blank:
         raise InputError(
-            f"all training images of class {', '.join(blank[:20])} of {name} are of one value: give images that differ"
+            f"all training images of class {some(blank)} of {name} are of one value: give images that differ"
         )
     return arrays
 

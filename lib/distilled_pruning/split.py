@@ -86,13 +86,15 @@ class Split:
         """Give ``n`` images in the split's order, drawn from each class in proportion, at least one of each.
 
         Raises:
-            InputError: More images than there are, or fewer than one a class.
+            InputError: More images than there are, fewer than one a class, or no whole number of them.
         """
         labels = likeliest(self.labels.cpu())
         counts = torch.bincount(labels, minlength=self.classes)
         present = counts.nonzero().flatten()
         if not len(present) <= n <= len(self):
             raise InputError(f"a subset must have {len(present)} (one a class) to {len(self)} images, not {n}")
+        if n != int(n):
+            raise InputError(f"a subset must have a whole number of images, not {n}")
         shares = largest_remainder(counts[present].tolist(), n)
         generator = torch.Generator().manual_seed(seed)
         chosen = []

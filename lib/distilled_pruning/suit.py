@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from .errors import InputError
+from .split import likeliest
 
 if TYPE_CHECKING:
     from .split import Split
@@ -20,9 +21,15 @@ def suit(net: nn.Module, split: Split, batch: int | None = None) -> None:
     """Try a network on one image, before anything is spent on all; ``batch`` is the smallest it will be trained on.
 
     Raises:
-        InputError: It does not take such images, has not one output a class, or has BatchNorm that a batch of one image
-            gives a single value a channel.
+        InputError: There are no images, or labels that are no class; it does not take such images, has not one output a
+            class, or has BatchNorm that a batch of one image gives a single value a channel.
     """
+    if len(split) == 0:
+        raise InputError("the data have no images: give at least one")
+    classes = likeliest(split.labels)
+    low, high = int(classes.min()), int(classes.max())
+    if low < 0 or high >= split.classes:
+        raise InputError(f"labels must be 0 to {split.classes - 1} for {split.classes} classes, not {low} to {high}")
     first, was_training = next(net.parameters()), net.training
     image = split.normalised(slice(0, 1)).to(first.device, first.dtype)
     lonely = False

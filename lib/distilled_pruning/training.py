@@ -156,7 +156,7 @@ def train(
         The :class:`Log` of the last step.
 
     Raises:
-        InputError: No images, a network that does not suit them, a mask of other shapes, or a loss that is not finite.
+        InputError: No images, a network that does not suit all data, a mask of other shapes, or a loss not finite.
 
     Examples:
         >>> from distilled_pruning import data, models, pruning, training
@@ -174,6 +174,8 @@ def train(
     place = resolve(device)
     split = split.to(place)
     suit(net.to(place), split, recipe.smallest_batch(len(split)))
+    if test is not None:
+        suit(net, test)
     run = _Run(net, split, recipe, mask, order_seed, stretch.state)
     total = recipe.total_steps(len(split))
     end = total if stretch.until is None else min(stretch.until, total)
@@ -290,8 +292,10 @@ def evaluate(
         Mean cross-entropy in nats and top-1 accuracy in [0, 1].
 
     Raises:
-        InputError: A network that does not suit the images.
+        InputError: A network that does not suit the images, or batches of none.
     """
+    if batch_size is not None and batch_size < 1:
+        raise InputError(f"batch_size must be at least 1, not {batch_size}")
     first = next(net.parameters())
     place = first.device if device is None else resolve(device)
     suit(net.to(place), split)

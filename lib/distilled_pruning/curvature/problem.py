@@ -55,8 +55,8 @@ def pose(net: nn.Module, images: Tensor, labels: Tensor, mask: Mapping[str, Tens
     """Check the input of a curvature computation.
 
     Raises:
-        InputError: For weights or images that are not finite, images that are not floats, labels that do not fit,
-            a mask that is empty or names no parameter, a network without parameters.
+        InputError: For weights or images that are not finite, images that are not floats or that the network does not
+            take, labels that do not fit, a mask that is empty or names no parameter, a network without parameters.
     """
     named = dict(net.named_parameters())
     if not named:
@@ -105,8 +105,12 @@ def _keep(mask: Mapping[str, Tensor] | None, named: Mapping[str, Tensor]) -> dic
 
 
 def _check_labels(problem: Problem) -> None:
-    with torch.no_grad():
-        classes = problem.logits(problem.params, problem.images[:2]).shape[1]
+    try:
+        with torch.no_grad():
+            classes = problem.logits(problem.params, problem.images[:2]).shape[1]
+    except RuntimeError as error:
+        shape = "x".join(map(str, problem.images.shape[1:]))
+        raise InputError(f"the network does not take images of {shape}: build it for these images ({error})") from error
     low, high = int(problem.labels.min()), int(problem.labels.max())
     if low < 0 or high >= classes:
         raise InputError(f"labels must be 0 to {classes - 1} for {classes} logits, not {low} to {high}")

@@ -22,6 +22,14 @@ __all__ = ["Synthetic", "decode", "mix"]
 GREY = 0.5
 
 
+def _check_tiles(count: int, factor: int, classes: int, parts: int) -> None:
+    """Raise :class:`InputError` for images that do not divide among classes, or classes and tiles."""
+    if factor < 1 or classes < 1:
+        raise InputError(f"factor and classes must be at least 1, not {factor} and {classes}")
+    if count % parts:
+        raise InputError(f"{count} images cannot be as many of each class: give a multiple of {parts}")
+
+
 def decode(images: Tensor, factor: int, classes: int, fill: float | Tensor = GREY) -> Tensor:
     """Cut stored images into their tiles and enlarge each to full size (IDC section 4.1, multi-formation).
 
@@ -36,9 +44,13 @@ def decode(images: Tensor, factor: int, classes: int, fill: float | Tensor = GRE
     Returns:
         Images [classes * ipc * factor ** 2, channels, height, width], sorted by class; inside a class tile (0, 0) of
         every image comes first, then tile (0, 1) of every image, and so on. Differentiable.
+
+    Raises:
+        InputError: Images that are not as many of each class, or no tiles.
     """
     if factor == 1:
         return images
+    _check_tiles(len(images), factor, classes, classes)
     count, channels, height, width = images.shape
     rows, columns = -(-height // factor), -(-width // factor)
     if (rows * factor, columns * factor) != (height, width):
@@ -84,9 +96,13 @@ def mix(images: Tensor, factor: int, classes: int) -> Tensor:
 
     Returns:
         Stored images [classes * ipc, channels, height, width]; shrinking is by nearest neighbour, as in IDC.
+
+    Raises:
+        InputError: Images that do not fill as many stored ones of each class, or no tiles.
     """
     if factor == 1:
         return images
+    _check_tiles(len(images), factor, classes, classes * factor**2)
     count, channels, height, width = images.shape
     ipc = count // (classes * factor**2)
     rows, columns = -(-height // factor), -(-width // factor)

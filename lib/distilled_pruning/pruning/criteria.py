@@ -138,6 +138,8 @@ def _goals(mask: Mask, count: int | None, sparsity: float | None, like: Mask | N
         raise InputError("say how many weights survive by one of count, sparsity and a mask to match (like)")
     if like is not None:
         return [((name,), int(kept.count_nonzero())) for name, kept in like.items()]
+    if sparsity is not None and not 0 <= sparsity < 1:
+        raise InputError(f"sparsity must be at least 0 and below 1, so that weights can survive, not {sparsity}")
     left = round((1 - sparsity) * mask.total) if sparsity is not None else count
     if left is None or not 0 < left <= mask.total:
         raise InputError(f"between 1 and {mask.total} weights can survive, not {left}")

@@ -44,8 +44,9 @@ class Mask(Mapping[str, Tensor]):
         if not layers:
             raise InputError("a mask needs at least one layer")
         for name, kept in layers.items():
-            if kept.dtype != torch.bool:
-                raise InputError(f"the mask of {name} is {kept.dtype}: give bool tensors, true where a weight survives")
+            if not isinstance(kept, Tensor) or kept.dtype != torch.bool:
+                found = kept.dtype if isinstance(kept, Tensor) else f"of type {type(kept).__name__}"
+                raise InputError(f"the mask of {name} is {found}: give bool tensors, true where a weight survives")
         self._layers = {name: kept.detach().to("cpu", copy=True).contiguous() for name, kept in layers.items()}
         self.total = sum(kept.numel() for kept in self._layers.values())
         self.survivors = sum(int(kept.count_nonzero()) for kept in self._layers.values())

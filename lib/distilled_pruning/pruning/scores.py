@@ -24,8 +24,10 @@ def sensitivity(net: nn.Module, images: Tensor, labels: Tensor) -> dict[str, Ten
         Scores by weight name; the published division by their sum does not change their order and is left out.
 
     Raises:
-        InputError: A network that cannot be trained on the batch, or gradients that are not finite.
+        InputError: No images, a network that cannot be trained on them, or gradients that are not finite.
     """
+    if not len(images):
+        raise InputError("a batch of no images scores no weight: give at least one")
     net = copy.deepcopy(net).train().requires_grad_()  # a copy: BatchNorm would update its statistics
     weights = prunable(net)
     try:
@@ -82,13 +84,18 @@ class Flow:
         """Score the weights of a masked network.
 
         Raises:
-            InputError: Scores that are not finite.
+            InputError: A network that takes no images of the shape, or scores that are not finite.
         """
         weights = prunable(self.net)
         with torch.no_grad():
             for name, weight in weights.items():
                 weight.copy_(self.weights[name] * mask[name])
-        gradients = torch.autograd.grad(self.net(self.ones).sum(), list(weights.values()))
+        try:
+            flow = self.net(self.ones).sum()
+        except RuntimeError as error:
+            shape = "x".join(map(str, self.ones.shape[1:]))
+            raise InputError(f"the network does not take images of {shape}: give the shape of one ({error})") from error
+        gradients = torch.autograd.grad(flow, list(weights.values()))
         return _finite({n: (g * w.detach()).abs() for (n, w), g in zip(weights.items(), gradients, strict=True)})
 
 
@@ -128,8 +135,10 @@ def easiest(ranking: Tensor, labels: Tensor, per_class: int) -> Tensor:
         Indices int64, class by class, lowest score first; of equal scores the first ones.
 
     Raises:
-        InputError: A class that has fewer images.
+        InputError: A class that has fewer images, or scores that are NaN or not one for each label.
     """
+    if ranking.shape != labels.shape or bool(ranking.isnan().any()):
+        raise InputError(f"give one score, no NaN, for each of the {len(labels)} labels")
     chosen = []
     for label in labels.unique():
         members = (labels == label).nonzero().squeeze(1)
