@@ -67,15 +67,21 @@ QUESTIONS: dict[int, tuple[str, ...]] = {
 _WORDS = {REPRODUCED: "Yes", CONTRADICTED: "No", UNDECIDED: "Open"}
 
 
-def list_questions(root: Path) -> str:
+FIRST = range(7)  # steps on whether the papers' effect appears, and on what stability depends
+
+
+def list_questions(root: Path, first: bool) -> str:
     """Write what the recorded cells answer, as Markdown: question, answer in a word, numbers; then what waits.
 
     Args:
         root: The folder that has ``results``.
+        first: The steps of :data:`FIRST`, else the others.
     """
     cells = Cells(Recorded(root / "results"))
     parts, waiting = [], []
     for step in read_steps():
+        if (step.number in FIRST) != first:
+            continue
         asked = _ask(step, cells)
         if asked:
             parts += [f"**{plain(step.title)}**", *asked, ""]
