@@ -35,7 +35,7 @@ STAMP := .venv/installed-$(KEY)
 # Pages whose paper scale needs no dataset that its owner alone may give.
 ON_GPU := s3-distilled-pruning s4-stability s4-1-loss-landscape s4-2-hessian s7-mask-structure b-controls
 
-.PHONY: help setup book pdf test check gpu serve lint format cluster lock clean
+.PHONY: help setup book pdf test thorough check gpu serve lint format cluster lock clean
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,8 +49,11 @@ pdf: $(STAMP) ## Print the book as _build/book.pdf (needs a Chromium)
 	@test -f _build/stage/_toc.yml || $(MAKE) book
 	@$(BIN)/python -m distilled_pruning.study.book.pdf
 
-test: lint ## Lint, check types and run the tests (slow ones excepted)
+test: lint ## Lint, check types and run the tests that are quick
 	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+
+thorough: $(STAMP) ## Run the tests that take seconds each or need a book
+	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'thorough and not slow'
 
 check: $(STAMP) ## Train what the claims need, then judge them: fails when one no longer holds
 	@$(BIN)/distilled-pruning run $(if $(JOBS),--jobs $(JOBS))

@@ -76,6 +76,7 @@ def draw(pages: Pages, name: str, **changes: Any) -> Any:
     return getattr(figures, name)(*given, STAMP)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", PAGES)
 def test_every_cell_runs(name: str, pages: Pages) -> None:
     scope: dict[str, Any] = {}

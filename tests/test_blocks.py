@@ -112,6 +112,7 @@ def test_what_is_left_to_others_is_run_by_them() -> None:
     assert peers.removeprefix(PEERS).split() == project["optional-dependencies"]["bench"]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("block", PYTHON, ids=[f"{block.document}-{n}" for n, block in enumerate(PYTHON)])
 def test_python_runs_as_printed(block: Block, tmp_path: Path) -> None:
     write_files(tmp_path)

@@ -33,6 +33,8 @@ from distilled_pruning.study.parameters import notebooks
 from jupyter_client.connect import LocalPortCache
 from playwright.sync_api import Browser, Page, sync_playwright
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parent.parent
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 FLAGS = [

@@ -184,6 +184,7 @@ def test_check_of_one_notebook_judges_its_claims_only(capsys: pytest.CaptureFixt
     assert "dense-unstable-conv" in out and "match-imp" not in out
 
 
+@pytest.mark.thorough
 def test_check_fails_when_a_verdict_is_worse_than_expected(
     capsys: pytest.CaptureFixture[str], full: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -267,6 +268,7 @@ def test_everything_at_a_variant_is_the_pages_that_have_it() -> None:
         parameters.resolve_all(["s4-stability", "s7-mask-structure"], file="paper/resnet18")
 
 
+@pytest.mark.thorough
 def test_targets_are_notebooks_figures_keys_or_everything() -> None:
     section = find([S4], PAIRS)[0].section
     assert len(jobs_of(find([]))) == len(jobs_of(find(["all"]))) == len(jobs_of(find(notebooks.notebooks())))
@@ -291,6 +293,7 @@ def examples(command: str) -> list[str]:
     return [line.split("#")[0].strip() for line in text.splitlines()]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("command", usage.EXAMPLES)
 def test_every_help_has_examples_that_work(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     """Parsed as they stand, with pages, figures, parameters and presets that there are."""

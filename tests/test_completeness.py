@@ -99,6 +99,7 @@ def test_a_claim_names_the_frames_that_it_reads() -> None:
         assert asked and asked <= set(claim.frames), f"{claim.id} reads {asked - set(claim.frames)}"
 
 
+@pytest.mark.thorough
 def test_every_claim_has_its_row_on_the_scorecard() -> None:
     rows = [judgement.row(found) for found in judgement.judge({}, "live")]
     text = templates.write(ROOT, "scorecard.md", values.gather([], {}, rows, rows))
@@ -248,6 +249,7 @@ def test_the_stated_threshold_is_the_one_that_judges() -> None:
         assert stated.search(path.read_text(encoding="utf-8")), path.name
 
 
+@pytest.mark.thorough
 def test_every_value_is_asked_for_and_every_effect_is_of_a_claim() -> None:
     pages = {path.name: path.read_text(encoding="utf-8") for path in (ROOT / "book").rglob("*.md")}
     text = "\n".join(pages.values())

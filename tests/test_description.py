@@ -27,6 +27,7 @@ def crate() -> dict[str, Any]:
     return dict(json.loads((ROOT / description.CRATE).read_text(encoding="utf-8")))
 
 
+@pytest.mark.thorough
 def test_what_is_committed_is_what_would_be_written(tmp_path: Path) -> None:
     """After a merge of recorded results: `distilled-pruning describe`."""
     for name in (description.CRATE, description.CHECK, description.PICTURE):

@@ -201,6 +201,7 @@ def test_mix_lays_tiles_out_as_decode_reads_them(factor: int, classes: int, ipc:
     assert torch.allclose(decode(stored, factor, classes), images, atol=1e-6)
 
 
+@pytest.mark.thorough
 def test_compiled_distribution_matching_agrees_with_fp32_up_to_bf16_means(digits: data.Dataset) -> None:
     plain, fast = (distill(digits, "dm", 1, iterations=2, **TINY, compile=compile) for compile in (False, True))
     # bf16 has 8 bits: a feature is off by up to 0.4 %, its mean over a class's images by less.
@@ -527,6 +528,7 @@ def test_sets_beat_their_own_starting_images_over_five_seeds(digits: data.Datase
 # What it costs
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("method", "ipc", "options"),
     [

@@ -121,6 +121,7 @@ def calls() -> list[tuple[str, str]]:
     return found
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("name", "text"), calls())
 def test_what_the_sources_hold_can_be_drawn(name: str, text: str, monkeypatch: pytest.MonkeyPatch) -> None:
     call = ast.parse(text, mode="eval").body

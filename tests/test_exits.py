@@ -45,6 +45,7 @@ def full(tmp_path: Path) -> str:
     return str(tmp_path / "full")
 
 
+@pytest.mark.thorough
 def test_stopped_with_work_left_is_exit_code_3(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

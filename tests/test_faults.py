@@ -91,6 +91,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("steps", "jobs_n", "kills"), [(10, 1, 25), (10, 2, 4), pytest.param(100, 1, 25, marks=pytest.mark.slow)]
 )

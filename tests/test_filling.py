@@ -145,6 +145,7 @@ def test_an_interrupt_leaves_the_book_as_it_stands(
     assert len(events.renderings) == 1
 
 
+@pytest.mark.thorough
 def test_no_claim_is_judged_on_a_part_of_a_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """While its page waits, a claim is not run, however many results are there; then it is judged."""
     for folder in ("notebooks", "_build"):

@@ -39,6 +39,7 @@ def said(controls: Section) -> dict[str, str]:
     return {**found, "controls": last.removeprefix(TOGETHER)}
 
 
+@pytest.mark.thorough
 def test_three_pages_give_the_recorded_answer(tmp_path: Path) -> None:
     found = said(section(tmp_path))
     answer = found["controls"]
@@ -47,6 +48,7 @@ def test_three_pages_give_the_recorded_answer(tmp_path: Path) -> None:
     assert (found["welcome"].count(pages.plain(answer)), found["findings"].count(pages.plain(answer))) == (1, 2)
 
 
+@pytest.mark.thorough
 def test_three_pages_give_the_answer_of_this_run_where_nothing_is_recorded(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -538,6 +538,7 @@ def test_settings_of_unequal_n_each_say_theirs() -> None:
     assert all(r.numbers == r"59 %: 0.100; 87 %: 0.200 \[0.100, 0.300\], n = 5; n = 1" for r in found)
 
 
+@pytest.mark.thorough
 def test_three_earlier_papers_stand_beside_what_was_found() -> None:
     base = values.gather([], {}, [], [])
     rows = [

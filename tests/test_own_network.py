@@ -305,6 +305,7 @@ def test_attention_is_differentiated_twice() -> None:
         assert not torch.equal(made.images, made.start), method
 
 
+@pytest.mark.thorough
 @pytest.mark.usefixtures("place")
 @pytest.mark.parametrize("page", notebooks())
 def test_every_page_plans_it(page: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -372,6 +373,7 @@ def blocks() -> list[tuple[str, str]]:
     return re.findall(r"^```(\w+)\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
 
 
+@pytest.mark.thorough
 def test_the_page_runs_as_printed(
     place: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

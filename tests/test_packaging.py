@@ -155,6 +155,7 @@ ASKED_ELSEWHERE = [
 ]
 
 
+@pytest.mark.thorough
 def test_the_wheel_works_in_an_empty_folder(program: list[str], tmp_path: Path) -> None:
     """What is made goes there, and nothing into the installation."""
     around = {name: value for name, value in os.environ.items() if not name.startswith(("DISTILLED_", "PYTHONPATH"))}

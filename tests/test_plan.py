@@ -256,6 +256,7 @@ def test_shards_cover_everything_once_and_share_the_work() -> None:
         plan.shard(wanted, 5, 4)
 
 
+@pytest.mark.thorough
 def test_ten_thousand_jobs_are_planned_within_five_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
     store = Store(tmp_path / "store")

@@ -21,6 +21,8 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import ways
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
+pytestmark = pytest.mark.thorough
+
 ROOT = Path(__file__).parents[1]
 SHOWN = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8").partition("## Adding from outside")[2]
 BLOCKS = re.findall(r"```python\n(.*?)```", SHOWN.partition("\n## ")[0], re.DOTALL)

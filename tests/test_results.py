@@ -72,6 +72,7 @@ def test_what_is_not_recorded_comes_from_the_run(tmp_path: Path, monkeypatch: py
     assert results.frame("fig3").attrs["evidence"] == "run"
 
 
+@pytest.mark.thorough
 def test_claims_have_the_verdicts_of_their_evidence(tmp_path: Path) -> None:
     recorded = results.claims("recorded").set_index("id")
     assert list(recorded.index) == [claim.id for claim in judged.claims()]

@@ -71,6 +71,7 @@ def frame_of(pages: Pages, name: str) -> pd.DataFrame:
     return pages[page].frame(frame)
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("name", SMALLER)
 def test_every_cell_runs(name: str, pages: Pages) -> None:
     scope: dict[str, Any] = {}

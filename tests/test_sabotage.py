@@ -54,6 +54,7 @@ def ignore_mask(monkeypatch: pytest.MonkeyPatch) -> None:
     )
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(
     ("study", "claim", "verdict", "sabotage"),
     [

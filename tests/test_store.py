@@ -336,6 +336,7 @@ def test_gc_removes_what_dead_processes_left_and_nothing_that_runs(full: Store) 
     assert not any((full.root / "locks").iterdir())
 
 
+@pytest.mark.thorough
 def test_ten_thousand_entries_are_counted_within_five_seconds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "fsync", lambda _: None)
     store = Store(tmp_path / "store")

@@ -122,6 +122,7 @@ def test_settings_of_the_book_cannot_differ(original: Section) -> None:
         beside(original)
 
 
+@pytest.mark.thorough
 def test_a_page_is_executed_and_laid_out_beside_its_original(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The whole way but training and rendering: both pages run, the second under its own parameters."""
     root = tmp_path / "book"

@@ -62,6 +62,7 @@ def verdict(name: str, frames: Frames, scale: str = "paper") -> str:
     return found.verdict
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", [claim.id for claim in claims() if claim.id not in OF_ALL])
 def test_a_setting_that_is_left_out_leaves_the_verdict_or_leaves_it_open(

@@ -164,6 +164,7 @@ WRONG: list[tuple[list[str], str]] = [
 ]
 
 
+@pytest.mark.thorough
 @pytest.mark.parametrize(("words", "part"), WRONG, ids=[" ".join(w[:40] for w in words) for words, _ in WRONG])
 def test_is_one_true_sentence(
     words: list[str], part: str, place: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
