@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -190,7 +190,8 @@ def test_collapsed_tickets_are_no_evidence(tmp_path: Path) -> None:
 
 
 def test_a_page_shows_rules_results_and_what_is_to_come(tmp_path: Path) -> None:
-    table = campaign_rules.show(step(1), cells(tmp_path, papers_rate=rows("published", 0.01, 0.012, 0.011)))
+    waiting = replace(step(1), recorded=())
+    table = campaign_rules.show(waiting, cells(tmp_path, papers_rate=rows("published", 0.01, 0.012, 0.011)))
     text = repr(table)
     assert "d70240e of 28 November 2026" in text and "n = 3: ✓ holds" in text and "not recorded yet" in text
     assert "distilled-pruning run s4-stability -f reduced/whitened" in text
