@@ -37,6 +37,7 @@ TRAINING = ("run", "book", "repeat")
 BY_CI = {  # run by .ci/run, as these words of it say
     "make book": "make book 2>&1",
     "make test": "make test",
+    "make thorough": "make thorough",
     "make check": "make check 2>&1",
     "make serve": "http.server --bind 127.0.0.1",
     "make cluster": "make cluster",
