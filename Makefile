@@ -24,6 +24,7 @@ unexport UV_TORCH_BACKEND UV_OVERRIDE UV_PROJECT UV_PROJECT_ENVIRONMENT UV_PYTHO
 unexport UV_WORKING_DIR UV_WORKING_DIRECTORY
 
 BIN := .venv/bin
+PYTEST := OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
 python := '$(subst ','\'',$(PYTHON:~/%=$(HOME)/%))'
 # Which build of PyTorch: the lock's, which on Linux brings CUDA along, or with TORCH=cpu (or another backend of uv's) the
 # same version from PyTorch's own index, without CUDA's libraries and with hashes that the lock does not know. Remembered.
@@ -50,10 +51,10 @@ pdf: $(STAMP) ## Print the book as _build/book.pdf (needs a Chromium)
 	@$(BIN)/python -m distilled_pruning.study.book.pdf
 
 test: lint ## Lint, check types and run the tests that are quick
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile
+	@$(PYTEST)
 
 thorough: $(STAMP) ## Run the tests that take seconds each or need a book
-	@OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m 'thorough and not slow'
+	@$(PYTEST) -m 'thorough and not slow'
 
 check: $(STAMP) ## Train what the claims need, then judge them: fails when one no longer holds
 	@$(BIN)/distilled-pruning run $(if $(JOBS),--jobs $(JOBS))

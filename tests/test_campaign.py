@@ -89,8 +89,7 @@ def test_every_rule_is_asked_in_plain_words() -> None:
 
 def test_a_question_is_answered_for_each_setting_by_its_rule(tmp_path: Path) -> None:
     steady = [*rows("published", 0.010, 0.012, 0.011), *rows("published", 0.03, 0.031, 0.032, level=4)]
-    cells(tmp_path / "results", papers_rate=steady)
-    text = list_questions(tmp_path, first=True)
+    text = list_questions(cells(tmp_path, papers_rate=steady), first=True)
     assert (
         "- Are subnetworks from the strongest published set (MTT) stable, as the papers say? "
         "**Yes:** papers' rate, 87 %: +1.1 points \\[0.9, 1.3\\], n = 3. "

@@ -276,10 +276,11 @@ def instability(
     Raises:
         InputError: An epoch that the run does not have.
     """
-    per_epoch = recipe.steps_per_epoch(len(split))
+    per_epoch, end = recipe.steps_per_epoch(len(split)), recipe.total_steps(len(split))
+    outside = [k for k in epochs if not 0 <= k * per_epoch <= end]
+    if outside:
+        raise InputError(f"epochs must lie between 0 and the run's end, not {outside[0]}")
     for k in epochs:
-        if not 0 <= k * per_epoch <= recipe.total_steps(len(split)):
-            raise InputError(f"epochs must lie between 0 and the run's end, not {k}")
         ends = []
         common = copy.deepcopy(net)
         states: list[training.State] = []

@@ -8,11 +8,12 @@ from dataclasses import dataclass
 
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from .errors import InputError, unknown
 from .recipe import PRECISIONS
 
-__all__ = ["PLAIN", "Forward", "evaluating", "resolve", "usual_batch"]
+__all__ = ["PLAIN", "Forward", "evaluating", "resolve", "twice_differentiable", "usual_batch"]
 
 
 def resolve(device: str | torch.device = "auto") -> torch.device:
@@ -26,6 +27,13 @@ def resolve(device: str | torch.device = "auto") -> torch.device:
     if chosen.type == "cuda" and not torch.cuda.is_available():
         raise InputError(f"device {str(device)!r} was asked for but this machine has no CUDA GPU: use auto or cpu")
     return chosen
+
+
+@contextmanager
+def twice_differentiable() -> Iterator[None]:
+    """Run attention by the one kernel of PyTorch's that can be differentiated twice."""
+    with sdpa_kernel(SDPBackend.MATH):
+        yield
 
 
 @dataclass(frozen=True)

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import torch
 from torch import Tensor, nn
 
 from .errors import InputError
-from .split import likeliest
-
-if TYPE_CHECKING:
-    from .split import Split
+from .split import Split, likeliest
 
 __all__ = ["suit"]
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..errors import InputError, unknown
+from ..forward import twice_differentiable
 from ..weights import rename
 
 
@@ -126,7 +126,7 @@ def exact_arithmetic(net: nn.Module) -> Iterator[None]:
         with (
             torch.inference_mode(False),
             torch.autocast(device.type, enabled=False),
-            sdpa_kernel(SDPBackend.MATH),  # the one kernel of attention that can be differentiated twice
+            twice_differentiable(),
             cudnn.flags(
                 enabled=cudnn.enabled,
                 benchmark=cudnn.benchmark,

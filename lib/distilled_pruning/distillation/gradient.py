@@ -8,10 +8,10 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call, grad, vmap
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
+from ..forward import twice_differentiable
 from ..step import Step
 from ..training import State, Stretch, train
 from .problem import Draft, Problem
@@ -191,7 +191,7 @@ class _Matcher:
         return total
 
 
-@sdpa_kernel(SDPBackend.MATH)  # the one kernel of attention that can be differentiated twice
+@twice_differentiable()
 def step(problem: Problem, draft: Draft, iteration: int) -> float:
     """Match gradients ``inner`` times along the training of a fresh network.
 

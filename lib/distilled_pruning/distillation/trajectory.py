@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
-from torch.nn.attention import SDPBackend, sdpa_kernel
 
+from ..forward import twice_differentiable
 from ..training import State, Stretch, train
 from .defaults import resolve
 from .problem import Draft, Problem
@@ -125,7 +125,7 @@ class Experts(Sequence[Tensor]):
         return self.trained[index]
 
 
-@sdpa_kernel(SDPBackend.MATH)  # the one kernel of attention that can be differentiated twice
+@twice_differentiable()
 def step(problem: Problem, draft: Draft, iteration: int) -> float:
     """Match one segment of one expert's path; update images and step size.
 

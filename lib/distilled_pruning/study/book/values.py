@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from .. import display
 from ..campaign.answers import list_questions, list_rules
 from ..campaign.scale import draw_scale, read_regimes
+from ..campaign.steps import Cells
 from ..judging.ledger import stamp
 from ..parameters.fields import as_text
 from ..parameters.notebooks import home, read
@@ -67,6 +68,7 @@ def gather(
     claims = evidence.gather(rows)
     results = home() / "results"
     picture = hero.find(results)
+    cells = Cells(Recorded(results))
     here = next((section.parameters for section in sections if section.name == regime.PAGE), None)
     return {
         "answer": conclusions.headline(asked),
@@ -82,9 +84,9 @@ def gather(
         "regime": regime.table(results, picture.record.parameters if picture else None, here),
         "compute": regime.spent(results),
         "by_scale": picture_by_scale(results),
-        "asked": list_questions(home(), first=True),
-        "asked_more": list_questions(home(), first=False),
-        "campaign": list_rules(home()),
+        "campaign_first": list_questions(cells, first=True),
+        "campaign_more": list_questions(cells, first=False),
+        "campaign": list_rules(cells),
         "notebooks": list(sources),
         "waiting": list(waiting),
         "parameters": {name: parameters(path) for name, path in sources.items()},

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from ..judging.units import plain
 from ..judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED, Finding, write_finding
-from ..results.recorded import Recorded
 from .rules import answer, describe
 from .steps import Cells, Step, read_steps
 
@@ -70,14 +67,13 @@ _WORDS = {REPRODUCED: "Yes", CONTRADICTED: "No", UNDECIDED: "Open"}
 FIRST = range(7)  # steps on whether the papers' effect appears, and on what stability depends
 
 
-def list_questions(root: Path, first: bool) -> str:
+def list_questions(cells: Cells, first: bool) -> str:
     """Write what the recorded cells answer, as Markdown: question, answer in a word, numbers; then what waits.
 
     Args:
-        root: The folder that has ``results``.
+        cells: What is recorded.
         first: The steps of :data:`FIRST`, else the others.
     """
-    cells = Cells(Recorded(root / "results"))
     parts, waiting = [], []
     for step in read_steps():
         if (step.number in FIRST) != first:
@@ -107,13 +103,8 @@ def _say(findings: list[Finding]) -> str:
     return " ".join(groups)
 
 
-def list_rules(root: Path) -> str:
-    """Write all steps with what came out of each rule, as Markdown.
-
-    Args:
-        root: The folder that has ``results``.
-    """
-    cells = Cells(Recorded(root / "results"))
+def list_rules(cells: Cells) -> str:
+    """Write all steps with what came out of each rule of the recorded cells, as Markdown."""
     parts = []
     for step in read_steps():
         commit, date = step.registered

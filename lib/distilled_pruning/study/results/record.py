@@ -161,13 +161,13 @@ def _pack(
     recorded, store = reader.recorded, reader.store
     files: dict[Path, bytes] = {}
     for job, whole in there:
-        seal = whole["provenance"]["seal"]
-        if recorded.holds(job.key) and not (store.holds(job.key) and store.read(job.key)["provenance"]["seal"] == seal):
+        here = store.read(job.key) if store.holds(job.key) else None
+        if here is None or here["provenance"]["seal"] != whole["provenance"]["seal"]:
             continue  # recorded before, of another run or not here any more
         size = whole["provenance"]["files"].get(ARRAYS, {"bytes": 0})["bytes"]
         small = size <= limits.array_bytes or job.kind in limits.always
         serves = not job.passing or job.key in awaited
-        packed = store.entry(job.key).packed(store.read(job.key)) if small and serves and not job.borrowed else None
+        packed = store.entry(job.key).packed(here) if small and serves and not job.borrowed else None
         kept = keep_metrics(whole, job.unrecorded)
         if packed is not None:
             files[recorded.path(job.key, BODY)], arrays = _keep_own(job, packed)
