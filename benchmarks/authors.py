@@ -26,6 +26,7 @@ import torch
 from distilled_pruning import connectivity, data, hessian, models, pruning, training
 from distilled_pruning.distillation import distribution, gradient, synthetic, trajectory
 from distilled_pruning.distillation.problem import embedding
+from distilled_pruning.training import loop
 from excerpts import Row, compare, definitions, in_order, noise, on_cpu, passage, share_weights
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -227,7 +228,7 @@ def steps(folder: Path, theirs: nn.Module) -> Iterator[Row]:
     args = SimpleNamespace(mix_p=0.0, print_freq=10, verbose=False, epoch_print_freq=1, nclass=CLASSES)
     optimiser = torch.optim.SGD(theirs.parameters(), 0.01, momentum=0.9, weight_decay=5e-4)
     for epoch in range(5):
-        order = torch.randperm(80, generator=training.make_generator("order", 0, epoch))
+        order = torch.randperm(80, generator=loop.make_generator("order", 0, epoch))
         loader = Loader([(split.images[part].double(), labels[part]) for part in order.split(8)])
         tools.train_epoch(args, loader, theirs, nn.CrossEntropyLoss(), optimiser, mixup="vanilla")
     recipe = training.Recipe(epochs=5, batch_size=8, milestones=(), augmentation="")

@@ -20,14 +20,14 @@ from distilled_pruning.study.display import Answer, Picture, Stack, png
 from distilled_pruning.study.jobs import Distill, HessianDiagonal, Landscape, Train
 from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
-from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections import registry as experiments
+from distilled_pruning.study.sections import figures, registry as experiments
 from distilled_pruning.study.sections.common import tables
-from distilled_pruning.study.sections.s4_2_hessian import figures as curvature
-from distilled_pruning.study.sections.s4_2_hessian import tables as hessian_tables
-from distilled_pruning.study.sections.s7_mask_structure import experiment as structure
-from distilled_pruning.study.sections.s7_mask_structure import figures as masks
-from distilled_pruning.study.sections.s7_mask_structure import tables as mask_tables
+from distilled_pruning.study.sections.s4_2_hessian import figures as curvature, tables as hessian_tables
+from distilled_pruning.study.sections.s7_mask_structure import (
+    experiment as structure,
+    figures as masks,
+    tables as mask_tables,
+)
 from distilled_pruning.study.sections.section import Section
 from PIL import Image
 from pretend import fill, run_cell

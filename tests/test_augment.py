@@ -8,14 +8,24 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import augment
-from distilled_pruning.cutmix import CutMix
+from distilled_pruning.augmentation import compose
+from distilled_pruning.augmentation.cutmix import CutMix
+from distilled_pruning.augmentation.operations import (
+    Color,
+    Cutout,
+    Flip,
+    Noise,
+    OneOf,
+    Operation,
+    Parameters,
+    Rotate,
+    Scale,
+    Shift,
+)
+from distilled_pruning.augmentation.photographic import Jitter, Lighting, ResizedCrop
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
-from distilled_pruning.operations import Color, Cutout, Flip, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
-from distilled_pruning.photographic import Jitter, Lighting, ResizedCrop
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -182,7 +192,7 @@ def test_lighting_is_normal_along_the_principal_axes() -> None:
 
 @pytest.mark.parametrize(("spec", "kinds"), [("dsa", 3), ("mtt-dsa", 6)])
 def test_dsa_draws_one_geometric_operation_for_each_batch(spec: str, kinds: int) -> None:
-    pipeline = augment.pipeline(spec, split())
+    pipeline = compose.pipeline(spec, split())
     one_of = pipeline.normal[-1]
     assert isinstance(one_of, OneOf)
     counts = torch.bincount(torch.cat([pipeline.draw(2, seeded(s)).parameters[-1][0] for s in range(600)]))
@@ -192,7 +202,7 @@ def test_dsa_draws_one_geometric_operation_for_each_batch(spec: str, kinds: int)
 
 def test_dsa_is_flip_then_colour_then_geometry() -> None:
     data = split()
-    pipeline = augment.pipeline("dsa", data)
+    pipeline = compose.pipeline("dsa", data)
     references = [shifted, *[lambda image, drawn: sampled(image, drawn[0], False)] * 2]
     pipeline.normal[-1] = OneOf([Shift(4, SIZE), Scale(False), Rotate(False)])  # the reference shifts by up to 4
     for seed in range(6):
@@ -211,7 +221,7 @@ def test_dsa_is_flip_then_colour_then_geometry() -> None:
 
 def test_a_crop_reaches_an_eighth_of_the_side() -> None:
     for size, reach in ((32, 4), (16, 2), (224, 28), (8, 1)):
-        (operation,) = augment.pipeline("crop", split(size=size, n=4)).normal
+        (operation,) = compose.pipeline("crop", split(size=size, n=4)).normal
         assert isinstance(operation, Shift) and operation.pixels == reach
 
 
@@ -258,7 +268,7 @@ def test_boxes_follow_a_uniform_share_clipped_at_the_border() -> None:
 
 def test_half_of_the_batches_are_mixed_and_targets_are_always_soft() -> None:
     data = split()
-    pipeline, generator = augment.pipeline("cutmix", data), seeded()
+    pipeline, generator = compose.pipeline("cutmix", data), seeded()
     mixed = 0
     for _ in range(400):
         x, y = pipeline(data.images, data.labels, generator)
@@ -266,14 +276,14 @@ def test_half_of_the_batches_are_mixed_and_targets_are_always_soft() -> None:
         torch.testing.assert_close(y.sum(1), torch.ones(N))
         mixed += int(not torch.equal(x, data.normalised()))
     assert 150 < mixed < 230  # half, less the boxes of no area
-    x, y = augment.pipeline("", data)(data.images, data.labels, generator)
+    x, y = compose.pipeline("", data)(data.images, data.labels, generator)
     assert torch.equal(y, data.labels) and torch.equal(x, data.normalised())
 
 
 @pytest.mark.parametrize("spec", ["flip+shift2+cutmix", "dsa+cutmix", "mtt-dsa", "imagenet+cutmix1", "noise5+cutout"])
 def test_a_batch_depends_on_its_generator_alone(spec: str) -> None:
     data = split()
-    pipeline = augment.pipeline(spec, data)
+    pipeline = compose.pipeline(spec, data)
     state = torch.get_rng_state()
     first = pipeline(data.images, data.labels, seeded(5))
     torch.manual_seed(1)
@@ -288,13 +298,13 @@ def test_a_batch_depends_on_its_generator_alone(spec: str) -> None:
 def test_augmenting_leaves_the_global_generator_alone() -> None:
     data = split()
     state = torch.get_rng_state()
-    augment.pipeline("imagenet+dsa+cutout+noise3+cutmix", data)(data.images, data.labels, seeded())
+    compose.pipeline("imagenet+dsa+cutout+noise3+cutmix", data)(data.images, data.labels, seeded())
     assert torch.equal(torch.get_rng_state(), state)
 
 
 def test_pixels_are_jittered_before_they_are_normalised() -> None:
     data = split()
-    pipeline = augment.pipeline("imagenet", data)
+    pipeline = compose.pipeline("imagenet", data)
     draw = pipeline.draw(N, seeded())
     images = data.images.float() / 255
     for operation, parameters in zip(pipeline.pixel, draw.parameters, strict=True):
@@ -306,15 +316,15 @@ def test_float_images_are_augmented_as_they_are() -> None:
     data = split()
     floats = Split(data.normalised(), data.labels, (0.0,) * 3, (1.0,) * 3, 4)
     for spec in ("dsa", "shift2+flip"):
-        a = augment.pipeline(spec, data)(data.images, data.labels, seeded())[0]
-        b = augment.pipeline(spec, floats)(floats.images, floats.labels, seeded())[0]
+        a = compose.pipeline(spec, data)(data.images, data.labels, seeded())[0]
+        b = compose.pipeline(spec, floats)(floats.images, floats.labels, seeded())[0]
         torch.testing.assert_close(a, b)
 
 
 @pytest.mark.parametrize("spec", ["color+crop4+cutout", "mtt-dsa", "dsa", "shift2", "flip+scale+rotate"])
 def test_siamese_images_share_one_draw_and_the_synthetic_ones_get_gradients(spec: str) -> None:
     base = normal()
-    pipeline = augment.pipeline(spec, Split(base, torch.arange(N) % 4, (0.0,) * 3, (1.0,) * 3, 4))
+    pipeline = compose.pipeline(spec, Split(base, torch.arange(N) % 4, (0.0,) * 3, (1.0,) * 3, 4))
     synthetic = base[:3].clone().requires_grad_()
     direction = torch.randn(base[:3].shape, generator=seeded(9))
     for seed in range(6):
@@ -352,12 +362,12 @@ def plain_split() -> Split:
 )
 def test_a_wrong_specification_is_one_sentence(spec: str, data: Callable[[], Split], message: str) -> None:
     with pytest.raises(InputError, match=message):
-        augment.pipeline(spec, data())
+        compose.pipeline(spec, data())
 
 
 def test_matching_cannot_share_cutmix() -> None:
     with pytest.raises(InputError, match="cutmix, which matching cannot share"):
-        augment.pipeline("flip+cutmix", plain_split()).siamese(normal(), normal(), seeded())
+        compose.pipeline("flip+cutmix", plain_split()).siamese(normal(), normal(), seeded())
 
 
 @pytest.mark.cuda
@@ -365,9 +375,9 @@ def test_matching_cannot_share_cutmix() -> None:
 @pytest.mark.parametrize("spec", ["flip+shift2+cutmix1", "dsa+cutmix1", "mtt-dsa", "imagenet+cutmix1", "cutout+noise5"])
 def test_a_gpu_makes_the_same_batch(spec: str) -> None:
     data = split()
-    here = augment.pipeline(spec, data)(data.images, data.labels, seeded())
+    here = compose.pipeline(spec, data)(data.images, data.labels, seeded())
     there = data.to("cuda")
-    x, y = augment.pipeline(spec, there)(there.images, there.labels, seeded())
+    x, y = compose.pipeline(spec, there)(there.images, there.labels, seeded())
     assert x.device.type == y.device.type == "cuda"
     torch.testing.assert_close(x.cpu(), here[0], rtol=0, atol=1e-4)  # another order of summation, values up to 10
     torch.testing.assert_close(y.cpu(), here[1])
@@ -377,5 +387,5 @@ def test_parameters_are_drawn_on_the_cpu() -> None:
     def devices(parameters: Parameters) -> set[str]:
         return {part.device.type for part in parameters}
 
-    draw = augment.pipeline("imagenet+dsa+cutout+noise3", split()).draw(4, seeded())
+    draw = compose.pipeline("imagenet+dsa+cutout+noise3", split()).draw(4, seeded())
     assert all(devices(parameters) == {"cpu"} for parameters in draw.parameters)

@@ -24,8 +24,7 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import execution, pages, rendering, templates, values, whatif
+from distilled_pruning.study.book import build as book, execution, pages, rendering, templates, values, whatif
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.verdicts import VERDICTS

@@ -13,9 +13,7 @@ import pandas as pd
 import pytest
 from distilled_pruning import disk
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.campaign import rules as campaign_rules
-from distilled_pruning.study.campaign import scale
-from distilled_pruning.study.campaign import steps as campaign
+from distilled_pruning.study.campaign import rules as campaign_rules, scale, steps as campaign
 from distilled_pruning.study.campaign.answers import QUESTIONS, list_questions
 from distilled_pruning.study.engine.entry import dump_lines, sha256
 from distilled_pruning.study.parameters.fields import as_text

@@ -8,10 +8,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import catalog, facts
+from distilled_pruning.data import catalog, facts
 from distilled_pruning.errors import InputError
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from PIL import Image
 
 
@@ -33,7 +32,7 @@ def test_the_papers_deviations_of_cifar_are_not_the_datasets() -> None:
 def test_reading_names_and_headers_imports_no_torch(tmp_path: Path) -> None:
     np.savez(tmp_path / "a.npz", images=np.zeros((4, 8, 8), np.uint8), labels=np.array([0, 0, 1, 1]))
     code = (
-        "import sys; from distilled_pruning import catalog; catalog.info('cifar10');"
+        "import sys; from distilled_pruning.data import catalog; catalog.info('cifar10');"
         f"catalog.info({str(tmp_path / 'a.npz')!r});"
         "assert not {'torch', 'torchvision', 'sklearn', 'PIL'} & set(sys.modules), sorted(sys.modules)"
     )

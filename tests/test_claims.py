@@ -271,7 +271,7 @@ def test_another_dataset_is_named_never_silent() -> None:
 
 
 def test_every_claim_says_what_data_it_is_about() -> None:
-    from distilled_pruning import catalog
+    from distilled_pruning.data import catalog
 
     known = {"", claims.EACH, *catalog.DATASETS}
     assert all(claim.data in known for claim in claims.claims())

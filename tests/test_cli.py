@@ -22,8 +22,7 @@ from distilled_pruning.study.commands import computing
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging import claims, expectations
 from distilled_pruning.study.judging.ledger import stamp
-from distilled_pruning.study.parameters import notebooks
-from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.study.parameters import notebooks, presets as parameters
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.section import Section

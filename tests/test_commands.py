@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from distilled_pruning import catalog, cli
+from distilled_pruning import cli
+from distilled_pruning.data import catalog
 from distilled_pruning.distillation import files
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import effort

@@ -7,10 +7,11 @@ import math
 
 import pytest
 import torch
-from distilled_pruning import connectivity, models, pruning, training, weights
+from distilled_pruning import connectivity, models, pruning, training
 from distilled_pruning.connectivity import Curve
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
+from distilled_pruning.models import weights
 from distilled_pruning.training import Forward
 from torch import nn
 

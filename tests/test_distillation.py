@@ -12,7 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import costs, data, models, whitening
+from distilled_pruning import data, models
+from distilled_pruning.data import whitening
 from distilled_pruning.distillation import (
     Synthetic,
     decode,
@@ -23,15 +24,15 @@ from distilled_pruning.distillation import (
     mix,
     objectives,
     passes,
+    picture as picture_of,
 )
-from distilled_pruning.distillation import picture as picture_of
 from distilled_pruning.distillation.coreset import herding, kcenter
 from distilled_pruning.distillation.defaults import evaluation_recipe, resolve
 from distilled_pruning.distillation.problem import Problem, embedding
 from distilled_pruning.errors import InputError
-from distilled_pruning.recipe import Recipe
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from distilled_pruning.models import costs
+from distilled_pruning.training.recipe import Recipe
+from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.flop_counter import FlopCounterMode

@@ -15,7 +15,7 @@ import torch
 from distilled_pruning import data, models, pruning, training
 from distilled_pruning.distillation import Synthetic, evaluate, files, published
 from distilled_pruning.errors import InputError
-from distilled_pruning.recipe import Recipe
+from distilled_pruning.training.recipe import Recipe
 from torch import nn
 
 REAL = Path(os.environ.get("DISTILLED_PRUNING_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))

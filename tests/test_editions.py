@@ -9,8 +9,7 @@ from pathlib import Path
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import display
-from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import editions
+from distilled_pruning.study.book import build as book, editions
 from distilled_pruning.study.book.execution import identity
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.parameters.notebooks import home, notebooks

@@ -16,8 +16,7 @@ from distilled_pruning import cli, exits
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.judging.ledger import claims_of
-from distilled_pruning.study.parameters import notebooks
-from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.study.parameters import notebooks, presets as parameters
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.section import Section
 from distilled_pruning.study.sections.targets import find
@@ -217,7 +216,7 @@ def test_check_of_a_page_reads_no_other_record(full: str, monkeypatch: pytest.Mo
 
 
 def test_a_key_is_looked_for_without_fetching_any_data(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    from distilled_pruning import download
+    from distilled_pruning.data import download
     from distilled_pruning.study.sections.targets import at_hand
 
     monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path))

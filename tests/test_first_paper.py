@@ -15,8 +15,7 @@ from distilled_pruning.study.judging.verdicts import CONTRADICTED, MIXED, NOT_RU
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import registry as experiments
-from distilled_pruning.study.sections.a_first_paper import experiment as first_paper
-from distilled_pruning.study.sections.a_first_paper import tables
+from distilled_pruning.study.sections.a_first_paper import experiment as first_paper, tables
 from distilled_pruning.study.sections.a_first_paper.claims import speedup
 from distilled_pruning.study.sections.a_first_paper.experiment import FirstPaper
 from distilled_pruning.study.sections.common.tickets import CHAIN_ORDER, EQUAL, Row

@@ -10,7 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import cache, catalog, data, folders, imagefile
+from distilled_pruning import data
+from distilled_pruning.data import cache, catalog, folders, imagefile
 from distilled_pruning.errors import InputError
 from PIL import Image, ImageOps
 

@@ -6,8 +6,9 @@ import copy
 
 import pytest
 import torch
-from distilled_pruning import data, fused, models, pruning, step, training
-from distilled_pruning.recipe import Recipe
+from distilled_pruning import data, models, pruning, training
+from distilled_pruning.training import fused, step
+from distilled_pruning.training.recipe import Recipe
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import prune

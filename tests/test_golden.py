@@ -19,7 +19,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import Store
@@ -39,6 +38,7 @@ from distilled_pruning.study.jobs import (
     Spectrum,
     Train,
 )
+from distilled_pruning.training.recipe import Recipe
 
 KEPT = Path(__file__).with_name("golden.json")
 RELATIVE, ABSOLUTE = 1e-2, 1e-4

@@ -13,10 +13,9 @@ from dataclasses import replace
 import pytest
 import torch
 from distilled_pruning import connectivity, data, distillation, hessian, landscape, models, pruning, training
-from distilled_pruning import step as steps
 from distilled_pruning.data import Split
-from distilled_pruning.recipe import Recipe
-from distilled_pruning.training import Forward, Stretch
+from distilled_pruning.training import Forward, Stretch, step as steps
+from distilled_pruning.training.recipe import Recipe
 from torch import Tensor, nn
 
 pytestmark = [

@@ -8,9 +8,9 @@ import time
 from dataclasses import replace
 
 import pytest
-from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
 from distilled_pruning.study.jobs import Connect, Data, Distill, Network, Prune, Train, base
+from distilled_pruning.training.recipe import Recipe
 
 DIGITS = Data("digits", size=16)
 NETWORK = Network("convnet3", 16, seed=0)

@@ -12,8 +12,7 @@ from distilled_pruning import landscape
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
 from distilled_pruning.training import Forward
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from torch import Tensor, nn
 
 State = dict[str, Tensor]

@@ -11,8 +11,7 @@ import torch
 from distilled_pruning import masks, models, pruning
 from distilled_pruning.errors import InputError
 from distilled_pruning.pruning import Mask
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 from scipy import stats
 from torch import nn
 

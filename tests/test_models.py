@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 import torch
-from distilled_pruning import catalog, costs, models, residual
+from distilled_pruning import models
 from distilled_pruning.errors import InputError
+from distilled_pruning.models import costs, residual
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -48,7 +49,7 @@ def test_sizes_and_costs_are_the_papers(
 
 
 @pytest.mark.parametrize("size", [8, 15, 16, 30, 64, 65, 99, 128, 129, 150])
-@pytest.mark.parametrize("name", catalog.MODELS)
+@pytest.mark.parametrize("name", costs.MODELS)
 def test_formula_counts_what_a_forward_pass_does(name: str, size: int) -> None:
     net = build(name, size=size, channels=2, classes=7, width=6, norm="batch")
     assert costs.forward_macs(name, 6, size, 2, 7) == models.macs(net, size, 2)
@@ -60,7 +61,7 @@ def test_formula_counts_depth(depth: int) -> None:
 
 
 def test_estimates_need_no_pytorch() -> None:
-    code = "import sys, distilled_pruning.costs; sys.exit('torch' in sys.modules)"
+    code = "import sys, distilled_pruning.models.costs; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -76,8 +77,8 @@ def test_counting_leaves_the_network_alone() -> None:
 
 
 def test_all_models_of_the_catalogue_are_built() -> None:
-    assert set(catalog.MODELS) == {*costs.NORM}
-    for name in catalog.MODELS:
+    assert set(costs.MODELS) == {*costs.NORM}
+    for name in costs.MODELS:
         assert isinstance(build(name), nn.Module)
 
 
@@ -150,7 +151,7 @@ def test_averaging_pools_between_the_convolutions_and_after_the_shortcut() -> No
 
 
 @pytest.mark.parametrize("norm", models.NORMS)
-@pytest.mark.parametrize("name", catalog.MODELS)
+@pytest.mark.parametrize("name", costs.MODELS)
 def test_every_norm_goes_with_every_model(name: str, norm: str) -> None:
     net = build(name, norm=norm)
     kinds = {type(module) for module in net.modules() if isinstance(module, nn.GroupNorm | nn.BatchNorm2d)}
@@ -170,7 +171,7 @@ def test_usual_norm_is_the_papers(name: str, norm: str) -> None:
     assert str(build(name)) == str(build(name, norm=norm))
 
 
-@pytest.mark.parametrize("name", catalog.MODELS)
+@pytest.mark.parametrize("name", costs.MODELS)
 def test_width_scales_all_layers(name: str) -> None:
     narrow, wide = (models.prunable(build(name, width=width)) for width in (4, 8))
     assert all(wide[key].shape[0] == 2 * narrow[key].shape[0] for key in narrow if key != "head.weight")
@@ -181,7 +182,7 @@ def same(a: nn.Module, b: nn.Module) -> bool:
     return left.keys() == right.keys() and all(torch.equal(left[name], right[name]) for name in left)
 
 
-@pytest.mark.parametrize("name", catalog.MODELS)
+@pytest.mark.parametrize("name", costs.MODELS)
 def test_seed_alone_decides_the_weights(name: str) -> None:
     before = torch.random.get_rng_state()
     first = build(name, seed=3)

@@ -12,7 +12,7 @@ from typing import Any
 
 import nbformat
 import pytest
-from distilled_pruning import catalog
+from distilled_pruning.data import catalog
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import answers, notebook
 from distilled_pruning.study.book.notebook import Page

@@ -25,8 +25,7 @@ from distilled_pruning.study.sections import figures
 from distilled_pruning.study.sections.common import tables
 from distilled_pruning.study.sections.common.tickets import EQUAL, GENTLE
 from distilled_pruning.study.sections.registry import EXPERIMENTS
-from distilled_pruning.study.sections.s5_overview import experiment as overview
-from distilled_pruning.study.sections.s5_overview import figures as drawing
+from distilled_pruning.study.sections.s5_overview import experiment as overview, figures as drawing
 from distilled_pruning.study.sections.section import Section
 from PIL import Image
 from pretend import fill, run_cell

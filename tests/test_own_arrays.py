@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import catalog, data, npz
+from distilled_pruning import data
+from distilled_pruning.data import catalog, npz
 from distilled_pruning.errors import InputError
 
 RANDOM = np.random.default_rng(5)

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 import torch
-from distilled_pruning import cli, data, distillation, hessian, models, networks, pruning, training, trial
-from distilled_pruning.curvature import loop
+from distilled_pruning import cli, data, distillation, hessian, models, pruning, training
+from distilled_pruning.curvature import loop, trial
 from distilled_pruning.curvature.problem import pose
 from distilled_pruning.errors import InputError
-from distilled_pruning.recipe import Recipe
+from distilled_pruning.models import networks
 from distilled_pruning.study.jobs import (
     Data,
     Distill,
@@ -26,6 +26,7 @@ from distilled_pruning.study.jobs import (
     examine,
 )
 from distilled_pruning.study.parameters.notebooks import notebooks
+from distilled_pruning.training.recipe import Recipe
 from torch import nn
 
 PAGE = Path(__file__).parents[1] / "book" / "own-network.md"

@@ -12,13 +12,11 @@ from typing import Any
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.parameters import fields, notebooks
-from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.study.parameters import fields, notebooks, presets as parameters
 from distilled_pruning.study.parameters.fields import FIELDS
 from distilled_pruning.study.parameters.notebooks import read, source
 from distilled_pruning.study.parameters.presets import LIVE, PRESETS, UNCOUNTED, resolve, resolve_all
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 NOTEBOOKS = notebooks.notebooks()
 S4 = "s4-stability"
@@ -282,12 +280,12 @@ def test_several_notebooks_take_the_changes_they_declare() -> None:
 
 
 def test_width_0_is_the_papers_for_every_network() -> None:
-    from distilled_pruning import catalog, costs
+    from distilled_pruning.models import costs
     from distilled_pruning.study.sections.common.tickets import Tickets
 
     found = resolve(S4, [("width", 0), ("model", "convnet3,resnet10")])
     assert [Tickets(found, model=model).network(0).width for model in ("convnet3", "resnet10")] == [128, 32]
-    for model in catalog.MODELS:
+    for model in costs.MODELS:
         for size in (32, 96, 224):
             width = costs.papers_width(model, size)
             assert costs.forward_macs(model, width, size, 3, 10) == costs.forward_macs(model, None, size, 3, 10)

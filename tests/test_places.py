@@ -8,7 +8,8 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from distilled_pruning import cache, catalog, places
+from distilled_pruning import places
+from distilled_pruning.data import cache, catalog
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.book import rendering
 from distilled_pruning.study.engine import machine

@@ -10,7 +10,6 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
 from distilled_pruning.study.engine import machine, plan
 from distilled_pruning.study.engine.estimate import (
@@ -26,6 +25,7 @@ from distilled_pruning.study.engine.estimate import (
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, Evaluate, Network, Result, Train
+from distilled_pruning.training.recipe import Recipe
 from toyjobs import Toy, chain, perform
 
 

@@ -15,9 +15,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from distilled_pruning import catalog, networks, plugins
+from distilled_pruning import plugins
+from distilled_pruning.data import catalog
 from distilled_pruning.distillation.methods import DISTILLERS
 from distilled_pruning.errors import InputError
+from distilled_pruning.models import networks
 from distilled_pruning.study.jobs import ways
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 

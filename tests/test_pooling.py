@@ -6,7 +6,7 @@ import copy
 
 import pytest
 import torch
-from distilled_pruning import pooling
+from distilled_pruning.models import pooling
 from torch import nn
 from torch.nn import functional as F
 

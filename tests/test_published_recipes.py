@@ -15,7 +15,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import augment, costs, data, models
+from distilled_pruning import data, models
+from distilled_pruning.augmentation import compose
+from distilled_pruning.augmentation.operations import Color, Cutout, Flip, OneOf, Operation, Rotate, Scale, Shift
 from distilled_pruning.data import Dataset, Split
 from distilled_pruning.distillation import decode, distill, trajectory
 from distilled_pruning.distillation.defaults import evaluation_recipe, resolve
@@ -23,9 +25,9 @@ from distilled_pruning.distillation.gradient import _Trainer
 from distilled_pruning.distillation.problem import Draft, Problem
 from distilled_pruning.distillation.settings import Settings
 from distilled_pruning.distillation.synthetic import decode_bounded
-from distilled_pruning.operations import Color, Cutout, Flip, OneOf, Operation, Rotate, Scale, Shift
-from distilled_pruning.recipe import Recipe
+from distilled_pruning.models import costs
 from distilled_pruning.study.jobs import Data, Distill, Network, Prune, Train
+from distilled_pruning.training.recipe import Recipe
 
 SIZES = {"cifar10": 32, "cifar100": 32, "svhn": 32, "mnist": 28, "fashion_mnist": 28, "imagenet10": 224}
 
@@ -131,10 +133,10 @@ def test_digits_are_never_mirrored(dataset: str, method: str, fields: tuple[str,
     ds = images(SIZES[dataset], 1, 20)
     everything = {Color, Shift, Cutout, Scale, Rotate}
     for name in fields:
-        chosen = augment.pipeline(getattr(settings(method, dataset), name), ds.train)
+        chosen = compose.pipeline(getattr(settings(method, dataset), name), ds.train)
         assert kinds(chosen.normal) == [everything]
         for other in ("fashion_mnist", "cifar10"):
-            chosen = augment.pipeline(getattr(settings(method, other), name), ds.train)
+            chosen = compose.pipeline(getattr(settings(method, other), name), ds.train)
             assert kinds(chosen.normal) == [{*everything, Flip}]
 
 
@@ -184,7 +186,7 @@ def test_idcs_image_rate_grows_with_the_area() -> None:
 def test_evaluation_augments_as_idc_does(dataset: str, ipc: int, factor: int, expected: list[Any]) -> None:
     """``argument.py`` and ``test.py``: no flip for digits, no CutMix for tiled MNIST and for one SVHN image a class."""
     recipe = evaluation_recipe(dataset, ipc, factor, 10)
-    made = augment.pipeline(recipe.augmentation, images(32, 1, 20).train)
+    made = compose.pipeline(recipe.augmentation, images(32, 1, 20).train)
     assert [*kinds(made.normal), made.cutmix and made.cutmix.probability] == expected
     assert recipe == Recipe(epochs=1000, augmentation=recipe.augmentation)
 

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from distilled_pruning import catalog, cli, costs, models, sparsity
+from distilled_pruning import cli, models
 from distilled_pruning.errors import InputError
-from distilled_pruning.pruning import Mask
-from distilled_pruning.recipe import Recipe
+from distilled_pruning.models import costs
+from distilled_pruning.pruning import Mask, sparsity
 from distilled_pruning.study.jobs import (
     Connect,
     Data,
@@ -28,6 +28,7 @@ from distilled_pruning.study.jobs import (
     examine,
     inputs,
 )
+from distilled_pruning.training.recipe import Recipe
 from PIL import Image
 
 NUMBERS = {"seeds": 1, "levels": 1, "measured_levels": "0,1", "epochs": 1, "inner_steps": 5, "sets": 1, "width": 4,
@@ -279,7 +280,7 @@ def test_other_kinds_are_refused_too(job: Job, part: str) -> None:
 
 
 @pytest.mark.parametrize("size", [8, 16, 32, 96, 128, 200])
-@pytest.mark.parametrize("model", catalog.MODELS)
+@pytest.mark.parametrize("model", costs.MODELS)
 def test_weights_are_counted_as_the_networks_have_them(model: str, size: int) -> None:
     if size < 16 and model == "resnetap10":
         return
@@ -289,7 +290,7 @@ def test_weights_are_counted_as_the_networks_have_them(model: str, size: int) ->
 
 @pytest.mark.parametrize("size", range(1, 20))
 @pytest.mark.parametrize("norm", ["", "batch", "instance", "none"])
-@pytest.mark.parametrize("model", catalog.MODELS)
+@pytest.mark.parametrize("model", costs.MODELS)
 def test_a_size_is_refused_exactly_where_no_network_can_be_built(model: str, norm: str, size: int) -> None:
     try:
         costs.check_size(model, size, norm)

@@ -505,7 +505,7 @@ from distilled_pruning.study.results.recorded import Recorded
 recorded = Recorded({str(root)!r})
 (record,) = recorded.records("fig3")
 assert recorded.frame(record)["barrier"][0] == 0.25 and recorded.metrics(record.keys[0])["x"] == 0.1
-sys.exit(bool({{"torch", "pandas", "distilled_pruning.data"}} & sys.modules.keys()))
+sys.exit(bool({{"torch", "pandas", "distilled_pruning.data.loading"}} & sys.modules.keys()))
 """
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 

@@ -17,8 +17,7 @@ from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.a_first_paper import experiment as first_paper
-from distilled_pruning.study.sections.a_first_paper import tables as first_tables
+from distilled_pruning.study.sections.a_first_paper import experiment as first_paper, tables as first_tables
 from distilled_pruning.study.sections.common.naming import with_series
 from distilled_pruning.study.sections.common.tickets import Tickets
 from distilled_pruning.study.sections.s6_stable_initializations import experiment, tables

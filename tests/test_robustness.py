@@ -12,12 +12,11 @@ import numpy as np
 import pytest
 import torch
 from distilled_pruning import models, robustness, training
+from distilled_pruning.data.split import Split
+from distilled_pruning.data.whitening import Whitening
 from distilled_pruning.errors import InputError
 from distilled_pruning.robustness import CORRUPTIONS, SEVERITIES, corrupt, fgsm, pgd
-from distilled_pruning.split import Split
-from distilled_pruning.whitening import Whitening
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 from PIL import Image
 from scipy import ndimage
 from torch import Tensor, nn

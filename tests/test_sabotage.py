@@ -14,6 +14,7 @@ from distilled_pruning import cli, training
 from distilled_pruning.study.judging import expectations
 from distilled_pruning.study.judging.verdicts import REPRODUCED
 from distilled_pruning.study.parameters import presets as parameters
+from distilled_pruning.training import loop
 
 DENSE = {"methods": "dense", "seeds": 5}
 SPARSE = {"methods": "real-short", "seeds": 3, "inner_learning_rate": "0.1", "levels": 1, "epochs": 1}
@@ -41,8 +42,8 @@ def judged(study: dict[str, Any], store: Path) -> int:
 
 
 def ignore_order(monkeypatch: pytest.MonkeyPatch) -> None:
-    honest: Callable[..., Any] = training.make_generator
-    monkeypatch.setattr(training, "make_generator", lambda what, *parts: honest(what, 0, *parts[1:]))
+    honest: Callable[..., Any] = loop.make_generator
+    monkeypatch.setattr(loop, "make_generator", lambda what, *parts: honest(what, 0, *parts[1:]))
 
 
 def ignore_mask(monkeypatch: pytest.MonkeyPatch) -> None:

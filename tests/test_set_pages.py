@@ -24,9 +24,7 @@ from distilled_pruning.study.parameters.notebooks import source
 from distilled_pruning.study.parameters.presets import resolve
 from distilled_pruning.study.results import papers
 from distilled_pruning.study.sections import figures
-from distilled_pruning.study.sections.s2_dataset_distillation import claims as set_claims
-from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
-from distilled_pruning.study.sections.s2_dataset_distillation import tables
+from distilled_pruning.study.sections.s2_dataset_distillation import claims as set_claims, experiment as sets, tables
 from distilled_pruning.study.sections.s2_dataset_distillation.figures import moments
 from distilled_pruning.study.sections.section import Section
 from matplotlib.figure import Figure

@@ -10,7 +10,6 @@ import pytest
 import torch
 from distilled_pruning import distillation, training
 from distilled_pruning.errors import InputError
-from distilled_pruning.recipe import Recipe
 from distilled_pruning.study import jobs
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import Store
@@ -19,6 +18,7 @@ from distilled_pruning.study.results.record import record
 from distilled_pruning.study.results.recorded import Recorded
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.s2_dataset_distillation import experiment as sets
+from distilled_pruning.training.recipe import Recipe
 from test_experiments import parsed
 
 DATA = Data("digits", size=16, subset=100)

@@ -15,8 +15,7 @@ import torch
 from distilled_pruning import cli, places
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine.store import Store
-from distilled_pruning.study.sections.how_fast import measure as bench
-from distilled_pruning.study.sections.how_fast import page as speed
+from distilled_pruning.study.sections.how_fast import measure as bench, page as speed
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
 bench.subjects()  # puts the peers on Python's path

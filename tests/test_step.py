@@ -10,9 +10,10 @@ from collections.abc import Iterator
 
 import pytest
 import torch
-from distilled_pruning import models, pruning, step, training
+from distilled_pruning import models, pruning, training
 from distilled_pruning.data import Split
-from distilled_pruning.recipe import Recipe
+from distilled_pruning.training import step
+from distilled_pruning.training.recipe import Recipe
 from torch import nn
 
 RECIPE = Recipe(learning_rate=0.05, epochs=4, batch_size=16, augmentation="shift1", milestones=(0.5,))

@@ -18,8 +18,7 @@ from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine import entry, maintenance
 from distilled_pruning.study.engine.store import Busy, Missing, Store
 from distilled_pruning.study.jobs import Result, key_of
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 from toyjobs import Toy
 
 JOB = Toy("a")

@@ -9,13 +9,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from distilled_pruning import connectivity, landscape, models, planes, pruning, robustness, training, weights
-from distilled_pruning.connectivity import Curve
+from distilled_pruning import connectivity, landscape, models, pruning, robustness, training
+from distilled_pruning.connectivity import Curve, planes
 from distilled_pruning.data import Split
 from distilled_pruning.distillation import decode, mix
 from distilled_pruning.errors import InputError
-from distilled_pruning.recipe import Recipe
-from distilled_pruning.suit import suit
+from distilled_pruning.models import weights
+from distilled_pruning.models.suit import suit
+from distilled_pruning.training.recipe import Recipe
 from torch import Tensor, nn
 
 

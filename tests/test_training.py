@@ -10,7 +10,7 @@ import torch
 from distilled_pruning import models, pruning, training
 from distilled_pruning.data import Split
 from distilled_pruning.errors import InputError
-from distilled_pruning.training import Recipe, Stretch
+from distilled_pruning.training import Recipe, Stretch, loop
 from torch import nn
 from torch.nn import functional as F
 from torch.nn.utils import prune
@@ -49,7 +49,7 @@ def test_twenty_masked_steps_equal_torch_prune_to_the_last_bit() -> None:
     for name in mask:
         prune.custom_from_mask(modules[name.removesuffix(".weight")], "weight", mask[name])
     optimiser = torch.optim.SGD(theirs.parameters(), lr=0.05, momentum=0.9, weight_decay=5e-4, fused=True)
-    order = torch.randperm(len(data), generator=training.make_generator("order", 0, 0))
+    order = torch.randperm(len(data), generator=loop.make_generator("order", 0, 0))
     for begin in range(0, len(data), 8):
         chosen = order[begin : begin + 8]
         optimiser.zero_grad()
@@ -74,7 +74,7 @@ def test_a_stopped_training_continues_to_the_same_bits(norm: str | None) -> None
     log = training.train(whole, data, recipe, mask, order_seed=3, test=data, device="cpu")
     saved: list[training.State] = []
 
-    def stop(snapshot: training.Snapshot) -> None:
+    def stop(snapshot: loop.Snapshot) -> None:
         saved.append(snapshot())
         if len(saved) == 2:
             raise Stop
@@ -133,7 +133,7 @@ def test_training_learns() -> None:
     ],
 )
 def test_milestones_are_the_papers(recipe: Recipe, images: int, expected: list[int]) -> None:
-    assert training.milestones(recipe, images) == expected
+    assert loop.milestones(recipe, images) == expected
 
 
 def test_stopping_at_a_true_epoch_keeps_the_long_schedule() -> None:
@@ -153,12 +153,12 @@ def test_residual_is_the_hidden_weights_decay() -> None:
     recipe = Recipe(learning_rate=0.05, epochs=2, batch_size=16, weight_decay=0.01)
     weight = torch.ones(1, dtype=torch.float64, requires_grad=True)
     optimiser = torch.optim.SGD([weight], lr=0.05, momentum=0.9, weight_decay=0.01)
-    drops = training.milestones(recipe, 40)
+    drops = loop.milestones(recipe, 40)
     for step in range(recipe.total_steps(40)):
         optimiser.param_groups[0]["lr"] = 0.05 * 0.2 ** sum(step >= drop for drop in drops)
         weight.grad = torch.zeros_like(weight)
         optimiser.step()
-    assert math.isclose(training.residual(recipe, 40), weight.item(), rel_tol=1e-12)
+    assert math.isclose(loop.residual(recipe, 40), weight.item(), rel_tol=1e-12)
 
 
 def test_evaluation_is_the_mean_over_images_whatever_the_batch() -> None:

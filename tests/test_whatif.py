@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 from distilled_pruning import cli
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import build as book
-from distilled_pruning.study.book import whatif
+from distilled_pruning.study.book import build as book, whatif
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.engine.store import ENVIRONMENT, Store
 from distilled_pruning.study.parameters import notebooks

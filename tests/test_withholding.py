@@ -10,12 +10,7 @@ import pytest
 from distilled_pruning.study.judging import judgement, preconditions
 from distilled_pruning.study.judging.claims import claims, find
 from distilled_pruning.study.judging.preconditions import Precondition, Standing
-from distilled_pruning.study.judging.verdicts import (
-    NOT_RUN,
-    NOT_TESTABLE,
-    OPEN,
-    UNDECIDED,
-)
+from distilled_pruning.study.judging.verdicts import NOT_RUN, NOT_TESTABLE, OPEN, UNDECIDED
 from synthetic import NAMES, Frames, study
 
 OPENED = {NOT_RUN, NOT_TESTABLE, UNDECIDED, OPEN}

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from distilled_pruning import cli, download, exits
+from distilled_pruning import cli, exits
+from distilled_pruning.data import download
 from distilled_pruning.study.engine import machine
 
 S4, LONG = "s4-stability", "a" * 5000

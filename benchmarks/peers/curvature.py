@@ -100,8 +100,7 @@ def loop(batch: Batch) -> Peer:
 
 def backpack(batch: Batch, extension: str) -> Peer:
     """Take the diagonal that BackPACK's extension of that name gives."""
-    from backpack import backpack as recording
-    from backpack import extend, extensions
+    from backpack import backpack as recording, extend, extensions
 
     twin = extend(copy.deepcopy(batch.net))  # a copy, for it hangs hooks on the network
     loss = extend(nn.CrossEntropyLoss())

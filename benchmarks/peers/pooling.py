@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from distilled_pruning import models, pooling
+from distilled_pruning import models
+from distilled_pruning.models import pooling
 from torch import Tensor, nn
 from torch.nn import functional as F
 

@@ -9,10 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import torch
-from distilled_pruning import connectivity, costs, landscape, models
-from distilled_pruning.forward import Forward
-from distilled_pruning.split import Split
-from distilled_pruning.weights import Weights
+from distilled_pruning import connectivity, landscape, models
+from distilled_pruning.data.split import Split
+from distilled_pruning.models import costs
+from distilled_pruning.models.weights import Weights
+from distilled_pruning.training.forward import Forward
 from torch import nn
 
 from .rounds import Comparison, Run, can_compile, often, products, random_images, take_turns

@@ -11,12 +11,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 import torch
-from distilled_pruning import augment, costs, models, pruning, training
-from distilled_pruning.split import Split
+from distilled_pruning import models, pruning, training
+from distilled_pruning.augmentation import compose
+from distilled_pruning.data import Split
+from distilled_pruning.models import costs
 from torch import Tensor, nn
 from torch.nn.utils import prune
-from torch.utils.data import DataLoader, RandomSampler
-from torch.utils.data import Dataset as Samples
+from torch.utils.data import DataLoader, Dataset as Samples, RandomSampler
 
 from .rounds import Comparison, Run, can_compile, products, random_images, take_turns
 
@@ -65,7 +66,7 @@ def loaded(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
 
 def resident(split: Split) -> Iterator[tuple[Tensor, Tensor]]:
     """Give batches of resident data through the library's augmentation."""
-    pipeline, draw = augment.pipeline(AUGMENTATION, split), torch.Generator().manual_seed(0)
+    pipeline, draw = compose.pipeline(AUGMENTATION, split), torch.Generator().manual_seed(0)
     while True:
         for chosen in torch.randperm(len(split), generator=draw).to(split.labels.device).split(BATCH):
             yield pipeline(split.images[chosen], split.labels[chosen], draw)

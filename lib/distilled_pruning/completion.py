@@ -7,8 +7,9 @@ import os
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from . import catalog
+from .data import catalog
 from .errors import InputError
+from .models import costs
 
 
 def complete(parser: argparse.ArgumentParser) -> None:
@@ -81,7 +82,7 @@ def _offer_values(parameter: str) -> Iterable[str]:
     """Offer the values of a parameter that have names."""
     from .study.jobs import ways
 
-    named = {"dataset": catalog.DATASETS, "model": catalog.MODELS, "methods": ways.names()}
+    named = {"dataset": catalog.DATASETS, "model": costs.MODELS, "methods": ways.names()}
     return named.get(parameter, ())
 
 

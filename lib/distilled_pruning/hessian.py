@@ -22,7 +22,7 @@ from .curvature import graph, krylov, loop, structured
 from .curvature.krylov import Spectrum, Trace
 from .curvature.problem import Problem, exact_arithmetic, pose
 from .errors import InputError
-from .weights import rename
+from .models.weights import rename
 
 __all__ = [
     "Spectrum",

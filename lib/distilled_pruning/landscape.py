@@ -15,16 +15,16 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from . import pooling, weights
-from .basins import Basins, Grid, basins, loss_range
+from .connectivity.basins import Basins, Grid, basins, loss_range
+from .connectivity.planes import Plane, mask_plane, plane
+from .data.split import likeliest
 from .errors import InputError
-from .forward import PLAIN, Forward
-from .planes import Plane, mask_plane, plane
-from .split import likeliest
-from .suit import suit
+from .models import pooling, weights
+from .models.suit import suit
+from .training.forward import PLAIN, Forward
 
 if TYPE_CHECKING:
-    from .data import Split
+    from .data.loading import Split
 
 __all__ = ["Basins", "Grid", "Plane", "basins", "evaluate", "evaluations", "loss_range", "plane"]
 

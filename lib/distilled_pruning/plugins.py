@@ -11,7 +11,7 @@ import importlib
 import os
 
 from .errors import InputError, one_line, quote
-from .networks import know, widen_path
+from .models.networks import know, widen_path
 
 __all__ = ["ENVIRONMENT", "load", "use"]
 

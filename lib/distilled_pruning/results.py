@@ -253,7 +253,7 @@ def _line(row: dict[str, Any], judged: dict[str, Any] | None, evidence: str) -> 
 
 def _initial(fields: dict[str, Any], found: _Reader, dataset: str | None) -> nn.Module:
     """Build the network that a training or a pruning names, at initialisation."""
-    from . import networks
+    from .models import networks
     from .study.jobs import Data, Network
     from .study.jobs.inputs import build_network
 

@@ -17,10 +17,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from .data.split import Split
 from .errors import InputError, unknown
-from .forward import evaluating, resolve, usual_batch
-from .split import Split
-from .suit import suit
+from .models.suit import suit
+from .training.forward import evaluating, resolve, usual_batch
 
 __all__ = ["CORRUPTIONS", "SEVERITIES", "corrupt", "fgsm", "pgd"]
 

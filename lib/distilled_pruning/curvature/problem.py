@@ -10,8 +10,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown
-from ..forward import twice_differentiable
-from ..weights import rename
+from ..models.weights import rename
+from ..training.forward import twice_differentiable
 
 
 @dataclass(frozen=True, eq=False)

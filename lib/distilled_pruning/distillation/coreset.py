@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from ..training import train
+from ..training.loop import train
 from .problem import Problem, embedding
 
 __all__ = ["herding", "kcenter", "select"]

@@ -11,7 +11,7 @@ from dataclasses import fields
 from typing import Any
 
 from ..errors import unknown
-from ..recipe import Recipe
+from ..training.recipe import Recipe
 from .methods import DISTILLERS, IDC
 from .settings import Settings
 

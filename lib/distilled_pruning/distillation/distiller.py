@@ -19,7 +19,7 @@ from .problem import Draft, Problem
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data.loading import Dataset
 
 __all__ = ["distill"]
 

@@ -8,8 +8,8 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from .. import pooling
-from ..forward import usual_batch
+from ..models import pooling
+from ..training.forward import usual_batch
 from .problem import Draft, Problem, embedding
 
 __all__ = ["distance", "step"]

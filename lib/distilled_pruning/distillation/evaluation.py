@@ -12,17 +12,17 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .. import models
+from ..data.images import chunks
 from ..errors import InputError
-from ..forward import evaluating
-from ..images import chunks
-from ..recipe import Recipe
-from ..training import train
+from ..training.forward import evaluating
+from ..training.loop import train
+from ..training.recipe import Recipe
 from .defaults import evaluation_recipe
 from .published import Home
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data import Dataset, Split
+    from ..data.loading import Dataset, Split
 
 __all__ = ["Evaluation", "Objectives", "evaluate", "losses", "objectives"]
 

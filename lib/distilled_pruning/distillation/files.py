@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from .. import cache, disk
+from .. import disk
+from ..data import cache
 from ..errors import InputError
 
 __all__ = ["digest", "locate"]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ..costs import needs_company
 from ..errors import InputError
+from ..models.costs import needs_company
 from .settings import Settings
 
 __all__ = ["suit"]

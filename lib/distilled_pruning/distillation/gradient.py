@@ -11,9 +11,9 @@ from torch.nn import functional as F
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from ..errors import InputError
-from ..forward import twice_differentiable
-from ..step import Step
-from ..training import State, Stretch, train
+from ..training.forward import twice_differentiable
+from ..training.loop import State, Stretch, train
+from ..training.step import Step
 from .problem import Draft, Problem
 
 __all__ = ["distance", "find_matched", "gradients", "gradients_of_classes", "step"]

@@ -9,17 +9,18 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor, nn
 
-from .. import augment, models
+from .. import models
+from ..augmentation import compose
 from ..errors import InputError
-from ..recipe import Recipe
-from ..training import make_generator, resolve
+from ..training.loop import make_generator, resolve
+from ..training.recipe import Recipe
 from .fitting import suit
 from .settings import Settings
 from .synthetic import GREY, decode, decode_bounded, mix
 
 if TYPE_CHECKING:
-    from ..augment import Pipeline
-    from ..data import Dataset, Split
+    from ..augmentation.compose import Pipeline
+    from ..data.loading import Dataset, Split
 
 __all__ = ["Draft", "Problem", "embedding"]
 
@@ -182,7 +183,7 @@ class Problem:
         if spec not in self._pipelines:
             plain = (0.0,) * len(self.split.mean), (1.0,) * len(self.split.mean)
             like = dataclasses.replace(self.split, mean=plain[0], std=plain[1], whitening=None)
-            self._pipelines[spec] = augment.pipeline(spec, like)
+            self._pipelines[spec] = compose.pipeline(spec, like)
         return self._pipelines[spec]
 
     def augment(self, images: Tensor, labels: Tensor, generator: torch.Generator) -> Tensor:

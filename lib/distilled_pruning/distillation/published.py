@@ -12,13 +12,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.split import likeliest
 from ..errors import InputError, unknown
-from ..split import likeliest
 from .files import locate
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data import Dataset, Split
+    from ..data.loading import Dataset, Split
 
 __all__ = ["Home", "check_count", "examine", "load", "smoothness", "space_of"]
 

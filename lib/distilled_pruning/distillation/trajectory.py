@@ -10,13 +10,13 @@ from torch import Tensor, nn
 from torch.func import functional_call
 from torch.nn import functional as F
 
-from ..forward import twice_differentiable
-from ..training import State, Stretch, train
+from ..training.forward import twice_differentiable
+from ..training.loop import State, Stretch, train
 from .defaults import resolve
 from .problem import Draft, Problem
 
 if TYPE_CHECKING:
-    from ..data import Dataset
+    from ..data.loading import Dataset
 
 __all__ = ["distance", "expert", "flatten", "step", "unflatten", "unroll"]
 

@@ -6,24 +6,32 @@ SynFlow (Tanaka et al. 2020), the papers' references for pruning at initialisati
 
 from __future__ import annotations
 
-from ..models import prunable
-from .criteria import magnitude, magnitude_layers, random, shuffled, snip, survivors, synflow
-from .mask import Mask
-from .scores import easiest, el2n
-from .tickets import Ticket, iterative
+from typing import TYPE_CHECKING
 
-__all__ = [
-    "Mask",
-    "Ticket",
-    "easiest",
-    "el2n",
-    "iterative",
-    "magnitude",
-    "magnitude_layers",
-    "prunable",
-    "random",
-    "shuffled",
-    "snip",
-    "survivors",
-    "synflow",
-]
+from ..lazy import attach
+
+if TYPE_CHECKING:
+    from ..models.weights import prunable as prunable
+    from .criteria import (
+        magnitude as magnitude,
+        magnitude_layers as magnitude_layers,
+        random as random,
+        shuffled as shuffled,
+        snip as snip,
+        synflow as synflow,
+    )
+    from .mask import Mask as Mask
+    from .scores import easiest as easiest, el2n as el2n
+    from .sparsity import survivors as survivors
+    from .tickets import Ticket as Ticket, iterative as iterative
+else:
+    __all__, __getattr__, __dir__ = attach(
+        __name__,
+        {
+            "criteria": "magnitude magnitude_layers prunable random shuffled snip synflow",
+            "mask": "Mask",
+            "scores": "easiest el2n",
+            "sparsity": "survivors",
+            "tickets": "Ticket iterative",
+        },
+    )

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown
-from ..models import prunable
-from ..sparsity import check, survivors
-from ..training import make_generator
+from ..models.building import prunable
+from ..training.loop import make_generator
 from . import scores
 from .mask import Mask
+from .sparsity import check, survivors
 
 __all__ = ["magnitude", "magnitude_layers", "random", "shuffled", "snip", "survivors", "synflow"]
 

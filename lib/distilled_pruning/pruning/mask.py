@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError
-from ..weights import prunable, rename
+from ..models.weights import prunable, rename
 
 __all__ = ["Mask"]
 

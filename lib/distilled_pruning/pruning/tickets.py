@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from .. import training
-from ..data import Dataset, Split
+from ..data.loading import Dataset, Split
 from ..errors import InputError, unknown
-from ..weights import everywhere
+from ..models.weights import everywhere
 from .criteria import fit_mask, magnitude, survivors
 from .mask import Mask
 
 if TYPE_CHECKING:
     from ..distillation.synthetic import Synthetic
-    from ..recipe import Recipe
-    from ..training import Log
+    from ..training.loop import Log
+    from ..training.recipe import Recipe
 
 __all__ = ["Ticket", "iterative"]
 

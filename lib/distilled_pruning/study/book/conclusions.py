@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import Any
 
-from ...catalog import entitle
-from ..display import Table
-from ..display import verdict as badge
+from ...data.catalog import entitle
+from ..display import Table, verdict as badge
 from ..judging import ledger
 from ..judging.claims import claims
 from ..judging.judgement import Judgement

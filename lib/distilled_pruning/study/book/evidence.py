@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ...catalog import entitle
+from ...data.catalog import entitle
 from ..judging.claims import claims
 from ..judging.judgement import write_beside, write_doubts, write_findings
 from ..judging.verdicts import (

@@ -8,7 +8,7 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...catalog import entitle
+from ...data.catalog import entitle
 from ...errors import InputError
 from .. import display
 from ..display import Markup, Note
@@ -184,8 +184,7 @@ def find(figures: Sequence[str], root: Path | None = None) -> Exhibit | None:
 
 def absent(figure: str, parameters: Parameters, store: Store) -> Note:
     """Say that nothing is recorded of a figure, how it is computed at the next larger scale, and what that takes."""
-    from .effort import UNKNOWN, scales
-    from .effort import told as lasts
+    from .effort import UNKNOWN, scales, told as lasts
 
     entries: list[tuple[str, Any]] = [("recorded", f"no larger run of {EXPERIMENTS[figure].title.lower()} yet")]
     if scale := next(iter(scales(parameters)), ""):

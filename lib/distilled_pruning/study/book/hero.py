@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...catalog import entitle
+from ...data.catalog import entitle
 from ..jobs.ways import colour
 from ..judging.units import MINUS
 from ..judging.verdicts import INSTABILITY_THRESHOLD, interval

@@ -132,8 +132,7 @@ class Page(Showing):
     @said
     def campaign(self) -> display.Folded:
         """Show, behind a click, the steps of the campaign that belong to this page: rules, results, what is to come."""
-        from ..campaign import rules as campaign_rules
-        from ..campaign import steps as campaign
+        from ..campaign import rules as campaign_rules, steps as campaign
         from ..parameters.notebooks import home
         from ..results.recorded import Recorded
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...catalog import entitle
+from ...data.catalog import entitle
 from ...errors import InputError
 from ..parameters.presets import Parameters, resolve
 from ..results import papers

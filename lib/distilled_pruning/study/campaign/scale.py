@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from ...catalog import entitle
+from ...data.catalog import entitle
 from ..jobs.ways import WAYS, colour, label
 from ..judging.units import number
 from ..judging.verdicts import INSTABILITY_THRESHOLD

@@ -6,7 +6,7 @@ import json
 from argparse import Namespace
 from typing import Any
 
-from ... import catalog
+from ...data import catalog
 from ...errors import InputError
 from ...exits import DONE, FAILED
 

@@ -24,8 +24,7 @@ def record(options: Namespace) -> int:
     """Keep results with the sources."""
     from ..book.description import describe as written
     from ..parameters.notebooks import home
-    from ..results.record import RecordedFirst
-    from ..results.record import record as keep
+    from ..results.record import RecordedFirst, record as keep
     from ..results.recorded import Recorded
 
     root = _find_sources()

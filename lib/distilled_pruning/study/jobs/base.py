@@ -18,8 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from ... import cache, catalog, facts, networks
+from ...data import cache, catalog, facts
 from ...errors import InputError
+from ...models import networks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,7 +60,7 @@ def source_digest(name: str) -> str:
         return known.digest
     path = Path(name)
     if path.is_dir():
-        from ... import folders
+        from ...data import folders
 
         return folders.hash_files(folders.listing(path))
     if path.exists():

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from ...errors import InputError
-from ...recipe import Recipe
-from ...sparsity import survivors
+from ...pruning.sparsity import survivors
+from ...training.recipe import Recipe
 from .base import Context, Data, Job, Network, Result, Training, check_unchanged
 from .distill import Distill, Source
 from .limits import check_size, check_training, macs, prunable, widened
@@ -16,9 +16,9 @@ from .limits import check_size, check_training, macs, prunable, widened
 if TYPE_CHECKING:
     from torch import nn
 
-    from ...data import Split
+    from ...data.loading import Split
     from ...pruning import Mask
-    from ...training import State
+    from ...training.loop import State
 
 _SNIP_IMAGES_A_CLASS = 10  # as Frankle et al. 2021 compare the methods
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...recipe import STATISTICS_BATCH
+from ...training.recipe import STATISTICS_BATCH
 from .base import Context, Data, Job, Result, check_unchanged
 from .chain import Train
 from .limits import check_draw, macs
@@ -60,6 +60,7 @@ class Connect(Job):
     def perform(self, context: Context) -> Result:
         """Measure loss and accuracy along the line between two trainings."""
         from ... import connectivity, pruning, training
+        from ...training.loop import residual
         from .inputs import build_network, load_data, read_mask, to_tensors
 
         check_unchanged(self.a)
@@ -71,7 +72,7 @@ class Connect(Job):
         net = build_network(self.a.network, ds)
         mask = read_mask(self.a.mask, context)
         if not self.masked and mask is not None:
-            left = training.residual(self.a.recipe, self.a.source.images)
+            left = residual(self.a.recipe, self.a.source.images)
             for name, weight in pruning.prunable(net).items():
                 hidden = weight.detach() * ~mask[name] * left
                 a[name], b[name] = a[name] + hidden, b[name] + hidden

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from ...errors import InputError
-from ...networks import is_own
-from ...sparsity import survivors
+from ...models.networks import is_own
+from ...pruning.sparsity import survivors
 from .base import Context, Data, Job, Result
 from .chain import Prune, Train
 from .limits import check_draw, check_size, macs, trial

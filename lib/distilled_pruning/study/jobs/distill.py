@@ -11,7 +11,7 @@ from ...distillation.fitting import suit
 from ...distillation.methods import CORESETS, DISTILLERS
 from ...distillation.settings import Settings
 from ...errors import InputError
-from ...networks import is_own
+from ...models.networks import is_own
 from .base import Context, Data, Job, Network, Result, Training, check_unchanged
 from .limits import check_size, macs, needs_company, trial, widened
 
@@ -213,11 +213,11 @@ class Distill(Job):
         """Permute the labels of a set that was made before."""
         import torch
 
-        from ... import training
+        from ...training.loop import make_generator
         from .inputs import read_set
 
         syn = read_set(self.labelled, context)
-        order = torch.randperm(len(syn.labels), generator=training.make_generator("labels", self.seed))
+        order = torch.randperm(len(syn.labels), generator=make_generator("labels", self.seed))
         return replace(syn, labels=syn.labels[order])
 
     def _choose_easy(self, context: Context) -> Synthetic:

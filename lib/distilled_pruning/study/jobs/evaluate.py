@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from ...recipe import Recipe
+from ...training.recipe import Recipe
 from .base import Context, Data, Job, Result
 from .chain import Train
 from .distill import Distill

@@ -12,7 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from ... import catalog, data, disk, distillation, models, pruning
+from ... import data, disk, distillation, models, pruning
+from ...data import catalog
 from ...errors import InputError, Interrupted
 from .base import Context, Data, Job, Network, source_digest
 

@@ -9,13 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
-from ... import augmentations, catalog, costs, networks
+from ...augmentation import notation
+from ...data import catalog
 from ...errors import InputError
+from ...models import costs, networks
 from .base import Data, Job, Network
 
 if TYPE_CHECKING:
-    from ...recipe import Recipe
-    from ...trial import Trial
+    from ...curvature.trial import Trial
+    from ...training.recipe import Recipe
 
 _OR_ALL = ("subset", "line_images", "plane_images", "shift_images")
 
@@ -26,7 +28,7 @@ def trial(network: Network, data: Data) -> Trial:
     Raises:
         InputError: It is none that can be trained and pruned on such images.
     """
-    from ...trial import try_network
+    from ...curvature.trial import try_network
 
     info = data.info
     images = networks.Images(data.called, data.pixels, info.channels, len(info.classes))
@@ -78,7 +80,7 @@ def needs_company(network: Network, data: Data) -> bool:
 def check_training(network: Network, recipe: Recipe, data: Data, images: int) -> None:
     """Raise :class:`InputError` where a network cannot be trained on so many images by a recipe."""
     check_size(network, data)
-    augmentations.check(recipe.augmentation, data.pixels, data.info.channels, data.zca)
+    notation.check(recipe.augmentation, data.pixels, data.info.channels, data.zca)
     if recipe.smallest_batch(images) == 1 and needs_company(network, data):
         raise InputError(
             f"{images} images in batches of {recipe.batch_size} leave a batch of one, which has no variance for the "

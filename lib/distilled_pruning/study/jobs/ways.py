@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol
 
-from ...recipe import Recipe
 from ...registry import Registry
+from ...training.recipe import Recipe
 from .base import Data, Network
 from .chain import Prune, Train
 from .distill import Distill, Source

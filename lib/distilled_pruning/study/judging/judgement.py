@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from ...catalog import entitle
+from ...data.catalog import entitle
 from .claims import EACH, Claim, claims
 from .preconditions import Standing, asked, stand
 from .statistics import Frames

@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from ..parameters.notebooks import home
 from ..parameters.presets import PRESETS
 from ..results.recorded import INDEX, Recorded
-from . import expectations
-from . import judgement as judging
+from . import expectations, judgement as judging
 from .claims import Claim, claims
 from .judgement import Judgement
 

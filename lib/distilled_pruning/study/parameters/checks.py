@@ -8,10 +8,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-from ... import augmentations, catalog, disk, networks, places
+from ... import disk, places
+from ...augmentation import notation
+from ...data import catalog
 from ...distillation.files import locate
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quote, show, unknown
+from ...models import costs, networks
 from ..engine.machine import DEVICE
 from ..jobs import ways
 
@@ -137,8 +140,8 @@ def model(*also: str) -> Check:
     def check(name: str, value: Any) -> Any:
         if networks.is_own(value):
             networks.source(value)
-        elif value not in (*also, *catalog.MODELS):
-            raise unknown("model", value, (*also, *catalog.MODELS, *networks.NAMED, "package.module:function"))
+        elif value not in (*also, *costs.MODELS):
+            raise unknown("model", value, (*also, *costs.MODELS, *networks.NAMED, "package.module:function"))
         return value
 
     return check
@@ -147,7 +150,7 @@ def model(*also: str) -> Check:
 def set_network(name: str, value: Any) -> Any:
     """Take a network's name, or nothing."""
     if "," in value:
-        raise unknown("model", value, catalog.MODELS)
+        raise unknown("model", value, costs.MODELS)
     return value and model()(name, value)
 
 
@@ -197,8 +200,8 @@ def augmentation(name: str, value: Any) -> Any:
     if not all(part and part.replace("-", "").isalnum() for part in operations):
         raise InputError(f"{name} must join operations by '+', as 'flip+shift4+cutmix', or be empty, not {value!r}")
     for operation in operations:
-        if operation not in augmentations.NAMES and not augmentations.NUMBERED.fullmatch(operation):
-            raise unknown("augmentation", operation, augmentations.NAMES)
+        if operation not in notation.NAMES and not notation.NUMBERED.fullmatch(operation):
+            raise unknown("augmentation", operation, notation.NAMES)
     return "+".join(operations)
 
 

@@ -6,8 +6,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ... import catalog
-from ...recipe import PRECISIONS
+from ...data import catalog
+from ...training.recipe import PRECISIONS
 from ..jobs import ways
 from .checks import (
     INITS,

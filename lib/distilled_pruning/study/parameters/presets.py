@@ -9,7 +9,8 @@ from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ... import catalog, disk, places, plugins
+from ... import disk, places, plugins
+from ...data import catalog
 from ...distillation.methods import DISTILLERS
 from ...errors import InputError, quote, unknown
 from .checks import between, convert

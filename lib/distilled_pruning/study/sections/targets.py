@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import catalog, disk, plugins
+from ... import disk, plugins
+from ...data import catalog
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
 from ..parameters.notebooks import FILE, home, list_stray, notebooks, source

@@ -9,7 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from ....errors import InputError
-from ....recipe import Recipe
+from ....training.recipe import Recipe
 from ...jobs import Connect, Distill, Train
 from ..common.experiment import experiment
 from ..common.frames import LINE_FIGURES, Metrics, Reader, labels, line_values

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from ....networks import is_own
+from ....models.networks import is_own
 from ...jobs import CORRUPTIONS, Connect, HessianDiagonal, MaskStatistics, Prune, Robustness
 from ...jobs.ways import Kind, kind
 from ..common import analyses

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ....catalog import entitle
+from ....data.catalog import entitle
 from ...display import percent
 from ...jobs.ways import WAYS, label
 from .tickets import EQUAL

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from .... import catalog, costs
+from ....data import catalog
 from ....distillation.methods import CORESETS, DISTILLERS
 from ....errors import InputError
-from ....recipe import Recipe
+from ....models import costs
+from ....training.recipe import Recipe
 from ...jobs import Data, Distill, Network
 
 if TYPE_CHECKING:

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 BENCHMARKS = "benchmarks"
 _STEPS, _WARM_UP, _REPEATS = 100, 20, 3
 _ROUNDS = {"hessian": 3}
-_USUAL_ROUNDS = 5
+_USUAL_ROUNDS = 6
+_PASSES = 3  # each over all themes: between passes a ratio moves more than from round to round
 _PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
 
 
@@ -36,9 +37,10 @@ def training(device: str = "auto") -> dict[str, Any]:
     """
     import torch
 
-    from .... import costs, data, models
-    from ....recipe import Recipe
-    from ....training import train
+    from .... import data, models
+    from ....models import costs
+    from ....training.loop import train
+    from ....training.recipe import Recipe
     from ...engine import machine
 
     threads = torch.get_num_threads()
@@ -103,7 +105,7 @@ def measure(
     Args:
         themes: Some of :data:`.page.ALL_THEMES`.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
-        rounds: Rounds of turns; as many as the theme needs by default.
+        rounds: Rounds of turns in all, in up to three passes over the themes; as many as the theme needs by default.
         store: Where the times of live figures are looked up; that of the surroundings by default.
         progress: Told what has been timed.
 
@@ -115,20 +117,21 @@ def measure(
     """
     import torch
 
-    from ....training import resolve
+    from ....training.loop import resolve
     from ...engine import machine
 
     place, threads = resolve(device), torch.get_num_threads()
     code, began, started = machine.code(), datetime.now(UTC), time.monotonic()
-    comparisons = []
+    comparisons: dict[str, dict[str, Any]] = {}
     torch.set_num_threads(1)
     try:
-        for theme, subject in subjects().items() if set(themes) - {COSTS} else ():
-            if theme in themes:
-                for found in subject(place, rounds or _ROUNDS.get(theme, _USUAL_ROUNDS)):
-                    comparisons.append(dataclasses.asdict(found))
-                    if progress is not None:
-                        progress(f"{time.monotonic() - started:.0f} s, {theme}: {found.title}")
+        for theme, subject, count in _list_passes(themes, rounds):
+            for found in subject(place, count):
+                known = comparisons.setdefault(found.title, dataclasses.asdict(found) | {"seconds": {}})
+                for name, seconds in found.seconds.items():
+                    known["seconds"].setdefault(name, []).extend(seconds)
+                if progress is not None:
+                    progress(f"{time.monotonic() - started:.0f} s, {theme}: {found.title}")
     finally:
         torch.set_num_threads(threads)
     costs = figure_costs(store) if COSTS in themes else []
@@ -141,7 +144,19 @@ def measure(
         "began": began.isoformat(timespec="seconds"),
         "seconds": round(time.monotonic() - started, 1),
     }
-    return {"about": about, "comparisons": comparisons, "costs": costs}
+    return {"about": about, "comparisons": list(comparisons.values()), "costs": costs}
+
+
+def _list_passes(
+    themes: Sequence[str], rounds: int | None
+) -> Iterator[tuple[str, Callable[..., Iterator[Comparison]], int]]:
+    """Share the rounds of each theme out to passes over all of them."""
+    chosen = {name: subject for name, subject in subjects().items() if name in themes} if set(themes) - {COSTS} else {}
+    for number in range(_PASSES):
+        for theme, subject in chosen.items():
+            total = rounds or _ROUNDS.get(theme, _USUAL_ROUNDS)
+            if count := total // _PASSES + (number < total % _PASSES):
+                yield theme, subject, count
 
 
 def _list_versions(packages: Sequence[str]) -> dict[str, str]:

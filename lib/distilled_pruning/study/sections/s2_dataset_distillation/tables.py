@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ....catalog import entitle
+from ....data.catalog import entitle
 from ...display import Table
 from ...judging.units import number
 from ...results import papers

@@ -7,14 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 
 from ...judging.claims import OURS, PAPER, SUBMISSION, claim
-from ...judging.preconditions import (
-    Precondition,
-    dense_keeps_up,
-    dense_unstable,
-    imp_unstable,
-    network,
-    of_the_paper,
-)
+from ...judging.preconditions import Precondition, dense_keeps_up, dense_unstable, imp_unstable, network, of_the_paper
 from ...judging.statistics import CONV, LEVELS, NOTHING, Frames, by_init, paired, rise, select, sparse
 from ...judging.units import NATS, PERCENT, WEIGHTS
 from ...judging.verdicts import (
