@@ -7,6 +7,7 @@ import copy
 import importlib.util
 import json
 import math
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -268,11 +269,20 @@ def test_peers_are_in_a_copy_of_the_sources_alone(
 def test_the_command_measures_what_it_is_asked_for(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    threads, steps = torch.get_num_threads(), Comparison(**sample()["comparisons"][0])
-    monkeypatch.setattr(bench, "subjects", lambda: {"training": lambda device, rounds: iter([steps])})
+    threads, asked = torch.get_num_threads(), []
+
+    def steps(device: torch.device, rounds: int) -> Iterator[Comparison]:
+        asked.append(rounds)
+        yield Comparison(**sample()["comparisons"][0])
+
+    monkeypatch.setattr(bench, "subjects", lambda: {"training": steps})
     assert cli.main(["bench", "training", "--json", "--device", "cpu"]) == 0
     printed = json.loads(capsys.readouterr().out)
-    assert printed["comparisons"][0]["seconds"] == steps.seconds and not printed["costs"]
+    assert asked == [2, 2, 2] and not printed["costs"]  # three passes, their rounds one after the other
+    once = sample()["comparisons"][0]["seconds"]
+    assert printed["comparisons"][0]["seconds"] == {name: 3 * seconds for name, seconds in once.items()}
+    assert cli.main(["bench", "training", "--rounds", "1", "--json", "--device", "cpu"]) == 0 and asked[3:] == [1]
+    capsys.readouterr()
     assert printed["about"]["versions"]["torch"] and printed["about"]["cores"]
     assert torch.get_num_threads() == threads
     kept = tmp_path / "kept.json"
@@ -280,7 +290,7 @@ def test_the_command_measures_what_it_is_asked_for(
     assert cli.main(["bench", "training", "--device", "cpu", "--against", str(kept)]) == 0
     out, err = capsys.readouterr()
     assert "fp32 against loop: 3.5× (3×)" in out and "within 3× to 4×" in err
-    printed["comparisons"][0]["seconds"]["fp32"] = [10.0, 10.0]
+    printed["comparisons"][0]["seconds"]["fp32"] = [10.0] * 6
     kept.write_text(json.dumps(printed), encoding="utf-8")
     assert cli.main(["bench", "training", "--device", "cpu", "--against", str(kept)]) == 1
     assert "OUTSIDE" in capsys.readouterr().err

@@ -158,8 +158,9 @@ def _add_keeping(commands: Commands) -> None:
         "figure); by default a training of the live scale alone"
     )
     bench.add_argument("themes", nargs="*", metavar="THEME", help=themes)
-    bench.add_argument("--all", action="store_true", help="all themes, in about five minutes")
-    bench.add_argument("--rounds", type=_count, metavar="N", help="turns that each takes, in up to three passes over all; by default 6, 3 for hessian")
+    bench.add_argument("--all", action="store_true", help="all themes, in about ten minutes")
+    rounds = "turns that each takes, in up to three passes over all; by default 6, 3 for hessian"
+    bench.add_argument("--rounds", type=_count, metavar="N", help=rounds)
     bench.add_argument("--against", metavar="FILE", help="hold the ratios against those of a run kept with --json")
     bench.add_argument("--device", default="auto", help=_DEVICE)
     _add_store(bench, ".store")
