@@ -390,7 +390,7 @@ SEEN = {
     "control-equal-steps": SUPPORTED,
     "control-images": SUPPORTED,
 }
-WHY = "why the papers' tickets are stable these runs cannot say"
+WHY = "These runs cannot say why the papers' tickets are stable"
 NOT_ALONE = "a short loop alone does not bring it"
 
 
@@ -401,10 +401,10 @@ NOT_ALONE = "a short loop alone does not bring it"
             {},
             "few steps on all real images find stable masks, more stable than IMP's; as few on our distilled set, on a "
             "published one or on as many random real images are not seen to. So stability does not need distilled "
-            f"images, {NOT_ALONE}, for the images in it matter, and {WHY}.",
+            f"images, and {NOT_ALONE}: the images in it matter. {WHY}.",
             "it is not the distilled data",
         ),
-        ({"control-images": OPEN}, f"{NOT_ALONE}, and", "for the images"),
+        ({"control-images": OPEN}, f"{NOT_ALONE}. T", "the images in it"),
         ({"control-short-loop": OPEN}, "find stable masks; as few", "more stable than IMP's"),
         ({"control-random-real": OPEN, "random-real-stable": OPEN}, "alone brings it stays open", NOT_ALONE),
         (
@@ -417,7 +417,7 @@ NOT_ALONE = "a short loop alone does not bring it"
             "whether a short loop alone brings it stays open",
             NOT_ALONE,
         ),
-        ({"own-set-stable": SUPPORTED}, "distilled images are one way to such masks, all real images another", WHY),
+        ({"own-set-stable": SUPPORTED}, "Distilled images are one way to such masks, all real images another", WHY),
         ({"short-real-stable": OPEN}, "whether stability needs distilled images stays open", "does not need"),
         (
             {
@@ -427,8 +427,8 @@ NOT_ALONE = "a short loop alone does not bring it"
             },
             "few steps on our distilled set find stable masks; as few on all real images, on a "
             "published one or on as many random real images are not seen to. So stability in few steps needs distilled "
-            "images, a short loop alone does not bring it, for the images in it matter, and distilled images do it "
-            "better than all real ones.",
+            "images, and a short loop alone does not bring it: the images in it matter. Distilled images do it better "
+            "than all real ones.",
             "does not need",
         ),
         ({"short-real-stable": NOT_RUN}, conclusions.UNTOLD, "stable masks"),

@@ -130,7 +130,7 @@ def test_a_row_has_verdict_evidence_scale_rule_and_place(base: dict[str, Any]) -
     text = scorecard(base, {**ROW, "recorded": KEPT}, OURS)
     row = text[text.index('id="claim-syn-stable-conv"') - 200 : text.index('id="claim-control-short-loop"')]
     assert "*distilled* data | &lt;are&gt; stable" in row and "2025 paper, section 4, Fig. 3" in row
-    assert "✗ 59 %: +6.0 points" in row and "reduced, n = 3" in row and "error rise below 2 points" in row
+    assert "✗ 59 %: +6.0 points" in row and "reduced, n&nbsp;=&nbsp;3" in row and "error rise below 2 points" in row
     assert row.index("contradicted</span>") < row.index("this run ≠") < row.index("reproduced</span>")
     assert 'class="claim is-no is-differing"' in row
     assert text.index("The papers’ 1 claims") < text.index("Our 1 questions")

@@ -35,6 +35,11 @@ def markup(value: Any) -> str:
     return value.html if isinstance(value, Markup) else escape(str(value))
 
 
+def bound(text: str) -> str:
+    """Give text as HTML in which no line ends between a number and its unit, or within an equation."""
+    return escape(text).replace(" = ", "&nbsp;=&nbsp;").replace(" %", "&nbsp;%")
+
+
 @dataclass(frozen=True)
 class Table:
     """A small table; the first cell of a row is its heading.

@@ -10,6 +10,7 @@ from ..display import Markup, Table
 from ..judging.claims import OURS, Claim
 from ..judging.judgement import Judgement, write_doubts
 from ..judging.verdicts import CONTRADICTED, NOT_RUN, REPRODUCED, Finding, write_finding
+from .evidence import SUBMITTED, TITLES
 
 MARKS = {REPRODUCED: "✓", CONTRADICTED: "✗"}
 UNSURE, NOTHING = "?", "Nothing has been recorded yet."
@@ -20,7 +21,7 @@ def mark(found: Finding) -> Markup:
     sign = MARKS.get(found.verdict, UNSURE)
     said = {"✓": "holds", "✗": "does not hold"}.get(sign, "open")
     text = write_finding(found)
-    html = f'<span class="sign" role="img" aria-label="{said}:">{sign}</span> {escape(text)}'
+    html = f'<span class="sign" role="img" aria-label="{said}:">{sign}</span> {display.bound(text)}'
     return Markup(f'<span class="setting">{html}</span>', f"{sign} {text}")
 
 
@@ -60,19 +61,23 @@ def verdict(found: Judgement | None) -> Markup:
     word = display.verdict(found.verdict, found.word)
     scale = [] if found.scale in found.word else [f"{found.scale} scale"]
     about = ", ".join([*scale, f"n = {found.n}", *([] if found.own else [f"on {found.on}"])])
-    return Markup(f'{word.html} <span class="scale">{escape(about)}</span>', f"{word} ({about})")
+    return Markup(f'{word.html} <span class="scale">{display.bound(about)}</span>', f"{word} ({about})")
 
 
-def lines(claim: Claim, found: Judgement | None, regime: Sequence[str]) -> Markup:
+def lines(claim: Claim, found: Judgement | None, regime: Sequence[str], of: str = "") -> Markup:
     """Answer a page's first question in three lines: what the paper says, what we find, what follows.
 
     Args:
         claim: The page's main claim.
         found: Its recorded judgement.
         regime: What was trained on what, in a few words each.
+        of: What the numbers are, where the settings do not say it.
     """
     asks = "Claim" if claim.ours else "Paper"
-    answers = [(asks, Markup(escape(claim.statement), claim.statement)), ("Here", here(found, settings=False))]
+    told = here(found, settings=False)
+    if of and found is not None and found.verdict != NOT_RUN:
+        told = Markup(f'<span class="scale">{escape(of)}:</span><br>{told.html}', f"{of}: {told}")
+    answers = [(asks, Markup(escape(claim.statement), claim.statement)), ("Here", told)]
     answers.append(("Verdict", verdict(found)))
     rows = "".join(f"<dt>{term}</dt><dd>{content.html}</dd>" for term, content in answers)
     html = f'<p class="regime">{escape(" · ".join(regime))}</p>' if regime else ""
@@ -103,6 +108,7 @@ def table(claims: Sequence[Claim], recorded: dict[str, Judgement], run: dict[str
 
 def _stated(claim: Claim) -> Markup:
     """State a claim, with its place and its rule."""
-    place = f'<span class="where">{escape(claim.where)}</span>'
+    where = claim.where if claim.ours else f"{TITLES.get(claim.paper, SUBMITTED)}, {claim.where}"
+    place = f'<span class="where">{escape(where)}</span>'
     rule = display.fold("How it is judged", f"<p>{escape(claim.rule)}</p>") if claim.rule else ""
-    return Markup(escape(claim.statement) + place + rule, f"{claim.statement} ({claim.where})")
+    return Markup(escape(claim.statement) + place + rule, f"{claim.statement} ({where})")

@@ -35,6 +35,7 @@ CHOSEN = (
     "were known: the correction allows for four comparisons, not for the choice of these four. All other questions of "
     "ours are exploratory, and no correction is made for their number."
 )
+_TESTED = ("Our claim", "So it would be", "This run")
 UNTOLD = "these runs do not yet say what makes a mask stable."
 RELATIVES = (
     (
@@ -111,8 +112,8 @@ def overall(verdicts: Mapping[str, str]) -> str:
         )
     else:
         first = f"few steps on {joined(stable)} find stable masks{more}"
-    *before, last = needed(ran), alone(ran), unexplained(ran)
-    return f"{first}. So {', '.join(before)}, and {last}."
+    last = unexplained(ran)
+    return f"{first}. So {needed(ran)}, and {alone(ran)}. {last[0].upper()}{last[1:]}."
 
 
 def joined(words: Sequence[str], by: str = "and") -> str:
@@ -134,7 +135,7 @@ def alone(ran: Mapping[str, str]) -> str:
     """Say whether a short loop brings stable masks whatever the images."""
     random, matter = ran["random-real-stable"], ran["control-images"]
     if random == REFUTED:
-        return "a short loop alone does not bring it" + (", for the images in it matter" if matter == SUPPORTED else "")
+        return "a short loop alone does not bring it" + (": the images in it matter" if matter == SUPPORTED else "")
     if random == SUPPORTED and ran.get("control-random-real") == SUPPORTED:
         return "a short loop brings it, even on images drawn at random"
     return "whether a short loop alone brings it stays open"
@@ -143,7 +144,7 @@ def alone(ran: Mapping[str, str]) -> str:
 def unexplained(ran: Mapping[str, str]) -> str:
     """Say what the runs can tell of the papers' stable tickets: nothing where their own distilled ones are not."""
     if not found_distilled(ran):
-        return "why the papers' tickets are stable these runs cannot say"
+        return "these runs cannot say why the papers' tickets are stable"
     if ran.get("control-equal-steps") == SUPPORTED:
         return "distilled images are one way to such masks, all real images another"
     if ran.get("control-equal-steps") == REFUTED:
@@ -164,7 +165,7 @@ def sentences(found: Mapping[str, tuple[str, str]]) -> Paragraphs:
     """
     ran = {name: found[name] for name, by in SENTENCES.items() if name in found and found[name][0] in by}
     if not ran:
-        return Paragraphs([("Nothing has been computed yet for these parameters.", "")])
+        return Paragraphs([("Nothing has been computed yet for these parameters; what is recorded is at the end.", "")])
     return Paragraphs([(SENTENCES[name][verdict], numbers) for name, (verdict, numbers) in ran.items()])
 
 
@@ -227,7 +228,7 @@ def relatives(section: Section) -> Table:
     """Set what earlier papers would have predicted beside the verdict of the claim that tests it."""
     found = judged(section)
     rows = [
-        [name, text, found[claim].claim.statement, expected, badge(found[claim].verdict)]
+        [f"{name}: {text}", found[claim].claim.statement, expected, badge(found[claim].verdict)]
         for name, text, claim, expected in RELATIVES
     ]
-    return Table(["paper", "would have predicted", "our claim", "so it would be", "it is"], rows)
+    return Table(["Earlier paper, and what it would have predicted", *_TESTED], rows, kind="headline")

@@ -25,6 +25,7 @@ from ..sections.registry import EXPERIMENTS
 
 OURS = "this companion"
 TITLES = {"arXiv:2503.17905": "2025 paper", "arXiv:2307.03364": "2023 paper"}
+SUBMITTED = "ICLR 2024 submission"
 KINDS = {
     REPRODUCED: "yes",
     SUPPORTED: "yes",
@@ -124,7 +125,7 @@ def gather(rows: Iterable[Mapping[str, Any]]) -> dict[str, Evidence]:
         kept, ran = row.get("recorded"), row["verdict"] != NOT_RUN
         live = _found(row["this_run"])
         best = _found(kept) if kept else live
-        text = TITLES.get(str(row["paper"]), "ICLR 2024 submission")
+        text = TITLES.get(str(row["paper"]), SUBMITTED)
         found[str(row["id"])] = Evidence(
             str(row["id"]),
             ours,

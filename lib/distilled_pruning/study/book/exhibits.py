@@ -69,9 +69,11 @@ class Exhibit:
     @property
     def regime(self) -> list[str]:
         """What was trained on what, in a few words each, beside the papers' own; then scale and initialisations."""
-        record, notebook = self.records[0], EXPERIMENTS[self.records[0].figure].notebook
-        papers = bases(notebook).get("paper", {})
-        return [*describe_training(self._shown(record), papers), least(self.frames[0]), f"{self.scale} scale"]
+        papers = bases(EXPERIMENTS[self.records[0].figure].notebook).get("paper", {})
+        own = [record for record in self.records if _models(record.parameters) == _models(papers)]
+        record, frame = (own or self.records)[0], self.frames[0]
+        here = frame[frame["model"].isin(_models(record.parameters))] if own and "model" in frame else frame
+        return [*describe_training(self._shown(record), papers), least(here), f"{self.scale} scale"]
 
     def line(self, code: str) -> Markup:
         """Offer data, code and command in one line, with the scale and the number of initialisations.
@@ -114,8 +116,8 @@ def describe_training(parameters: Mapping[str, Any], papers: Mapping[str, Any]) 
         return f" (paper {other})" if other not in (None, 0, "", given.get(name)) else ""
 
     said = [", ".join(entitle(name) for name in str(given.get("dataset", "")).split(",") if name)]
-    model = " and ".join(naming.network(name) for name in str(given.get("model", "")).split(",") if name)
-    said.append(model + (f" of width {given['width']}{beside('width')}" if given.get("width") else ""))
+    same = _models(given) == _models(theirs)
+    said.append(_network(given) + (beside("width") if same else f" (paper {_network(theirs)})" if theirs else ""))
     if given.get("epochs"):
         said.append(f"{given['epochs']} epochs{beside('epochs')}")
     if given.get("distiller"):
@@ -126,6 +128,18 @@ def describe_training(parameters: Mapping[str, Any], papers: Mapping[str, Any]) 
         ipc = str(given.get("ipc") or given.get("ipcs", "")).replace(",", " or ")
         said.append(f"distilled with {short}{paper}, {ipc} image{'' if ipc == '1' else 's'} a class")
     return [text for text in said if text]
+
+
+def _models(parameters: Mapping[str, Any]) -> list[str]:
+    """List the networks of a run, given as text or as they are resolved."""
+    given = parameters.get("model", ())
+    return [name for name in (given.split(",") if isinstance(given, str) else given) if name]
+
+
+def _network(parameters: Mapping[str, Any]) -> str:
+    """Name the networks of a run and their width."""
+    width = f" of width {parameters['width']}" if parameters.get("width") else ""
+    return " and ".join(map(naming.network, _models(parameters))) + width
 
 
 def counted(frame: pd.DataFrame) -> str:
@@ -139,8 +153,9 @@ def counted(frame: pd.DataFrame) -> str:
 
 
 def least(frame: pd.DataFrame) -> str:
-    """Say how many initialisations there are, from the fewest to the most of a network and method."""
-    return f"n = {range_inits(frame)[0]}" if "init" in frame else ""
+    """Say how many initialisations there are, from the fewest to the most of a network, method, set and loop."""
+    one_level = "level" in frame and frame["level"].nunique() == 1  # steps add up over levels
+    return f"n = {range_inits(frame, 'ipc', *(['steps'] if one_level else []))[0]}" if "init" in frame else ""
 
 
 def one_line(data: Markup, code: str, command: str, *facts: str) -> Markup:

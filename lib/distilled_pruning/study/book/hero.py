@@ -17,7 +17,7 @@ from ..results.recorded import Record, Recorded
 from ..sections.common import comparison, naming
 from ..sections.common.dots import mark
 from ..sections.common.grouping import init_means
-from ..sections.common.style import FAINT, INK, RC
+from ..sections.common.style import FAINT, INK, PLATE, RC
 from ..sections.common.tickets import EQUAL, GENTLE
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ ROWS = (
     ("dense", "", "Dense network"),
     ("imp", EQUAL, "IMP: full training each round"),
     ("random-real", EQUAL, "{images} random real images"),
-    ("distilled", EQUAL, "{images} distilled images: the papers’ way"),
+    ("distilled", EQUAL, "{images} distilled images (DM): the papers’ rate"),
     ("distilled", GENTLE, "the same at a third of the rate"),
     ("published", EQUAL, "a published distilled set"),
     ("real-short", EQUAL, "all real images, as few steps: our control"),
@@ -171,7 +171,7 @@ def draw(dots: Sequence[Dot], narrow: bool = False) -> Figure:
         ax.set_xlim(low, high)
         ax.set_ylim(len(dots) - 0.45, -1.05 if narrow else -0.85)
         ax.axvspan(low, edge, color=BAND, lw=0)
-        ax.axvline(edge, color=INK, lw=1, ls=":")
+        ax.axvline(edge, color=INK, lw=1, ls=":", zorder=1)
         top = -0.85 if narrow else -0.6
         ax.text(edge - 0.3, top, "stable", ha="right", va="center", color=EDGE, weight="bold")
         ax.text(edge + 0.3, top, "unstable", ha="left", va="center", color=INK)
@@ -201,8 +201,9 @@ def _row(ax: Axes, place: int, dot: Dot, narrow: bool) -> None:
     mark(ax, place, dot.rises, colour(dot.method), bar=bar, each=each, mean=mean)
     across = ax.get_yaxis_transform()
     if narrow:
-        ax.text(0.99, place - 0.4, dot.text, transform=across, ha="right", va="center", fontsize=9.5, color=INK)
-        ax.text(0.01, place - 0.4, _short(dot.name), transform=across, ha="left", va="center", fontsize=9.5, color=INK)
+        for x, side, text in ((0.99, "right", dot.text), (0.01, "left", _short(dot.name))):
+            above = ax.text(x, place - 0.4, text, transform=across, ha=side, va="center", fontsize=9.5, color=INK)
+            above.set(bbox=PLATE, zorder=1.5)
     else:
         ax.text(-0.02, place, dot.name, transform=across, ha="right", va="center", color=INK)
         ax.text(1.02, place, dot.text, transform=across, ha="left", va="center", color=FAINT)

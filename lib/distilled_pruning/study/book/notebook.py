@@ -142,18 +142,19 @@ class Page(Showing):
         return display.Folded(title, [campaign_rules.show(step, cells) for step in steps])
 
     @said
-    def verdict(self, claim: str, figure: str = "") -> display.Markup:
+    def verdict(self, claim: str, figure: str = "", of: str = "") -> display.Markup:
         """Answer the page's first question in three lines: what the paper says, what we find, what follows.
 
         Args:
             claim: The page's main claim.
             figure: The figure whose recording says what was trained.
+            of: What the numbers are, where the settings do not say it.
         """
         from . import answers, exhibits
 
         (found,) = (item for item in self._claims if item.id == claim)
         shown = exhibits.find([figure]) if figure else None
-        return answers.lines(found, self._judge_recorded([found]).get(claim), shown.regime if shown else ())
+        return answers.lines(found, self._judge_recorded([found]).get(claim), shown.regime if shown else (), of)
 
     @functools.cached_property
     def _claims(self) -> list[Claim]:
@@ -182,7 +183,8 @@ class Page(Showing):
 
         shown = [claim for claim in self._claims if ours or claim.paper != OURS]
         run = judge_run([self.section], {claim.id for claim in shown})
-        return replace(table(shown, self._judge_recorded(shown), {item.claim.id: item for item in run}), folded=folded)
+        made = table(shown, self._judge_recorded(shown), {item.claim.id: item for item in run})
+        return replace(made, folded=True, caption="Claims and verdicts") if folded else made
 
     @said
     def provenance(self) -> display.Folded:
@@ -203,7 +205,8 @@ class Page(Showing):
         ]
         keys = "\n".join(job.key for job in jobs)
         listed = [(f"Keys of the {len(jobs)} results", display.Markup(f"<pre>{keys}</pre>", keys))]
-        return display.Folded("Provenance", [*(of.note() for of in self._exhibits.values()), Note(entries, listed)])
+        shown = (of.note() for of in self._exhibits.values())
+        return display.Folded("Code, versions, time and keys", [*shown, Note(entries, listed)])
 
 
 def summary(outcome: Outcome, total: int) -> str:

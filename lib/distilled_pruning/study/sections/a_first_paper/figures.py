@@ -14,7 +14,7 @@ from ..common.dots import BARRIER, HALFWAY, THRESHOLD
 from ..common.grouping import by_place, count_inits, error_bar, per_init
 from ..common.lines import draw_means, draw_over_sparsity, draw_over_weights, scale_weights, set_ticks
 from ..common.naming import enumerate_values, shades, with_series
-from ..common.style import FAINT, INK, MARKERS, POINTS, canvas, describe, empty, entry, grid, legend
+from ..common.style import FAINT, INK, MARKERS, POINTS, WIDTH, canvas, describe, empty, entry, fold, grid, legend
 from .claims import costs, speedup
 
 if TYPE_CHECKING:
@@ -28,17 +28,18 @@ SHOWN = (("cifar10", "alexnet"), ("cifar100", "convnet3"))
 _UNITS = {"seconds": "seconds", "images": "images seen", "steps": "steps"}
 
 
-def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "") -> Figure:
+def first_accuracy(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw accuracy over the weights left: our panels, then those of the authors' logs (:func:`..papers.curves`)."""
-    return empty(stamp) if frame.empty else _draw_courses(frame, authors, f"{stamp} · {count_inits(frame)}")
+    return empty(stamp) if frame.empty else _draw_courses(frame, authors, f"{stamp} · {count_inits(frame)}", width)
 
 
-def first_logs(authors: pd.DataFrame, stamp: str = "") -> Figure:
+def first_logs(authors: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw accuracy over the weights left as the authors' logs have it (:func:`..papers.curves`)."""
-    return _draw_courses(authors.iloc[:0], authors, stamp or "the authors' logs; bars: 95 % intervals over their seeds")
+    foot = stamp or "the authors' logs; bars: 95 % intervals over their seeds"
+    return _draw_courses(authors.iloc[:0], authors, foot, width)
 
 
-def _draw_courses(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str) -> Figure:
+def _draw_courses(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str, width: float) -> Figure:
     """Draw a panel for each dataset and network, ours first."""
     import pandas as pd
 
@@ -48,10 +49,10 @@ def _draw_courses(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str) -> Fig
     both = pd.concat([part for part in (frame.assign(logged=False), logged.assign(logged=True)) if len(part)])
     both, palette = with_series(both.sort_values("logged", kind="stable"))
     panels = [(whose, place) for whose, part in both.groupby("logged", sort=False) for place in by_place(part)]
-    across = min(_ACROSS, len(panels))
+    across, _ = fold(min(_ACROSS, len(panels)), width)
     down = -(-len(panels) // across)
     said = ["Test accuracy over the weights left, a panel for each network."]
-    with canvas(1.5 + _PANEL * down, stamp) as figure:
+    with canvas(1.5 + _PANEL * down, stamp, width) as figure:
         axes = figure.subplots(down, across, squeeze=False)
         for ax in axes.flatten()[len(panels) :]:
             ax.set_axis_off()
@@ -63,7 +64,7 @@ def _draw_courses(frame: pd.DataFrame, authors: pd.DataFrame, stamp: str) -> Fig
             ends = enumerate_values(kept, "{:.1f} %", ", ")
             said += [f"{whose}, {place.name}, at 13 % of the weights: {ends}."] if ends else []
         for ax in axes[:, 0]:
-            ax.set_ylabel("test accuracy (%), errors logarithmic")
+            ax.set_ylabel("test accuracy (%)")
         entries = [
             entry(name, shade, linestyle="--")
             if name == label("dense")

@@ -12,7 +12,7 @@ from ..common import dots
 from ..common.grouping import by_place, count_inits, per_init
 from ..common.lines import draw_means, set_ticks
 from ..common.naming import enumerate_values, shades, with_series
-from ..common.style import FAINT, INK, MARKERS, NARROW, WIDTH, canvas, describe, empty, grid, legend
+from ..common.style import FAINT, INK, MARKERS, WIDTH, canvas, describe, empty, fold, grid, legend
 from .experiment import CLEAN, by_family
 from .mask_claims import NEAR
 
@@ -40,15 +40,17 @@ _ACROSS, _SHIFT_PANEL = 4, 2.2
 _STEP = 0.05  # of the axis, by which series that share a strength stand apart
 
 
-def dose(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def dose(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw how stable and how accurate a subnetwork is over the steps of the inner loop that found its mask."""
     if frame.empty:
         return empty(stamp)
     columns = [measure.column for measure in _DOSED]
     found = per_init(frame.assign(series=frame["method"]), [*columns, "collapsed"], ["steps", "rate", "sparsity"])
     places = by_place(found)
-    with canvas(0.9 + _PANEL * len(places), f"{stamp} · {count_inits(frame, 'steps')}") as figure:
-        for line, place in grid(figure, places, 2, sharex=True):
+    across, down = fold(2, width)
+    height = 0.9 + _PANEL * len(places) * down
+    with canvas(height, f"{stamp} · {count_inits(frame, 'steps')}", width) as figure:
+        for line, place in grid(figure, places, across, down, sharex=True):
             for ax, measure in zip(line, _DOSED, strict=True):
                 _draw_doses(ax, place.rows, measure)
                 ax.set(xscale="log", xlabel="steps of the inner loop", ylabel=measure.label)
@@ -230,7 +232,7 @@ def shift_costs(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> F
     others, palette = with_series(others.assign(**{name: others[name] - others[f"{name}_imp"] for name in columns}))
     found = per_init(others, columns, ["level", "sparsity"])
     places = by_place(found)
-    across, down = (2, 1) if width > NARROW else (1, 2)
+    across, down = fold(2, width)
     height = 0.6 + dots.panel_height(len(palette)) * len(places) * down
     with canvas(height, f"{stamp} · {count_inits(others)}", width) as figure:
         for panels, place in grid(figure, places, across, down):

@@ -11,7 +11,7 @@ from ...judging.units import number
 from ...judging.verdicts import INSTABILITY_THRESHOLD
 from .grouping import by_place, error_bar
 from .lines import set_ticks
-from .style import FAINT, INK, NARROW, POINTS, describe, entry
+from .style import FAINT, INK, NARROW, PLATE, POINTS, describe, entry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -104,7 +104,8 @@ def draw_panel(
                 text = _write(values, measure.digits)
                 ax.annotate(text, (1, y), (4, 0), fontsize=POINTS, color=INK, annotation_clip=False, **look)
         if named and narrow:
-            ax.text(0.01, row - 0.5, name, transform=ax.get_yaxis_transform(), fontsize=POINTS, va="center")
+            above = ax.text(0.01, row - 0.5, name, transform=ax.get_yaxis_transform(), fontsize=POINTS, va="center")
+            above.set(bbox=PLATE, zorder=1.5)  # over lines that cross the panel, below marks
     ax.set_yticks(range(len(rows)), rows if named and not narrow else [""] * len(rows))
     ax.set_ylim(len(rows) - 0.5, -0.75 if narrow else -0.5)
     ax.tick_params(axis="y", length=0)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 INK, FAINT = "#2b2b2b", "#6e6e6e"
 POINTS = 9  # the smallest text: 12 pixels at the width of a page
 WIDTH, NARROW = 7.2, 3.7  # inches: the width of a page of the book and of a phone, so that nothing is scaled down
+PLATE = {"boxstyle": "round,pad=0.1", "facecolor": "white", "edgecolor": "none", "alpha": 0.85}  # behind a name
 MARKERS = ("o", "s", "^", "D", "v", "P")
 RC: dict[str, Any] = {
     "figure.facecolor": "white",
@@ -99,6 +100,11 @@ def grid(
     """Set up panels: for each place rows of its own, given in reading order beside it."""
     axes = figure.subplots(down * len(places), across, squeeze=False, **look)
     return list(zip(axes.reshape(len(places), -1), places, strict=True))
+
+
+def fold(across: int, width: float) -> tuple[int, int]:
+    """Give columns and rows of panels that stand side by side: on a phone's width they stand below each other."""
+    return (across, 1) if width > NARROW else (1, across)
 
 
 def entry(name: str, colour: Any, **look: Any) -> Any:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ....errors import InputError
-from ...display import link, svg
+from ...display import Markup, Picture, svg
 from ...judging.units import plain
 
 COSTS = "costs"
@@ -214,6 +214,7 @@ def _origin(measured: Mapping[str, Any]) -> str:
 
 def _picture(measured: Mapping[str, Any]) -> str:
     """Draw how many times faster ours is than each peer, as HTML."""
+    from ..common.style import NARROW, WIDTH
     from .figures import speed
 
     rows = [
@@ -221,10 +222,12 @@ def _picture(measured: Mapping[str, Any]) -> str:
          "theme": found["theme"], "median": statistics.median(times), "least": min(times), "greatest": max(times)}
         for found, ours, peer, times in _list_pairs(measured)
     ]  # fmt: skip
-    figure = speed(rows, f"{_machine(measured).replace(chr(92), '')} · bars: least to greatest of the rounds")
+    foot = f"{_machine(measured).replace(chr(92), '')} · bars: least to greatest of the rounds"
+    wide, narrow = (svg(speed(rows, foot, width)) for width in (WIDTH, NARROW))
     alt = "Times faster than each peer, on a logarithmic axis: medians, and bars from the least to the greatest round"
-    drawn = f'<img alt="{alt}" src="{link(svg(figure))}" style="width: 100%; min-width: 43rem">'
-    return f'```{{raw}} html\n<div class="wide" tabindex="0" role="region" aria-label="All ratios">{drawn}</div>\n```'
+    caption = Markup("<strong>Every comparison is a row.</strong> Right of the dotted line ours is faster.", "")
+    drawn = Picture(wide, alt, round(96 * WIDTH), caption, narrow)._repr_html_()
+    return f"```{{raw}} html\n{drawn}\n```"
 
 
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {

@@ -9,7 +9,7 @@ from ....distillation import picture
 from ..common import dots, naming
 from ..common.grouping import by_place, count_inits
 from ..common.lines import draw_means
-from ..common.style import INK, MARKERS, POINTS, canvas, describe, empty, entry, grid, legend
+from ..common.style import INK, MARKERS, POINTS, WIDTH, canvas, describe, empty, entry, fold, grid, legend
 
 if TYPE_CHECKING:
     import numpy as np
@@ -51,7 +51,12 @@ def _shades(frame: pd.DataFrame) -> dict[int, str]:
     return dict(sorted(zip(map(int, sizes), naming.shades(_SIZES, len(sizes)), strict=True)))
 
 
-def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str, int], float] | None = None) -> Figure:
+def sets(
+    frame: pd.DataFrame,
+    stamp: str = "",
+    published: Mapping[tuple[str, str, int], float] | None = None,
+    width: float = WIDTH,
+) -> Figure:
     """Draw a row for each way to make a set: accuracy of networks trained on it, and both objectives.
 
     Dots are networks, large marks their means with intervals, bars across a row published accuracies: dataset, method
@@ -67,8 +72,11 @@ def sets(frame: pd.DataFrame, stamp: str = "", published: Mapping[tuple[str, str
         if key[0] in set(frame["dataset"]) and key[1] in methods and key[2] in shades
     }
     rows = {(name, ipc): at + _shift(ipc, shades) for at, name in enumerate(methods) for ipc in shades}
-    with canvas(0.6 + (_HEAD + _ROW * len(methods)) * len(places), f"{stamp} · {count_inits(frame)}") as figure:
-        for panels, place in grid(figure, places, len(_MEASURES), sharey=True, sharex="col"):
+    across, down = fold(len(_MEASURES), width)
+    height = 0.6 + (_HEAD + _ROW * len(methods)) * len(places) * down
+    with canvas(height, f"{stamp} · {count_inits(frame)}", width) as figure:
+        look: dict[str, Any] = {"sharex": "col"} if down == 1 else {}
+        for panels, place in grid(figure, places, across, down, sharey=True, **look):
             for ax, measure in zip(panels, _MEASURES, strict=True):
                 _draw_sets(ax, place.rows, measure, rows, shades)
             panels[0].axvline(100 * place.rows["real_accuracy"].mean(), color=INK, linestyle=":", linewidth=1.2)
@@ -121,12 +129,12 @@ def _say_accuracies(frame: pd.DataFrame, by: str) -> str:
     return f"Mean test accuracy: {'; '.join(parts)}."
 
 
-def stopping(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def stopping(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw accuracy of training on the sets as they were on their way, over the share of the iterations."""
     if frame.empty:
         return empty(stamp)
     methods, places = list(dict.fromkeys(frame["method"])), by_place(frame)
-    with canvas(0.9 + _PANEL * len(places), f"{stamp} · {count_inits(frame)}") as figure:
+    with canvas(0.9 + _PANEL * len(places), f"{stamp} · {count_inits(frame)}", width) as figure:
         for (ax,), place in grid(figure, places, 1, sharex=True):
             for n, method in enumerate(methods):
                 off = 1.1 * (n - (len(methods) - 1) / 2)

@@ -10,7 +10,7 @@ from ...judging.verdicts import ENOUGH
 from ..common.grouping import by_place, count_inits, error_bar, per_init
 from ..common.lines import draw_dense, spread
 from ..common.naming import mix, with_series
-from ..common.style import FAINT, INK, POINTS, canvas, describe, empty, grid, legend
+from ..common.style import FAINT, INK, NARROW, POINTS, WIDTH, canvas, describe, empty, fold, grid, legend
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -18,48 +18,87 @@ if TYPE_CHECKING:
 
 _MARKERS = "osD^vP"
 _WHITE = "#ffffff"
-
-
-def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9) -> Figure:
-    """Draw the algorithm: distil once; train, prune and rewind in a loop; train the ticket on real data.
-
-    Args:
-        ipc: Stored images per class.
-        fraction: Share of the surviving weights a round removes.
-        levels: Rounds of pruning.
-    """
-    real, small, network = colour("imp"), colour("distilled"), colour("dense")
-    boxes = (
-        (2, 21.5, 18, "Real data", "all training images", real),
-        (2, 6.5, 18, "Distilled data", f"{ipc} images per class", small),
-        (28, 18.5, 15, "Train", "on distilled data", small),
-        (47, 18.5, 15, "Prune", f"smallest {100 * fraction:g} % go", network),
-        (37.5, 5.5, 15, "Rewind", "the rest to initialisation", network),
-        (70, 18.5, 18, "Ticket", "initialisation × mask", network),
-        (70, 5.5, 18, "Train", "on real data, once", real),
-    )
-    arrows = (
+_WIDE: dict[str, Any] = {  # where the diagram's steps stand, a box by its left, bottom and width
+    "size": (92, 36),
+    "boxes": (
+        (2, 21.5, 18),
+        (2, 6.5, 18),
+        (28, 18.5, 15),
+        (47, 18.5, 15),
+        (34, 5.5, 22),
+        (70, 18.5, 18),
+        (70, 5.5, 18),
+    ),
+    "loop": (25.5, 3.0, 39, 30),
+    "rounds": (45, 30.6),
+    "once": (16, 18.25),
+    "arrows": (
+        ((11, 21.5), (11, 15)),
         ((20, 11.5), (28, 20.5)),
         ((43, 22.75), (47, 22.75)),
         ((55.5, 18.5), (51, 14)),
         ((39, 14), (34.5, 18.5)),
         ((62, 22.75), (70, 22.75)),
         ((79, 18.5), (79, 14)),
+    ),
+    "past": (((11, 30), (11, 34.8), (90.5, 34.8), (90.5, 9.75)), (88, 9.75)),
+}
+_TALL: dict[str, Any] = {
+    "size": (47.4, 62),
+    "boxes": ((3.5, 50, 18), (28, 50, 18), (5, 30, 17), (26.5, 30, 17), (8.5, 16.5, 22), (28, 2, 18), (3.5, 2, 18)),
+    "loop": (3, 14.5, 43.5, 31),
+    "rounds": (36.5, 42.3),
+    "once": (24.7, 60.3),
+    "arrows": (
+        ((21.5, 54.25), (28, 54.25)),
+        ((34, 50), (18, 38.5)),
+        ((22, 34.25), (26.5, 34.25)),
+        ((31, 30), (26, 25)),
+        ((13.5, 25), (13.5, 30)),
+        ((39, 30), (39, 10.5)),
+        ((28, 6.25), (21.5, 6.25)),
+    ),
+    "past": (((3.5, 54.25), (1, 54.25), (1, 6.25)), (3.5, 6.25)),
+}
+
+
+def fig1(ipc: int = 10, fraction: float = 0.2, levels: int = 9, width: float = WIDTH) -> Figure:
+    """Draw the algorithm: distil once; train, prune and rewind in a loop; train the ticket on real data.
+
+    Args:
+        ipc: Stored images per class.
+        fraction: Share of the surviving weights a round removes.
+        levels: Rounds of pruning.
+        width: In inches; on a phone's the loop stands between what goes in and what comes out.
+    """
+    real, small, network = colour("imp"), colour("distilled"), colour("dense")
+    steps = (
+        ("Real data", "all training images", real),
+        ("Distilled data", f"{ipc} images per class", small),
+        ("Train", "on distilled data", small),
+        ("Prune", f"smallest {100 * fraction:g} % go", network),
+        ("Rewind", "the rest to initialisation", network),
+        ("Ticket", "initialisation × mask", network),
+        ("Train", "on real data, once", real),
     )
-    with canvas(3.0, "") as figure:
+    drawn = _WIDE if width > NARROW else _TALL
+    right, top = drawn["size"]
+    with canvas(0.2 + top / 12.8, "", width) as figure:
         ax = figure.subplots()
-        ax.set(xlim=(0, 92), ylim=(0, 36))
+        ax.set(xlim=(0, right), ylim=(0, top))
         ax.axis("off")
-        _frame(ax, 25.5, 3.0, 39, 30, mix(small, _WHITE, 0.9), mix(small, _WHITE, 0.5), "--")
-        ax.text(45, 30.6, f"inner loop, {levels} rounds", ha="center", va="center", fontsize=9.5, color=small)
-        for box in boxes:
-            _box(ax, *box)
-        _arrow(ax, (11, 21.5), (11, 15))
-        ax.text(12, 18.25, "distil once", va="center", fontsize=POINTS, color=FAINT)
-        for start, end in arrows:
+        x, y, wide, high = drawn["loop"]
+        _frame(ax, x, y, wide, high, mix(small, _WHITE, 0.9), mix(small, _WHITE, 0.5), "--")
+        look: dict[str, Any] = {"ha": "center", "va": "center"}
+        ax.annotate(f"inner loop, {levels} rounds", drawn["rounds"], fontsize=9.5, color=small, **look)
+        for (x, y, wide), step in zip(drawn["boxes"], steps, strict=True):
+            _box(ax, x, y, wide, *step)
+        ax.annotate("distil once", drawn["once"], fontsize=POINTS, color=FAINT, **look)
+        for start, end in drawn["arrows"]:
             _arrow(ax, start, end)
-        ax.plot([11, 11, 90.5, 90.5], [30, 34.8, 34.8, 9.75], color=INK, linewidth=1.4)
-        _arrow(ax, (90.5, 9.75), (88, 9.75))
+        line, end = drawn["past"]
+        ax.plot(*zip(*line, strict=True), color=INK, linewidth=1.4)
+        _arrow(ax, line[-1], end)
         describe(
             figure,
             "Diagram. Real data are distilled once; a loop trains on the distilled data, prunes the smallest weights",
@@ -91,14 +130,15 @@ def _arrow(ax: Any, start: tuple[float, float], end: tuple[float, float]) -> Non
     ax.annotate("", end, start, arrowprops=look)
 
 
-def fig2(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def fig2(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw accuracy over sparsity on the left, images seen to find the mask on the right, a row for each setting."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame)
-    places = by_place(frame)
-    with canvas(0.7 + 3.1 * len(places), f"{stamp} · {count_inits(frame[_marked(frame)], 'level')}") as figure:
-        panels = grid(figure, places, 2, width_ratios=(1.45, 1))
+    places, (across, down) = by_place(frame), fold(2, width)
+    height = 0.7 + (3.1 if down == 1 else 2.5) * len(places) * down
+    with canvas(height, f"{stamp} · {count_inits(frame[_marked(frame)], 'level')}", width) as figure:
+        panels = grid(figure, places, across, down, width_ratios=(1.45, 1)[:across])
         for (left, right), place in panels:
             _draw_accuracy(left, place.rows, palette)
             _draw_images(right, place.rows)
@@ -141,12 +181,14 @@ def _draw_accuracy(ax: Any, frame: pd.DataFrame, palette: Mapping[str, str]) -> 
             () if marks.all() else pruned[pruned["init"] == pruned["init"].min()].groupby("series", sort=False)
         ):
             ax.plot(line["sparsity"], line["accuracy"], **{**thin, "color": palette[str(name)]}, alpha=0.6)
-        for n, (name, rows) in enumerate(spread(pruned[marks]).groupby("series", sort=False)):
+        named = [name for name in palette if name != label("dense")]
+        shapes = {name: _MARKERS[n % len(_MARKERS)] for n, name in enumerate(named)}
+        for name, rows in spread(pruned[marks]).groupby("series", sort=False):
             levels, shade = rows.groupby("sparsity")["accuracy"], palette[str(name)]
             for sparsity, values in levels:
                 ax.plot([sparsity] * 2, error_bar(values), color=shade, linewidth=1.6)
             means = levels.mean()
-            ax.plot(means.index, means, _MARKERS[n % len(_MARKERS)], color=shade, markersize=6, label=str(name))
+            ax.plot(means.index, means, shapes[str(name)], color=shade, markersize=6, label=str(name))
         if not marks.all():
             ax.plot([], [], **thin, label="every level, first initialisation")
     ax.set(xlabel="sparsity (%)", ylabel="test accuracy (%)", xlim=(0, 100))

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...display import percent
 from ..common import dots
 from ..common.grouping import NEAR, by_place, count_inits, per_init
 from ..common.lines import draw_over_sparsity
 from ..common.naming import enumerate_values, with_series
-from ..common.style import FAINT, NARROW, WIDTH, canvas, describe, empty, grid, legend
+from ..common.style import FAINT, NARROW, WIDTH, canvas, describe, empty, fold, grid, legend
 from ..common.tickets import EQUAL
 
 if TYPE_CHECKING:
@@ -78,16 +79,17 @@ def _find_printed(
     return found
 
 
-def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def sharpness(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw range, trace, largest eigenvalue and scale-invariant sharpness over sparsity; collapsed tickets left out."""
     if frame.empty:
         return empty(stamp)
     frame, palette = with_series(frame)
     standing = frame[~frame["collapsed"].astype(bool)]
     found = per_init(standing, ["min", "max", *_SHARPNESS], ["level", "sparsity"])
-    places = by_place(found)
-    with canvas(1 + _PANEL * 2 * len(places), f"{stamp} · {count_inits(frame)}") as figure:
-        for (extremes, *others), place in grid(figure, places, 2, 2, sharex=True):
+    places, (across, down) = by_place(found), fold(2, width)
+    height = 1 + _PANEL * 2 * down * len(places)
+    with canvas(height, f"{stamp} · {count_inits(frame)}", width) as figure:
+        for (extremes, *others), place in grid(figure, places, across, 2 * down, sharex=True):
             for column in ("min", "max"):
                 draw_over_sparsity(extremes, place.rows, column, palette, "smallest and largest entry")
             extremes.axhline(0, color=FAINT, linewidth=0.8)
@@ -100,7 +102,7 @@ def sharpness(frame: pd.DataFrame, stamp: str = "") -> Figure:
     return figure
 
 
-def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def histograms(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw the share of entries beyond a size, a row for each sparsity: negative ones left, positive ones right."""
     if frame.empty:
         return empty(stamp)
@@ -111,21 +113,24 @@ def histograms(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places = by_place(beyond, frame)
     ends = _SMALLEST, float(beyond[beyond["share"] > 0]["size"].max())
     text = f"{stamp} · mean over n = {frame['init'].nunique()}"
-    with canvas(1 + _PANEL * len(places) * len(levels), text) as figure:
-        for panels, place in grid(figure, places, 2, len(levels), sharey=True, sharex="col"):
+    across, down = fold(2, width)
+    share_x: Any = "col" if down == 1 else False
+    with canvas(1 + _PANEL * len(places) * len(levels) * down, text, width) as figure:
+        for panels, place in grid(figure, places, across, len(levels) * down, sharey=True, sharex=share_x):
             for n, ax in enumerate(panels):
                 level, side = levels[n // 2], (-1, 1)[n % 2]
                 here = place.rows[place.rows["level"].isin([0, level]) & (place.rows["side"] == side)]
                 for name in palette:
                     part = here[here["series"] == name]
                     ax.plot(part["size"], part["share"], color=palette[name], linewidth=1.6, label=name)
-                ax.set(xscale="log", yscale="log", ylabel="" if side > 0 else "share of entries beyond")
+                ax.set(xscale="log", yscale="log", ylabel="" if side > 0 and down == 1 else "share of entries beyond")
                 ax.tick_params(labelbottom=True)
                 ax.set_xlim(*ends if side > 0 else reversed(ends))
                 if side < 0:
                     said = f"{percent(float(share[level]))} sparse" if level else "dense"
                     ax.set_title(f"{place.heading}, {said}" if place.heading else said, loc="left")
-        for ax, sign in zip(figure.axes[-2:], ("negative", "positive"), strict=True):
+        last = figure.axes[-2:] if down == 1 else figure.axes
+        for ax, sign in zip(last, itertools.cycle(("negative", "positive")), strict=False):
             ax.set_xlabel(f"{sign} entries, |h| above")
         legend(figure)
         negative = 100 * beyond[beyond["side"] < 0].groupby("series", sort=False)["share"].max()

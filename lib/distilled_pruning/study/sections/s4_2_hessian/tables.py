@@ -63,10 +63,8 @@ def compare(frame: pd.DataFrame, scale: str, root: Path | None = None) -> Table:
             if not setting or any(sources):
                 name = _NAMES[method] + (f", {setting}" if setting else "")
                 rows.append([name, percent(share), *map(_stack, (_STATISTICS, *map(_write, sources)))])
-    note = (
-        "All entries, masked zeros included; ours are means over initialisations at the nearest measured level. "
-        f"This run: {scale}."
-    )
+    note = "All entries, masked zeros included; ours are means over initialisations at the nearest measured level."
+    note += f" This run: {scale}." if len(frame) else ""
     headings = ["network", "sparsity", "diagonal", "Paper"]
     return comparison.beside(Table(headings, rows, note, caption="The paper's Hessian table beside ours"), stage)
 

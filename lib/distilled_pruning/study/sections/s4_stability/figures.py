@@ -11,7 +11,7 @@ from ..common import dots
 from ..common.grouping import Place, by_place, count_inits, per_init
 from ..common.lines import draw_means
 from ..common.naming import enumerate_values, with_series
-from ..common.style import INK, NARROW, POINTS, WIDTH, canvas, describe, empty, entry, grid, legend
+from ..common.style import INK, POINTS, WIDTH, canvas, describe, empty, entry, fold, grid, legend
 from ..common.tickets import EQUAL
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 _PANEL = 2.3
 _PAPER = {"distilled": "paper: flat", "imp": "paper: a ridge"}  # in the paper's order
+_SAID_OF = ("convnet3", "resnet10")  # the networks whose distilled subnetworks it calls fully connected
 _SLIDE, _ROOM, _TOLERANCE = 2.7, 1.06, 1e-6
 _SIDE, _ACROSS = 3.1, 2
 _ANGLE = {"elev": 24, "azim": -58}
@@ -56,13 +57,14 @@ def fig3(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     order = {method: rank for rank, method in enumerate(_PAPER)}
     shown = sorted(_list_pruned(palette), key=lambda name: order.get(methods[name], len(order)))
     count = len(shown) + (len(shown) > 1)
-    across, down = (count, 1) if width > NARROW else (1, count)
+    across, down = fold(count, width)
     with canvas(0.8 + _PANEL * len(places) * down, f"{stamp} · {count_inits(frame)}", width) as figure:
         for panels, place in grid(figure, places, across, down, sharex=True):
             for ax, name in zip(panels, shown, strict=False):
                 for level, part in _select_series(place.rows, name).groupby("level"):
                     _draw_line(ax, part, "loss", shades[int(str(level))])
-                said = f" ({_PAPER[methods[name]]})" if methods[name] in _PAPER else ""
+                of_paper = methods[name] in _PAPER and set(place.rows["model"]) <= set(_SAID_OF)
+                said = f" ({_PAPER[methods[name]]})" if of_paper else ""
                 ax.set_title(name + said, loc="left", fontsize=10)
             for ax in panels[len(shown) :]:
                 _draw_both(ax, place.rows, shown, palette)

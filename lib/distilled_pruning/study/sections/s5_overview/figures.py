@@ -10,7 +10,7 @@ from ...display import percent
 from ...jobs.ways import colour
 from ..common.grouping import count_inits, error_bar
 from ..common.naming import DISTINCT, with_series
-from ..common.style import FAINT, INK, canvas, describe, empty, entry
+from ..common.style import FAINT, INK, NARROW, WIDTH, canvas, describe, empty, entry
 from ..common.tables import write_count
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ def area(compression: float) -> float:
     return _SMALLEST + _TENFOLD * math.log10(max(compression, 1.0))
 
 
-def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def fig6(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw accuracy over IMP's against barrier over IMP's: a series for each set, a marker for each sparsity.
 
     A dotted line joins the sparsities of a series. IMP stands at (1, 1) with the interval of its own barriers, by whose
@@ -60,9 +60,10 @@ def fig6(frame: pd.DataFrame, stamp: str = "") -> Figure:
         return empty(stamp)
     shares = dict(sorted(set(zip(kept["level"], kept["sparsity"], strict=True))))
     levels = dict(zip(shares, _MARKERS, strict=False))
-    columns = next(count for most, count in _COLUMNS.items() if max(map(len, sets)) <= most)
+    columns = next(count for most, count in _COLUMNS.items() if max(map(len, sets)) <= most * width / WIDTH)
     rows = -(-(1 + len(sets) + len(shares)) // columns)
-    with canvas(4.3 + _ENTRY * rows, f"{stamp} · {count_inits(kept, 'ipc')}") as figure:
+    height = (4.3 if width > NARROW else 3.2) + _ENTRY * rows
+    with canvas(height, f"{stamp} · {count_inits(kept, 'ipc')}", width) as figure:
         ax = figure.subplots()
         ax.axhline(1, color=FAINT, linewidth=0.8, zorder=0.5)
         ax.axvline(1, color=FAINT, linewidth=0.8, zorder=0.5)

@@ -11,7 +11,7 @@ from ..common.dots import BARRIER, HALFWAY, THRESHOLD
 from ..common.grouping import by_place, count_inits, per_init
 from ..common.lines import draw_dense, draw_means, draw_over_weights, scale_weights
 from ..common.naming import enumerate_values, with_series
-from ..common.style import FAINT, INK, MARKERS, POINTS, canvas, describe, empty, grid, legend
+from ..common.style import FAINT, INK, MARKERS, POINTS, WIDTH, canvas, describe, empty, fold, grid, legend
 from ..s3_distilled_pruning import lottery
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 _PANEL, _RUNG = 2.9, 0.2
 
 
-def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def fig7(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw accuracy over the weights left, and below it how sparse tickets can be, by the rule of the ledger."""
     if frame.empty:
         return empty(stamp)
@@ -30,7 +30,7 @@ def fig7(frame: pd.DataFrame, stamp: str = "") -> Figure:
     found = per_init(frame, ["accuracy"], ["level", "sparsity", "method", "rate"])
     places, strip = by_place(found), _RUNG * len(ways) + 0.1
     height = 1.2 + (_PANEL + strip) * len(places)
-    with canvas(height, f"{stamp} · {count_inits(frame)}") as figure:
+    with canvas(height, f"{stamp} · {count_inits(frame)}", width) as figure:
         look = {"sharex": True, "height_ratios": [_PANEL, strip] * len(places)}
         for (upper, lower), place in grid(figure, places, 1, 2, **look):
             _draw_reference(upper, place.rows[place.rows["level"] == 0])
@@ -79,7 +79,7 @@ def _draw_ends(ax: Any, frame: pd.DataFrame, ways: Mapping[str, str]) -> None:
     ax.set_ylabel("sparsest\nticket", rotation=0, ha="right", va="center")
 
 
-def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def forks(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw barrier and error rise of the dense network over the epochs that two trainings share."""
     if frame.empty:
         return empty(stamp)
@@ -87,8 +87,9 @@ def forks(frame: pd.DataFrame, stamp: str = "") -> Figure:
     measures = (BARRIER, HALFWAY)
     found = per_init(kept, [measure.column for measure in measures], ["rewind"])
     places, grey = by_place(found, frame), colour("dense")
-    with canvas(0.7 + 2.5 * len(places), f"{stamp} · {count_inits(frame)}") as figure:
-        for panels, place in grid(figure, places, 2, sharex=True):
+    across, down = fold(2, width)
+    with canvas(0.7 + 2.5 * len(places) * down, f"{stamp} · {count_inits(frame)}", width) as figure:
+        for panels, place in grid(figure, places, across, down, sharex=True):
             for ax, measure in zip(panels, measures, strict=True):
                 groups = {
                     epoch: measure.factor * values for epoch, values in place.rows.groupby("rewind")[measure.column]

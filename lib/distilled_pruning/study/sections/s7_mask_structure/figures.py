@@ -11,7 +11,7 @@ from ..common import dots
 from ..common.analyses import layer_names
 from ..common.grouping import by_place, count_inits, error_bar, per_init
 from ..common.naming import with_series
-from ..common.style import FAINT, INK, NARROW, POINTS, WIDTH, canvas, describe, empty, grid, legend
+from ..common.style import FAINT, INK, POINTS, WIDTH, canvas, describe, empty, fold, grid, legend
 from .claims import CHANCE, MAGNITUDE_MARGIN
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ _APART = dots.Measure("ks_pruned", "initial magnitudes apart", 1, 3)
 _KEPT_BY = {"both": "s", "IMP alone": "o", "distilled alone": "D", "neither": "x"}
 
 
-def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def layers(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw the sparsity of every layer, a panel for each sparsity of the whole network."""
     import seaborn as sns
 
@@ -36,9 +36,9 @@ def layers(frame: pd.DataFrame, stamp: str = "") -> Figure:
     found = per_init(frame, ["layer_sparsity"], ["level", "sparsity", "layer"])
     found = found.assign(layer_sparsity=100 * found["layer_sparsity"])
     places, levels = by_place(found), sorted(set(found["level"]))
-    across = min(2, len(levels))
+    across, _ = fold(min(2, len(levels)), width)
     down = -(-len(levels) // across)
-    with canvas(1 + _PANEL * len(places) * down, f"{stamp} · {count_inits(frame)}") as figure:
+    with canvas(1 + _PANEL * len(places) * down, f"{stamp} · {count_inits(frame)}", width) as figure:
         for panels, place in grid(figure, places, across, down, sharey=True):
             order = layer_names(place.rows)
             for ax in panels[len(levels) :]:
@@ -111,7 +111,7 @@ def overlap(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figur
     frame, palette = with_pairs(frame)
     found = per_init(frame, [_OVER.column, _APART.column], ["level", "sparsity"])
     places = by_place(found)
-    across, down = (2, 1) if width > NARROW else (1, 2)
+    across, down = fold(2, width)
     height = 0.6 + dots.panel_height(found["series"].nunique()) * len(places) * down
     with canvas(height, f"{stamp} · {count_inits(frame)}", width) as figure:
         drawn = zip(grid(figure, places, across, down), by_place(frame), strict=True)
@@ -119,9 +119,9 @@ def overlap(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figur
             dots.draw_panel(layered, place.rows, palette, _OVER)
             dots.draw_panel(magnitudes, place.rows, palette, _APART, named=across == 1)
             _shade_chance(layered, every.rows)
-            layered.axvline(1, color=FAINT, linewidth=0.8)
+            layered.axvline(1, color=FAINT, linewidth=0.8, zorder=1)
             for ax, bound in ((layered, 1 / CHANCE), (layered, CHANCE), (magnitudes, MAGNITUDE_MARGIN)):
-                ax.axvline(bound, color=FAINT, linestyle=":", linewidth=1.2)
+                ax.axvline(bound, color=FAINT, linestyle=":", linewidth=1.2, zorder=1)
             layered.set_title(place.heading, loc="left", weight="bold")
         legend(figure, 3, dots.level_entries(found))
         what = "Dot plots with a row for each pair of ways to find masks; 1 is chance."
@@ -135,7 +135,7 @@ def _shade_chance(ax: Any, frame: pd.DataFrame) -> None:
     ax.axvspan(low, high, color="#bbbbbb", alpha=0.6, linewidth=0)
 
 
-def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
+def membership(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
     """Draw the mean magnitude of the Hessian's diagonal by who keeps the weights, a panel for each network.
 
     Means and intervals over initialisations are those of its logarithm.
@@ -147,8 +147,10 @@ def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
     places, networks = by_place(frame), list(dict.fromkeys(frame["network"]))
     share = dict(zip(frame["level"], frame["sparsity"], strict=True))
     rows = [(level, group) for level in sorted(share) for group in _KEPT_BY]
-    with canvas(1.1 + (_ROW * len(rows) + 0.9) * len(places), f"{stamp} · {count_inits(frame)}") as figure:
-        for panels, place in grid(figure, places, len(networks), sharex=True, sharey=True):
+    across, down = fold(len(networks), width)
+    height = 1.1 + (_ROW * len(rows) + 0.9) * len(places) * down
+    with canvas(height, f"{stamp} · {count_inits(frame)}", width) as figure:
+        for panels, place in grid(figure, places, across, down, sharex=True, sharey=True):
             for ax, network in zip(panels, networks, strict=True):
                 part = place.rows[place.rows["network"] == network]
                 for y, (level, group) in enumerate(rows):
@@ -160,7 +162,7 @@ def membership(frame: pd.DataFrame, stamp: str = "") -> Figure:
                 ax.xaxis.set_major_formatter("{x:g}")
                 ax.xaxis.set_minor_formatter(NullFormatter())
                 of = f"{place.heading}\n" if place.heading and ax is panels[0] else ""
-                ax.set(xlabel="mean magnitude of the diagonal", title=f"{of}{network} network")
+                ax.set(xlabel="mean magnitude", title=f"{of}{network} network")
                 ax.set_yticks(range(len(rows)), [f"{100 * share[n]:.0f} %, kept by {group}" for n, group in rows])
         figure.axes[0].invert_yaxis()
         describe(figure, "Mean magnitude of the Hessian diagonal at weights by who keeps them, a panel a network.")
