@@ -5,6 +5,8 @@ What needs the GPU itself is in ``test_gpu.py``.
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import warnings
 from collections.abc import Iterator
 
@@ -131,3 +133,44 @@ def test_a_captured_step_goes_on_reading_its_own_learning_rate() -> None:
         own.set_rate(0.01)
         assert own.optimiser.param_groups[0]["lr"] is rate
         assert float(rate) == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize(
+    ("model", "width", "bears"),
+    [
+        ("resnet10", 8, False),
+        ("resnet18", 8, False),
+        ("resnet10", 16, True),
+        ("convnet3", 4, True),
+        ("alexnet", 4, True),
+    ],
+)
+def test_channels_lie_last_only_where_onednn_bears_it(
+    model: str, width: int, bears: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The gradient of a strided 1x1 convolution of fewer channels than a vector crashes, or comes out wrong."""
+    own = models.build(model, width=width, size=32, channels=3, classes=4, seed=0)
+    asked = list[bool]()
+    monkeypatch.setattr(step, "_compile_loss", lambda channels_last: asked.append(channels_last))
+    step.Step(own, Recipe(compile=True, precision="bf16"), None)
+    assert asked == [bears]
+
+
+@pytest.mark.slow
+def test_a_compiled_residual_network_of_few_channels_trains() -> None:
+    code = """
+import torch
+from distilled_pruning import data, models, training
+draw = torch.Generator().manual_seed(0)
+images = torch.randint(0, 256, (64, 3, 64, 64), generator=draw, dtype=torch.uint8)
+split = data.Split(images, torch.arange(64) % 10, (0.5,) * 3, (0.25,) * 3, 10)
+losses = []
+for compiled in (False, True):
+    net = models.build("resnet10", size=64, channels=3, classes=10, width=8, seed=0)
+    recipe = training.Recipe(learning_rate=0.01, steps=3, batch_size=64, compile=compiled)
+    training.train(net, split, recipe, device="cpu")
+    losses.append(training.evaluate(net, split, device="cpu")[0])
+assert abs(losses[0] - losses[1]) < 0.02 * losses[0], losses  # rounding, amplified by three steps
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
