@@ -9,8 +9,8 @@ from typing import Any, TypeVar
 
 from .. import disk, places
 from ..errors import InputError, quote, unknown
-from .facts import DatasetInfo
 from ..registry import Registry
+from .facts import DatasetInfo
 
 A = TypeVar("A", bound=Callable[[], Any])
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 from .. import disk
+from ..errors import InputError
 from . import imagefile
 from .cache import CACHE, cache_folder, refuse
-from ..errors import InputError
 from .folders import Listing, hash_files
 from .sources import Arrays, check
 

@@ -12,8 +12,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from . import official
 from ..errors import InputError
+from . import official
 
 _MIRRORS = "DISTILLED_PRUNING_MIRRORS"
 _SILENCE_SECONDS = 30.0

@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
-from . import cache, imagefile
 from .. import disk
 from ..errors import InputError
+from . import cache, imagefile
 from .facts import DatasetInfo
 from .sources import count_classes, stratify
 

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
-from . import catalog, decoding, download, folders, npz, official, sources
 from .. import disk
-from . import whitening as whiten
-from .catalog import folder
 from ..errors import InputError, unknown
+from . import catalog, decoding, download, folders, npz, official, sources, whitening as whiten
+from .catalog import folder
 from .facts import DatasetInfo
 from .images import resize, statistics
 from .sources import Arrays

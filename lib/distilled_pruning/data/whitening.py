@@ -11,9 +11,9 @@ import torch
 from torch import Tensor
 
 from .. import disk
+from ..errors import InputError
 from .cache import cache_folder
 from .catalog import WHITENED
-from ..errors import InputError
 from .images import chunks
 
 _EPSILON = 0.1
