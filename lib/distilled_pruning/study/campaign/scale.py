@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -35,16 +35,19 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
     """
     import pandas as pd
 
-    steps = Counter(record.parameters.get("inner_steps") for record in recorded.records("barriers", "reduced"))
-    usual = steps.most_common(1)[0][0] if steps else None
+    steps = defaultdict[str, Counter[int | None]](Counter)
+    for record in recorded.records("barriers"):
+        steps[_name_regime(record)][record.parameters.get("inner_steps")] += 1
     found = []
     for record in recorded.records("barriers"):
         frame = pd.DataFrame(recorded.frame(record))
         frame = frame[~frame["collapsed"].astype(bool)]
         if frame.empty:
             continue
+        regime = _name_regime(record)
+        usual = steps[regime].most_common(1)[0][0]
         ways = [_name_way(record, row, usual) for row in frame.to_dict("records")]
-        frame = frame.assign(regime=_name_regime(record), series=ways, error_rise=frame["error_rise"] / POINT)
+        frame = frame.assign(regime=regime, series=ways, error_rise=frame["error_rise"] / POINT)
         found.append(frame)
     if not found:
         return pd.DataFrame()
@@ -97,15 +100,16 @@ def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Fi
     rows = frame.groupby("regime")["series"].nunique()[regimes] if phone else [len(palette)] * down
     tall = 0.3 + sum((_PHONE if phone else 1) * dots.panel_height(n) + 0.85 for n in rows)
     with canvas(tall, f"{stamp} · {count_inits(frame, 'regime', 'series')}", width) as figure:
-        grid = figure.subplots(down, across, squeeze=False, sharex=True, height_ratios=[n + 1 for n in rows]).flat
+        ratios = [n + 1 for n in rows]
+        grid = list(figure.subplots(down, across, squeeze=False, sharex=True, height_ratios=ratios).flat)
         for place, (ax, regime) in enumerate(zip(grid, regimes, strict=False)):
             ax.set_xlim(*_reach(frame))
             mine, first = frame[frame["regime"] == regime], place % across == 0
             dots.draw_panel(ax, mine, palette, _RISE, named=first, numbers=False, every=not phone)
             ax.set_title(regime, loc="left", pad=16)
             ax.tick_params(axis="x", labelbottom=True)
-        for ax in list(grid)[len(regimes) :]:
-            ax.set_axis_off()
+        for ax in grid[len(regimes) :]:
+            ax.remove()
         figure.legend(handles=dots.level_entries(frame), loc="outside upper right", ncols=2)
         describe(figure, *_say(frame, regimes))
     return figure
