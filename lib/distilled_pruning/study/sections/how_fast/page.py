@@ -225,7 +225,8 @@ def _picture(measured: Mapping[str, Any]) -> str:
     foot = f"{_machine(measured).replace(chr(92), '')} · bars: least to greatest of the rounds"
     wide, narrow = (svg(speed(rows, foot, width)) for width in (WIDTH, NARROW))
     alt = "Times faster than each peer, on a logarithmic axis: medians, and bars from the least to the greatest round"
-    caption = Markup("<strong>Every comparison is a row.</strong> Right of the dotted line ours is faster.", "")
+    lead, rest = "Every comparison is a row.", "Right of the dotted line ours is faster."
+    caption = Markup(f"<strong>{lead}</strong> {rest}", f"{lead} {rest}")
     drawn = Picture(wide, alt, round(96 * WIDTH), caption, narrow)._repr_html_()
     return f"```{{raw}} html\n{drawn}\n```"
 
