@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 from distilled_pruning.augmentation import compose
-from distilled_pruning.augmentation.cutmix import CutMix
 from distilled_pruning.augmentation.operations import (
     Color,
+    CutMix,
     Cutout,
     Flip,
     Noise,

@@ -30,8 +30,7 @@ from torch import Tensor
 from ..data.images import normalise
 from ..errors import InputError
 from . import notation
-from .cutmix import CutMix, Mix
-from .operations import Color, Cutout, Flip, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
+from .operations import Color, CutMix, Cutout, Flip, Mix, Noise, OneOf, Operation, Parameters, Rotate, Scale, Shift
 from .photographic import Jitter, Lighting, ResizedCrop
 
 if TYPE_CHECKING:
