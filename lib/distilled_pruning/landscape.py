@@ -24,7 +24,7 @@ from .models.suit import suit
 from .training.forward import PLAIN, Forward
 
 if TYPE_CHECKING:
-    from .data.loading import Split
+    from .data.split import Split
 
 __all__ = ["Basins", "Grid", "Plane", "basins", "evaluate", "evaluations", "loss_range", "plane"]
 

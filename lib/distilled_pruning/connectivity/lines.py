@@ -19,7 +19,7 @@ from ..training.forward import PLAIN, Forward
 from ..training.recipe import STATISTICS_BATCH
 
 if TYPE_CHECKING:
-    from ..data.loading import Split
+    from ..data.split import Split
     from ..pruning import Mask
 
 STATISTICS = ("interpolated", "re-estimated")

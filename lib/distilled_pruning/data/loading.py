@@ -18,7 +18,7 @@ from .sources import Arrays
 from .split import Dataset, Split
 from .whitening import Whitening
 
-__all__ = ["Dataset", "Split", "Whitening", "digest", "fetch", "find", "load", "read", "verify"]
+__all__ = ["digest", "fetch", "find", "load", "read", "verify"]
 
 _NORMALISATIONS = ("dataset", "papers")
 

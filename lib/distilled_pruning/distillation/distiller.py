@@ -19,7 +19,7 @@ from .problem import Draft, Problem
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data.loading import Dataset
+    from ..data.split import Dataset
 
 __all__ = ["distill"]
 

@@ -22,7 +22,7 @@ from .published import Home
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data.loading import Dataset, Split
+    from ..data.split import Dataset, Split
 
 __all__ = ["Evaluation", "Objectives", "evaluate", "losses", "objectives"]
 

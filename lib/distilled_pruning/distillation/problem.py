@@ -12,7 +12,8 @@ from torch import Tensor, nn
 from .. import models
 from ..augmentation import compose
 from ..errors import InputError
-from ..training.loop import make_generator, resolve
+from ..training.forward import resolve
+from ..training.loop import make_generator
 from ..training.recipe import Recipe
 from .fitting import suit
 from .settings import Settings
@@ -20,7 +21,7 @@ from .synthetic import GREY, decode, decode_bounded, mix
 
 if TYPE_CHECKING:
     from ..augmentation.compose import Pipeline
-    from ..data.loading import Dataset, Split
+    from ..data.split import Dataset, Split
 
 __all__ = ["Draft", "Problem", "embedding"]
 

@@ -18,7 +18,7 @@ from .files import locate
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
-    from ..data.loading import Dataset, Split
+    from ..data.split import Dataset, Split
 
 __all__ = ["Home", "check_count", "examine", "load", "smoothness", "space_of"]
 

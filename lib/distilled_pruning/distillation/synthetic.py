@@ -15,7 +15,7 @@ from ..errors import InputError
 from . import picture
 
 if TYPE_CHECKING:
-    from ..data.loading import Split
+    from ..data.split import Split
 
 __all__ = ["Synthetic", "decode", "mix"]
 

@@ -16,7 +16,7 @@ from .defaults import resolve
 from .problem import Draft, Problem
 
 if TYPE_CHECKING:
-    from ..data.loading import Dataset
+    from ..data.split import Dataset
 
 __all__ = ["distance", "expert", "flatten", "step", "unflatten", "unroll"]
 

@@ -24,7 +24,7 @@ from .networks import Images
 from .residual import ResNet, chain, normalisation
 from .weights import prunable
 
-__all__ = ["INITS", "NORMS", "Shape", "build", "initialise", "macs", "prunable"]
+__all__ = ["INITS", "NORMS", "Shape", "build", "initialise", "macs", "watch_layers"]
 
 NORMS = ("batch", "instance", "group", "none")
 INITS = ("default", "kaiming", "xavier")

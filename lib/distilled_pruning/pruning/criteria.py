@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import InputError, unknown
-from ..models.building import prunable
+from ..models.weights import prunable
 from ..training.loop import make_generator
 from . import scores
 from .mask import Mask

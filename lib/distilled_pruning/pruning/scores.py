@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from ..errors import InputError
-from ..models.building import prunable
+from ..models.weights import prunable
 
 __all__ = ["Flow", "easiest", "el2n", "sensitivity"]
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from torch import Tensor, nn
 
 from .. import training
-from ..data.loading import Dataset, Split
+from ..data.split import Dataset, Split
 from ..errors import InputError, unknown
 from ..models.weights import everywhere
 from .criteria import fit_mask, magnitude, survivors

@@ -19,15 +19,15 @@ from ..data.split import likeliest
 from ..errors import InputError
 from ..models import pooling
 from ..models.suit import suit
-from .forward import Forward, evaluating, resolve, usual_batch
+from .forward import evaluating, resolve, usual_batch
 from .recipe import Recipe
 from .step import Step
 
 if TYPE_CHECKING:
-    from ..data.loading import Split
+    from ..data.split import Split
     from ..pruning.mask import Mask
 
-__all__ = ["Forward", "Log", "Recipe", "State", "Stretch", "evaluate", "resolve", "train"]
+__all__ = ["Log", "State", "Stretch", "evaluate", "logits", "make_generator", "milestones", "residual", "train"]
 
 _RECORDS = 100
 _PAUSE_STEPS = 16

@@ -16,7 +16,7 @@ from .limits import check_size, check_training, macs, prunable, widened
 if TYPE_CHECKING:
     from torch import nn
 
-    from ...data.loading import Split
+    from ...data.split import Split
     from ...pruning import Mask
     from ...training.loop import State
 

@@ -117,7 +117,7 @@ def measure(
     """
     import torch
 
-    from ....training.loop import resolve
+    from ....training.forward import resolve
     from ...engine import machine
 
     place, threads = resolve(device), torch.get_num_threads()
