@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import evidence, hero, pages, previews, regime, templates, values
+from distilled_pruning.study.book import editions, evidence, hero, pages, previews, regime, templates, values
 from distilled_pruning.study.display import Picture
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.parameters.notebooks import home
@@ -210,7 +210,7 @@ def test_a_card_has_the_first_picture_and_its_label() -> None:
     assert (found.title, found.label, found.file) == ("A title", "", "one.png")
     assert Image.open(io.BytesIO(found.picture)).size == (640, 320)
     drawn = previews.of_page("one", {"cells": [*cells[:2], {**cells[2], "outputs": [html]}]})
-    assert drawn == previews.Preview("A title", "fig-x", "one.svg", b"<svg/>")
+    assert drawn == previews.Preview("A title", "fig-x", f"pages/{editions.file_name(b'<svg/>', 'svg')}", b"<svg/>")
     assert previews.of_page("one", {"cells": cells[:2]}) == previews.Preview("A title")
 
 

@@ -296,6 +296,9 @@ def link(drawing: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"
 
 
+_PATH, _FINER = re.compile(rb' d="[^"]*"'), re.compile(rb"(\.\d\d)\d+")  # hundredths of a point
+
+
 def svg(figure: Figure, about: str = "") -> bytes:
     """Render a figure; the same figure always gives the same bytes, whatever the reader's ``matplotlibrc`` asks for.
 
@@ -304,7 +307,8 @@ def svg(figure: Figure, about: str = "") -> bytes:
         about: Parameters and origin, kept in the file's metadata.
     """
     drawn = _render(figure, "svg", {"Date": None, "Creator": None, "Description": about or None})
-    return re.sub(rb"\n +", b"\n", drawn)  # a twelfth of a page's bytes is the indentation of letters
+    drawn = re.sub(rb"\n +", b"\n", drawn)  # a twelfth of a page's bytes is the indentation of letters
+    return _PATH.sub(lambda path: _FINER.sub(rb"\1", path[0]), drawn)  # nor what no screen resolves
 
 
 def png(figure: Figure) -> bytes:

@@ -22,6 +22,7 @@ NOTE = """Not run in this build. To have this page before the others:
 EMBEDDED = re.compile(
     r'(?<=")data:(text/csv|image/svg\+xml|image/png)(?:;charset=utf-8)?;base64,([A-Za-z0-9+/=]+)(?=")'
 )
+PICTURES = "_static/pages"  # where a rendered book keeps them
 ENDINGS = {"text/csv": "csv", "image/svg+xml": "svg", "image/png": "png"}
 DRAWING = re.compile(r'(<picture>.*?<img class="drawing" src="([^"]+)"[^>]*></picture>)')
 
@@ -77,10 +78,31 @@ def arranged(notebook: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def unpacked(notebook: Mapping[str, Any], folder: Path, address: str) -> dict[str, Any]:
-    """Write drawings and data that cells carry within their HTML to files, each once, and let drawings be enlarged.
+    """Write drawings and data that cells carry within their HTML to files, see :func:`unpack`.
 
     Args:
         notebook: An executed notebook.
+        folder: Where the files go.
+        address: How the page reaches that folder.
+    """
+    cells = []
+    for cell in notebook["cells"]:
+        outputs = []
+        for output in cell.get("outputs", ()):
+            data = output.get("data", {})
+            if "text/html" in data:
+                html = unpack("".join(data["text/html"]), folder, address)
+                output = {**output, "data": {**data, "text/html": html}}
+            outputs.append(output)
+        cells.append({**cell, "outputs": outputs} if "outputs" in cell else cell)
+    return {**notebook, "cells": cells}
+
+
+def unpack(html: str, folder: Path, address: str) -> str:
+    """Write drawings and data that a page carries within its HTML to files, each once, and let drawings be enlarged.
+
+    Args:
+        html: The page, or a part of it.
         folder: Where the files go.
         address: How the page reaches that folder.
     """
@@ -88,19 +110,13 @@ def unpacked(notebook: Mapping[str, Any], folder: Path, address: str) -> dict[st
 
     def written(found: re.Match[str]) -> str:
         content = base64.b64decode(found[2])
-        path = folder / f"{hashlib.sha256(content).hexdigest()[:16]}.{ENDINGS[found[1]]}"
+        path = folder / file_name(content, ENDINGS[found[1]])
         path.write_bytes(content)
         return f"{address}/{path.name}"
 
-    cells = []
-    for cell in notebook["cells"]:
-        outputs = []
-        for output in cell.get("outputs", ()):
-            data = output.get("data", {})
-            if "text/html" in data:
-                html = EMBEDDED.sub(written, "".join(data["text/html"]))
-                html = DRAWING.sub(r'<a href="\2" title="Open the figure alone">\1</a>', html)
-                output = {**output, "data": {**data, "text/html": html}}
-            outputs.append(output)
-        cells.append({**cell, "outputs": outputs} if "outputs" in cell else cell)
-    return {**notebook, "cells": cells}
+    return DRAWING.sub(r'<a href="\2" title="Open the figure alone">\1</a>', EMBEDDED.sub(written, html))
+
+
+def file_name(content: bytes, ending: str) -> str:
+    """Name a file by what is in it, so that the same is kept once."""
+    return f"{hashlib.sha256(content).hexdigest()[:16]}.{ending}"

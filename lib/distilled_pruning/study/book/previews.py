@@ -7,9 +7,11 @@ import io
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ..parameters.notebooks import text
+from . import editions
 
 PNG = "image/png"
 DRAWN = re.compile(
@@ -27,7 +29,7 @@ class Preview:
     Attributes:
         title: Its heading.
         label: Name of its first figure, empty where that has none.
-        file: Name of its picture; empty where the page has none.
+        file: Name of its picture within the book's ``_static``; empty where the page has none.
         picture: The picture.
     """
 
@@ -50,7 +52,9 @@ def of_page(name: str, notebook: Mapping[str, Any]) -> Preview:
         data = output.get("data", {})
         drawn = DRAWN.search("".join(data.get("text/html", "")))
         if drawn:
-            return Preview(title, drawn["label"] or "", f"{name}.svg", base64.b64decode(drawn["picture"]))
+            picture = base64.b64decode(drawn["picture"])
+            shown = f"{Path(editions.PICTURES).name}/{editions.file_name(picture, 'svg')}"  # the page's own
+            return Preview(title, drawn["label"] or "", shown, picture)
         if PNG in data:
             return Preview(title, "", f"{name}.png", _smaller("".join(data[PNG])))
     return Preview(title)

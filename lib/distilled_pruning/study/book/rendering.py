@@ -104,13 +104,14 @@ def stage(
         previews[name] = of_page(name, page)
         head = beside.get(name.removesuffix(whatif.SUFFIX)) if name not in names else None
         page = editions.arranged(page if head is None else whatif.adapt(page, head))
-        page = editions.unpacked(page, target / "_static/pages", "../_static/pages")
+        page = editions.unpacked(page, target / editions.PICTURES, f"../{editions.PICTURES}")
         (target / FOLDER / f"{name}.ipynb").write_text(json.dumps(page), encoding="utf-8")
     _draw(target / "_static", values.get("hero"), previews)
     for path in (target / f"{name}.md" for name in list_pages(root)):
         if path.is_file():
             written = templates.write(root, path.name, {**values, "previews": previews})
-            path.write_text(written, encoding="utf-8")
+            up = "../" * len(path.relative_to(target).parent.parts)
+            path.write_text(editions.unpack(written, target / editions.PICTURES, f"{up}{editions.PICTURES}"), encoding="utf-8")
     rows = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
     (target / "book/ledger.json").write_text(rows + "\n", encoding="utf-8")
     return target
