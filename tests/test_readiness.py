@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from distilled_pruning import cli, models
+from distilled_pruning.data import download
 from distilled_pruning.errors import InputError
 from distilled_pruning.models import costs
 from distilled_pruning.pruning import Mask, sparsity
@@ -219,6 +220,21 @@ def test_a_dataset_that_a_run_will_fetch_is_said(
     words = ["-p", "dataset", "cifar10", "--store", str(tmp_path / "store")]
     code, out, err = ask(capsys, "plan", "s4-stability", *SMALL, *words)
     assert code == 0 and not err and f"cifar10 is not in {tmp_path}: a run fetches it" in out
+
+
+def test_a_dataset_that_cannot_be_fetched_is_one_sentence_before_any_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DISTILLED_PRUNING_DATA", str(tmp_path))
+    monkeypatch.setitem(download.BASES, "cifar10", ("http://127.0.0.1:1/",))
+    words = ["-p", "dataset", "cifar10", "--jobs", "2", "--store", str(tmp_path / "store")]
+    code, _, err = ask(capsys, "run", "s4-stability", *SMALL, *words)
+    assert code == 2 and err.count("\n") == 1
+    assert (
+        "cifar10 could not be downloaded (127.0.0.1:1: " in err
+        and f"put cifar10.npz or torchvision's files into {tmp_path}" in err
+    )
+    assert not (tmp_path / "store").exists()
 
 
 @pytest.mark.parametrize("action", [("plan", "s4-stability"), ("run", "s4-stability"), ("data", "verify", "cifar10")])

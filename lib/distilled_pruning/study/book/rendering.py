@@ -111,7 +111,8 @@ def stage(
         if path.is_file():
             written = templates.write(root, path.name, {**values, "previews": previews})
             up = "../" * len(path.relative_to(target).parent.parts)
-            path.write_text(editions.unpack(written, target / editions.PICTURES, f"{up}{editions.PICTURES}"), encoding="utf-8")
+            html = editions.unpack(written, target / editions.PICTURES, f"{up}{editions.PICTURES}")
+            path.write_text(html, encoding="utf-8")
     rows = json.dumps({"claims": list(ledger)}, indent=2, ensure_ascii=False)
     (target / "book/ledger.json").write_text(rows + "\n", encoding="utf-8")
     return target

@@ -184,8 +184,8 @@ def run(
         stream: Where to report; by default standard error.
 
     Raises:
-        InputError: The store cannot be written, the device is not there, a number makes no sense, or a job could not
-            be done.
+        InputError: The store cannot be written, the device is not there, a number makes no sense, a job could not be
+            done, or its dataset cannot be fetched.
     """
     for name, value in (("jobs", jobs_n), ("threads", threads)):
         if not 1 <= value <= _MOST_JOBS:
@@ -196,7 +196,7 @@ def run(
     schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
     if not schedule.pending:
         return Outcome(seconds=time.monotonic() - began)
-    notes = examine(schedule.jobs[key] for key in schedule.pending)
+    notes = examine((schedule.jobs[key] for key in schedule.pending), fetch=True)
     machine.check(device)
     store.prepare()
     return _Run(schedule, Settings(store, device, threads, perform), jobs_n, _Stop(budget), stream).go(began, notes)

@@ -111,20 +111,27 @@ def _check_preparation(data: Data) -> None:
         )
 
 
-def examine(jobs: Iterable[Job]) -> tuple[str, ...]:
+def examine(jobs: Iterable[Job], *, fetch: bool = False) -> tuple[str, ...]:
     """Hold missing jobs against their data; one's own data are read, and kept for the jobs where they are decoded.
 
     Args:
         jobs: Jobs whose results are missing.
+        fetch: Have named datasets fetched where they are not on this machine, before anything else is spent.
 
     Returns:
         Sentences that say what is left out of one's own data.
 
     Raises:
-        InputError: A job could not be done; for images that cannot be read, all of them are named.
+        InputError: A job could not be done; for images that cannot be read, all of them are named. A dataset cannot be
+            fetched.
     """
     datasets = dict.fromkeys(data for job in jobs if (data := job.check()) is not None)
     for data in datasets:
         _check_preparation(data)
     sizes = dict.fromkeys((data.name, data.pixels) for data in datasets)
+    if fetch:
+        from ...data import loading
+
+        for name in dict.fromkeys(name for name, _ in sizes if name in catalog.DATASETS):
+            loading.fetch(name)
     return tuple(dict.fromkeys(note for name, size in sizes for note in catalog.examine(name, size)))
