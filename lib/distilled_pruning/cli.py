@@ -159,7 +159,7 @@ def _add_keeping(commands: Commands) -> None:
     )
     bench.add_argument("themes", nargs="*", metavar="THEME", help=themes)
     bench.add_argument("--all", action="store_true", help="all themes, in about ten minutes")
-    rounds = "turns that each takes, in up to three passes over all; by default 6, 3 for hessian"
+    rounds = "turns that each takes, in up to three passes over all; by default 6"
     bench.add_argument("--rounds", type=_count, metavar="N", help=rounds)
     bench.add_argument("--against", metavar="FILE", help="hold the ratios against those of a run kept with --json")
     bench.add_argument("--device", default="auto", help=_DEVICE)

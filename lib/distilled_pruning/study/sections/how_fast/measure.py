@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = "benchmarks"
 _STEPS, _WARM_UP, _REPEATS = 100, 20, 3
-_ROUNDS = {"hessian": 3}
-_USUAL_ROUNDS = 6
+_ROUNDS = 6  # spreads of two runs over three rounds each miss each other once in ten times by chance, over six never
 _PASSES = 3  # each over all themes: between passes a ratio moves more than from round to round
 _PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
 
@@ -105,7 +104,7 @@ def measure(
     Args:
         themes: Some of :data:`.page.ALL_THEMES`.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
-        rounds: Rounds of turns in all, in up to three passes over the themes; as many as the theme needs by default.
+        rounds: Rounds of turns in all, in up to three passes over the themes; six by default.
         store: Where the times of live figures are looked up; that of the surroundings by default.
         progress: Told what has been timed.
 
@@ -154,7 +153,7 @@ def _list_passes(
     chosen = {name: subject for name, subject in subjects().items() if name in themes} if set(themes) - {COSTS} else {}
     for number in range(_PASSES):
         for theme, subject in chosen.items():
-            total = rounds or _ROUNDS.get(theme, _USUAL_ROUNDS)
+            total = rounds or _ROUNDS
             if count := total // _PASSES + (number < total % _PASSES):
                 yield theme, subject, count
 
