@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 BENCHMARKS = "benchmarks"
 _STEPS, _WARM_UP, _REPEATS = 100, 20, 3
-_ROUNDS = 6  # spreads of two runs over three rounds each miss each other once in ten times by chance, over six never
+_ROUNDS = 6  # two runs of three miss each other by chance once in ten ratios, of six once in 500
 _PASSES = 3  # each over all themes: between passes a ratio moves more than from round to round
 _PEERS = ("backpack-for-pytorch", "curvlinops-for-pytorch")
 
