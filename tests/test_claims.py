@@ -209,6 +209,8 @@ def test_accepting_writes_what_is_found_and_keeps_the_rest(tmp_path: Path) -> No
     kept = json.loads(file.read_text())["live"]
     assert kept["dense-unstable-conv"] == {"verdict": REPRODUCED, "n": 5, "interval": {"dense": [0.2, 0.2004]}}
     assert kept["gentle-stable"]["verdict"] == SUPPORTED and kept["gone"]["verdict"] == "x"
+    expectations.accept({"live": judgement.judge({}, "live", {"dense-unstable-conv"})}, file)
+    assert json.loads(file.read_text())["live"] == kept, "what was not run keeps what it had"
     with pytest.raises(InputError, match="nothing is expected of a run at custom"):
         expectations.accept({"custom: live, epochs 3": found}, file)
 

@@ -16,7 +16,7 @@ from typing import Any
 
 import pretend
 import pytest
-from distilled_pruning import cli, exits, usage
+from distilled_pruning import cli, exits, results, usage
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.commands import computing
 from distilled_pruning.study.engine.store import Store
@@ -105,6 +105,7 @@ def test_help_is_quick_and_imports_nothing_heavy() -> None:
         (["data", "fetch"], "name the datasets"),
         (["data", "verify", "cifr10"], "did you mean 'cifar10'"),
         (["check", "--store"], "expected one argument"),
+        (["status", "--store", ""], "name a folder, or leave --store out"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_exit_code_2(
@@ -184,6 +185,22 @@ def test_check_of_one_notebook_judges_its_claims_only(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.thorough
+def test_nothing_is_accepted_of_an_empty_store(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    before = expectations.read()
+    code, _, err = ask(capsys, "check", "s4-stability", "--accept", "--store", str(tmp_path))
+    assert code == 2 and "none of these claims has a result to accept: run some first" in err
+    expectations.read.cache_clear()
+    assert expectations.read() == before
+
+
+def test_a_store_that_is_a_file_is_said_by_all_that_read_it(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, err = ask(capsys, "check", "--store", str(tmp_path / "file"))
+    assert code == 2 and "cannot be read (Not a directory): give a folder" in err
+    with pytest.raises(InputError, match=r"cannot be read .Not a directory.: give a folder"):
+        results.frame("fig3", evidence="run", store=str(tmp_path / "file"))
+
+
 def test_check_fails_when_a_verdict_is_worse_than_expected(
     capsys: pytest.CaptureFixture[str], full: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

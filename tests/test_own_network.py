@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import sys
@@ -133,6 +134,54 @@ def untrainable(images, width, seed):
 def auxiliary(images, width, seed):
     return Moody(plain(images, width, seed), lambda logits: (logits, logits))
 
+def detached(images, width, seed):
+    return Moody(plain(images, width, seed), lambda logits: logits.detach())
+
+def spoilt(images, width, seed):
+    return Moody(plain(images, width, seed), lambda logits: logits.exp().add_(logits.exp_()))
+
+def endless(images, width, seed):
+    return nn.Sequential(plain(images, width, seed), nn.Threshold(1e9, float("nan")))
+
+def ending(images, width, seed):
+    raise SystemExit(0)
+
+class Ending(nn.Linear):
+    def forward(self, x):
+        raise SystemExit(0)
+
+def ending_later(images, width, seed):
+    return nn.Sequential(nn.Flatten(), Ending(images.channels * images.size**2, images.classes))
+
+KEPT = []
+
+def linear(images):
+    return nn.Sequential(nn.Flatten(), nn.Linear(images.channels * images.size**2, images.classes))
+
+def kept(images, width, seed):
+    KEPT.append(linear(images))
+    return KEPT[0]
+
+class Stateful(nn.Flatten):
+    def get_extra_state(self):
+        return {"calls": 0}
+
+    def set_extra_state(self, state):
+        pass
+
+def stateful(images, width, seed):
+    return nn.Sequential(Stateful(), linear(images)[1])
+
+def nowhere(images, width, seed):
+    return linear(images).to("meta")
+
+def parallel(images, width, seed):
+    return nn.DataParallel(linear(images))
+
+def printing(images, width, seed):
+    print("a network!")
+    return linear(images)
+
 def lazy(images, width, seed):
     return nn.Sequential(nn.Flatten(), nn.LazyLinear(images.classes))
 
@@ -212,7 +261,16 @@ def test_an_edited_network_is_another_network(place: Path) -> None:
         ("broken:net", r"broken.py cannot be imported .ModuleNotFoundError: No module named 'nowhere'"),
         ("nets:", "is no network of your own: write it as package.module:function"),
         ("a b:net", "is no network of your own"),
-        ("math:sin", "has no source file"),
+        ("math:sin", "math of 'math:sin' is a module of Python itself: give your file another name"),
+        ("nets:ending", r"makes no network of width 4 for images of 1x8x8 .SystemExit: 0"),
+        ("nets:ending_later", r"does not take images of 1x8x8 .SystemExit: 0"),
+        ("nets:kept", "returns the same weights each time it is called, trained or not: make new ones"),
+        ("nets:stateful", r"keeps more than tensors in its state .0._extra_state.: leave out get_extra_state"),
+        ("nets:nowhere", "makes a network whose 1.weight lies on meta: make it on the CPU"),
+        ("nets:parallel", "returns a network wrapped as DataParallel: return the nn.Module itself"),
+        ("nets:detached", "in training mode, returns what has no gradient: leave out detach"),
+        ("nets:spoilt", "in training mode, has no gradient .RuntimeError"),
+        ("nets:endless", "returns NaN or infinite values for images of noise"),
         ("nets:failing", r"makes no network of width 4 for images of 1x8x8 .RuntimeError: two lines"),
         ("nets:nothing", "returns a NoneType: return an nn.Module"),
         ("nets:unprunable", "no Conv2d or Linear layer, so nothing in it can be pruned"),
@@ -314,6 +372,14 @@ def test_every_page_plans_it(page: str, tmp_path: Path, capsys: pytest.CaptureFi
     assert cli.main(words) == 0
     found = capsys.readouterr()
     assert "nets:plain" in found.out and not found.err
+
+
+@pytest.mark.usefixtures("place")
+def test_what_it_prints_is_no_json(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ["-p", "model", "nets:printing", "-p", "methods", "dense", "--store", str(tmp_path / "store"), "--json"]
+    assert cli.main(["plan", "s4-stability", *words]) == 0
+    found = capsys.readouterr()
+    assert json.loads(found.out)["jobs"] and "a network!" in found.err
 
 
 @pytest.mark.usefixtures("place")

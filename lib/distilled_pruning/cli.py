@@ -7,6 +7,7 @@ output holds JSON only. Each command imports what it needs, so that ``--help`` i
 from __future__ import annotations
 
 import argparse
+import contextlib
 import io
 import os
 import sys
@@ -55,6 +56,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"a whole number of at least 1 is needed, not {text!r}")
     return int(text)
+
+
+def _folder(text: str) -> str:
+    """Read the name of a folder; a variable that the shell does not know is no name."""
+    if not text.strip():
+        raise argparse.ArgumentTypeError("name a folder, or leave --store out")
+    return text
 
 
 def _shard(text: str) -> tuple[int, int]:
@@ -168,7 +176,7 @@ def _add_keeping(commands: Commands) -> None:
 
 def _add_store(command: Parser, usual: str) -> None:
     text = f"folder of results; by default {usual} in this copy of the book"
-    command.add_argument("--store", metavar="DIR", help=text)
+    command.add_argument("--store", type=_folder, metavar="DIR", help=text)
 
 
 def _add_targets(command: Parser, usual: str = ".store") -> None:
@@ -217,13 +225,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         complete(words)
     parsed = words.parse_args(arguments)
+    parsed.results = sys.stdout
+    aside = contextlib.redirect_stdout(sys.stderr) if getattr(parsed, "json", False) else contextlib.nullcontext()
     code = BROKEN_PIPE
     try:
         _check_folder()
-        _add_plugins(parsed.plugins)
-        with handling(ENDING, terminate):
+        with aside, handling(ENDING, terminate):  # what other people's code prints is no JSON
+            _add_plugins(parsed.plugins)
             code = _handlers()[parsed.command](parsed)
-            sys.stdout.flush()
+            parsed.results.flush()
     except InputError as error:
         print(f"distilled-pruning: {error}", file=sys.stderr)
         return WRONG

@@ -84,6 +84,7 @@ def frame(figure: str, evidence: str = _BEST, *, preset: str | None = None, **pa
     section = Section(resolve(EXPERIMENTS[figure].notebook, parameters.items(), preset))
     found = section.frame(figure)
     if found.empty:
+        next(iter(section.store), None)  # raises where the folder cannot be read
         words = ["distilled-pruning", "run", figure, *section.parameters.anywhere, "--store", str(section.store.root)]
         raise InputError(
             f"the store {section.store.root} holds no result of {figure}: compute them with `{shlex.join(words)}`"

@@ -7,10 +7,11 @@ import functools
 from dataclasses import dataclass
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from .. import models
-from ..errors import InputError, one_line
+from ..errors import FOREIGN, InputError, one_line
 from ..models.building import watch_layers
 from ..models.networks import Images
 from . import graph, structured
@@ -42,48 +43,73 @@ class Trial:
 
 @functools.lru_cache(maxsize=32)
 def try_network(name: str, width: int, images: Images, init: str, norm: str, code: str) -> Trial:
-    """Build a network twice and call it.
+    """Build a network twice, call it and differentiate it.
 
     Raises:
-        InputError: It cannot be built, gives other weights when built again, does not take such images, in evaluation
-            or in training, has not one output a class, or nothing in it can be pruned.
+        InputError: It cannot be built, is the same or gives other weights when built again, keeps more than tensors,
+            does not take such images, in evaluation or in training, has not one finite output a class, cannot be
+            trained, or nothing in it can be pruned.
     """
     first, again = (models.build(name, images, width=width, init=init, norm=norm or None, seed=0) for _ in range(2))
-    if any(
-        not torch.equal(a, b) for a, b in zip(first.state_dict().values(), again.state_dict().values(), strict=True)
-    ):
-        raise InputError(f"{name} gives other weights each time it is called: draw them from its seed")
+    _compare(name, first, again)
     net = first.eval()
-    blank = torch.zeros(2, images.channels, images.size, images.size)
-    with watch_layers(net) as layers:
-        _call(net, blank, name, images.classes)
+    noise = torch.randn(2, images.channels, images.size, images.size, generator=torch.Generator().manual_seed(0))
+    with watch_layers(net) as layers, torch.no_grad():
+        logits = _call(net, noise, name, images.classes)
+    if not logits.isfinite().all():
+        raise InputError(f"{name} returns NaN or infinite values for images of noise: mend it")
     with torch.random.fork_rng(devices=[]):
-        _call(copy.deepcopy(net).train(), blank, f"{name}, in training mode,", images.classes)
+        _differentiate(copy.deepcopy(net).train(), noise, f"{name}, in training mode,", images.classes)
     return Trial(
         layers=tuple(layers),
         prunable=sum(weight.numel() for weight in models.prunable(net).values()),
         entries=sum(parameter.numel() for parameter in net.parameters()),
-        alone=_trains_alone(net, blank[:1]),
+        alone=_trains_alone(net, noise[:1]),
         linear=any(isinstance(module, nn.Linear) for module in net.modules()),
-        uncovered=_uncovered(net, blank),
+        uncovered=_uncovered(net, noise),
     )
 
 
-def _call(net: nn.Module, blank: Tensor, name: str, classes: int) -> None:
-    """Call a network and look at what it returns."""
-    shape = "x".join(map(str, blank.shape[1:]))
+def _compare(name: str, first: nn.Module, again: nn.Module) -> None:
+    """Refuse a function whose two networks share weights or differ in them."""
+    one, other = first.state_dict(), again.state_dict()
+    odd = [key for key, value in one.items() if not isinstance(value, Tensor)]
+    if odd:
+        raise InputError(f"{name} keeps more than tensors in its state ({odd[0]}): leave out get_extra_state")
+    if {weight.data_ptr() for weight in first.parameters()} & {weight.data_ptr() for weight in again.parameters()}:
+        raise InputError(f"{name} returns the same weights each time it is called, trained or not: make new ones")
+    if one.keys() != other.keys() or any(not torch.equal(value, other[key]) for key, value in one.items()):
+        raise InputError(f"{name} gives other weights each time it is called: draw them from its seed")
+
+
+def _differentiate(net: nn.Module, images: Tensor, name: str, classes: int) -> None:
+    """Take a gradient as training does."""
+    logits = _call(net, images, name, classes)
+    if not logits.requires_grad:
+        raise InputError(
+            f"{name} returns what has no gradient: leave out detach() and requires_grad_(False)"
+        )
     try:
-        with torch.no_grad():
-            logits = net(blank)
-    except Exception as error:  # other people's code may fail in any way
+        F.cross_entropy(logits, torch.zeros(len(images), dtype=torch.int64)).backward()
+    except FOREIGN as error:
+        raise InputError(f"{name} has no gradient ({one_line(error)}): mend it") from error
+
+
+def _call(net: nn.Module, images: Tensor, name: str, classes: int) -> Tensor:
+    """Call a network and look at what it returns."""
+    shape = "x".join(map(str, images.shape[1:]))
+    try:
+        logits = net(images)
+    except FOREIGN as error:
         raise InputError(f"{name} does not take images of {shape} ({one_line(error)}): mend it") from error
-    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(blank):
+    if not isinstance(logits, Tensor) or logits.dim() != 2 or len(logits) != len(images):
         what = f"a tensor of shape {list(logits.shape)}" if isinstance(logits, Tensor) else f"a {type(logits).__name__}"
         raise InputError(f"{name} returns {what} for two images of {shape}: return logits [batch, classes]")
     if logits.shape[1] != classes:
         raise InputError(
             f"{name} returns {logits.shape[1]} values for an image: return one for each of {classes} classes"
         )
+    return logits
 
 
 def _trains_alone(net: nn.Module, image: Tensor) -> bool:
@@ -96,9 +122,8 @@ def _trains_alone(net: nn.Module, image: Tensor) -> bool:
     return True
 
 
-def _uncovered(net: nn.Module, blank: Tensor) -> str:
+def _uncovered(net: nn.Module, images: Tensor) -> str:
     """Say why the exact diagonal of the Hessian has no fast method for a network; empty where it has."""
-    images = torch.randn(blank.shape, generator=torch.Generator().manual_seed(0))
     try:
         with exact_arithmetic(net):
             problem = pose(net, images, torch.zeros(len(images), dtype=torch.int64))

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
-from ..errors import InputError, one_line, unknown
+from ..errors import FOREIGN, InputError, one_line, unknown
 from . import networks
 from .costs import BLOCKS, DEPTH, MODELS, NORM, border, check_size, papers_width, plan
 from .networks import Images
@@ -228,12 +228,14 @@ def _own_network(name: str, images: Images, width: int, seed: int) -> nn.Module:
             warnings.simplefilter("ignore")
             torch.manual_seed(seed)
             net = maker(images, width, seed)
-    except Exception as error:  # other people's code may fail in any way
+    except FOREIGN as error:
         raise InputError(
             f"{name} makes no network of width {width} for images of {shape} ({one_line(error)}): mend it"
         ) from error
     if not isinstance(net, nn.Module):
         raise InputError(f"{name} returns a {type(net).__name__}: return an nn.Module")
+    if isinstance(net, (nn.DataParallel, nn.parallel.DistributedDataParallel, torch.jit.ScriptModule)):
+        raise InputError(f"{name} returns a network wrapped as {type(net).__name__}: return the nn.Module itself")
     lazy = [key for key, weight in net.named_parameters() if isinstance(weight, UninitializedParameter)]
     if lazy:
         raise InputError(f"{name} makes a network whose {lazy[0]} has no shape yet: call it once in the function")
@@ -241,6 +243,10 @@ def _own_network(name: str, images: Images, width: int, seed: int) -> nn.Module:
     if empty or next(net.parameters(), None) is None:
         what = f"an empty weight {empty[0]}" if empty else "no weights"
         raise InputError(f"{name} makes a network with {what} at width {width}: choose another width, or mend it")
+    elsewhere = [key for key, weight in net.named_parameters() if weight.device.type != "cpu"]
+    if elsewhere:
+        place = net.get_parameter(elsewhere[0]).device.type
+        raise InputError(f"{name} makes a network whose {elsewhere[0]} lies on {place}: make it on the CPU")
     prunable(net)
     return net.train()
 

@@ -27,7 +27,7 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from .. import places
-from ..errors import InputError, one_line, quote
+from ..errors import FOREIGN, InputError, one_line, quote
 from ..registry import Registry
 
 if TYPE_CHECKING:
@@ -103,10 +103,12 @@ def source(name: str) -> Path:
     module, _, function = NAMED.get(name, name).partition(":")
     if not all(part.isidentifier() for part in (*module.split("."), function)):
         raise InputError(f"{quote(name)} is no network of your own: {_FORM}")
+    if module.partition(".")[0] in sys.stdlib_module_names:
+        raise InputError(f"{module} of {quote(name)} is a module of Python itself: give your file another name")
     widen_path()
     try:  # find_spec runs no code of the module itself, so that naming a network in a plan is cheap and safe
         spec = importlib.util.find_spec(module)
-    except Exception as error:  # looking for a.b imports a, which may do anything
+    except FOREIGN as error:  # looking for a.b imports a, which may do anything
         raise InputError(f"module {module} of {quote(name)} cannot be found ({one_line(error)}): {_FORM}") from error
     if spec is None:
         raise InputError(
@@ -139,7 +141,7 @@ def load(name: str) -> Maker:
     module, _, function = NAMED.get(name, name).partition(":")
     try:
         found = _fresh(module, wanted)
-    except Exception as error:  # other people's code may fail in any way
+    except FOREIGN as error:
         raise InputError(f"{path} cannot be imported ({one_line(error)}): mend it") from error
     maker = getattr(found, function, None)
     if not callable(maker):

@@ -43,10 +43,10 @@ def _shared_value(targets: list[Target], name: str, default: str = "") -> str:
     return values.pop() if values else default
 
 
-def print_json(value: Any) -> None:
+def print_json(options: Namespace, value: Any) -> None:
     """Print JSON, with the letters themselves where the terminal knows them all."""
-    known = str(getattr(sys.stdout, "encoding", "")).lower().replace("-", "") == "utf8"
-    print(json.dumps(value, indent=2, ensure_ascii=not known))
+    known = str(getattr(options.results, "encoding", "")).lower().replace("-", "") == "utf8"
+    print(json.dumps(value, indent=2, ensure_ascii=not known), file=options.results)
 
 
 def open_notes(options: Namespace) -> TextIO:
@@ -77,7 +77,7 @@ def plan(options: Namespace) -> int:
         for target in targets:
             line = command(target.section)
             lines |= {job.key: line for job in graph(list(target.jobs)) if job.key not in lines}
-        print_json(found.json(lambda job: lines[job.key](job)))
+        print_json(options, found.json(lambda job: lines[job.key](job)))
     else:
         side = machine.workers(device)
         print(found)
@@ -108,7 +108,7 @@ def run(options: Namespace) -> int:
         stream=open_notes(options),
     )
     if options.json:
-        print_json(dataclasses.asdict(outcome))
+        print_json(options, dataclasses.asdict(outcome))
     _report(outcome, jobs, open_notes(options))
     return outcome.code
 
@@ -145,7 +145,7 @@ def repeat(options: Namespace) -> int:
         return outcome.code
     found = find_landings(sections, {job.key for job in jobs})
     if options.json:
-        print_json({"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
+        print_json(options, {"landings": [{**dataclasses.asdict(item), "inside": item.inside} for item in found]})
     else:
         for item in found:
             print(item)
@@ -165,6 +165,9 @@ def _judge(options: Namespace) -> Ledger:
     if options.recorded and (options.pairs or options.file):
         raise InputError("recorded results are judged at the scales they were recorded at: leave out -p and -f")
     targets = find_targets(options)
+    if not options.recorded:
+        for section in sections_of(targets):
+            next(iter(section.store), None)  # raises where the folder cannot be read
     make = judge_recorded if options.recorded else judge
     return make(sections_of(targets), everything=not options.targets)
 
@@ -181,6 +184,8 @@ def check(options: Namespace) -> int:
     if options.accept:
         from ..judging.expectations import accept
 
+        if all(item.verdict == NOT_RUN for item in found.judgements):
+            raise InputError("none of these claims has a result to accept: run some first")
         found = dataclasses.replace(found, problems=())
         print(f"{accept(found.scales)} holds what is expected from now on", file=sys.stderr)
     rows = found.rows()
@@ -191,7 +196,7 @@ def check(options: Namespace) -> int:
         first = "record" if options.recorded else "run"
         problems.append(f"no result that these claims rest on is there: {first} some first")
     if options.json:
-        print_json({"claims": rows})
+        print_json(options, {"claims": rows})
     else:
         width = max((len(row["id"]) for row in rows), default=0)
         words = max((len(row["word"]) for row in rows), default=0)
@@ -247,7 +252,7 @@ def bench(options: Namespace) -> int:
         raise InputError("--rounds and --against are for themes: name some, or give --all")
     found = measure.training(options.device)
     if options.json:
-        print_json(found)
+        print_json(options, found)
     else:
         for name, value in found.items():
             print(f"{name}: {value}")
@@ -272,7 +277,7 @@ def _bench_themes(options: Namespace) -> int:
         lambda line: print(f"bench: {line}", file=open_notes(options), flush=True),
     )
     if options.json:
-        print_json(found)
+        print_json(options, found)
     else:
         print(speed.text(found))
     if kept is None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from argparse import Namespace
 from typing import Any
 
 from ...data import catalog
 from ...errors import InputError
 from ...exits import DONE, FAILED
+from .computing import print_json
 
 
 def _describe(name: str) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def data(options: Namespace) -> int:
     if action != "list":
         rows = [_look_at(name, fetch=action == "fetch") for name in wanted]
     if options.json:
-        print(json.dumps({"datasets": rows}, indent=2))
+        print_json(options, {"datasets": rows})
     else:
         for row in rows:
             line = f"{row['name']:<14} {row['classes']:>4} classes  {row['shape']:<10}"

@@ -53,7 +53,7 @@ def record(options: Namespace) -> int:
                 print(f"{kept.figure}: {len(kept.keys)} results at {kept.scale} scale{left}")
     written(root)
     if options.json:
-        print_json({"records": rows})
+        print_json(options, {"records": rows})
     return DONE
 
 
@@ -63,7 +63,7 @@ def describe(options: Namespace) -> int:
 
     changed = [str(path) for path in written(_find_sources())]
     if options.json:
-        print_json({"changed": changed})
+        print_json(options, {"changed": changed})
     else:
         print("\n".join(changed) or "nothing has changed since it was described")
     return DONE
@@ -90,7 +90,7 @@ def status(options: Namespace) -> int:
     wanted = {s.name: [job.key for job in s.graph] for s in sections_of(targets)}
     found = count_results(store, wanted)
     if options.json:
-        print_json({"store": str(store.root), **dataclasses.asdict(found)})
+        print_json(options, {"store": str(store.root), **dataclasses.asdict(found)})
         return DONE
     print(f"store {store.root}")
     for kind, number in found.entries.items():
@@ -123,7 +123,7 @@ def verify(options: Namespace) -> int:
     there, kept = sum(1 for _ in store), sum(1 for _ in recorded)
     wrong = {**look(store), **recorded.verify()}
     if options.json:
-        print_json({"store": str(store.root), "results": there, "recorded": kept, "wrong": wrong})
+        print_json(options, {"store": str(store.root), "results": there, "recorded": kept, "wrong": wrong})
         return FAILED if wrong else DONE
     for key, reason in wrong.items():
         print(f"{key}: {reason}")
@@ -158,7 +158,8 @@ def _tell(options: Namespace, store: Store, found: Waste, did: str) -> None:
         kept = {"leftovers": found.leftovers, "unfinished": found.unfinished, "quarantined": found.quarantined}
         listed = {name: [str(path) for path in paths] for name, paths in kept.items()}
         print_json(
-            {"store": str(store.root), "did": did, "results": list(found.results), **listed, "bytes": found.bytes}
+            options,
+            {"store": str(store.root), "did": did, "results": list(found.results), **listed, "bytes": found.bytes},
         )
     else:
         print(f"{did} {found} from {store.root}")

@@ -11,6 +11,7 @@ import contextlib
 import multiprocessing
 import os
 import signal
+import sys
 import threading
 from collections.abc import Iterator
 from multiprocessing.connection import Connection, wait
@@ -149,6 +150,7 @@ def _serve(pipe: Connection, settings: Settings, gpu: str | None) -> None:
         os.environ[variable] = str(settings.threads)
     if gpu is not None:
         os.environ["CUDA_VISIBLE_DEVICES"] = gpu
+    sys.stdout = sys.stderr  # what other people's code prints is no result
     plugins.load()
     terminated = working = False
     cold = True

@@ -40,7 +40,7 @@ def _expect(judgements: Sequence[Judgement]) -> dict[str, dict[str, Any]]:
 
 
 def accept(scales: Mapping[str, Sequence[Judgement]], path: Path | None = None) -> Path:
-    """Write what is found as what is expected from now on; claims that were not judged keep what they had.
+    """Write what is found as what is expected from now on; claims that were not run keep what they had.
 
     Args:
         scales: Scale to judgements.
@@ -56,7 +56,7 @@ def accept(scales: Mapping[str, Sequence[Judgement]], path: Path | None = None) 
     kept = {scale: dict(wanted) for scale, wanted in json.loads(path.read_text(encoding="utf-8")).items()}
     for scale, judgements in scales.items():
         found = _expect(judgements)
-        judged = {item.claim.id for item in judgements}
+        judged = {item.claim.id for item in judgements if item.verdict != NOT_RUN}
         before = {name: wanted for name, wanted in kept.get(scale, {}).items() if name not in judged}
         kept[scale] = {item: found[item] for item in found} | before
     path.write_text(json.dumps(kept, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
