@@ -86,9 +86,7 @@ def _differentiate(net: nn.Module, images: Tensor, name: str, classes: int) -> N
     """Take a gradient as training does."""
     logits = _call(net, images, name, classes)
     if not logits.requires_grad:
-        raise InputError(
-            f"{name} returns what has no gradient: leave out detach() and requires_grad_(False)"
-        )
+        raise InputError(f"{name} returns what has no gradient: leave out detach() and requires_grad_(False)")
     try:
         F.cross_entropy(logits, torch.zeros(len(images), dtype=torch.int64)).backward()
     except FOREIGN as error:
