@@ -6,6 +6,7 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study import display
@@ -56,7 +57,7 @@ def test_what_needs_a_run_is_folded_and_nothing_else_moves(name: str) -> None:
 
 def test_what_cells_carry_is_written_to_files_once(tmp_path: Path) -> None:
     drawing = display.Picture(b"<svg/>", "a line", 10, "Line.", narrow=b"<svg><!-- narrow --></svg>")
-    csv = display.download("a.csv", "x,y\n1,2\n")
+    csv = display.download("a.csv", pd.DataFrame({"x": [1], "y": [2]}))
     html = drawing._repr_html_() + csv.html + drawing._repr_html_()
     cell = {"cell_type": "code", "source": "", "outputs": [{"data": {"text/html": html}}, {"data": {}}]}
     made = editions.unpacked({"cells": [cell]}, tmp_path, "../_static/pages")["cells"][0]["outputs"][0]["data"]

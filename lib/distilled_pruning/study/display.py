@@ -11,6 +11,7 @@ from html import escape
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
 
@@ -257,18 +258,15 @@ def code(text: str) -> Markup:
     return Markup(f'<div class="highlight command"><pre>{words}</pre></div>', text)
 
 
-def download(name: str, content: str, kind: str = "text/csv", title: str = "") -> Markup:
-    """Offer text as a file that needs no server.
+def download(name: str, frame: pd.DataFrame) -> Markup:
+    """Offer a figure's data as a CSV file that needs no server.
 
     Args:
         name: Of the file.
-        content: The text.
-        kind: What it is.
-        title: What to click on; by default the name.
+        frame: The data; nine digits are all of a float32, which measured numbers are.
     """
-    data = base64.b64encode(content.encode()).decode()
-    href = f"data:{kind};charset=utf-8;base64,{data}"
-    return Markup(f'<a download="{escape(name)}" href="{href}">{escape(title or name)}</a>', name)
+    data = base64.b64encode(frame.to_csv(index=False, float_format="%.9g").encode()).decode()
+    return Markup(f'<a download="{escape(name)}" href="data:text/csv;charset=utf-8;base64,{data}">Data</a>', name)
 
 
 def percent(share: float) -> str:
@@ -296,7 +294,8 @@ def link(drawing: bytes) -> str:
     return f"data:image/{kind};base64,{base64.b64encode(drawing).decode()}"
 
 
-_PATH, _FINER = re.compile(rb' d="[^"]*"'), re.compile(rb"(\.\d\d)\d+")  # hundredths of a point
+_PLACES = re.compile(rb' d="[^"]*"| [xy]="[^"]*"|translate\([^)]*\)')
+_FINER = re.compile(rb"(\.\d\d)\d+")  # hundredths of a point
 
 
 def svg(figure: Figure, about: str = "") -> bytes:
@@ -308,7 +307,7 @@ def svg(figure: Figure, about: str = "") -> bytes:
     """
     drawn = _render(figure, "svg", {"Date": None, "Creator": None, "Description": about or None})
     drawn = re.sub(rb"\n +", b"\n", drawn)  # a twelfth of a page's bytes is the indentation of letters
-    return _PATH.sub(lambda path: _FINER.sub(rb"\1", path[0]), drawn)  # nor what no screen resolves
+    return _PLACES.sub(lambda place: _FINER.sub(rb"\1", place[0]), drawn)  # nor what no screen resolves
 
 
 def png(figure: Figure) -> bytes:

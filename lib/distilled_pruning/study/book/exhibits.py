@@ -82,7 +82,7 @@ class Exhibit:
             code: The function that draws.
         """
         frame, figure = self.frames[0], self.records[0].figure
-        csv = display.download(f"{figure}-{self.scale}.csv", frame.to_csv(index=False), title="Data")
+        csv = display.download(f"{figure}-{self.scale}.csv", frame)
         return one_line(csv, code, told(figure, preset_of(self.records[0])), f"{self.scale} scale", least(frame))
 
     def note(self) -> Note:

@@ -94,7 +94,7 @@ class Showing:
 
         first, *others = (self.frame(figure) for figure in names)
         more |= dict(zip(names[1:], others, strict=True))
-        csv = display.download(f"{self.parameters.notebook}-{names[0]}.csv", first.to_csv(index=False), title="Data")
+        csv = display.download(f"{self.parameters.notebook}-{names[0]}.csv", first)
         command = self.parameters.command().replace(self.parameters.notebook, names[0], 1)
         facts = (self.parameters.scale, exhibits.least(first))
         line = exhibits.one_line(csv, draw.__name__, command, *facts)

@@ -108,7 +108,7 @@ def picture_by_scale(results: Path) -> display.Picture:
     recorded = Recorded(results)
     frame = read_regimes(recorded)
     scales = " and ".join(dict.fromkeys(f"{record.scale} scale" for record in recorded.records("barriers")))
-    csv = display.download("scale.csv", frame.to_csv(index=False), title="Data")
+    csv = display.download("scale.csv", frame)
     line = exhibits.one_line(csv, draw_scale.__name__, "distilled-pruning run s4-stability -f reduced", scales)
     caption = (
         "How stability changes with scale. Every recorded regime is a panel, with a row for every way to find masks "
