@@ -288,7 +288,7 @@ def test_an_npz_that_is_wrong_is_one_sentence(tmp_path: Path, changes: dict[str,
     ("content", "reason"),
     [
         (b"", "it is empty"),
-        (b"not a zip", r"its first bytes are none of such a file\): save images and labels with numpy.savez"),
+        (b"not a zip", r"it is of another kind\): save images and labels with numpy.savez"),
         (b"PK\x03\x04 cut short", "it is cut short or damaged"),
         (b"\x93NUMPY\x01\x00", r"it holds a single array\): save images and labels in one file with numpy.savez"),
         (b"version https://git-lfs.github.com/spec/v1\n", r"it is a pointer of Git LFS\): .* with git lfs pull"),
@@ -350,7 +350,11 @@ def test_class_folders_are_split_by_class_or_by_folder(tmp_path: Path) -> None:
 def test_grey_and_transparent_images_become_colour(tmp_path: Path) -> None:
     root = write_folders(tmp_path / "a", {"a": 3, "b": 3})
     Image.new("LA", (20, 20), (7, 128)).save(root / "a" / "000.png")
+    assert not catalog.examine(str(write_folders(tmp_path / "plain", {"a": 3, "b": 3})), 20)
+    Image.new("RGBA", (20, 20), (7, 9, 7, 128)).save(root / "b" / "000.png")
     assert data.load(str(root)).channels == 3
+    for _ in range(2):  # decoded, and from the cache
+        assert catalog.examine(str(root), 20) == (f"{root}: the channel of transparency of 2 images is left out",)
 
 
 def test_decoding_happens_once_and_a_damaged_cache_is_made_again(

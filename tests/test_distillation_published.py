@@ -261,8 +261,8 @@ def test_missing_and_broken_files_are_said(tmp_path: Path) -> None:
     ("content", "sentence"),
     [
         (b"hello world\n", "save images and labels with (numpy.savez|torch.save), or fetch it again"),
-        (b"\x80\x02.", "its first bytes are none of such a file"),
-        (b'{"images": []}', "its first bytes are none of such a file"),
+        (b"\x80\x02.", "it is of another kind"),
+        (b'{"images": []}', "it is of another kind"),
         (b"version https://git-lfs.github.com/spec/v1\noid", r"it is a pointer of Git LFS\): .* with git lfs pull"),
         (b"<!DOCTYPE html><html>", "it is a web page"),
         (b"", "it is empty"),

@@ -48,7 +48,7 @@ def explain(found: bytes, save: str) -> str:
         return f"(it holds a single array): save images and labels in one file with {save}"
     if found.startswith(ZIP):
         return "(it is cut short or damaged): save or fetch it again"
-    return f"(its first bytes are none of such a file): save images and labels with {save}, or fetch it again"
+    return f"(it is of another kind): save images and labels with {save}, or fetch it again"
 
 
 @contextmanager
