@@ -246,7 +246,7 @@ NAN[4, 3, 2, 1] = np.nan
         ({"images": NAN}, "NaN or infinite values: give finite numbers"),
         ({"images": pictures().astype(np.int32) + 1}, "give uint8, bool or uint16 values"),
         ({"images": pictures().astype(str)}, "are <U3: give uint8"),
-        ({"images": np.full((20, 6, 6, 3), None)}, "save plain numbers, not objects|cannot be read"),
+        ({"images": np.full((20, 6, 6, 3), None)}, "images of .* hold objects: save plain numbers"),
         ({"labels": np.arange(20) % 4 + 0.5}, "must be whole numbers, not float64 with fractions"),
         ({"labels": np.arange(20).reshape(10, 2) % 4}, r"have shape \[10, 2\] and are not one-hot"),
         ({"labels": np.full((20, 2), 0.5)}, r"have shape \[20, 2\] and are not one-hot"),
@@ -260,7 +260,12 @@ NAN[4, 3, 2, 1] = np.nan
         ({"labels": np.arange(20) % 4 - 1}, "has the label -1: labels count from 0"),
         ({"labels": np.array([0, 1] * 9 + [99, 99])}, "has the label 99 but only 20 images"),
         ({"classes": np.array(["a", "b", "c"])}, "has the label 3 but 3 classes"),
-        ({"labels": np.array([0, 2] * 10)}, "class '1' of .* has no training images"),
+        ({"labels": np.array([0, 2] * 10)}, "class '1' of .* has no images: give some, or number the classes from 0"),
+        ({"labels": np.arange(20) % 4 + 5}, "classes .0., .1., .2., .3., .4. of .* have no images: give some"),
+        (
+            {"labels": np.arange(20) % 4, "classes": np.array(list("abcde"))},
+            "class 'e' of .* has no training images: give some, or leave it out",
+        ),
         ({"labels": np.array([0] * 19 + [1])}, "class '1' has one image"),
         ({"images": np.zeros((60, 4, 4, 3), np.uint8), "labels": np.arange(60)}, "'19' and 40 more have one image"),
         ({"labels": np.array([0] * 16 + [1, 2, 3, 3])}, "classes '1', '2' have one image: give at least two of each"),
@@ -279,13 +284,24 @@ def test_an_npz_that_is_wrong_is_one_sentence(tmp_path: Path, changes: dict[str,
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("content", [b"", b"not a zip", b"PK\x03\x04 cut short"])
-def test_a_damaged_npz_is_one_sentence(tmp_path: Path, content: bytes) -> None:
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        (b"", "it is empty"),
+        (b"not a zip", r"it is of another kind\): save images and labels with numpy.savez"),
+        (b"PK\x03\x04 cut short", "it is cut short or damaged"),
+        (b"\x93NUMPY\x01\x00", r"it holds a single array\): save images and labels in one file with numpy.savez"),
+        (b"version https://git-lfs.github.com/spec/v1\n", r"it is a pointer of Git LFS\): .* with git lfs pull"),
+        (b"\n<!DOCTYPE html>", "it is a web page"),
+    ],
+)
+def test_a_damaged_npz_is_one_sentence(tmp_path: Path, content: bytes, reason: str) -> None:
     path = tmp_path / "mine.npz"
     path.write_bytes(content)
     for read in (data.load, catalog.info):
-        with pytest.raises(InputError, match=r"is not a readable .npz file"):
+        with pytest.raises(InputError, match=rf"is not a readable .npz file \({reason}") as caught:
             read(str(path))
+        assert "pickle" not in str(caught.value)
 
 
 def test_a_truncated_npz_is_one_sentence(tmp_path: Path) -> None:
@@ -334,7 +350,11 @@ def test_class_folders_are_split_by_class_or_by_folder(tmp_path: Path) -> None:
 def test_grey_and_transparent_images_become_colour(tmp_path: Path) -> None:
     root = write_folders(tmp_path / "a", {"a": 3, "b": 3})
     Image.new("LA", (20, 20), (7, 128)).save(root / "a" / "000.png")
+    assert not catalog.examine(str(write_folders(tmp_path / "plain", {"a": 3, "b": 3})), 20)
+    Image.new("RGBA", (20, 20), (7, 9, 7, 128)).save(root / "b" / "000.png")
     assert data.load(str(root)).channels == 3
+    for _ in range(2):  # decoded, and from the cache
+        assert catalog.examine(str(root), 20) == (f"{root}: the channel of transparency of 2 images is left out",)
 
 
 def test_decoding_happens_once_and_a_damaged_cache_is_made_again(

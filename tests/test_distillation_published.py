@@ -195,7 +195,7 @@ def test_files_that_would_run_code_are_refused(tmp_path: Path, monkeypatch: pyte
     monkeypatch.chdir(tmp_path)
     torch.save([Harmful(), torch.zeros(1)], "data.pt")
     np.savez("a.npz", images=np.array([Harmful()], dtype=object), labels=np.zeros(1))
-    for name, sentence in (("data.pt", "holds more than tensors"), ("a.npz", "no readable archive of plain arrays")):
+    for name, sentence in (("data.pt", "holds more than tensors"), ("a.npz", "hold objects: save plain numbers")):
         with pytest.raises(InputError, match=sentence):
             published.load(name)
     assert not Path("harmed").exists()
@@ -211,7 +211,19 @@ def damaged(images: Any = None, labels: Any = None) -> list[Any]:
         (damaged(images=pixels()[0]), "it must be"),
         (damaged(images=pixels(channels=4)), "have 4 channels"),
         (damaged(images=pixels().double() * torch.nan), "not finite"),
-        (damaged(images=(pixels() * 255).long()), "must be float or uint8"),
+        (damaged(images=(pixels() * 999).long()), "images of data.pt are int64: give uint8, bool or uint16 values, or"),
+        (damaged(images=pixels() * 1e300), "not finite in 32 bits"),
+        (damaged(images=torch.zeros(6, 3, 8, 8)), "the images of data.pt are all alike"),
+        (damaged(images=pixels().to_sparse()), r"torch.sparse_coo tensor, not a dense one: save images.to_dense\(\)"),
+        (damaged(images=pixels().to("meta")), "the images of data.pt are a meta tensor, without values"),
+        (damaged(labels=torch.arange(6) // 2 + 0j), r"labels of data.pt are torch.complex64, not real .* labels.real"),
+        (damaged(labels=torch.tensor([0, 0, 1, 1, 2, 10**12])), "the label 1000000000000 but only 6 images"),
+        (damaged(labels=torch.tensor([0, 0, 1, 1, 2, 2 * 10**9])), "the label 2000000000 but only 6 images"),
+        (
+            damaged(labels=torch.eye(3)[[0] * 6] * 0.7 + 0.1),
+            "from 0 to 6 images, each by its likeliest class: they must",
+        ),
+        (torch.tensor(3.0), "holds a single number"),
         (damaged(labels=torch.tensor([0, 1])), r"labels of shape \(2,\) for 6 images"),
         (
             damaged(labels=torch.full((6, 3), 0.3)),
@@ -221,8 +233,8 @@ def damaged(images: Any = None, labels: Any = None) -> list[Any]:
         (damaged(labels=torch.full((6, 3), torch.nan)), "are no probabilities"),
         (damaged(labels=torch.full((6, 4), 0.25)), "has 6 images for 4 classes: they must have equally many"),
         (damaged(labels=torch.full((6, 3, 1), 0)), r"labels of shape \(6, 3, 1\)"),
-        (damaged(labels=torch.tensor([0.5, 0, 1, 1, 2, 2])), "not whole numbers"),
-        (damaged(labels=torch.tensor([-1, 0, 1, 1, 2, 2])), "numbered from 0"),
+        (damaged(labels=torch.tensor([0.5, 0, 1, 1, 2, 2])), "must be whole numbers"),
+        (damaged(labels=torch.tensor([-1, 0, 1, 1, 2, 2])), "has the label -1: labels count from 0 or 1"),
         (damaged(labels=torch.tensor([0, 0, 0, 1, 2, 2])), "from 1 to 3 images"),
         (damaged(labels=torch.tensor([0, 0, 1, 1, 3, 3])), "from 0 to 2 images"),
         ({"pictures": pixels()}, "holds a dict"),
@@ -239,13 +251,71 @@ def test_missing_and_broken_files_are_said(tmp_path: Path) -> None:
         published.load(tmp_path / "none.pt")
     with pytest.raises(InputError, match=r"holds no data\.pt"):
         published.load(tmp_path)
-    for name in ("broken.pt", "broken.npz"):
-        (tmp_path / name).write_bytes(b"no archive")
-        with pytest.raises(InputError, match=r"damaged or no PyTorch file|no readable archive|holds more than tensors"):
-            published.load(tmp_path / name)
     np.savez(tmp_path / "b.npz", pictures=np.zeros(3))
     with pytest.raises(InputError, match="holds pictures: it must hold images and labels"):
         published.load(tmp_path / "b.npz")
+
+
+@pytest.mark.parametrize("name", ["set.pt", "set.npz"])
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        (b"hello world\n", "save images and labels with (numpy.savez|torch.save), or fetch it again"),
+        (b"\x80\x02.", "it is of another kind"),
+        (b'{"images": []}', "it is of another kind"),
+        (b"version https://git-lfs.github.com/spec/v1\noid", r"it is a pointer of Git LFS\): .* with git lfs pull"),
+        (b"<!DOCTYPE html><html>", "it is a web page"),
+        (b"", "it is empty"),
+        (b"\x93NUMPY\x01\x00", "it holds a single array"),
+    ],
+)
+def test_a_file_of_another_kind_is_called_what_it_is(tmp_path: Path, name: str, content: bytes, sentence: str) -> None:
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(InputError, match=rf"(is no PyTorch|is not a readable .npz) file \(.*{sentence}") as caught:
+        published.load(tmp_path / name)
+    assert "pickle" not in str(caught.value)
+
+
+@pytest.mark.parametrize("old", [False, True])
+def test_what_is_cut_short_or_more_than_tensors_is_a_pytorch_file(tmp_path: Path, old: bool) -> None:
+    torch.save([Harmful(), torch.zeros(1)], tmp_path / "a.pt", _use_new_zipfile_serialization=not old)
+    with pytest.raises(InputError, match="holds more than tensors"):
+        published.load(tmp_path / "a.pt")
+    torch.save(damaged(), tmp_path / "a.pt", _use_new_zipfile_serialization=not old)
+    assert published.load(tmp_path / "a.pt").ipc == 2
+    (tmp_path / "a.pt").write_bytes((tmp_path / "a.pt").read_bytes()[:1500])
+    with pytest.raises(InputError, match="is damaged or no PyTorch file"):
+        published.load(tmp_path / "a.pt")
+
+
+def test_images_that_ask_for_gradients_are_read_without(tmp_path: Path) -> None:
+    torch.save(damaged(images=torch.nn.Parameter(pixels())), tmp_path / "data.pt")
+    syn = published.load(tmp_path / "data.pt")
+    assert not syn.images.requires_grad and syn.pack()[1]["images"].shape == (6, 3, 8, 8)
+
+
+@pytest.mark.parametrize("kind", [">f4", ">f8", "u2", ">u2", ">i4", "i8"])
+def test_numbers_of_any_type_are_the_same_pixels(tmp_path: Path, kind: str) -> None:
+    scale = {"f": 1, "u": 65535, "i": 255}[kind.strip(">")[0]]
+    images = (pixels().numpy() * scale).astype(kind)
+    np.savez(tmp_path / "a.npz", images=images, labels=(np.arange(6) // 2 + 1).astype(">i8"))
+    syn = published.load(tmp_path / "a.npz")
+    assert syn.space == "pixel" and torch.allclose(syn.images, pixels(), atol=1 / scale if scale > 1 else 0)
+    assert syn.labels.tolist() == [0, 0, 1, 1, 2, 2]
+
+
+def test_labels_may_be_the_names_of_classes(tmp_path: Path, three: published.Home) -> None:
+    words, images = np.array(["cow", "ant", "bee"]), np.random.default_rng(0).random((30, 8, 8, 3))
+    np.savez(tmp_path / "mine.npz", images=images, labels=words[np.arange(30) % 3], classes=words)
+    path = tmp_path / "set.npz"
+    np.savez(path, images=pixels().numpy(), labels=words[[2, 2, 1, 1, 0, 0]])
+    syn = published.load(path, ds=data.load(str(tmp_path / "mine.npz")))
+    assert syn.labels.tolist() == [0, 0, 1, 1, 2, 2] and torch.equal(syn.images, pixels()[[4, 5, 2, 3, 0, 1]])
+    published.examine(path, three._replace(names=tuple(words)), 2)
+    with pytest.raises(InputError, match=r"has the label 'cow', and the classes of its dataset are ant, bee, calf: "):
+        published.examine(path, three._replace(names=("ant", "bee", "calf")), 2)
+    with pytest.raises(InputError, match="are words, and no dataset tells their order: give numbers from 0"):
+        published.load(path)
 
 
 def test_a_space_the_values_contradict_is_refused(tmp_path: Path) -> None:

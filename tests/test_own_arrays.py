@@ -162,6 +162,15 @@ def test_what_is_refused_is_one_sentence_without_warnings(tmp_path: Path, arrays
     assert not said
 
 
+@pytest.mark.parametrize("kind", ["f4", "f8", "u2", "i4"])
+def test_the_order_of_bytes_is_the_files_own_affair(tmp_path: Path, kind: str) -> None:
+    images, labels = IMAGES * 200.0, LABELS.astype(">i8")
+    if kind == "i4":
+        images = IMAGES.astype(float)
+    found = data.load(saved(tmp_path / "big.npz", images=images.astype(f">{kind}"), labels=labels, split=SPLIT))
+    assert found.digest == data.load(plain(tmp_path, images.astype(f"<{kind}"))).digest
+
+
 def test_a_damaged_member_is_not_called_objects(tmp_path: Path) -> None:
     path = Path(saved(tmp_path / "mine.npz", images=IMAGES, labels=LABELS))
     content = bytearray(path.read_bytes())

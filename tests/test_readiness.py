@@ -101,7 +101,7 @@ WRONG: list[tuple[Callable[[Path], Path], str, list[str]]] = [
     (blank_class, "", ["all training images of class '1'", "of one value"]),
     (blank_channel, "", ["a channel of the training images", "the same value everywhere"]),
     (lambda f: npz(f, (IMAGES / 255 * 1e-5).astype(np.float32)), "", ["hardly varies"]),
-    (lambda f: npz(f, labels=np.where(LABELS == 2, 4, LABELS)), "", ["classes '2', '3' of", "have no training images"]),
+    (lambda f: npz(f, labels=np.where(LABELS == 2, 4, LABELS)), "", ["classes '2', '3' of", "have no images: give"]),
     (lambda f: npz(f, labels=LABELS * 0), "", ["has one class, '0'", "at least two"]),
     (lambda f: pictures(f, counts=(6,)), "", ["has one class, 'class0'"]),
     (cut_files, "", ["4 files in", "class0/001.png", "class0/002.png", "class1/000.png", "class1/005.png"]),
@@ -151,7 +151,7 @@ def published_set(path: Path, classes: int, ipc: int = 1, size: int = 8) -> None
 @pytest.mark.parametrize(
     ("shape", "part"),
     [
-        (None, "is no readable archive of plain arrays"),
+        (None, "is not a readable .npz file ("),
         ((4,), "has 4 classes but digits has 10"),
         ((10, 2), "holds 2 images per class, not 1: ask for 2"),
         ((10, 1, 16), "are 1x16x16 but those of digits are 1x8x8"),

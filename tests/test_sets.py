@@ -157,8 +157,8 @@ def test_a_published_file_goes_by_its_name_and_has_no_way_to_show(tmp_path: Path
 
 def test_a_published_set_of_another_size_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "theirs.npz"
-    np.savez(file, images=np.tile(np.linspace(0, 1, 256, dtype=np.float32), (10, 1)).reshape(10, 1, 16, 16),
-             labels=np.arange(10))  # fmt: skip
+    images = np.linspace(0, 1, 2560, dtype=np.float32).reshape(10, 1, 16, 16)
+    np.savez(file, images=images, labels=np.arange(10))
     store = Store(tmp_path / "store")
     with pytest.raises(InputError, match="holds 1 images per class, not 2: ask for 1"):
         runner.run([Distill(DATA, "published", 2, path=str(file))], store, device="cpu")

@@ -214,9 +214,7 @@ def examine(name: str, size: int) -> tuple[str, ...]:
     if path.is_dir():
         from . import decoding, folders
 
-        listed = folders.listing(path)
-        decoding.read(listed, size)
-        return listed.notes
+        return decoding.examine(folders.listing(path), size)
     from . import npz, sources
 
     sources.check(name, npz.read(path))

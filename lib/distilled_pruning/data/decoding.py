@@ -25,6 +25,25 @@ def read(listed: Listing, size: int | None = None, *, fresh: bool = False) -> tu
         InputError: Files that are no images, all of them named, images that cannot be learnt from, or a cache that
             cannot be written.
     """
+    return _read(listed, size, fresh)[:2]
+
+
+def examine(listed: Listing, size: int | None = None) -> tuple[str, ...]:
+    """Read the images, and say in sentences what is left out of the folder and of them; nothing where all is taken.
+
+    Raises:
+        InputError: As :func:`read`.
+    """
+    path = _read(listed, size, False)[2]
+    count = json.loads((path / "facts.json").read_text()).get("transparent", 0)
+    if not count:
+        return listed.notes
+    images = f"{count} image{'s' * (count != 1)}"
+    return (*listed.notes, f"{listed.root}: the channel of transparency of {images} is left out")
+
+
+def _read(listed: Listing, size: int | None, fresh: bool) -> tuple[Arrays, str, Path]:
+    """Give decoded images, the digest of their files, and the folder of the cache that holds them."""
     side = size or listed.side
     found = hash_files(listed, fresh=fresh)
     path = cache_folder() / "decoded" / f"{found[:32]}-{side}"
@@ -40,7 +59,7 @@ def read(listed: Listing, size: int | None = None, *, fresh: bool = False) -> tu
         images = _map(path, listed, side)
         assert images is not None
     arrays = Arrays(images[0], listed.train_labels, images[1], listed.test_labels, listed.classes)
-    return check(str(listed.root), arrays), found
+    return check(str(listed.root), arrays), found, path
 
 
 def _map(path: Path, listed: Listing, size: int) -> tuple[np.ndarray, np.ndarray] | None:
@@ -60,6 +79,7 @@ def _decode_all(listed: Listing, size: int, place: Path) -> None:
     """Decode both splits into ``train.npy`` and ``test.npy`` of a new folder, side by side in threads."""
     place.mkdir()
     problems: list[tuple[Path, str]] = []
+    transparent: list[Path] = []
     with imagefile.quiet(), ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         for split, files in (("train", listed.train), ("test", listed.test)):
             shape = (len(files), listed.channels, size, size)
@@ -68,6 +88,8 @@ def _decode_all(listed: Listing, size: int, place: Path) -> None:
             def into(at: int, files: tuple[Path, ...] = files, out: np.ndarray = out) -> None:
                 try:
                     out[at] = imagefile.decode(files[at], size, listed.channels, listed.own)
+                    if listed.own and imagefile.is_transparent(files[at]):
+                        transparent.append(files[at])
                 except imagefile.Unreadable as error:
                     problems.append((files[at], str(error)))
 
@@ -75,4 +97,5 @@ def _decode_all(listed: Listing, size: int, place: Path) -> None:
                 pass
             out.flush()
     refuse(imagefile.UNREADABLE, sorted(problems))
-    (place / "facts.json").write_text(json.dumps({"complete": True, "root": str(listed.root), "size": size}))
+    facts = {"complete": True, "root": str(listed.root), "size": size, "transparent": len(transparent)}
+    (place / "facts.json").write_text(json.dumps(facts))

@@ -107,6 +107,12 @@ def _to_eight_bits(image: Image, channels: int) -> Image:
     return image.convert(mode)
 
 
+def is_transparent(path: Path) -> bool:
+    """Whether an image has transparency, as its header says; raise :class:`Unreadable` if it is none."""
+    with open_image(path) as image:
+        return image.mode.endswith(("A", "a")) or "transparency" in image.info
+
+
 def decode(path: Path, size: int, channels: int = 3, upright: bool = False) -> np.ndarray:
     """Read an image, its shorter side resized to ``size`` (bilinear), the middle cut out: uint8 [channels, size, size].
 

@@ -9,7 +9,7 @@ import numpy as np
 from ..errors import InputError, some
 from .sources import stratify
 
-__all__ = ["classes_of", "names_of", "numbers_of", "split_of"]
+__all__ = ["classes_of", "names_of", "numbers_of", "refuse_gaps", "split_of"]
 
 _TESTING = ("test", "val", "valid", "validation")
 
@@ -85,6 +85,17 @@ def classes_of(path: object, labels: np.ndarray, names: tuple[str, ...]) -> tupl
     if high - counted >= len(labels):
         raise InputError(f"{path} has the label {high} but only {len(labels)} images: labels count from 0 or 1")
     return labels - int(counted), names or tuple(map(str, range(counted, high + 1))), counted
+
+
+def refuse_gaps(path: object, labels: np.ndarray, classes: tuple[str, ...]) -> None:
+    """Raise :class:`InputError` where classes that are but numbers have no image; each of them is named."""
+    empty = [repr(classes[label]) for label in np.flatnonzero(np.bincount(labels, minlength=len(classes)) == 0)]
+    if empty:
+        several = len(empty) > 1
+        raise InputError(
+            f"class{'es' * several} {some(empty)} of {path} {'have' if several else 'has'} no images: give some, or "
+            "number the classes from 0 without gaps, as np.unique(labels, return_inverse=True)[1] does"
+        )
 
 
 def split_of(path: object, split: np.ndarray | None, labels: np.ndarray, classes: tuple[str, ...]) -> np.ndarray:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import warnings
-import zipfile
-import zlib
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,20 +10,19 @@ from typing import Any
 import numpy as np
 
 from ..errors import InputError, some
+from .archive import DAMAGED, UNREADABLE, member, opened
 from .facts import DatasetInfo
-from .labels import classes_of, names_of, numbers_of, split_of
+from .labels import classes_of, names_of, numbers_of, refuse_gaps, split_of
 from .sources import Arrays, count_classes
 
-__all__ = ["info", "notes", "read"]
+__all__ = ["info", "notes", "read", "values_of"]
 
 _WHOLE = (("images", "labels"), ("x", "y"), ("data", "targets"))
 _PARTS = ("x_{}", "y_{}"), ("{}_images", "{}_labels")  # Keras, MedMNIST
 _NAMES, _SPLIT = ("classes", "class_names"), "split"
 _WANTED = "it needs images and labels, or x_train, y_train, x_test and y_test"
-_UNREADABLE = (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error)
 _CHANNELS = (1, 3, 4)
 _NARROW = 4  # a grey image is wider: [N, H, 3] is more likely an image in a form nobody expects
-_DAMAGED = "the file is damaged, save or fetch it again"
 _LARGEST_16 = 65535
 
 
@@ -70,21 +65,6 @@ class _Targets:
     counted: bool = False
 
 
-@contextmanager
-def _open(path: Path) -> Iterator[Any]:
-    """Open an ``.npz`` lazily, without pickles and without NumPy's warnings beside our one sentence."""
-    with warnings.catch_warnings(), np.errstate(all="ignore"):
-        warnings.simplefilter("ignore")
-        try:
-            archive = np.load(path, allow_pickle=False)
-            if not isinstance(archive, np.lib.npyio.NpzFile):
-                raise ValueError("it holds a single array")
-        except _UNREADABLE as error:
-            raise InputError(f"{path} is not a readable .npz file ({error}): save it again with numpy.savez") from error
-        with archive:
-            yield archive
-
-
 def _find(path: Path, archive: Any) -> list[tuple[str, str]]:
     """Say which arrays hold images and labels: one pair, or one for training and one for testing."""
     names = {name.lower(): name for name in reversed(archive.files)}
@@ -100,15 +80,6 @@ def _find(path: Path, archive: Any) -> list[tuple[str, str]]:
     raise InputError(f"{path} has no array {missing!r}, only {held}: {_WANTED}")
 
 
-def _member(path: Path, archive: Any, key: str) -> np.ndarray:
-    """Read one array."""
-    try:
-        return np.asarray(archive[key])
-    except _UNREADABLE as error:
-        advice = "save plain numbers or words, not objects" if "Object arrays" in str(error) else _DAMAGED
-        raise InputError(f"{key} of {path} cannot be read ({error}): {advice}") from error
-
-
 def _shape(path: Path, archive: Any, key: str) -> tuple[int, ...]:
     """Read the shape of an array from its header."""
     try:
@@ -116,8 +87,8 @@ def _shape(path: Path, archive: Any, key: str) -> tuple[int, ...]:
             version = np.lib.format.read_magic(file)
             read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
             return tuple(read(file)[0])
-    except (*_UNREADABLE, KeyError) as error:
-        raise InputError(f"{key} of {path} cannot be read ({error}): {_DAMAGED}") from error
+    except (*UNREADABLE, KeyError) as error:
+        raise InputError(f"{key} of {path} cannot be read ({error}): {DAMAGED}") from error
 
 
 def _form(path: Path, key: str, shape: tuple[int, ...]) -> _Form:
@@ -153,7 +124,7 @@ def _targets(path: Path, archive: Any, found: Sequence[tuple[tuple[str, str], in
     """Read labels, which images are for testing and class names, and check them."""
     parts = []
     for (images, key), count, _ in found:
-        labels = numbers_of(path, key, _member(path, archive, key))
+        labels = numbers_of(path, key, member(path, archive, key))
         if len(labels) != count:
             raise InputError(f"{path} has {count} {images} but {len(labels)} {key}: give one label per image")
         parts.append(labels)
@@ -165,16 +136,18 @@ def _targets(path: Path, archive: Any, found: Sequence[tuple[tuple[str, str], in
     if len(together) < 2 or not all(map(len, parts)):
         few = min(map(len, parts))
         raise InputError(f"{path} has {few} image{'s' * (few != 1)}: give at least two of each class")
-    names = [names_of(path, key, _member(path, archive, key)) for key in _NAMES if key in archive.files]
+    names = [names_of(path, key, member(path, archive, key)) for key in _NAMES if key in archive.files]
     labels, classes, counted = classes_of(path, together, names[0] if names else ())
-    split = _member(path, archive, _SPLIT) if _SPLIT in archive.files and len(parts) == 1 else None
+    if not names:
+        refuse_gaps(path, labels, classes)
+    split = member(path, archive, _SPLIT) if _SPLIT in archive.files and len(parts) == 1 else None
     test = np.arange(len(labels)) >= len(parts[0]) if len(parts) == 2 else split_of(path, split, labels, classes)
     return _Targets(labels, test, classes, counted)
 
 
 def info(path: Path) -> DatasetInfo:
     """Give the facts of an ``.npz`` from the header of its images and from its labels."""
-    with _open(path) as archive:
+    with opened(path) as archive:
         found = _forms(path, archive)
         targets = _targets(path, archive, found)
     counts = count_classes(str(path), targets.labels[~targets.test], targets.classes)
@@ -190,14 +163,14 @@ def info(path: Path) -> DatasetInfo:
 def notes(path: Path) -> tuple[str, ...]:
     """Say in sentences what of an ``.npz`` is not taken as it stands; nothing where all is."""
     said = []
-    with _open(path) as archive:
+    with opened(path) as archive:
         found = _forms(path, archive)
         form, (images, key) = found[0][2], found[0][0]
         if form.height != form.width:
             said.append(f"the middle {form.side}x{form.side} px of the {form.height}x{form.width} px images are taken")
         if form.channels == _CHANNELS[-1]:
             said.append("transparency, the fourth channel, is left out")
-        kind = _member(path, archive, images).dtype
+        kind = member(path, archive, images).dtype
         if kind == np.uint16:
             said.append("16-bit values are divided by 65535, unless all are below 256")
         if _targets(path, archive, found).counted:
@@ -223,10 +196,10 @@ def read(path: str | Path) -> Arrays:
         InputError: Anything else.
     """
     path = Path(path)
-    with _open(path) as archive:
+    with opened(path) as archive:
         found = _forms(path, archive)
         targets = _targets(path, archive, found)
-        parts = [_pixels(path, key, _member(path, archive, key), form) for (key, _), _, form in found]
+        parts = [_pixels(path, key, member(path, archive, key), form) for (key, _), _, form in found]
     if len({part.dtype for part in parts}) > 1:
         kinds = " and ".join(str(part.dtype) for part in parts)
         raise InputError(f"the images of {path} are {kinds}: give training and test images of one type")
@@ -236,13 +209,22 @@ def read(path: str | Path) -> Arrays:
 
 
 def _pixels(path: Path, key: str, images: np.ndarray, form: _Form) -> np.ndarray:
-    """Bring images to uint8 or finite float32 [N, C, side, side]; raise :class:`InputError` for what cannot be."""
+    """Bring images to uint8 or finite float32 [N, C, side, side]."""
     if form.axes == "NHWC":
         images = images.transpose(0, 3, 1, 2)
     elif form.axes == "NHW":
         images = images[:, None]
     top, left = (form.height - form.side) // 2, (form.width - form.side) // 2
     images = images[:, :3, top : top + form.side, left : left + form.side]
+    return values_of(path, key, images)
+
+
+def values_of(path: object, key: str, images: np.ndarray) -> np.ndarray:
+    """Bring images of any shape to uint8 or finite float32.
+
+    Raises:
+        InputError: Values that are neither bytes, 16 bits, truths nor finite floats.
+    """
     if images.dtype == np.uint8:
         return images
     if images.dtype == bool:

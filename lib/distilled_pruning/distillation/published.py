@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import pickle
-import zipfile
-import zlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from ..data.labels import classes_of, numbers_of
+from ..data.npz import values_of
 from ..data.split import likeliest
 from ..errors import InputError, unknown
-from .files import locate
+from .reading import read
 from .synthetic import Synthetic
 
 if TYPE_CHECKING:
@@ -22,27 +20,23 @@ if TYPE_CHECKING:
 
 __all__ = ["Home", "check_count", "examine", "load", "smoothness", "space_of"]
 
-_NUMBERS: list[Any] = [  # NumPy's, as DC keeps accuracies beside its images
-    np.dtype,
-    *((np.float64(0).__reduce__()[0], f"numpy.{home}.multiarray.scalar") for home in ("core", "_core")),
-    *(type(np.dtype(kind)) for kind in ("f4", "f8", "i4", "i8")),
-]
 _ROUNDING = 0.01  # what a thousand probabilities in float16 may sum to beside 1
 _SPACES = ("pixel", "normalised", "zca")
 
 
 class Home(NamedTuple):
-    """What a set must fit: a dataset's name, number of classes, image shape [channels, height, width], whitening."""
+    """What a set must fit: a dataset's name, number of classes, image shape [C, H, W], whitening, and class names."""
 
     name: str
     classes: int
     shape: tuple[int, ...]
     whitened: bool
+    names: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, split: Split, name: str) -> Home:
+    def of(cls, split: Split, name: str, names: tuple[str, ...] = ()) -> Home:
         """Describe the dataset that a split belongs to."""
-        return cls(name, split.classes, tuple(split.images.shape[1:]), split.whitening is not None)
+        return cls(name, split.classes, tuple(split.images.shape[1:]), split.whitening is not None, names)
 
     def check(self, what: str, images: Tensor, classes: int, space: str) -> None:
         """Raise :class:`InputError` where a set cannot stand for the dataset."""
@@ -114,10 +108,10 @@ def load(
         InputError: A file that is missing, unsafe, damaged or of another form; images, labels or a space that cannot
             be, or that do not fit ``ds``.
     """
-    known = None if ds is None else ds.train.classes
-    file, images, targets, classes, space = _open(path, labels, factor, space, known)
-    if ds is not None:
-        Home.of(ds.train, ds.name).check(file.name, images, classes, space)
+    home = None if ds is None else Home.of(ds.train, ds.name, ds.classes)
+    file, images, targets, classes, space = _open(path, labels, factor, space, home)
+    if home is not None:
+        home.check(file.name, images, classes, space)
     mean, std = (0.0,) * images.shape[1], (1.0,) * images.shape[1]
     if space == "pixel":
         mean = ds.train.mean if ds is not None else tuple(images.mean((0, 2, 3)).tolist())
@@ -142,7 +136,7 @@ def examine(path: str | Path, home: Home, ipc: int, factor: int = 1) -> None:
     Raises:
         InputError: As :func:`load`, or for another number of images.
     """
-    file, images, _, classes, space = _open(path, None, factor, "auto", home.classes)
+    file, images, _, classes, space = _open(path, None, factor, "auto", home)
     home.check(file.name, images, classes, space)
     check_count(len(images) // classes, ipc)
 
@@ -154,17 +148,14 @@ def check_count(found: int, ipc: int) -> None:
 
 
 def _open(
-    path: str | Path, labels: str | Path | None, factor: int, space: str, known: int | None
+    path: str | Path, labels: str | Path | None, factor: int, space: str, home: Home | None
 ) -> tuple[Path, Tensor, Tensor, int, str]:
-    """Read and check a set for itself: its file, images, labels, number of classes (``known``, if it is) and space."""
+    """Read and check a set for itself: its file, images, labels, number of classes and space."""
     if space not in ("auto", *_SPACES):
         raise unknown("image space", space, ("auto", *_SPACES))
-    held = locate(Path(path))
-    file = held[0] if len(held) == 1 else Path(path)
-    if len(held) > 1:
-        images, targets = _parts(file, held, known)
-    else:
-        images, targets = _read(file, Path(labels) if labels is not None else None, known)
+    file, images, targets = read(
+        Path(path), None if labels is None else Path(labels), home and home.classes, home.names if home else ()
+    )
     images, targets, classes = _check(file.name, images, targets)
     found = "pixel" if images.dtype == torch.uint8 else space_of(images.float())
     images = images.float() / 255 if images.dtype == torch.uint8 else images.float()
@@ -185,95 +176,9 @@ def _open(
     return file, images, targets, classes, space
 
 
-def _parts(folder: Path, files: tuple[Path, ...], known: int | None) -> tuple[Any, Any]:
-    """Read a set that has a file of images for each class."""
-    labelled = [file.name for file in files if (beside := _labels_beside(file)) != file and beside.is_file()]
-    if labelled:
-        raise InputError(
-            f"{folder} has {len(files)} files of images and labels beside {labelled[0]}, so they are no parts of "
-            "one set: give the file of one set itself"
-        )
-    parts = [_tensors(file) for file in files]
-    if not all(isinstance(part, Tensor) and part.ndim == 4 for part in parts):
-        raise InputError(f"the files of images in {folder} must hold a tensor each: give the file of one set itself")
-    if known is None or len(files) != known:
-        which = "whose number of classes is not known" if known is None else f"of {known} classes"
-        names = ", ".join(file.name for file in files[:4])
-        raise InputError(
-            f"{folder} has {len(files)} files of images ({names}{', …' if len(files) > 4 else ''}) for a dataset "
-            f"{which}: give one file for each class, or the file of one set itself"
-        )
-    if len({part.shape[1:] for part in parts}) > 1:
-        raise InputError(f"the files of images in {folder} have images of several shapes: give those of one set")
-    counts = torch.tensor([len(part) for part in parts])
-    return torch.cat(parts), torch.arange(known).repeat_interleave(counts)
-
-
-def _read(file: Path, labels: Path | None, known: int | None) -> tuple[Any, Any]:
-    """Read images and labels, whatever they are."""
-    if file.suffix.lower() == ".npz":
-        try:
-            with np.load(file, allow_pickle=False) as archive:
-                if not {"images", "labels"} <= set(archive.files):
-                    raise InputError(f"{file.name} holds {', '.join(archive.files)}: it must hold images and labels")
-                return torch.from_numpy(archive["images"]), torch.from_numpy(archive["labels"])
-        except (ValueError, OSError, EOFError, TypeError, zipfile.BadZipFile, zlib.error) as error:
-            if isinstance(error, InputError):
-                raise
-            raise InputError(f"{file.name} is no readable archive of plain arrays: {error}") from error
-    content = _tensors(file)
-    if isinstance(content, (list, tuple)) and len(content) == 2:
-        return content[0], content[1]
-    if isinstance(content, dict) and {"images", "labels"} <= set(content):
-        return content["images"], content["labels"]
-    if isinstance(content, dict) and isinstance(content.get("data"), list) and content["data"]:
-        first = content["data"][0]  # DC keeps the sets of all repetitions in one file
-        if isinstance(first, (list, tuple)) and len(first) == 2:
-            return first[0], first[1]
-    if not isinstance(content, Tensor):
-        raise InputError(f"{file.name} holds a {type(content).__name__}: it must hold images and labels, or images")
-    beside = labels if labels is not None else _labels_beside(file)
-    if (beside == file or not beside.is_file()) and labels is None and known and len(content) % known == 0:
-        return content, torch.arange(known).repeat_interleave(len(content) // known)  # class by class, as all are kept
-    if beside == file or not beside.is_file():
-        raise InputError(f"{file.name} holds images only and {beside.name} is not beside it: give its labels file too")
-    return content, _tensors(beside)
-
-
-def _labels_beside(file: Path) -> Path:
-    """Say where the labels of a file of images lie, as MTT names them."""
-    return file.with_name(file.name.replace("images", "labels"))
-
-
-def _tensors(file: Path) -> Any:
-    """Load a file of tensors, refusing anything else."""
-    try:
-        with torch.serialization.safe_globals(_NUMBERS):
-            return torch.load(file, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as error:
-        raise InputError(
-            f"{file.name} holds more than tensors and was not opened: save it again as plain tensors"
-        ) from error
-    except (RuntimeError, EOFError, OSError, ValueError) as error:
-        raise InputError(f"{file.name} is damaged or no PyTorch file: fetch it again") from error
-
-
-def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
+def _check(name: str, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, int]:
     """Check form and content; give images NCHW, labels int64 or probabilities, and the number of classes."""
-    if not isinstance(images, Tensor) or not isinstance(labels, Tensor):
-        raise InputError(f"{name} must hold tensors of images and labels")
-    if images.ndim != 4:
-        raise InputError(
-            f"the images of {name} have shape {tuple(images.shape)}: it must be [images, channels, height, width]"
-        )
-    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
-        images = images.permute(0, 3, 1, 2).contiguous()
-    if images.shape[1] not in (1, 3):
-        raise InputError(f"the images of {name} have {images.shape[1]} channels: they must have 1 or 3")
-    if images.dtype != torch.uint8 and not images.is_floating_point():
-        raise InputError(f"the images of {name} are {images.dtype}: they must be float or uint8")
-    if images.is_floating_point() and not bool(images.isfinite().all()):
-        raise InputError(f"the images of {name} hold values that are not finite: fetch the file again")
+    images = _check_images(name, images)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim == 2 and len(labels) == len(images):
@@ -283,24 +188,50 @@ def _check(name: str, images: Any, labels: Any) -> tuple[Tensor, Tensor, int]:
                 raise InputError(
                     f"{name} has {len(labels)} images for {labels.shape[1]} classes: they must have equally many"
                 )
+            _check_even(name, likeliest(labels), labels.shape[1], ", each by its likeliest class")
             return images, labels, labels.shape[1]
         labels = labels.argmax(1)
     if labels.ndim != 1 or len(labels) != len(images):
         raise InputError(
             f"{name} has labels of shape {tuple(labels.shape)} for {len(images)} images: one class each is needed"
         )
-    if labels.is_floating_point() and not bool((labels == labels.round()).all()):
-        raise InputError(f"the labels of {name} are not whole numbers: class numbers from 0 are needed")
-    labels = labels.to(torch.int64)
-    if not len(labels) or int(labels.min()) < 0:
-        raise InputError(f"{name} must hold at least one image of each class, numbered from 0")
-    counts = torch.bincount(labels)
+    if not len(labels):
+        raise InputError(f"{name} must hold at least one image of each class")
+    plain = (labels.float() if labels.is_floating_point() and labels.itemsize < 4 else labels).numpy()
+    numbers, classes, _ = classes_of(name, numbers_of(name, "labels", plain), ())
+    labels = torch.from_numpy(numbers)
+    _check_even(name, labels, len(classes))
+    return images, labels, len(classes)
+
+
+def _check_images(name: str, images: Tensor) -> Tensor:
+    """Check form and values of images; give them uint8 or float32 [N, C, H, W]."""
+    if images.ndim != 4:
+        raise InputError(
+            f"the images of {name} have shape {tuple(images.shape)}: it must be [images, channels, height, width]"
+        )
+    if images.shape[1] not in (1, 3) and images.shape[3] in (1, 3):
+        images = images.permute(0, 3, 1, 2).contiguous()
+    if images.shape[1] not in (1, 3):
+        raise InputError(f"the images of {name} have {images.shape[1]} channels: they must have 1 or 3")
+    images = (
+        images.float() if images.is_floating_point() else torch.from_numpy(values_of(name, "images", images.numpy()))
+    )
+    if images.is_floating_point() and not bool(images.isfinite().all()):
+        raise InputError(f"the images of {name} hold values that are not finite in 32 bits: fetch the file again")
+    if len(images) > 1 and bool((images == images[:1]).all()):
+        raise InputError(f"the images of {name} are all alike, so they tell no class from another: give others")
+    return images
+
+
+def _check_even(name: str, labels: Tensor, classes: int, how: str = "") -> None:
+    """Raise :class:`InputError` where classes have not equally many images."""
+    counts = torch.bincount(labels, minlength=classes)
     if int(counts.min()) != int(counts.max()):
         raise InputError(
-            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images: "
+            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images{how}: "
             "they must have equally many"
         )
-    return images, labels, len(counts)
 
 
 def _probabilities(name: str, labels: Tensor) -> Tensor:

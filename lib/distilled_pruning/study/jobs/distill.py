@@ -156,7 +156,8 @@ class Distill(Job):
         if self.method == "published":
             from ...distillation import published
 
-            home = published.Home(self.data.name, len(info.classes), (info.channels, size, size), self.data.zca)
+            shape = info.channels, size, size
+            home = published.Home(self.data.name, len(info.classes), shape, self.data.zca, info.classes)
             published.examine(self.path, home, self.ipc, max(1, self.factor))
         elif self.settings is None:
             if self.ipc > min(counts):
