@@ -219,10 +219,7 @@ def damaged(images: Any = None, labels: Any = None) -> list[Any]:
         (damaged(labels=torch.arange(6) // 2 + 0j), r"labels of data.pt are torch.complex64, not real .* labels.real"),
         (damaged(labels=torch.tensor([0, 0, 1, 1, 2, 10**12])), "the label 1000000000000 but only 6 images"),
         (damaged(labels=torch.tensor([0, 0, 1, 1, 2, 2 * 10**9])), "the label 2000000000 but only 6 images"),
-        (
-            damaged(labels=torch.eye(3)[[0] * 6] * 0.7 + 0.1),
-            "from 0 to 6 images, each by its likeliest class: they must",
-        ),
+        (damaged(labels=torch.eye(3)[[0] * 6] * 0.7 + 0.1), "no image of data.pt is likeliest of class 1: give each"),
         (torch.tensor(3.0), "holds a single number"),
         (damaged(labels=torch.tensor([0, 1])), r"labels of shape \(2,\) for 6 images"),
         (

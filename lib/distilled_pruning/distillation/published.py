@@ -188,7 +188,9 @@ def _check(name: str, images: Tensor, labels: Tensor) -> tuple[Tensor, Tensor, i
                 raise InputError(
                     f"{name} has {len(labels)} images for {labels.shape[1]} classes: they must have equally many"
                 )
-            _check_even(name, likeliest(labels), labels.shape[1], ", each by its likeliest class")
+            empty = set(range(labels.shape[1])) - set(likeliest(labels).tolist())
+            if empty:  # learned labels may tip an image over to another class, and leave a class all the same
+                raise InputError(f"no image of {name} is likeliest of class {min(empty)}: give each class images")
             return images, labels, labels.shape[1]
         labels = labels.argmax(1)
     if labels.ndim != 1 or len(labels) != len(images):
@@ -224,12 +226,12 @@ def _check_images(name: str, images: Tensor) -> Tensor:
     return images
 
 
-def _check_even(name: str, labels: Tensor, classes: int, how: str = "") -> None:
+def _check_even(name: str, labels: Tensor, classes: int) -> None:
     """Raise :class:`InputError` where classes have not equally many images."""
     counts = torch.bincount(labels, minlength=classes)
     if int(counts.min()) != int(counts.max()):
         raise InputError(
-            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images{how}: "
+            f"the classes of {name} have from {int(counts.min())} to {int(counts.max())} images: "
             "they must have equally many"
         )
 
