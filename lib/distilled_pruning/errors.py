@@ -26,7 +26,7 @@ def show(value: object) -> str:
         return "a number of thousands of digits"
 
 
-def one_line(error: Exception) -> str:
+def one_line(error: BaseException) -> str:
     """Write what other people's code raised on one line, with its type."""
     return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
 
