@@ -10,7 +10,7 @@ from __future__ import annotations
 import importlib
 import os
 
-from .errors import InputError, one_line, quote
+from .errors import FOREIGN, InputError, one_line, quote
 from .models.networks import know, widen_path
 
 __all__ = ["ENVIRONMENT", "load", "use"]
@@ -38,7 +38,7 @@ def load() -> None:
     if named:
         widen_path()
     for name in named:
-        if name.endswith(".py") or name.startswith(".") or "/" in name:
+        if name.endswith(".py") or "" in name.split(".") or "/" in name:
             raise InputError(
                 f"{quote(name)} is no name of a plugin: name the module as package.module, without folders and .py"
             )
@@ -53,9 +53,9 @@ def load() -> None:
             ) from error
         except InputError as error:
             raise InputError(f"plugin {name} cannot be used: {error}") from error
-        except Exception as error:  # other people's code may fail in any way
+        except FOREIGN as error:
             raise _broken(name, error) from error
 
 
-def _broken(name: str, error: Exception) -> InputError:
+def _broken(name: str, error: BaseException) -> InputError:
     return InputError(f"plugin {name} cannot be imported ({one_line(error)}): mend it")

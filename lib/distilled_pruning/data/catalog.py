@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import disk, places
-from ..errors import InputError, quote, unknown
-from ..registry import Registry
+from .. import disk, foreign, places
+from ..errors import InputError, quote, show, unknown
+from ..registry import Registry, check_name
 from .facts import DatasetInfo
 
 A = TypeVar("A", bound=Callable[[], Any])
@@ -155,11 +155,22 @@ def dataset(name: str, classes: Sequence[str], size: int, channels: int, train: 
         classes: Class names in label order.
         size: Side of the images in pixels.
         channels: 1 or 3.
-        train: Number of training images, as many of each class.
+        train: Number of training images.
         test: Number of test images.
+
+    Raises:
+        InputError: The name is taken, or none; a value is none that a dataset can have; the function takes values.
     """
+    check_name("dataset", name)
+    if isinstance(classes, str) or len(set(classes)) < 2 or not all(isinstance(item, str) for item in classes):
+        raise InputError(f"classes of the dataset {name!r} must be the names of two or more, not {show(classes)}")
+    for what, value in (("size", size), ("channels", channels), ("train", train), ("test", test)):
+        if not isinstance(value, int) or value < 1 or (what == "channels" and value not in (1, 3)):
+            right = "1 or 3" if what == "channels" else "a whole number of at least 1"
+            raise InputError(f"{what} of the dataset {name!r} must be {right}, not {show(value)}")
 
     def register(arrays: A) -> A:
+        foreign.check_call(f"dataset {name!r}", arrays)
         info = DatasetInfo(name, tuple(classes), size, channels, (), (), train, test, None, "function", arrays=arrays)
         DATASETS.add(name, info, arrays)
         return arrays
@@ -176,6 +187,10 @@ def info(name: str) -> DatasetInfo:
     Raises:
         InputError: Neither a known name nor a path that can be read.
     """
+    if name in DATASETS and DATASETS[name].arrays is not None:
+        from . import functions
+
+        return functions.count(DATASETS[name])
     if name in DATASETS:
         return DATASETS[name]
     path = disk.expand(name)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from .. import disk
 from ..errors import InputError, unknown
-from . import catalog, decoding, download, folders, npz, official, sources, whitening as whiten
+from . import catalog, decoding, download, folders, functions, npz, official, sources, whitening as whiten
 from .catalog import folder
 from .facts import DatasetInfo
 from .images import resize, statistics
@@ -131,8 +131,7 @@ def read(
     if path is None:
         path = fetch(name, root)
     if info is not None and info.arrays is not None:
-        arrays = replace(info.arrays(), classes=info.classes)
-        return sources.check(name, arrays), sources.digest(arrays)
+        return functions.read(info)
     if path.is_dir() and (info is None or info.kind == "folders"):
         listed = folders.listing(path, info.wnids, info.classes) if info else folders.listing(path)
         return decoding.read(listed, size or (info.size if info else None), fresh=fresh)
@@ -171,6 +170,8 @@ def digest(name: str, root: str | Path | None = None) -> str:
     info = catalog.DATASETS.get(name)
     if info is not None and info.digest:
         return info.digest
+    if info is not None and info.arrays is not None:
+        return functions.digest(info)
     path = find(name, root)
     if path is None:
         raise _missing(name, root)

@@ -75,6 +75,9 @@ def resolve(method: str, dataset: str, ipc: int, size: int, classes: int, option
     if method not in DISTILLERS:
         raise unknown("distillation method", method, DISTILLERS)
     known = [field.name for field in fields(Settings)]
+    for name in DISTILLERS[method].published:
+        if name not in known[2:]:
+            raise unknown(f"setting of the distiller {method!r}", name, known[2:])
     for name in options:
         if name not in known or name in ("method", "ipc"):
             raise unknown("distillation option", name, known[2:])

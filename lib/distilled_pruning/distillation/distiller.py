@@ -8,10 +8,12 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import InputError
+from .. import foreign
+from ..errors import InputError, show
 from . import coreset, trajectory
 from .defaults import resolve
 from .methods import CORESETS, DISTILLERS
@@ -171,7 +173,11 @@ class _Run:
         if settings.clamp and self.problem.space == "pixel":
             with torch.no_grad():
                 self.draft.images.clamp_(0, 1)
-        loss = _step(settings.method)(self.problem, self.draft, self.done)
+        step, what = _step(settings.method), f"distiller {settings.method!r}"
+        with foreign.blaming(what, step):
+            loss: object = step(self.problem, self.draft, self.done)
+        if not isinstance(loss, int | float | np.floating):
+            raise InputError(f"{foreign.with_author(what, step)} gives {show(loss)}: let it return the loss, a number")
         self.done += 1
         if not math.isfinite(loss):
             batch = f"distill_batch_size below {settings.expert_batch} or " if settings.method == "mtt" else ""
@@ -180,7 +186,7 @@ class _Run:
                 f"{batch}distill_learning_rate below {settings.image_rate:g}, in Python "
                 f"{'expert_batch or ' if batch else ''}image_rate"
             )
-        self.history.append(loss)
+        self.history.append(float(loss))
         if self.done in self.kept:
             self.snapshots[self.done] = self.problem.stored(self.draft.images)
 

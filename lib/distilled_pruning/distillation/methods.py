@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ..registry import Registry
+from .. import foreign
+from ..registry import Registry, check_name
 
 __all__ = ["CORESETS", "DISTILLERS", "IDC", "Method", "distiller"]
 
@@ -41,7 +42,7 @@ class Method:
         return hashlib.sha256(Path(path).read_bytes()).hexdigest()[:32] if path else ""
 
 
-DISTILLERS: Registry[Method] = Registry("distiller")
+DISTILLERS: Registry[Method] = Registry("distiller", ("easy", "published"))  # which jobs choose and read
 
 
 def distiller(name: str, **published: Any) -> Callable[[S], S]:
@@ -54,9 +55,14 @@ def distiller(name: str, **published: Any) -> Callable[[S], S]:
     Args:
         name: The method's name, which no other may have.
         published: Fields of :class:`.settings.Settings`, as they are without being asked for.
+
+    Raises:
+        InputError: The name is taken, or none; the function takes other values.
     """
+    check_name(DISTILLERS.what, name)
 
     def register(step: S) -> S:
+        foreign.check_call(f"distiller {name!r}", step, "problem", "draft", "iteration")
         DISTILLERS.add(name, Method(published, step=step), step)
         return step
 

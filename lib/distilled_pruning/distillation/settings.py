@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+import numbers
+from dataclasses import asdict, dataclass, fields
 from typing import Any
 
-from ..errors import InputError, unknown
+from ..errors import InputError, show, unknown
 from .methods import DISTILLERS
 
 _INITS = ("real", "mix", "noise")
 _METRICS = ("mse", "l1", "cosine")
 _SPACES = ("pixel", "normalised")
+_KINDS: dict[str, tuple[type, str]] = {
+    "int": (numbers.Integral, "a whole number"),
+    "float": (numbers.Real, "a number"),
+    "bool": (bool, "true or false"),
+    "str": (str, "text"),
+}
 
 
 @dataclass(frozen=True)
@@ -109,6 +116,11 @@ class Settings:
 
     def __post_init__(self) -> None:
         """Raise :class:`InputError` for settings no distillation could use."""
+        for item in fields(self):
+            value, (name, _, absent) = getattr(self, item.name), str(item.type).partition(" | ")
+            kind, words = _KINDS[name]
+            if not isinstance(value, kind) and not (absent and value is None):
+                raise InputError(f"{item.name} of the distiller {self.method!r} must be {words}, not {show(value)}")
         for what, value, known in (
             ("distillation method", self.method, DISTILLERS),
             ("initialisation", self.init, _INITS),

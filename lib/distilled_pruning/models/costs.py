@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ..errors import InputError, unknown
-from .networks import is_own
 
 __all__ = [
     "BLOCKS",
@@ -56,7 +55,7 @@ def papers_width(model: str, size: int, dataset: str = "") -> int:
 
     Datasets that no paper has follow their size: up to 64 px they are taken for CIFAR's kind.
     """
-    if is_own(model):
+    if model not in MODELS:
         return 0  # a network of somebody's own has its own
     if not model.startswith("resnet"):
         return 128

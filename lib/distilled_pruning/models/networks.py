@@ -26,9 +26,10 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from .. import places
+from .. import foreign, places
 from ..errors import FOREIGN, InputError, one_line, quote
-from ..registry import Registry
+from ..registry import Registry, check_name
+from .costs import MODELS
 
 if TYPE_CHECKING:
     from torch import nn
@@ -76,14 +77,26 @@ class Maker(Protocol):
 
 
 M = TypeVar("M", bound=Maker)
-NAMED: Registry[str] = Registry("network")
+NAMED: Registry[str] = Registry("network", (*MODELS, "own"))
 
 
 def network(name: str) -> Callable[[M], M]:
-    """Give a function of the module's form a short name, by which parameters call the network."""
+    """Give a function of the module's form a short name, by which parameters call the network.
+
+    Raises:
+        InputError: The name is taken, or none; the function takes other values, or cannot be found in its module.
+    """
+    check_name("network", name)
 
     def register(maker: M) -> M:
-        NAMED.add(name, f"{maker.__module__}:{getattr(maker, '__name__', '')}", maker)
+        what = f"network {name!r}"
+        foreign.check_call(what, maker, "images", "width", "seed")
+        called = str(getattr(maker, "__qualname__", ""))
+        if not called.isidentifier():
+            raise InputError(
+                f"{foreign.with_author(what, maker)} is out of reach for jobs: define it at the top of its module"
+            )
+        NAMED.add(name, f"{maker.__module__}:{called}", maker)
         return maker
 
     return register

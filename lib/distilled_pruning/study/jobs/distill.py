@@ -10,7 +10,7 @@ from ...distillation import defaults, files, passes
 from ...distillation.fitting import suit
 from ...distillation.methods import CORESETS, DISTILLERS
 from ...distillation.settings import Settings
-from ...errors import InputError
+from ...errors import InputError, unknown
 from ...models.networks import is_own
 from .base import Context, Data, Job, Network, Result, Training, check_unchanged
 from .limits import check_size, macs, needs_company, trial, widened
@@ -151,6 +151,8 @@ class Distill(Job):
 
     def check(self) -> Data:
         """Refuse a set that the dataset has not the images for, and a published one that is none of it."""
+        if self.method not in (*DISTILLERS, "easy", "published"):
+            raise unknown("distiller", self.method, DISTILLERS)
         info, size = self.data.info, self.data.pixels
         counts = info.per_class(self.data.subset)
         if self.method == "published":

@@ -5,11 +5,14 @@ Whatever asks which ways there are, or of which kind one is, asks here; a plugin
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol
 
+from ... import foreign
+from ...errors import InputError, show
 from ...registry import Registry
 from ...training.recipe import Recipe
 from .base import Data, Network
@@ -84,8 +87,39 @@ WAYS: Registry[Way] = Registry("way to find masks")
 
 
 def add(way: Way) -> Way:
-    """Add a way to find masks."""
+    """Add a way to find masks.
+
+    Raises:
+        InputError: Its name is taken, or none, or what else it says is none of what :class:`Way` takes.
+    """
+    what = f"the way {show(way.name)}"
+    if not isinstance(way.kind, Kind):
+        raise InputError(f"kind of {what} must be a Kind, as Kind.SHORT_LOOP, not {show(way.kind)}")
+    if not isinstance(way.colour, str) or not re.fullmatch("#[0-9a-fA-F]{6}", way.colour):
+        raise InputError(f"colour of {what} must be written as #2f6f4f, not {show(way.colour)}")
+    if way.kind in LOOPS and way.trains_on is None:
+        raise InputError(f"{what} has no mask: a loop must be added with what it trains on")
+    if way.trains_on is not None:
+        foreign.check_call(what, way.trains_on, "setup", "seed")
     return WAYS.add(way.name, way, way.trains_on)
+
+
+def source_of(way: Way, setup: _Setup, seed: int) -> Source:
+    """Give what the loop of a way trains on.
+
+    Raises:
+        InputError: What should say so fails, or gives something else.
+    """
+    what = f"the way {way.name!r}"
+    assert way.trains_on is not None, "add refuses a loop without it"
+    with foreign.blaming(what, way.trains_on):
+        found: object = way.trains_on(setup, seed)
+        if isinstance(found, Source):
+            hash(found)  # a field that is a list, say, fails here, where it is known whose it is
+            return found
+    raise InputError(
+        f"{foreign.with_author(what, way.trains_on)} gives {show(found)} to train on: give setup.data or a Distill"
+    )
 
 
 def names(kinds: Iterable[Kind] = Kind) -> tuple[str, ...]:

@@ -14,10 +14,13 @@ import functools
 import importlib
 import importlib.util
 import pkgutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from ... import foreign
+from ...errors import InputError, show, unknown
+from ...registry import check_name
 from .preconditions import Precondition
 from .statistics import Frames, Measure
 from .verdicts import Finding
@@ -96,16 +99,27 @@ class Claim:
     of_sets: tuple[str, ...] = ()
     measure: Measure = field(init=False)
 
+    def __post_init__(self) -> None:
+        """Raise :class:`InputError` for what no claim can say."""
+        check_name("claim", self.id)
+        if self.paper not in TEXTS:
+            raise unknown(f"paper of the claim {self.id!r}", self.paper, TEXTS)
+        if not isinstance(self.frames, tuple) or not all(isinstance(name, str) for name in self.frames):
+            raise InputError(
+                f"frames of the claim {self.id!r} must be a tuple, as ('barriers',), not {show(self.frames)}"
+            )
+
     def __call__(self, measure: Measure) -> Measure:
         """Register a function from frames to findings as the claim's measure.
 
         Raises:
-            ValueError: A function of another module is registered under that name.
+            InputError: A function of another module is registered under that name; this one takes other values.
         """
+        foreign.check_call(f"claim {self.id!r}", measure, "frames")
         self.measure = measure
         before = _CLAIMS.get(self.id, self)
         if before.measure.__module__ != measure.__module__:
-            raise ValueError(f"the claim {self.id} is registered twice: name one of them otherwise")
+            raise InputError(f"there is already a claim called {self.id!r}: give the other one another name")
         _CLAIMS[self.id] = self
         return measure
 
@@ -121,7 +135,14 @@ class Claim:
 
     def findings(self, frames: Frames) -> tuple[Finding, ...]:
         """Measure it, and say which findings are primary; nothing where nothing was run."""
-        found = self.measure(frames)
+        what = f"claim {self.id!r}"
+        with foreign.blaming(what, self.measure):
+            found: object = self.measure(frames)
+        if not isinstance(found, list | tuple) or not all(isinstance(item, Finding) for item in found):
+            raise InputError(
+                f"{foreign.with_author(what, self.measure)} gives {show(found)}: let it give a list of findings, "
+                "as positive(...) makes them"
+            )
         return tuple(found if self.primary is None else self.primary.mark(found))
 
 
@@ -133,6 +154,19 @@ def claims() -> tuple[Claim, ...]:
     """Give every claim, those of the papers first; the pages' are loaded at the first call."""
     _load()
     return tuple(sorted(_CLAIMS.values(), key=lambda item: (TEXTS.index(item.paper), item.measure.__module__)))
+
+
+def check_frames(figures: Iterable[str]) -> None:
+    """Refuse claims, of those registered so far, that read the frame of no figure there is.
+
+    Raises:
+        InputError: There is one.
+    """
+    known = tuple(figures)
+    for item in _CLAIMS.values():
+        for name in item.frames:
+            if name not in known:
+                raise unknown(f"figure in the frames of the claim {item.id!r}:", name, known)
 
 
 def find(name: str) -> Claim:

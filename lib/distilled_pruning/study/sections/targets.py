@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import disk, plugins
+from ... import disk, foreign, plugins
 from ...data import catalog
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
+from ..judging.claims import check_frames
 from ..parameters.notebooks import FILE, home, list_stray, notebooks, source
 from ..parameters.presets import LIVE, Parameters, bases, resolve, resolve_all
 from .registry import EXPERIMENTS
@@ -44,6 +45,7 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
         InputError: A name is none of these, or a parameter is wrong.
     """
     plugins.load()
+    _check_additions()
     if ALL in (names or [ALL]):
         for path in list_stray(home()):
             log.warning("%s is left alone: %s does not name it", path, FILE)
@@ -63,6 +65,17 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
         else:
             targets.append(Target(sections[page], sections[page].jobs(figure or None)))
     return targets
+
+
+def _check_additions() -> None:
+    """Refuse what plugins added to a page or a figure that is not there."""
+    check_frames(EXPERIMENTS)
+    for name, added in EXPERIMENTS.items():
+        if foreign.is_foreign(added.plan):
+            try:
+                source(added.notebook)
+            except InputError as error:
+                raise InputError(f"{foreign.with_author(f'figure {name!r}', added.plan)}: {error}") from error
 
 
 def split(name: str) -> tuple[str, str, str]:

@@ -10,7 +10,9 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from ....registry import Registry
+from .... import foreign
+from ....errors import InputError, show
+from ....registry import Registry, check_name
 from ...jobs import Job
 from .frames import Metrics, Reader
 
@@ -45,24 +47,49 @@ class Experiment:
     values: _Read
     tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None
 
+    def planned(self, parameters: Values) -> list[tuple[Job, _Columns | None]]:
+        """List the jobs, each with its columns.
+
+        Raises:
+            InputError: The plan fails, or gives something else.
+        """
+        what = f"figure {self.name!r}"
+        with foreign.blaming(what, self.plan):
+            made: object = self.plan(parameters)
+            found: list[Any] = list(made) if isinstance(made, Iterable) else [made]
+            for item in found:
+                if not (isinstance(item, tuple) and len(item) == 2 and isinstance(item[0], Job)) or not isinstance(
+                    item[1], Mapping | None
+                ):
+                    raise InputError(
+                        f"{foreign.with_author(what, self.plan)} gives {show(item)}: let it yield jobs, each with the "
+                        "columns that name it, as (job, {...})"
+                    )
+                assert item[0].key, "a job of somebody's own may fail to name itself"
+        return found
+
     def jobs(self, parameters: Values) -> list[Job]:
         """List the jobs whose results are shown, each once."""
-        return list({job.key: job for job, _ in self.plan(parameters)}.values())
+        return list({job.key: job for job, _ in self.planned(parameters)}.values())
 
     def frame(self, parameters: Values, reader: Reader) -> pd.DataFrame:
         """Give the tidy frame; rows whose results are missing are left out."""
         import pandas as pd
 
-        shown = ((job, columns) for job, columns in self.plan(parameters) if columns is not None)
-        frame = pd.DataFrame(
-            [
-                {**columns, **row, "key": job.key}
-                for job, columns in shown
-                if (found := reader.metrics(job.key)) is not None
-                for row in self.values(job, found, reader)
-            ]
-        )
-        return frame if self.tidy is None or frame.empty else self.tidy(frame)
+        shown = ((job, columns) for job, columns in self.planned(parameters) if columns is not None)
+        with foreign.blaming(f"figure {self.name!r}", self.values):
+            frame = pd.DataFrame(
+                [
+                    {**columns, **row, "key": job.key}
+                    for job, columns in shown
+                    if (found := reader.metrics(job.key)) is not None
+                    for row in self.values(job, found, reader)
+                ]
+            )
+        if self.tidy is None or frame.empty:
+            return frame
+        with foreign.blaming(f"figure {self.name!r}", self.tidy):
+            return self.tidy(frame)
 
 
 EXPERIMENTS: Registry[Experiment] = Registry("figure")
@@ -75,9 +102,16 @@ def experiment(
     values: _Read,
     tidy: Callable[[pd.DataFrame], pd.DataFrame] | None = None,
 ) -> Callable[[_Plan], _Plan]:
-    """Register an experiment, see there: the generator below, which is given back, so that several can share it."""
+    """Register an experiment, see there: the generator below, which is given back, so that several can share it.
+
+    Raises:
+        InputError: The name is taken, or none; a function takes other values.
+    """
+    check_name("figure", name)
+    foreign.check_call(f"figure {name!r}", values, "job", "found", "reader")
 
     def register(plan: _Plan) -> _Plan:
+        foreign.check_call(f"figure {name!r}", plan, "parameters")
         EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy), plan)
         return plan
 

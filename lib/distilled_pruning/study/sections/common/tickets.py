@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from ....errors import InputError
 from ...jobs import Connect, Prune, Train
-from ...jobs.ways import WAYS, Kind, kind
+from ...jobs.ways import WAYS, Kind, kind, source_of
 from .setup import EQUAL, GENTLE, Setup
 
 if TYPE_CHECKING:
@@ -126,10 +126,8 @@ class Tickets(Setup):
         parent = self.chain(row, seed, level - 1)
         if way.kind is Kind.UNTRAINED:
             return job(order_seed=seed, parent=parent)
-        if way.trains_on is None:
-            raise InputError(f"the way {way.name!r} has no mask: a loop must be added with what it trains on")
         return job(
-            source=way.trains_on(self, seed),
+            source=source_of(way, self, seed),
             recipe=self.outer if way.kind is Kind.FULL_LOOP else self.inner(row.rate),
             order_seed=self.chain_order,
             parent=parent,
