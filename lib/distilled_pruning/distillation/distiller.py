@@ -176,6 +176,8 @@ class _Run:
         step, what = _step(settings.method), f"distiller {settings.method!r}"
         with foreign.blaming(what, step):
             loss: object = step(self.problem, self.draft, self.done)
+        if isinstance(loss, Tensor) and loss.numel() == 1:
+            loss = loss.item()
         if not isinstance(loss, int | float | np.floating):
             raise InputError(f"{foreign.with_author(what, step)} gives {show(loss)}: let it return the loss, a number")
         self.done += 1

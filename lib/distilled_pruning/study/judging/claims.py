@@ -104,7 +104,7 @@ class Claim:
         check_name("claim", self.id)
         if self.paper not in TEXTS:
             raise unknown(f"paper of the claim {self.id!r}", self.paper, TEXTS)
-        if not isinstance(self.frames, tuple) or not all(isinstance(name, str) for name in self.frames):
+        if isinstance(self.frames, str) or not all(isinstance(name, str) for name in self.frames):
             raise InputError(
                 f"frames of the claim {self.id!r} must be a tuple, as ('barriers',), not {show(self.frames)}"
             )
