@@ -104,7 +104,8 @@ class Claim:
         check_name("claim", self.id)
         if self.paper not in TEXTS:
             raise unknown(f"paper of the claim {self.id!r}", self.paper, TEXTS)
-        if isinstance(self.frames, str) or not all(isinstance(name, str) for name in self.frames):
+        names: object = self.frames
+        if not isinstance(names, tuple | list) or not all(isinstance(name, str) for name in names):
             raise InputError(
                 f"frames of the claim {self.id!r} must be a tuple, as ('barriers',), not {show(self.frames)}"
             )
