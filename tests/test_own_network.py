@@ -265,7 +265,7 @@ def test_an_edited_network_is_another_network(place: Path) -> None:
         ("nets:ending", r"makes no network of width 4 for images of 1x8x8 .SystemExit: 0"),
         ("nets:ending_later", r"does not take images of 1x8x8 .SystemExit: 0"),
         ("nets:kept", "returns the same weights each time it is called, trained or not: make new ones"),
-        ("nets:stateful", r"keeps more than tensors in its state .0._extra_state.: leave out get_extra_state"),
+        ("nets:stateful", r"keeps more than tensors in its state .0._extra_state.: have it keep tensors alone"),
         ("nets:nowhere", "makes a network whose 1.weight lies on meta: make it on the CPU"),
         ("nets:parallel", "returns a network wrapped as DataParallel: return the nn.Module itself"),
         ("nets:detached", "in training mode, returns what has no gradient: leave out detach"),

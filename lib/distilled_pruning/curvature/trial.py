@@ -75,7 +75,7 @@ def _compare(name: str, first: nn.Module, again: nn.Module) -> None:
     one, other = first.state_dict(), again.state_dict()
     odd = [key for key, value in one.items() if not isinstance(value, Tensor)]
     if odd:
-        raise InputError(f"{name} keeps more than tensors in its state ({odd[0]}): leave out get_extra_state")
+        raise InputError(f"{name} keeps more than tensors in its state ({odd[0]}): have it keep tensors alone")
     if {weight.data_ptr() for weight in first.parameters()} & {weight.data_ptr() for weight in again.parameters()}:
         raise InputError(f"{name} returns the same weights each time it is called, trained or not: make new ones")
     if one.keys() != other.keys() or any(not torch.equal(value, other[key]) for key, value in one.items()):

@@ -94,7 +94,7 @@ def refuse_gaps(path: object, labels: np.ndarray, classes: tuple[str, ...]) -> N
         several = len(empty) > 1
         raise InputError(
             f"class{'es' * several} {some(empty)} of {path} {'have' if several else 'has'} no images: give some, or "
-            "number the classes from 0 without gaps, as np.unique(labels, return_inverse=True)[1] does"
+            "number the classes from 0 without gaps"
         )
 
 

@@ -160,7 +160,9 @@ def repeat(options: Namespace) -> int:
 
 def _judge(options: Namespace) -> Ledger:
     """Judge the claims of the chosen notebooks, all of them when none is named."""
+    from ..judging.claims import check_frames
     from ..judging.ledger import judge, judge_recorded
+    from ..sections.registry import EXPERIMENTS
 
     if options.recorded and (options.pairs or options.file):
         raise InputError("recorded results are judged at the scales they were recorded at: leave out -p and -f")
@@ -168,6 +170,7 @@ def _judge(options: Namespace) -> Ledger:
     if not options.recorded:
         for section in sections_of(targets):
             next(iter(section.store), None)  # raises where the folder cannot be read
+    check_frames(EXPERIMENTS)
     make = judge_recorded if options.recorded else judge
     return make(sections_of(targets), everything=not options.targets)
 

@@ -14,7 +14,6 @@ from ... import disk, foreign, plugins
 from ...data import catalog
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
-from ..judging.claims import check_frames
 from ..parameters.notebooks import FILE, home, list_stray, notebooks, source
 from ..parameters.presets import LIVE, Parameters, bases, resolve, resolve_all
 from .registry import EXPERIMENTS
@@ -69,7 +68,6 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
 
 def _check_additions() -> None:
     """Refuse what plugins added to a page or a figure that is not there."""
-    check_frames(EXPERIMENTS)
     for name, added in EXPERIMENTS.items():
         if foreign.is_foreign(added.plan):
             try:
