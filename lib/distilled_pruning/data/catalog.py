@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import disk, foreign, places
+from .. import disk, places, registry
 from ..errors import InputError, quote, show, unknown
 from ..registry import Registry, check_name
 from .facts import DatasetInfo
@@ -170,7 +170,7 @@ def dataset(name: str, classes: Sequence[str], size: int, channels: int, train: 
             raise InputError(f"{what} of the dataset {name!r} must be {right}, not {show(value)}")
 
     def register(arrays: A) -> A:
-        foreign.check_call(f"dataset {name!r}", arrays)
+        registry.check_call(f"dataset {name!r}", arrays)
         info = DatasetInfo(name, tuple(classes), size, channels, (), (), train, test, None, "function", arrays=arrays)
         DATASETS.add(name, info, arrays)
         return arrays

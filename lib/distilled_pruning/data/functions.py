@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .. import foreign
+from .. import registry
 from ..errors import InputError, show
 from . import sources
 from .facts import DatasetInfo
@@ -59,13 +59,13 @@ def _know(info: DatasetInfo) -> tuple[str, tuple[int, ...]]:
 
 
 def _who(info: DatasetInfo) -> str:
-    return foreign.with_author(f"dataset {info.name!r}", info.arrays)
+    return registry.with_author(f"dataset {info.name!r}", info.arrays)
 
 
 def _make(info: DatasetInfo) -> Arrays:
     """Call the function, and bring what it gives to uint8 or float32 images and int64 labels."""
     assert info.arrays is not None
-    with foreign.blaming(f"dataset {info.name!r}", info.arrays):
+    with registry.blaming(f"dataset {info.name!r}", info.arrays):
         found = info.arrays()
     if not isinstance(found, Arrays):
         raise InputError(f"{_who(info)} gives {show(found)}: let it give distilled_pruning.data.Arrays")

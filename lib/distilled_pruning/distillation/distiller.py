@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .. import foreign
+from .. import registry
 from ..errors import InputError, show
 from . import coreset, trajectory
 from .defaults import resolve
@@ -174,12 +174,12 @@ class _Run:
             with torch.no_grad():
                 self.draft.images.clamp_(0, 1)
         step, what = _step(settings.method), f"distiller {settings.method!r}"
-        with foreign.blaming(what, step):
+        with registry.blaming(what, step):
             loss: object = step(self.problem, self.draft, self.done)
         if isinstance(loss, Tensor) and loss.numel() == 1:
             loss = loss.item()
         if not isinstance(loss, int | float | np.floating):
-            raise InputError(f"{foreign.with_author(what, step)} gives {show(loss)}: let it return the loss, a number")
+            raise InputError(f"{registry.with_author(what, step)} gives {show(loss)}: let it return the loss, a number")
         self.done += 1
         if not math.isfinite(loss):
             batch = f"distill_batch_size below {settings.expert_batch} or " if settings.method == "mtt" else ""

@@ -26,7 +26,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from .. import foreign, places
+from .. import places, registry
 from ..errors import FOREIGN, InputError, one_line, quote
 from ..registry import Registry, check_name
 from .costs import MODELS
@@ -90,11 +90,11 @@ def network(name: str) -> Callable[[M], M]:
 
     def register(maker: M) -> M:
         what = f"network {name!r}"
-        foreign.check_call(what, maker, "images", "width", "seed")
+        registry.check_call(what, maker, "images", "width", "seed")
         called = str(getattr(maker, "__qualname__", ""))
         if not called.isidentifier():
             raise InputError(
-                f"{foreign.with_author(what, maker)} is out of reach for jobs: define it at the top of its module"
+                f"{registry.with_author(what, maker)} is out of reach for jobs: define it at the top of its module"
             )
         NAMED.add(name, f"{maker.__module__}:{called}", maker)
         return maker

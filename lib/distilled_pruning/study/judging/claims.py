@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ... import foreign
+from ... import registry
 from ...errors import InputError, show, unknown
 from ...registry import check_name
 from .preconditions import Precondition
@@ -116,7 +116,7 @@ class Claim:
         Raises:
             InputError: A function of another module is registered under that name; this one takes other values.
         """
-        foreign.check_call(f"claim {self.id!r}", measure, "frames")
+        registry.check_call(f"claim {self.id!r}", measure, "frames")
         self.measure = measure
         before = _CLAIMS.get(self.id, self)
         if before.measure.__module__ != measure.__module__:
@@ -137,11 +137,11 @@ class Claim:
     def findings(self, frames: Frames) -> tuple[Finding, ...]:
         """Measure it, and say which findings are primary; nothing where nothing was run."""
         what = f"claim {self.id!r}"
-        with foreign.blaming(what, self.measure):
+        with registry.blaming(what, self.measure):
             found: object = self.measure(frames)
         if not isinstance(found, list | tuple) or not all(isinstance(item, Finding) for item in found):
             raise InputError(
-                f"{foreign.with_author(what, self.measure)} gives {show(found)}: let it give a list of findings, "
+                f"{registry.with_author(what, self.measure)} gives {show(found)}: let it give a list of findings, "
                 "as positive(...) makes them"
             )
         return tuple(found if self.primary is None else self.primary.mark(found))

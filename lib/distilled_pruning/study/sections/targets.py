@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from ... import disk, foreign, plugins
+from ... import disk, plugins, registry
 from ...data import catalog
 from ...errors import InputError, unknown
 from ..jobs import Job, is_key
@@ -69,11 +69,11 @@ def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str 
 def _check_additions() -> None:
     """Refuse what plugins added to a page or a figure that is not there."""
     for name, added in EXPERIMENTS.items():
-        if foreign.is_foreign(added.plan):
+        if registry.is_foreign(added.plan):
             try:
                 source(added.notebook)
             except InputError as error:
-                raise InputError(f"{foreign.with_author(f'figure {name!r}', added.plan)}: {error}") from error
+                raise InputError(f"{registry.with_author(f'figure {name!r}', added.plan)}: {error}") from error
 
 
 def split(name: str) -> tuple[str, str, str]:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .... import foreign
+from .... import registry
 from ....errors import InputError, show
 from ....registry import Registry, check_name
 from ...jobs import Job
@@ -54,7 +54,7 @@ class Experiment:
             InputError: The plan fails, or gives something else.
         """
         what = f"figure {self.name!r}"
-        with foreign.blaming(what, self.plan):
+        with registry.blaming(what, self.plan):
             made: object = self.plan(parameters)
             found: list[Any] = list(made) if isinstance(made, Iterable) else [made]
             for item in found:
@@ -62,7 +62,7 @@ class Experiment:
                     item[1], Mapping | None
                 ):
                     raise InputError(
-                        f"{foreign.with_author(what, self.plan)} gives {show(item)}: let it yield jobs, each with the "
+                        f"{registry.with_author(what, self.plan)} gives {show(item)}: let it yield jobs, each with the "
                         "columns that name it, as (job, {...})"
                     )
                 assert item[0].key, "a job of somebody's own may fail to name itself"
@@ -77,7 +77,7 @@ class Experiment:
         import pandas as pd
 
         shown = ((job, columns) for job, columns in self.planned(parameters) if columns is not None)
-        with foreign.blaming(f"figure {self.name!r}", self.values):
+        with registry.blaming(f"figure {self.name!r}", self.values):
             frame = pd.DataFrame(
                 [
                     {**columns, **row, "key": job.key}
@@ -88,7 +88,7 @@ class Experiment:
             )
         if self.tidy is None or frame.empty:
             return frame
-        with foreign.blaming(f"figure {self.name!r}", self.tidy):
+        with registry.blaming(f"figure {self.name!r}", self.tidy):
             return self.tidy(frame)
 
 
@@ -108,10 +108,10 @@ def experiment(
         InputError: The name is taken, or none; a function takes other values.
     """
     check_name("figure", name)
-    foreign.check_call(f"figure {name!r}", values, "job", "found", "reader")
+    registry.check_call(f"figure {name!r}", values, "job", "found", "reader")
 
     def register(plan: _Plan) -> _Plan:
-        foreign.check_call(f"figure {name!r}", plan, "parameters")
+        registry.check_call(f"figure {name!r}", plan, "parameters")
         EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy), plan)
         return plan
 
