@@ -65,6 +65,7 @@ def test_stopped_with_work_left_is_exit_code_3(
     monkeypatch.setattr(runner, "run", lambda *given, **more: runner.Outcome(left=["a"], stopped="signal"))
     monkeypatch.setattr("distilled_pruning.study.repeat.start_afresh", lambda targets, store: [])
     assert ask(capsys, "repeat", *words)[0] == 3
+    monkeypatch.setenv("DISTILLED_PRUNING_STORE", str(tmp_path / "empty"))
     code, _, err = ask(capsys, "book", S4)
     assert code == 3 and "run the same command again to go on" in err
 
