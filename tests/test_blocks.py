@@ -32,7 +32,7 @@ FILE = re.compile(r"# (\w+\.py)\n")
 SHELLS = ("shell", "bash")
 TEMPLATE = "{{ item.source }}"  # book/code.md: the code of the figures themselves
 PROGRAM = "distilled-pruning"
-ABSENT = "is not there|not here|put it|fetch|could not be downloaded"  # what is said of images that are not on this machine
+ABSENT = "is not there|not here|put it|fetch|could not be downloaded"  # of images that are not on this machine
 TRAINING = ("run", "book", "repeat")
 BY_CI = {  # run by .ci/run, as these words of it say
     "make book": "make book 2>&1",
