@@ -115,7 +115,7 @@ def _trains_alone(net: nn.Module, image: Tensor) -> bool:
     try:
         with torch.no_grad(), torch.random.fork_rng(devices=[]):
             copy.deepcopy(net).train()(image)
-    except Exception:
+    except FOREIGN:
         return False
     return True
 

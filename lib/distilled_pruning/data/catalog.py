@@ -7,9 +7,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import disk, places, registry
+from .. import disk, places
 from ..errors import InputError, quote, show, unknown
-from ..registry import Registry, check_name
+from ..registry import Registry, check_call, check_name
 from .facts import DatasetInfo
 
 A = TypeVar("A", bound=Callable[[], Any])
@@ -170,7 +170,7 @@ def dataset(name: str, classes: Sequence[str], size: int, channels: int, train: 
             raise InputError(f"{what} of the dataset {name!r} must be {right}, not {show(value)}")
 
     def register(arrays: A) -> A:
-        registry.check_call(f"dataset {name!r}", arrays)
+        check_call(f"dataset {name!r}", arrays)
         info = DatasetInfo(name, tuple(classes), size, channels, (), (), train, test, None, "function", arrays=arrays)
         DATASETS.add(name, info, arrays)
         return arrays
@@ -187,12 +187,13 @@ def info(name: str) -> DatasetInfo:
     Raises:
         InputError: Neither a known name nor a path that can be read.
     """
-    if name in DATASETS and DATASETS[name].arrays is not None:
+    if name in DATASETS:
+        known = DATASETS[name]
+        if known.arrays is None:
+            return known
         from . import functions
 
-        return functions.count(DATASETS[name])
-    if name in DATASETS:
-        return DATASETS[name]
+        return functions.count(known)
     path = disk.expand(name)
     if path.suffix.lower() == ".npz" and disk.is_file(path):
         from . import npz

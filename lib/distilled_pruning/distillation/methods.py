@@ -12,8 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from .. import registry
-from ..registry import Registry, check_name
+from ..registry import Registry, check_call, check_name
 
 __all__ = ["CORESETS", "DISTILLERS", "IDC", "Method", "distiller"]
 
@@ -62,7 +61,7 @@ def distiller(name: str, **published: Any) -> Callable[[S], S]:
     check_name(DISTILLERS.what, name)
 
     def register(step: S) -> S:
-        registry.check_call(f"distiller {name!r}", step, "problem", "draft", "iteration")
+        check_call(f"distiller {name!r}", step, "problem", "draft", "iteration")
         DISTILLERS.add(name, Method(published, step=step), step)
         return step
 

@@ -26,9 +26,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from .. import places, registry
+from .. import places
 from ..errors import FOREIGN, InputError, one_line, quote
-from ..registry import Registry, check_name
+from ..registry import Registry, check_call, check_name, with_author
 from .costs import MODELS
 
 if TYPE_CHECKING:
@@ -90,12 +90,10 @@ def network(name: str) -> Callable[[M], M]:
 
     def register(maker: M) -> M:
         what = f"network {name!r}"
-        registry.check_call(what, maker, "images", "width", "seed")
+        check_call(what, maker, "images", "width", "seed")
         called = str(getattr(maker, "__qualname__", ""))
         if not called.isidentifier():
-            raise InputError(
-                f"{registry.with_author(what, maker)} is out of reach for jobs: define it at the top of its module"
-            )
+            raise InputError(f"{with_author(what, maker)} is out of reach for jobs: define it at the top of its module")
         NAMED.add(name, f"{maker.__module__}:{called}", maker)
         return maker
 

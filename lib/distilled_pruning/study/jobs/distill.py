@@ -151,7 +151,7 @@ class Distill(Job):
 
     def check(self) -> Data:
         """Refuse a set that the dataset has not the images for, and a published one that is none of it."""
-        if self.method not in (*DISTILLERS, "easy", "published"):
+        if self.method not in (*DISTILLERS, *DISTILLERS.reserved):
             raise unknown("distiller", self.method, DISTILLERS)
         info, size = self.data.info, self.data.pixels
         counts = info.per_class(self.data.subset)

@@ -11,9 +11,8 @@ from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import Protocol
 
-from ... import registry
 from ...errors import InputError, show
-from ...registry import Registry
+from ...registry import Registry, blaming, check_call, with_author
 from ...training.recipe import Recipe
 from .base import Data, Network
 from .chain import Prune, Train
@@ -100,7 +99,7 @@ def add(way: Way) -> Way:
     if way.kind in LOOPS and way.trains_on is None:
         raise InputError(f"{what} has no mask: a loop must be added with what it trains on")
     if way.trains_on is not None:
-        registry.check_call(what, way.trains_on, "setup", "seed")
+        check_call(what, way.trains_on, "setup", "seed")
     return WAYS.add(way.name, way, way.trains_on)
 
 
@@ -112,13 +111,13 @@ def source_of(way: Way, setup: _Setup, seed: int) -> Source:
     """
     what = f"the way {way.name!r}"
     assert way.trains_on is not None, "add refuses a loop without it"
-    with registry.blaming(what, way.trains_on):
+    with blaming(what, way.trains_on):
         found: object = way.trains_on(setup, seed)
         if isinstance(found, Source):
             hash(found)  # a field that is a list, say, fails here, where it is known whose it is
             return found
     raise InputError(
-        f"{registry.with_author(what, way.trains_on)} gives {show(found)} to train on: give setup.data or a Distill"
+        f"{with_author(what, way.trains_on)} gives {show(found)} to train on: give setup.data or a Distill"
     )
 
 

@@ -18,9 +18,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from ... import registry
 from ...errors import InputError, show, unknown
-from ...registry import check_name
+from ...registry import Registry, blaming, check_call, check_name, with_author
 from .preconditions import Precondition
 from .statistics import Frames, Measure
 from .verdicts import Finding
@@ -116,12 +115,9 @@ class Claim:
         Raises:
             InputError: A function of another module is registered under that name; this one takes other values.
         """
-        registry.check_call(f"claim {self.id!r}", measure, "frames")
+        check_call(f"claim {self.id!r}", measure, "frames")
         self.measure = measure
-        before = _CLAIMS.get(self.id, self)
-        if before.measure.__module__ != measure.__module__:
-            raise InputError(f"there is already a claim called {self.id!r}: give the other one another name")
-        _CLAIMS[self.id] = self
+        _CLAIMS.add(self.id, self, measure)
         return measure
 
     @property
@@ -137,18 +133,18 @@ class Claim:
     def findings(self, frames: Frames) -> tuple[Finding, ...]:
         """Measure it, and say which findings are primary; nothing where nothing was run."""
         what = f"claim {self.id!r}"
-        with registry.blaming(what, self.measure):
+        with blaming(what, self.measure):
             found: object = self.measure(frames)
         if not isinstance(found, list | tuple) or not all(isinstance(item, Finding) for item in found):
             raise InputError(
-                f"{registry.with_author(what, self.measure)} gives {show(found)}: let it give a list of findings, "
+                f"{with_author(what, self.measure)} gives {show(found)}: let it give a list of findings, "
                 "as positive(...) makes them"
             )
         return tuple(found if self.primary is None else self.primary.mark(found))
 
 
 claim = Claim
-_CLAIMS: dict[str, Claim] = {}
+_CLAIMS: Registry[Claim] = Registry("claim")
 
 
 def claims() -> tuple[Claim, ...]:

@@ -10,9 +10,8 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from .... import registry
 from ....errors import InputError, show
-from ....registry import Registry, check_name
+from ....registry import Registry, blaming, check_call, check_name, with_author
 from ...jobs import Job
 from .frames import Metrics, Reader
 
@@ -54,7 +53,7 @@ class Experiment:
             InputError: The plan fails, or gives something else.
         """
         what = f"figure {self.name!r}"
-        with registry.blaming(what, self.plan):
+        with blaming(what, self.plan):
             made: object = self.plan(parameters)
             found: list[Any] = list(made) if isinstance(made, Iterable) else [made]
             for item in found:
@@ -62,7 +61,7 @@ class Experiment:
                     item[1], Mapping | None
                 ):
                     raise InputError(
-                        f"{registry.with_author(what, self.plan)} gives {show(item)}: let it yield jobs, each with the "
+                        f"{with_author(what, self.plan)} gives {show(item)}: let it yield jobs, each with the "
                         "columns that name it, as (job, {...})"
                     )
                 assert item[0].key, "a job of somebody's own may fail to name itself"
@@ -77,7 +76,7 @@ class Experiment:
         import pandas as pd
 
         shown = ((job, columns) for job, columns in self.planned(parameters) if columns is not None)
-        with registry.blaming(f"figure {self.name!r}", self.values):
+        with blaming(f"figure {self.name!r}", self.values):
             frame = pd.DataFrame(
                 [
                     {**columns, **row, "key": job.key}
@@ -88,7 +87,7 @@ class Experiment:
             )
         if self.tidy is None or frame.empty:
             return frame
-        with registry.blaming(f"figure {self.name!r}", self.tidy):
+        with blaming(f"figure {self.name!r}", self.tidy):
             return self.tidy(frame)
 
 
@@ -108,10 +107,10 @@ def experiment(
         InputError: The name is taken, or none; a function takes other values.
     """
     check_name("figure", name)
-    registry.check_call(f"figure {name!r}", values, "job", "found", "reader")
+    check_call(f"figure {name!r}", values, "job", "found", "reader")
 
     def register(plan: _Plan) -> _Plan:
-        registry.check_call(f"figure {name!r}", plan, "parameters")
+        check_call(f"figure {name!r}", plan, "parameters")
         EXPERIMENTS.add(name, Experiment(name, notebook, title, plan, values, tidy), plan)
         return plan
 
