@@ -189,8 +189,22 @@ def test_a_partial_record_says_what_is_missing(store: Store, root: Path) -> None
         keep(store, root, [JOBS[-1], absent])
     kept = keep(store, root, [JOBS[-1], absent], partial=True)
     assert (kept.keys, kept.missing) == ((JOBS[-1].key,), 1)
-    with pytest.raises(InputError, match="1 of 1 results"):
+    with pytest.raises(InputError, match=r"1 of 1 results behind fig3 are missing: run it first$"):
         keep(store, root, [absent], partial=True)
+
+
+def test_work_is_kept_before_its_first_result(store: Store, root: Path) -> None:
+    """It shows nothing, no frame either, outlives recordings of others, and gives way to the first result."""
+    first = Toy("to come", needs=(JOBS[1],))
+    kept = keep(store, root, [first], partial=True, frame={"number": []})
+    assert (kept.keys, kept.behind, kept.frame, kept.missing) == ((), (JOBS[1].key,), (), 1)
+    keep(store, root, JOBS[:1], parameters={"inner_steps": 250}, frame={"number": [1]})
+    folder = Recorded(root)
+    assert kept in folder.records("fig3") and {JOBS[1].key, JOBS[0].key} <= set(folder) and not folder.verify()
+    assert [record.keys for record, _ in folder.parts("fig3", "paper")] == [(JOBS[0].key,)]
+    store.save(first, Result({}), COMMITTED)
+    assert keep(store, root, [first], frame={"number": [1]}).keys == (first.key,)
+    assert kept not in folder.records("fig3")
 
 
 def test_chosen_and_published_images_are_borrowed_and_made_ones_are_not() -> None:

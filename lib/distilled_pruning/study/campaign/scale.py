@@ -36,10 +36,11 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
     import pandas as pd
 
     steps = defaultdict[str, Counter[int | None]](Counter)
-    for record in recorded.records("barriers"):
+    records = [record for record in recorded.records("barriers") if record.keys]
+    for record in records:
         steps[_name_regime(record)][record.parameters.get("inner_steps")] += 1
     found = []
-    for record in recorded.records("barriers"):
+    for record in records:
         frame = pd.DataFrame(recorded.frame(record))
         frame = frame[~frame["collapsed"].astype(bool)]
         if frame.empty:

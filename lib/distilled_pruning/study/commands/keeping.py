@@ -24,7 +24,7 @@ def record(options: Namespace) -> int:
     """Keep results with the sources."""
     from ..book.description import describe as written
     from ..parameters.notebooks import home
-    from ..results.record import RecordedFirst, record as keep
+    from ..results.record import RecordedFirst, is_begun, record as keep
     from ..results.recorded import Recorded
 
     root = _find_sources()
@@ -34,7 +34,8 @@ def record(options: Namespace) -> int:
         _check_store(options, section.store)
     rows = []
     for section in sections:
-        for name in section.experiments:
+        begun = [name for name in section.experiments if is_begun(section.jobs(name), section.store, recorded)]
+        for name in begun if options.partial and begun else section.experiments:
             frame = section.experiment(name).frame(section.parameters, RecordedFirst(recorded, section.store))
             scale, jobs = section.parameters.scale, section.jobs(name)
             kept = keep(
