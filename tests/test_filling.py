@@ -181,6 +181,7 @@ book.build(root, preset=root / "small.yaml", jobs=1)
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_killed_at_ten_random_moments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever was going on, the book that stands opens, and the next call goes on to the end."""
     root = tmp_path / "root"
@@ -206,18 +207,26 @@ def test_killed_at_ten_random_moments(tmp_path: Path, monkeypatch: pytest.Monkey
         assert all(text.rstrip().endswith("</html>") for text in texts)
         return [name for name, text in zip(pages, texts, strict=True) if "This page waits" in text]
 
+    def forget() -> None:
+        """Leave the book that stands, and all the work to be done again."""
+        shutil.rmtree(root / "store", ignore_errors=True)
+        shutil.rmtree(root / "_build/executed", ignore_errors=True)
+
     began = time.monotonic()
     assert start().wait() == 0 and waiting() == []
     whole = time.monotonic() - began
-    draw, stood = random.Random(0), 0
-    shutil.rmtree(root / "store")
-    for _ in range(10):
+    draw, killed, stood = random.Random(0), 0, 0
+    for moment in draw.sample(range(10), 10):
+        if draw.random() < 0.7:
+            forget()
         going = start()
-        time.sleep(draw.uniform(0, 0.9 * whole))
-        going.kill()
-        going.wait()
+        try:
+            going.wait(timeout=(moment + draw.random()) / 10 * whole)
+        except subprocess.TimeoutExpired:
+            going.kill()
+            going.wait()
+            killed += 1
         stood += len(waiting())
-        if draw.random() < 0.3:
-            shutil.rmtree(root / "store", ignore_errors=True)
+    assert killed >= 3, f"only {killed} of 10 builds were still going"
     assert stood, "no kill came while a page waited"
     assert start().wait() == 0 and waiting() == []

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.jobs import Connect, Distill, Train
 from distilled_pruning.study.judging.claims import find
+from distilled_pruning.study.judging.preconditions import asked, stand
 from distilled_pruning.study.judging.units import number
 from distilled_pruning.study.judging.verdicts import CONTRADICTED, MIXED, NOT_RUN, REPRODUCED, UNDECIDED, combine
 from distilled_pruning.study.parameters.presets import resolve
@@ -268,6 +270,17 @@ def test_factors_of_time_are_decided_by_seconds() -> None:
     assert verdict("p-faster-session", **same) == verdict("p-5x", **same) == CONTRADICTED
     for ratio, expected in ((5.9, CONTRADICTED), (6.1, REPRODUCED), (9.9, REPRODUCED), (10.1, CONTRADICTED)):
         assert verdict("p-faster-session", **sessions(imp=ratio, few=1.0)) == expected
+
+
+@pytest.mark.parametrize(("longer", "holds"), [(7.4, False), (7.6, True), (12.4, True), (12.6, False)])
+def test_costs_are_compared_where_trainings_are_as_long_as_the_papers(longer: float, holds: bool) -> None:
+    """60 epochs of 50,000 images against 3,000 of 100: ten times as many, give or take a quarter."""
+    frame = sessions(imp=8.0, few=1.0)["first-sessions"].assign(dataset="cifar10")
+    frames = {"first-sessions": frame.assign(images=np.where(frame["method"] == "imp", round(longer * 1000), 1000))}
+    found = find("p-faster-session")
+    failed = stand(asked(found.preconditions, ["cifar10"]), frames).failed
+    assert any("times the images" in item for item in failed) is not holds
+    assert len(asked(found.preconditions, ["digits"])) == 1, "digits have no such lengths"
 
 
 def test_frames_are_empty_without_results() -> None:

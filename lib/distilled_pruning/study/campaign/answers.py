@@ -60,6 +60,10 @@ QUESTIONS: dict[int, tuple[str, ...]] = {
         "Is it as accurate as IMP rewound to an early epoch, within a point?",
         "Do eight short rounds on all images do no worse than eight distilled ones, within a point?",
     ),
+    14: (
+        "AlexNet, inner loops as long as the paper’s: is distilled pruning as accurate as the first paper says?",
+        "AlexNet, inner loops as long as the paper’s: are distilled subnetworks stable and IMP’s not?",
+    ),
 }
 _WORDS = {REPRODUCED: "Yes", CONTRADICTED: "No", UNDECIDED: "Open"}
 

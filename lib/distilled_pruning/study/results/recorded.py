@@ -135,9 +135,9 @@ class Recorded(Entries):
         """Give the recordings of a figure at a scale, each with its rows, the largest first.
 
         Where several hold the same dataset and network, the one with the most results counts, of equal ones that with
-        the fewest missing: their settings may differ, so they are never mixed, and what is recorded of another setting
-        on fewer tickets does not displace what verdicts rest on. Only what has the same settings and other methods, or
-        the same methods at other inner rates, is set beside it.
+        the fewest missing, then the one that took the most computing: their settings may differ, so they are never
+        mixed, and what is recorded of another setting on fewer tickets does not displace what verdicts rest on. Only
+        what has the same settings and other methods, or the same methods at other inner rates, is set beside it.
 
         Raises:
             InputError: A frame is damaged.
@@ -146,7 +146,7 @@ class Recorded(Entries):
 
         parts: list[tuple[Record, pd.DataFrame]] = []
         held: dict[tuple[Any, ...], tuple[dict[str, Any], set[tuple[Any, ...]]]] = {}
-        for record in sorted(self.records(figure, scale), key=lambda record: (-len(record.keys), record.missing)):
+        for record in sorted(self.records(figure, scale), key=lambda r: (-len(r.keys), r.missing, -r.seconds)):
             if not record.frame:
                 continue
             frame = pd.DataFrame(self.frame(record))
