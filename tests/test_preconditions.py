@@ -224,6 +224,7 @@ BREAK: dict[str, Callable[[pd.DataFrame], pd.DataFrame]] = {
     "the cifar10 sets' own": lambda f: with_poor_sets(f, "cifar10"),
     "the cifar100 sets' own": lambda f: with_poor_sets(f, "cifar100"),
     "at least ten times the steps": lambda f: set_where(f, "steps", 1e6, method="distilled"),
+    "times the images of a distilled one": lambda f: set_where(f, "images", 1e6, method="distilled"),
     "the network is the claim's": as_of_another,
 }
 MEASURED_ON = ("barriers", "fig2", "fig6", "fig7", "first-accuracy", "first-stability", "first-sessions")
