@@ -152,8 +152,9 @@ def test_the_first_lines_say_claim_evidence_and_verdict(page: Page) -> None:
 
 
 def test_a_claim_without_evidence_says_so() -> None:
-    said = str(notebook.Page(resolve("a-first-paper")).verdict("p-accuracy", "first-accuracy"))
+    said = str(notebook.Page(resolve("a-first-paper")).verdict("p-ipc-tradeoff", "first-accuracy"))
     assert "Here: Nothing has been recorded yet." in said and said.endswith("not run")
+    assert "distilled with MTT, 10 images a class" in said, "the published set, not the distiller that made none"
 
 
 def test_figures_carry_their_data_and_all_parameters(page: Page) -> None:

@@ -122,9 +122,11 @@ def describe_training(parameters: Mapping[str, Any], papers: Mapping[str, Any]) 
         said.append(f"{given['epochs']} epochs{beside('epochs')}")
     if given.get("distiller"):
         made = str(given["distiller"])
-        other = str(theirs.get("distiller", ""))
-        paper = f" (paper {other.upper()})" if other and other != made else ""
         short = made.upper() if made.isalnum() and len(made) < 6 else made.rpartition("/")[2]
+        if given.get("published") and "methods" not in given:  # no way of its own there: it takes the made set's place
+            short = naming.published(str(given["published"]))
+        other = str(theirs.get("distiller", "")).upper()
+        paper = f" (paper {other})" if other and other != short else ""
         ipc = str(given.get("ipc") or given.get("ipcs", "")).replace(",", " or ")
         said.append(f"distilled with {short}{paper}, {ipc} image{'' if ipc == '1' else 's'} a class")
     return [text for text in said if text]

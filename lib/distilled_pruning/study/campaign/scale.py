@@ -70,7 +70,7 @@ def _name_way(record: Record, row: Mapping[Any, Any], usual: int | None) -> str:
         return label(method)
     notes = []
     if method == "published":
-        notes.append("MTT" if "mtt" in str(given.get("published")).lower() else "DC")
+        notes.append(naming.published(str(given.get("published", ""))))
     if method == "distilled":
         sets = given.get("sets", 1)
         notes.append(f"{str(given['distiller']).upper()}, {'a set each' if sets > 1 else 'one set'}")

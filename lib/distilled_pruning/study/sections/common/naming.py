@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ....data.catalog import entitle
@@ -21,6 +22,7 @@ _NETWORKS = {
     "alexnet": "AlexNet",
     "vgg11": "VGG-11",
 }
+_MAKERS = {"MTT": {"mtt", "tm"}, "IDC": {"idc"}, "DC": {"dc", "res"}, "DSA": {"dsa"}, "DM": {"dm"}}
 CONTRAST = 3.0  # of marks and lines to the white page (WCAG 2.2, 1.4.11)
 _DARKER, _DARKEST, _PALE = 0.4, 0.75, 0.02
 DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#2f8a82", "#5f5f5f", "#7f7f7f")  # where shades are too many
@@ -29,6 +31,13 @@ DISTINCT = ("#009e73", "#7b3294", "#a6761d", "#c51b7d", "#2f8a82", "#5f5f5f", "#
 def network(name: str) -> str:
     """Name a network as the papers do; one of the user's goes by its own name."""
     return _NETWORKS.get(name, name)
+
+
+def published(file: str) -> str:
+    """Name a published set by how it was made, as far as its file's name says; else by that name."""
+    name = PurePath(file).stem
+    words = name.lower().replace("-", "_").split("_")
+    return next((made for made, signs in _MAKERS.items() if not signs.isdisjoint(words)), name)
 
 
 def place(of: tuple[object, object]) -> str:
