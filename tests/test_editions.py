@@ -107,3 +107,11 @@ def test_an_awaiting_page_shows_none_of_its_results_rather_than_some(tmp_path: P
     for job in section.jobs():
         section.store.save(job, perform(job, None), COMMITTED)
     assert section.complete
+
+
+def test_ci_looks_for_what_waiting_pages_say() -> None:
+    """Else a book that never filled would pass."""
+    script = (home() / ".ci/run").read_text(encoding="utf-8")
+    note, words = editions.NOTE.partition(".")[0], "show recorded results only"
+    assert f'"{note}" _build/html/notebooks' in script and f'"{words}" _build/html/book' in script
+    assert words in (home() / "book/welcome.md").read_text(encoding="utf-8")
