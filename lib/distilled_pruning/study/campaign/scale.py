@@ -36,7 +36,7 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
     import pandas as pd
 
     steps = defaultdict[str, Counter[int | None]](Counter)
-    records = [record for record in recorded.records("barriers") if record.keys]
+    records = [record for record in recorded.records("barriers") if record.frame]
     for record in records:
         steps[_name_regime(record)][record.parameters.get("inner_steps")] += 1
     found = []

@@ -34,8 +34,10 @@ def record(options: Namespace) -> int:
         _check_store(options, section.store)
     rows = []
     for section in sections:
-        begun = [name for name in section.experiments if is_begun(section.jobs(name), section.store, recorded)]
-        for name in begun if options.partial and begun else section.experiments:
+        names = list(section.experiments)
+        if options.partial:
+            names = [name for name in names if is_begun(section.jobs(name), section.store, recorded)] or names
+        for name in names:
             frame = section.experiment(name).frame(section.parameters, RecordedFirst(recorded, section.store))
             scale, jobs = section.parameters.scale, section.jobs(name)
             kept = keep(

@@ -113,19 +113,18 @@ def record(
     """
     recorded = Recorded(root)
     missing = [job for job in jobs if not store.sound(job.key) and not recorded.holds(job.key)]
+    _refuse(figure, scale, jobs, missing, partial, not missing or is_begun(jobs, store, recorded))
     everything = graph(list(jobs))
     reader = RecordedFirst(recorded, store)
     found = {job.key: reader.read(job.key) for job in everything}
     awaited = _list_awaited(missing, found)
-    nothing = len(missing) == len(jobs)
-    _refuse(figure, scale, jobs, missing, partial and (bool(awaited) or not nothing))
     there = [(job, whole) for job in everything if (whole := found[job.key]) is not None]  # of others nobody had need
     behind = _Behind()
     for job, whole in there:
         behind.add(job, whole)
     files = _pack(there, reader, awaited, limits)
     framed: tuple[str, str] | tuple[()] = ()
-    if frame is not None and not nothing:
+    if frame is not None and len(missing) < len(jobs):
         content = dump_lines({name: list(values) for name, values in frame.items()})
         name = f"{figure}-{scale}-{sha256(dump(dict(parameters)))[:8]}.json"
         framed, files[recorded.root / FRAMES / name] = (name, sha256(content)), content
@@ -151,12 +150,12 @@ def is_begun(jobs: Sequence[Job], store: Store, recorded: Recorded) -> bool:
     return any(store.sound(job.key) or recorded.holds(job.key) for job in graph(list(jobs)))
 
 
-def _refuse(figure: str, scale: str, jobs: Sequence[Job], missing: Sequence[Job], enough: bool) -> None:
-    """Raise :class:`InputError` where this scale is not recorded, or results are missing and these not enough."""
+def _refuse(figure: str, scale: str, jobs: Sequence[Job], missing: Sequence[Job], partial: bool, begun: bool) -> None:
+    """Raise :class:`InputError` where there is nothing to record at this scale, or not all that there should be."""
     if scale not in PRESETS:
         raise InputError(f"results at scale {scale!r} are not recorded: choose one of {', '.join(PRESETS)}")
-    if missing and not enough:
-        advice = ", or record --partial" if len(missing) < len(jobs) else ""
+    if missing and not (partial and begun):
+        advice = ", or record --partial" if begun else ""
         raise InputError(f"{len(missing)} of {len(jobs)} results behind {figure} are missing: run it first{advice}")
 
 
@@ -286,8 +285,8 @@ def digests(spec: Any) -> Iterator[tuple[str, str]]:
 
 def _contains(new: Record, old: Record) -> bool:
     """Say whether a recording makes another one superfluous: it is the same, or has all its results and more."""
-    same = new.figure == old.figure and new.scale == old.scale and bool(old.keys)
-    return new.name == old.name or (same and set(old.keys) < set(new.keys))
+    same = new.figure == old.figure and new.scale == old.scale
+    return new.name == old.name or (same and set() < set(old.keys) < set(new.keys))
 
 
 def _list_ever(recorded: Recorded, new: Record, records: Sequence[Record]) -> set[Shown]:
