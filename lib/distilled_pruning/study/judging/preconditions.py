@@ -179,6 +179,12 @@ def good_sets(*sizes: int, dataset: str = "cifar10", model: str = CONV) -> Preco
     return Precondition(f"the {dataset} sets' own accuracy is within ten points of the paper's", measure, sized=True)
 
 
+def counted(setting: str, ratio: float, n: int, low: float, high: float = math.inf) -> Finding:
+    """Judge a ratio of exact counts, which has no interval: it holds from ``low`` to ``high``, both included."""
+    verdict = REPRODUCED if low <= ratio <= high else CONTRADICTED
+    return Finding(setting, ratio, None, n, verdict, unit=TIMES)
+
+
 def shorter_loop(model: str, setting: str) -> Precondition:
     """IMP's inner loop has at least ten times the steps of the distilled one; exact counts."""
 
@@ -192,9 +198,8 @@ def shorter_loop(model: str, setting: str) -> Precondition:
         steps = [float(part[part["level"] == level]["steps"].max()) for part in (imp, ours)]
         if not steps[1]:
             return []
-        ratio, n = steps[0] / steps[1], int(imp["init"].nunique())
-        verdict = REPRODUCED if ratio >= LONGER else CONTRADICTED
-        return [Finding("IMP's steps over the distilled loop's", ratio, None, n, verdict, unit=TIMES)]
+        n = int(imp["init"].nunique())
+        return [counted("IMP's steps over the distilled loop's", steps[0] / steps[1], n, LONGER)]
 
     return Precondition("IMP's inner loop has at least ten times the steps of the distilled one", measure, sized=True)
 

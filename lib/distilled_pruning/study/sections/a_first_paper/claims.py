@@ -8,7 +8,7 @@ import math
 from typing import TYPE_CHECKING
 
 from ...judging.claims import FIRST, claim
-from ...judging.preconditions import Precondition, dense_keeps_up, dense_unstable, network
+from ...judging.preconditions import Precondition, counted, dense_keeps_up, dense_unstable, network
 from ...judging.statistics import (
     CONV,
     LEVELS,
@@ -24,18 +24,7 @@ from ...judging.statistics import (
     way,
 )
 from ...judging.units import NATS, POINTS, TIMES
-from ...judging.verdicts import (
-    CONTRADICTED,
-    REPRODUCED,
-    Finding,
-    beside,
-    equal,
-    essential,
-    positive,
-    stable,
-    unstable,
-    within,
-)
+from ...judging.verdicts import Finding, beside, equal, essential, positive, stable, unstable, within
 from ..common.grouping import place
 
 if TYPE_CHECKING:
@@ -92,10 +81,9 @@ def _as_long() -> Precondition:
         real, ours = way(frame, "imp"), of_size(frame, SIZES[0])
         if real is None or ours is None or "images" not in real:
             return []
-        ratio = float(real["images"].max() / ours["images"].max())
-        verdict = REPRODUCED if abs(ratio / _IMAGES - 1) <= QUARTER else CONTRADICTED
-        n = int(real["init"].nunique())
-        return [Finding("images of a real training over those of a distilled one", ratio, None, n, verdict, unit=TIMES)]
+        ratio, n = float(real["images"].max() / ours["images"].max()), int(real["init"].nunique())
+        low, high = (_IMAGES * (1 + part) for part in (-QUARTER, QUARTER))
+        return [counted("images of a real training over those of a distilled one", ratio, n, low, high)]
 
     states = (
         f"a real training sees {_IMAGES:g} times the images of a distilled one, as the paper's do, within a quarter"
