@@ -252,13 +252,13 @@ RULES: dict[int, tuple[_Rule, ...]] = {
         _claim_of("p-stable-at-init", "reduced/alexnet"),
         _claim_of("p-accuracy-100", "reduced/cifar100"),
     ),
-    14: (_claim_of("p-accuracy", "reduced/alexnet-long"), _claim_of("p-stable-at-init", "reduced/alexnet-long")),
     13: (
         _all(*(_ends(preset, 0.6) for preset in _DIGITS)),
         _all(*(_late(preset, "combined", "imp", _more) for preset in _DIGITS)),
         _all(*(_late(preset, "combined", "imp", _alike(POINT), early=True) for preset in _DIGITS)),
         _all(*(_late(preset, "short-combined", "combined", _no_less) for preset in _DIGITS)),
     ),
+    14: (_claim_of("p-accuracy", "reduced/alexnet-long"), _claim_of("p-stable-at-init", "reduced/alexnet-long")),
     9: (
         _all(
             _unstable("reduced/imagenette", "dense", 0),

@@ -26,6 +26,7 @@ from ...judging.statistics import (
 from ...judging.units import NATS, POINTS, TIMES
 from ...judging.verdicts import Finding, beside, equal, essential, positive, stable, unstable, within
 from ..common.grouping import place
+from .experiment import times_longer
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -35,7 +36,6 @@ SIZES = (10, 50)  # images per class of the paper's sets
 NEAR = 0.03
 QUARTER = 0.25
 SESSION = (6.0, 10.0)  # 8 times, give or take a quarter
-_IMAGES = 60 * 50_000 / (3000 * 100)  # a real training over a distilled one, in the authors' notebooks
 TICKET = 4.0  # 5 times, less a fifth
 ACCURACY, STABILITY, SESSIONS = "first-accuracy", "first-stability", "first-sessions"
 
@@ -75,6 +75,7 @@ def speedup(ratio: float, level: int) -> float:
 
 def _as_long() -> Precondition:
     """A real training is longer than a distilled one by as much as the paper's, which decides costs; exact counts."""
+    papers = times_longer("cifar10", SIZES[0])
 
     def measure(frames: Frames) -> list[Finding]:
         frame = place(frames, SESSIONS, ALEX)
@@ -82,12 +83,10 @@ def _as_long() -> Precondition:
         if real is None or ours is None or "images" not in real:
             return []
         ratio, n = float(real["images"].max() / ours["images"].max()), int(real["init"].nunique())
-        low, high = (_IMAGES * (1 + part) for part in (-QUARTER, QUARTER))
+        low, high = (papers * (1 + part) for part in (-QUARTER, QUARTER))
         return [counted("images of a real training over those of a distilled one", ratio, n, low, high)]
 
-    states = (
-        f"a real training sees {_IMAGES:g} times the images of a distilled one, as the paper's do, within a quarter"
-    )
+    states = f"a real training sees {papers:g} times the images of a distilled one, as the paper's do, within a quarter"
     return Precondition(states, measure, sized=True)
 
 

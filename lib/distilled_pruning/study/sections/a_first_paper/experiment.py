@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from ....data.catalog import info
 from ....errors import InputError
 from ....training.recipe import Recipe
 from ...jobs import Connect, Distill, Train
@@ -41,6 +42,21 @@ def _look_up(table: Mapping[_K, int], key: _K, name: str) -> int:
         what = f"{key[0]} at {key[1]} images per class" if isinstance(key, tuple) else key
         raise InputError(f"the first paper has no {name} for {what}: set {name} to a number above 0")
     return table[key]
+
+
+def times_longer(dataset: str, ipc: int) -> float:
+    """Say how many times the images of a training on a distilled set one on real data saw, in the first paper.
+
+    Args:
+        dataset: One of the paper's.
+        ipc: Images per class of the set, every one of which is seen in each of its epochs.
+
+    Raises:
+        InputError: The paper did not train on that.
+    """
+    facts = info(dataset)
+    real = _look_up(_EPOCHS, dataset, "epochs") * facts.train
+    return real / (_look_up(_SESSIONS, (dataset, ipc), "inner_steps") * ipc * len(facts.classes))
 
 
 class FirstPaper(Tickets):
