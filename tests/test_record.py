@@ -14,6 +14,7 @@ import pytest
 from distilled_pruning.errors import InputError
 from distilled_pruning.study.engine import machine
 from distilled_pruning.study.engine.entry import Damaged, Result, dump, sha256
+from distilled_pruning.study.engine.plan import plan
 from distilled_pruning.study.engine.runner import run
 from distilled_pruning.study.engine.store import Store
 from distilled_pruning.study.jobs import Data, Distill, HessianDiagonal, Landscape, Prune, Train, graph
@@ -23,6 +24,7 @@ from distilled_pruning.study.results.record import Limits, RecordedFirst, digest
 from distilled_pruning.study.results.recorded import Record, Recorded, write_index
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 from distilled_pruning.study.sections.section import Section, preset_of
+from distilled_pruning.study.sections.targets import find, keys_of_whole
 from toyjobs import Toy, chain, perform
 
 COMMITTED = {"commit": "c" * 40, "tree": "d" * 40, "dirty": False, "seconds": 2.0}
@@ -127,6 +129,33 @@ def test_a_child_job_uses_a_recorded_parent_except_at_live(tmp_path: Path, root:
         store.root.parent.mkdir(parents=True)
         assert len(run([child], store, perform=perform).done) == done
         assert store.load(child.key).metrics == alone.load(child.key).metrics
+
+
+def test_a_recorded_result_is_done_again_only_for_its_arrays(
+    store: Store, root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On another machine: figures show the recorded metrics of a training, and only jobs and who asks need the rest."""
+    monkeypatch.setattr(Toy, "passing", True)
+    keep(store, root)
+    (tmp_path / "other").mkdir()
+    other = Store(tmp_path / "other" / "store", fallback=Recorded(root))
+    assert not run(JOBS, other, perform=perform).done
+    found = plan(JOBS, other)
+    assert not found.steps and (found.total.cached, found.total.missing) == (len(JOBS), 0)
+    child = Toy("to come", needs=(JOBS[0],))
+    assert [step.job.key for step in plan([*JOBS, child], other).steps] == [JOBS[0].key, child.key]
+    assert plan([*JOBS, child], other).total.cached == len(JOBS) - 1
+    assert run([*JOBS, child], other, perform=perform).done == [JOBS[0].key, child.key]
+    assert run([JOBS[1]], other, perform=perform, whole={JOBS[1].key}).done == [JOBS[1].key]
+    assert other.arrays(JOBS[1].key) is not None
+
+
+def test_what_is_asked_for_by_key_is_wanted_whole() -> None:
+    [target] = find(["s4-stability"], file="reduced")
+    training = next(job for job in target.section.graph if job.passing)
+    assert not target.whole and not keys_of_whole([target])
+    [asked] = find([f"s4-stability:{training.key}"], file="reduced")
+    assert keys_of_whole([asked, target]) == {training.key}
 
 
 @pytest.mark.parametrize("kept", REMADE, ids=lambda kept: f"{kept.figure}-{kept.keys[0][:6]}")

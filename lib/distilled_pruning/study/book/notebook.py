@@ -13,6 +13,7 @@ from ...errors import unknown
 from .. import display
 from ..display import Note, Table
 from ..engine import machine
+from ..engine.schedule import tell_recorded
 from ..parameters.notebooks import read, source
 from ..parameters.presets import resolve
 from ..sections.section import Section
@@ -190,7 +191,8 @@ class Page(Showing):
     def provenance(self) -> display.Folded:
         """Say where the numbers come from, behind a click: code, versions, device, time, keys."""
         store, jobs = self.section.store, self.section.graph
-        found = [store.entry(job.key).provenance() for job in jobs if store.has(job.key)]
+        known = [store.origin(job) for job in jobs]
+        found = [entry for entry in known if entry is not None]
         seconds = sum(entry.get("seconds", 0.0) for entry in found)
         commits = Counter(str(entry.get("commit"))[:10] + ("+" if entry.get("dirty") else "") for entry in found)
         devices = Counter(str(entry.get("device")) for entry in found)
@@ -220,6 +222,7 @@ def summary(outcome: Outcome, total: int) -> str:
         raise Unfinished(f"{len(outcome.failed)} of {total} jobs failed, first {key}: {reason}")
     if outcome.left:
         raise Unfinished(f"{len(outcome.left)} of {total} jobs are left: run the same command again to go on")
+    done = f"{len(outcome.done)} of {total} jobs in {outcome.seconds:.0f} s"
     if not outcome.done:
-        return f"nothing: none of {total} jobs was missing"
-    return f"{len(outcome.done)} of {total} jobs in {outcome.seconds:.0f} s"
+        done = f"nothing: none of {total} jobs was missing"
+    return "; ".join([done, *tell_recorded(outcome.recorded)])

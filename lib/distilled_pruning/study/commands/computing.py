@@ -15,8 +15,9 @@ from ...errors import InputError, unknown
 from ...exits import DONE, FAILED
 from ...signals import tell
 from ..engine import machine
+from ..engine.schedule import tell_recorded
 from ..jobs import graph
-from ..sections.targets import Target, command, find, jobs_of, sections_of
+from ..sections.targets import Target, command, find, jobs_of, keys_of_whole, sections_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -71,7 +72,7 @@ def plan(options: Namespace) -> int:
 
     targets = find_targets(options)
     device = _shared_value(targets, "device", "auto")
-    found = make(jobs_of(targets), sections_of(targets)[0].store, device)
+    found = make(jobs_of(targets), sections_of(targets)[0].store, device, keys_of_whole(targets))
     if options.json:
         lines: dict[str, Callable[[Job], list[str]]] = {}
         for target in targets:
@@ -105,6 +106,7 @@ def run(options: Namespace) -> int:
         jobs_n=options.jobs or machine.workers(device),
         budget=options.budget,
         device=device,
+        whole=keys_of_whole(targets),
         stream=open_notes(options),
     )
     if options.json:
@@ -122,7 +124,8 @@ def _report(outcome: Outcome, jobs: Sequence[Job], stream: TextIO) -> None:
     elif outcome.done:
         text = f"done: {len(outcome.done)} jobs in {outcome.seconds:.0f} s"
     elif jobs:
-        text = f"nothing to do: none of {len(graph(list(jobs)))} jobs is missing"
+        nothing = f"nothing to do: none of {len(graph(list(jobs)))} jobs is missing"
+        text = "; ".join([nothing, *tell_recorded(outcome.recorded)])
     else:
         text = "nothing to do: this part of the work is empty, since there are more parts than jobs"
     tell(text, sys.stderr if outcome.failed else stream)

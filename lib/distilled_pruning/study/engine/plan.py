@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import InputError
 from ..jobs import examine, graph
 from .estimate import Estimate, Needs
-from .schedule import Schedule
+from .schedule import Schedule, tell_recorded
 
 if TYPE_CHECKING:
     from ..jobs import Job
@@ -142,7 +142,7 @@ class Plan:
         }
 
 
-def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
+def plan(jobs: Sequence[Job], store: Store, device: str = "auto", whole: Collection[str] = ()) -> Plan:
     """Find what is missing for some jobs, and estimate what it takes on a device.
 
     Reads the store's provenance, and one's own data, which may turn out unfit; times are those measured for the nearest
@@ -152,12 +152,13 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
         jobs: The wanted jobs; what they need is found.
         store: Where results are.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
+        whole: Keys of those wanted with their arrays, recorded or not.
 
     Raises:
         InputError: A missing job could not be done.
     """
-    schedule = Schedule(jobs, store)
-    notes = examine(schedule.jobs[key] for key in schedule.pending)
+    schedule = Schedule(jobs, store, whole=whole)
+    notes = (*examine(schedule.jobs[key] for key in schedule.pending), *tell_recorded(schedule.recorded))
     estimate = Estimate.of(store, device)
     chains = _name_chains(list(schedule.jobs.values()))
     steps = tuple(
@@ -171,7 +172,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto") -> Plan:
         for key, job in schedule.jobs.items()
         if key in schedule.pending
     )
-    cached = {key for key in schedule.jobs if store.has(key)}
+    cached = {key for key, job in schedule.jobs.items() if key not in schedule.pending and store.shows(job)}
 
     def count(name: str, kinds: Collection[str]) -> Row:
         planned = [key for key, job in schedule.jobs.items() if job.kind in kinds]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from types import FrameType
@@ -23,7 +23,7 @@ from . import machine
 from .attempt import Local, Perform, Report, Settings, perform_job
 from .estimate import Estimate, Remaining
 from .pool import Pool
-from .schedule import Schedule
+from .schedule import Schedule, tell_recorded
 
 if TYPE_CHECKING:
     from ..jobs import Job
@@ -45,6 +45,7 @@ class Outcome:
         failed: Key to reason.
         seconds: Wall time.
         stopped: Why it ended before everything was done: ``"budget"``, ``"signal"``, ``"storage"`` or ``""``.
+        recorded: How many jobs were not done since they are recorded with the sources.
     """
 
     done: list[str] = field(default_factory=list)
@@ -52,6 +53,7 @@ class Outcome:
     failed: dict[str, str] = field(default_factory=dict)
     seconds: float = 0.0
     stopped: str = ""
+    recorded: int = 0
 
     @property
     def code(self) -> int:
@@ -165,6 +167,7 @@ def run(
     jobs_n: int = 1,
     budget: float | None = None,
     device: str = "auto",
+    whole: Collection[str] = (),
     threads: int = 1,
     perform: Perform = perform_job,
     stream: TextIO | None = None,
@@ -179,6 +182,7 @@ def run(
         jobs_n: Jobs at a time; above 1 each worker is a process of its own (with one GPU each, where there are any).
         budget: Seconds after which to stop at the next checkpoint.
         device: ``"auto"``, ``"cpu"`` or a CUDA device.
+        whole: Keys of those wanted with their arrays, though their metrics may be recorded.
         threads: Threads of a job.
         perform: How to do a job; by default as it says itself.
         stream: Where to report; by default standard error.
@@ -193,10 +197,10 @@ def run(
     began = time.monotonic()
     for job in jobs:
         store.sound(job.key)  # a damaged result is missing from here on
-    schedule = Schedule(jobs, store, longest_first=jobs_n > 1)
+    schedule = Schedule(jobs, store, longest_first=jobs_n > 1, whole=whole)
     if not schedule.pending:
-        return Outcome(seconds=time.monotonic() - began)
-    notes = examine((schedule.jobs[key] for key in schedule.pending), fetch=True)
+        return Outcome(seconds=time.monotonic() - began, recorded=schedule.recorded)
+    notes = [*examine((schedule.jobs[key] for key in schedule.pending), fetch=True), *tell_recorded(schedule.recorded)]
     machine.check(device)
     store.prepare()
     return _Run(schedule, Settings(store, device, threads, perform), jobs_n, _Stop(budget), stream).go(began, notes)
@@ -215,7 +219,7 @@ class _Run:
         self.remaining = Remaining(jobs_n)
         self.foresee()
         self.busy: dict[str, float] = {}
-        self.outcome = Outcome()
+        self.outcome = Outcome(recorded=schedule.recorded)
 
     def foresee(self) -> None:
         """Estimate what is pending."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import heapq
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from graphlib import TopologicalSorter
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 _ATTEMPTS = 2
 
 
+def tell_recorded(count: int) -> list[str]:
+    """Say how many jobs nobody does since they are recorded; nothing where there are none."""
+    return [f"{count} are taken as recorded: `distilled-pruning repeat` does them again"] if count else []
+
+
 class Schedule:
     """Missing jobs in the order in which they can run.
 
@@ -23,9 +28,12 @@ class Schedule:
         pending: Keys of missing jobs, those running included.
         failed: Key to reason.
         running: Keys of the jobs that were taken and did not come back.
+        recorded: How many jobs are not missing since they are recorded, and in no store.
     """
 
-    def __init__(self, targets: Sequence[Job], store: Store, longest_first: bool = False) -> None:
+    def __init__(
+        self, targets: Sequence[Job], store: Store, longest_first: bool = False, whole: Collection[str] = ()
+    ) -> None:
         """Find what is missing.
 
         Args:
@@ -33,16 +41,19 @@ class Schedule:
             store: Where results are.
             longest_first: Start with the jobs most work waits for, which keeps several workers busy to the end;
                 otherwise the order of the targets holds.
+            whole: Keys of targets that are missing until their arrays are there too; of others figures show metrics
+                alone where those are recorded and their arrays are not.
         """
         self._store = store
         self.jobs = {job.key: job for job in graph(list(targets))}
-        self._wanted = [job.key for job in targets]
+        self._wanted, self._whole = [job.key for job in targets], whole
         self._extra: dict[str, set[str]] = {}
         self.failed: dict[str, str] = {}
         self._attempts: dict[str, int] = {}
         self.running: set[str] = set()
         self._rank = self._tails() if longest_first else {key: float(index) for index, key in enumerate(self.jobs)}
         self._refresh()
+        self.recorded = sum(key not in self.pending and store.borrows(job) for key, job in self.jobs.items())
 
     def _tails(self) -> dict[str, float]:
         """Rank jobs by the costliest chain of work that begins with each."""
@@ -58,7 +69,7 @@ class Schedule:
 
     def _refresh(self) -> None:
         self.pending: set[str] = set()
-        stack = list(self._wanted)
+        stack = [key for key in self._wanted if key in self._whole or not self._store.shows(self.jobs[key])]
         while stack:
             key = stack.pop()
             if key not in self.pending and not self._store.has(key):

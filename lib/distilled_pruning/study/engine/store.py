@@ -189,6 +189,21 @@ class Store(Entries):
         """Whether a result is there; only reading it tells whether it is whole."""
         return self.entry(key).is_done() or (self.fallback is not None and self.fallback.has(key))
 
+    def shows(self, job: Job) -> bool:
+        """Whether what a figure shows of a job is there: recorded metrics do where its arrays only serve other jobs."""
+        return self.has(job.key) or (
+            job.passing and self.fallback is not None and self.fallback.metrics(job.key) is not None
+        )
+
+    def borrows(self, job: Job) -> bool:
+        """Whether it is only the fallback that has what figures show of a job."""
+        return not self.entry(job.key).is_done() and self.shows(job)
+
+    def origin(self, job: Job) -> dict[str, Any] | None:
+        """Read who made what figures show of a job, be it in the fallback; ``None`` where it is missing."""
+        place = self.fallback if self.fallback is not None and self.borrows(job) else self
+        return place.provenance(job.key)
+
     def sound(self, key: str) -> bool:
         """Whether a result is there and whole, but for the content of its arrays; a damaged one goes to quarantine."""
         if not self.holds(key):

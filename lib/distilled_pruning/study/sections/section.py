@@ -72,7 +72,7 @@ class Section:
     @property
     def complete(self) -> bool:
         """Whether the store holds all results that the notebook shows."""
-        return all(self.store.has(job.key) for job in self.jobs())
+        return all(map(self.store.shows, self.jobs()))
 
     def frame(self, name: str) -> pd.DataFrame:
         """Give an experiment's frame from what the store holds; read once."""

@@ -25,10 +25,17 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Target:
-    """Something to compute: a section, and the jobs wanted of it."""
+    """Something to compute: a section, and the jobs wanted of it.
+
+    Attributes:
+        section: Whose parameters hold.
+        jobs: Those wanted.
+        whole: Whether their arrays are wanted too, not only what figures show.
+    """
 
     section: Section
     jobs: Sequence[Job]
+    whole: bool = False
 
 
 def find(names: Sequence[str], pairs: Iterable[tuple[str, Any]] = (), file: str | Path | None = None) -> list[Target]:
@@ -152,7 +159,7 @@ def _find_key(key: str, sections: Iterable[Section]) -> Target:
         with contextlib.suppress(InputError):  # a scale whose data are not here plans nothing
             for job in section.graph:
                 if job.key == key:
-                    return Target(section, [job])
+                    return Target(section, [job], whole=True)
     raise InputError(
         f"no notebook plans a job {key} with these parameters: give the -p or -f it was planned with, "
         "as `distilled-pruning plan --json` lists it"
@@ -169,6 +176,11 @@ def command(section: Section) -> Callable[[Job], list[str]]:
 def jobs_of(targets: Sequence[Target]) -> list[Job]:
     """List the wanted jobs, each once."""
     return list({job.key: job for target in targets for job in target.jobs}.values())
+
+
+def keys_of_whole(targets: Sequence[Target]) -> set[str]:
+    """Give the keys of the jobs wanted with their arrays: those that were asked for by key."""
+    return {job.key for target in targets if target.whole for job in target.jobs}
 
 
 def sections_of(targets: Sequence[Target]) -> list[Section]:
