@@ -76,16 +76,22 @@ class Cells:
 
     def __init__(self, folder: Recorded) -> None:
         self.folder = folder
+        self._frames: dict[tuple[str, str], pd.DataFrame | None] = {}
         kept = folder.records(scale="reduced")
         self.records = {(record.figure, str(drop_off(record.parameters))): record for record in kept}
 
     def frame(self, preset: str, figure: str = "barriers") -> pd.DataFrame | None:
-        """Give the rows of one cell, ``None`` where nothing is recorded.
+        """Give the rows of one cell, ``None`` where nothing is recorded; read once.
 
         Args:
             preset: Preset of the figure's notebook, such as ``"reduced/whitened"``.
             figure: Name of the experiment.
         """
+        if (preset, figure) not in self._frames:
+            self._frames[preset, figure] = self._read(preset, figure)
+        return self._frames[preset, figure]
+
+    def _read(self, preset: str, figure: str) -> pd.DataFrame | None:
         import pandas as pd
 
         notebook = EXPERIMENTS[figure].notebook

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import functools
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -27,6 +28,13 @@ def read_contents(root: Path) -> Any:
     path = root / FILE
     if not path.is_file():
         raise InputError(f"there is no {FILE} in {root}: run this from the folder of the book or name it")
+    stamp = path.stat()
+    return _read_contents(path, (stamp.st_mtime_ns, stamp.st_size))
+
+
+@functools.lru_cache(maxsize=4)
+def _read_contents(path: Path, _stamp: tuple[int, int]) -> Any:
+    """Read it once; the second argument makes an edited file count as another."""
     return read_yaml(path)
 
 
