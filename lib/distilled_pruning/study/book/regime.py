@@ -48,7 +48,7 @@ def spent(root: Path) -> Compute:
     """
     folder, hours, count = Recorded(root), dict[str, float](), 0
     for key in folder:
-        about = folder.read(key)["provenance"]
+        about = folder.entry(key).provenance()
         device = str(about["device"])
         hours[device] = hours.get(device, 0.0) + about["seconds"] / 3600
         count += 1
