@@ -208,7 +208,7 @@ def test_the_index_is_json() -> None:
 def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     recorded = Recorded(home() / "results")
     found = scale.read_regimes(recorded)
-    frames = [pd.DataFrame(recorded.frame(record)) for record in recorded.records("barriers")]
+    frames = [pd.DataFrame(recorded.frame(record)) for record in recorded.records("barriers") if record.frame]
     kept = [frame[~frame["collapsed"].astype(bool)] for frame in frames]
     assert len(found) == sum(len(frame.groupby(["method", "level", "init", "rate"], dropna=False)) for frame in kept)
     dense = found[(found["method"] == "dense") & found["regime"].str.contains("ConvNet-3\nwidth 16\n15 epochs at 0.03")]

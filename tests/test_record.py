@@ -32,7 +32,8 @@ SMALL, LARGE = np.arange(4.0), np.zeros(100_000)
 JOBS = chain("a", 3)
 PARAMETERS = {"dataset": "cifar10", "levels": 3, "fraction": 0.2}
 HERE = Recorded(home() / "results")
-REMADE = [kept for kept in HERE.records() if not kept.parameters.get("published") and kept.figure != "cost"]
+SHOWN = [kept for kept in HERE.records() if kept.frame]  # of others there is work behind their first result
+REMADE = [kept for kept in SHOWN if not kept.parameters.get("published") and kept.figure != "cost"]
 FRAME = {"level": [0, 1], "barrier": [0.25, math.inf], "method": ["imp", ""], "collapsed": [True, False]}
 
 
