@@ -191,8 +191,7 @@ class Page(Showing):
     def provenance(self) -> display.Folded:
         """Say where the numbers come from, behind a click: code, versions, device, time, keys."""
         store, jobs = self.section.store, self.section.graph
-        known = [store.origin(job) for job in jobs]
-        found = [entry for entry in known if entry is not None]
+        found = [entry for job in jobs if (entry := store.origin(job)) is not None]
         seconds = sum(entry.get("seconds", 0.0) for entry in found)
         commits = Counter(str(entry.get("commit"))[:10] + ("+" if entry.get("dirty") else "") for entry in found)
         devices = Counter(str(entry.get("device")) for entry in found)

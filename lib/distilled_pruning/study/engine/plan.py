@@ -172,7 +172,6 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto", whole: Collect
         for key, job in schedule.jobs.items()
         if key in schedule.pending
     )
-    cached = {key for key, job in schedule.jobs.items() if key not in schedule.pending and store.shows(job)}
 
     def count(name: str, kinds: Collection[str]) -> Row:
         planned = [key for key, job in schedule.jobs.items() if job.kind in kinds]
@@ -180,7 +179,7 @@ def plan(jobs: Sequence[Job], store: Store, device: str = "auto", whole: Collect
         return Row(
             name,
             len(planned),
-            len(cached.intersection(planned)),
+            len(schedule.cached.intersection(planned)),
             len(needs),
             sum(need.seconds for need in needs) / 60,
             max((need.memory_mb for need in needs), default=0),

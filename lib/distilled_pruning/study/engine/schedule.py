@@ -28,7 +28,8 @@ class Schedule:
         pending: Keys of missing jobs, those running included.
         failed: Key to reason.
         running: Keys of the jobs that were taken and did not come back.
-        recorded: How many jobs are not missing since they are recorded, and in no store.
+        cached: Keys of the jobs that are there, as far as figures show them.
+        recorded: How many of those are not in the store, only among the recorded results.
     """
 
     def __init__(
@@ -53,7 +54,8 @@ class Schedule:
         self.running: set[str] = set()
         self._rank = self._tails() if longest_first else {key: float(index) for index, key in enumerate(self.jobs)}
         self._refresh()
-        self.recorded = sum(key not in self.pending and store.borrows(job) for key, job in self.jobs.items())
+        self.cached = {key for key, job in self.jobs.items() if key not in self.pending and store.shows(job)}
+        self.recorded = sum(not store.entry(key).is_done() for key in self.cached)
 
     def _tails(self) -> dict[str, float]:
         """Rank jobs by the costliest chain of work that begins with each."""

@@ -195,14 +195,11 @@ class Store(Entries):
             job.passing and self.fallback is not None and self.fallback.metrics(job.key) is not None
         )
 
-    def borrows(self, job: Job) -> bool:
-        """Whether it is only the fallback that has what figures show of a job."""
-        return not self.entry(job.key).is_done() and self.shows(job)
-
     def origin(self, job: Job) -> dict[str, Any] | None:
         """Read who made what figures show of a job, be it in the fallback; ``None`` where it is missing."""
-        place = self.fallback if self.fallback is not None and self.borrows(job) else self
-        return place.provenance(job.key)
+        if self.fallback is None or self.entry(job.key).is_done():
+            return self.provenance(job.key)
+        return self.fallback.provenance(job.key) if self.shows(job) else None
 
     def sound(self, key: str) -> bool:
         """Whether a result is there and whole, but for the content of its arrays; a damaged one goes to quarantine."""
