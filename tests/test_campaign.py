@@ -213,6 +213,8 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     assert len(found) == sum(len(frame.groupby(["method", "level", "init", "rate"], dropna=False)) for frame in kept)
     dense = found[(found["method"] == "dense") & found["regime"].str.contains("ConvNet-3\nwidth 16\n15 epochs at 0.03")]
     assert dense["error_rise"].mean() == pytest.approx(26.0, abs=0.1), "in points, as the ledger says"
+    drawn = set(found.loc[found["method"] == "random-real", "series"])
+    assert {"Random real images", "Random real images (40 per class)"} <= drawn, "of another number are another row"
     figure = scale.draw_scale(found, "stamp")
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(
         found.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 _ACROSS = 3  # panels beside each other on a page's width
 _PHONE = 1.25  # rows stand further apart where their names stand above them
+_VARIED = ("inner_steps", "ipc")  # what tells the rows of one way apart within a regime
+_SIZED = ("distilled", "published", "mislabelled", "random-real", "easy-real")  # ways whose images are so many a class
 _RISE = dots.Measure("error_rise", "rise halfway (points)", limit=INSTABILITY_THRESHOLD / POINT)
 
 
@@ -30,15 +32,16 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
 
     Returns:
         One row for each way, level and initialisation of a regime: ``regime`` (dataset, network, width, epochs, rate
-        and colour space, a line each), ``series`` (the way, with its inner steps and rate where a regime has several),
-        ``method``, ``level``, ``sparsity``, ``init`` and ``error_rise`` (mean over its lines, in points).
+        and colour space, a line each), ``series`` (the way, with its inner steps, images and rate where a regime has
+        several), ``method``, ``level``, ``sparsity``, ``init`` and ``error_rise`` (mean over its lines, in points).
     """
     import pandas as pd
 
-    steps = defaultdict[str, Counter[int | None]](Counter)
+    counts = defaultdict[tuple[str, str], Counter[int | None]](Counter)
     records = [record for record in recorded.records("barriers") if record.frame]
     for record in records:
-        steps[_name_regime(record)][record.parameters.get("inner_steps")] += 1
+        for name in _VARIED:
+            counts[_name_regime(record), name][record.parameters.get(name)] += 1
     found = []
     for record in records:
         frame = pd.DataFrame(recorded.frame(record))
@@ -46,7 +49,7 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
         if frame.empty:
             continue
         regime = _name_regime(record)
-        usual = steps[regime].most_common(1)[0][0]
+        usual = {name: counts[regime, name].most_common(1)[0][0] for name in _VARIED}
         ways = [_name_way(record, row, usual) for row in frame.to_dict("records")]
         frame = frame.assign(regime=regime, series=ways, error_rise=frame["error_rise"] / POINT)
         found.append(frame)
@@ -64,7 +67,7 @@ def _name_regime(record: Record) -> str:
     return f"{entitle(given['dataset'])}{space}\n{network}\n{training}"
 
 
-def _name_way(record: Record, row: Mapping[Any, Any], usual: int | None) -> str:
+def _name_way(record: Record, row: Mapping[Any, Any], usual: Mapping[str, int | None]) -> str:
     given, method = record.parameters, row["method"]
     if method in ("dense", "imp"):
         return label(method)
@@ -74,8 +77,10 @@ def _name_way(record: Record, row: Mapping[Any, Any], usual: int | None) -> str:
     if method == "distilled":
         sets = given.get("sets", 1)
         notes.append(f"{str(given['distiller']).upper()}, {'a set each' if sets > 1 else 'one set'}")
-    if given.get("inner_steps") not in (usual, None):
+    if given.get("inner_steps") not in (usual["inner_steps"], None):
         notes.append(f"{given['inner_steps']:,} steps")
+    if method in _SIZED and given.get("ipc") not in (usual["ipc"], None):
+        notes.append(f"{given['ipc']:,} per class")
     if row.get("rate") and row["rate"] != given["learning_rate"]:
         notes.append(f"rate {row['rate']:g}")
     return f"{label(method)} ({', '.join(notes)})" if notes else label(method)
