@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _ACROSS = 3  # panels beside each other on a page's width
 _PHONE = 1.25  # rows stand further apart where their names stand above them
 _VARIED = ("inner_steps", "ipc")  # what tells the rows of one way apart within a regime
-_SIZED = ("distilled", "published", "mislabelled", "random-real", "easy-real")  # ways whose images are so many a class
+_SIZED = ("distilled", "published", "random-real", "easy-real")  # ways whose images are so many a class
 _RISE = dots.Measure("error_rise", "rise halfway (points)", limit=INSTABILITY_THRESHOLD / POINT)
 
 
