@@ -24,7 +24,16 @@ from urllib.parse import unquote, urlsplit
 import nbformat
 import pytest
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.book import build as book, execution, pages, rendering, templates, values, whatif
+from distilled_pruning.study.book import (
+    build as book,
+    execution,
+    fingerprints,
+    pages,
+    rendering,
+    templates,
+    values,
+    whatif,
+)
 from distilled_pruning.study.engine import runner
 from distilled_pruning.study.judging import ledger
 from distilled_pruning.study.judging.verdicts import VERDICTS
@@ -128,11 +137,11 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """First page of the small book, built as if the library never changed meanwhile."""
     root = tmp_path_factory.mktemp("book")
     wanted = small_book(root)
-    before = execution.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
+    before = fingerprints.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(book, "surroundings", lambda root: "library")
         index = assemble(root, wanted)
-        after = execution.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
+        after = fingerprints.digest_of([root / "book", root / "notebooks", root / "_toc.yml", root / "_config.yml"])
         assert before == after, "a build wrote into the sources"
         yield index
 
@@ -239,20 +248,6 @@ def test_identity_follows_what_decides_a_page(tmp_path: Path) -> None:
     notebook(tmp_path / "notebooks/one.ipynb", code="print(levels)")
     others.append(execution.identity(page, "library"))
     assert len({first, *others}) == 5
-
-
-def test_surroundings_follow_results_and_packages(tmp_path: Path) -> None:
-    """A new recorded result or another package makes every page anew; what Python caches does not."""
-    (tmp_path / "results").mkdir()
-    seen = [execution.surroundings(tmp_path)]
-    (tmp_path / "results/index.json").write_text("{}", encoding="utf-8")
-    seen.append(execution.surroundings(tmp_path))
-    (tmp_path / "requirements.lock").write_text("torch==0\n", encoding="utf-8")
-    seen.append(execution.surroundings(tmp_path))
-    assert len(set(seen)) == 3
-    (tmp_path / "results/__pycache__").mkdir()
-    (tmp_path / "results/__pycache__/x.pyc").write_text("", encoding="utf-8")
-    assert execution.surroundings(tmp_path) == seen[-1]
 
 
 @pytest.mark.parametrize(

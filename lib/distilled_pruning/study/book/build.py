@@ -24,10 +24,11 @@ from ..judging.ledger import judge
 from ..parameters.notebooks import FOLDER, list_pages, notebooks_of
 from ..parameters.presets import LIVE, resolve
 from ..sections.section import Section
-from . import buildfolder, editions
+from . import buildfolder, editions, fingerprints
 from .buildfolder import Phases
 from .conclusions import PAGE as CONTROLS
-from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh, surroundings
+from .execution import BuildError, Page, Stopped, check_kernel, execute_all, identity, is_fresh
+from .fingerprints import surroundings
 from .rendering import render, repository, stage
 from .values import gather
 from .whatif import WhatIf, choose
@@ -46,6 +47,7 @@ def assemble(
     jobs: int = 1,
     phases: Phases | None = None,
     beside: Mapping[str, str] | None = None,
+    around: str = "",
 ) -> Path:
     """Execute the pages that are not fresh, then stage and render the book.
 
@@ -58,12 +60,13 @@ def assemble(
         jobs: Notebooks to execute side by side.
         phases: Progress.
         beside: Name of a notebook to the top of the what-if page beside it.
+        around: What every page depends on besides, hashed; found out where it is not given.
 
     Returns:
         The book's first page.
     """
     phases = phases or Phases(build)
-    around = surroundings(root)
+    around = around or surroundings(root)
     identities = {identity(page, around): page for page in wanted}
     stale = {key: page for key, page in identities.items() if not is_fresh(build / f"executed/{page.name}.ipynb", key)}
     with phases.phase(_EXECUTE, f"{len(stale)} of {len(wanted)} to execute"):
@@ -129,8 +132,14 @@ class Book:
             return self._render()
 
     def _render(self) -> Path:
-        """Render while no other build is at work."""
-        waiting = self.waiting
+        """Render while no other build is at work, unless the pages that stand were made from the same."""
+        waiting, around, address = self.waiting, surroundings(self.root), repository(self.root)
+        others = [other for other in self.others if other.section.complete]
+        shown = [*self.sections, *(other.section for other in others)]
+        made_from = fingerprints.of_book(self.root, shown, waiting, around, address)
+        if self.recorded is None and fingerprints.stands(self.build, made_from):
+            self.phases.note("nothing behind the pages has changed since they were rendered")
+            return self.build / "html/index.html"
         nothing = Store(self.build / "awaiting/store")
         read_from = [Section(s.parameters, nothing) if s.name in waiting else s for s in self.sections]
         found = judge(read_from, recorded=self.recorded)
@@ -142,11 +151,13 @@ class Book:
             else _describe(section, self.sources[section.name])
             for section in self.sections
         ]
-        others = [other for other in self.others if other.section.complete]
         wanted += [_describe(other.section, other.source, other.name) for other in others]
-        prose = gather(self.sections, self.sources, rows, asked, repository(self.root), waiting)
+        prose = gather(self.sections, self.sources, rows, asked, address, waiting)
         beside = {other.original.name: other.head() for other in others}
-        return assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside)
+        index = assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside, around)
+        if self.recorded is None:
+            fingerprints.keep(self.build, made_from)
+        return index
 
     def fill(self, queue: Sequence[Section], budget: float | None, device: str) -> None:
         """Compute what sections lack, one after the other, and render the book again as they fill.

@@ -6,7 +6,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from dataclasses import dataclass
@@ -17,7 +17,6 @@ from typing import Any
 from ... import disk
 from ...errors import InputError
 from ...exits import FAILED, STOPPED
-from ..campaign.steps import FILE as CAMPAIGN
 from ..engine.store import ENVIRONMENT
 from . import kernel
 
@@ -75,24 +74,6 @@ def check_kernel(source: Path) -> None:
         raise InputError(f"{source.name} is not a readable notebook ({error}): restore it or save it again") from error
     if language.lower() not in ("python", "python3", "ipython"):
         raise InputError(f"{source.name} is written in {language}: pages of the book are in Python, so leave it out")
-
-
-def digest_of(paths: Iterable[Path]) -> str:
-    """Hash names and bytes of files, and of all files below folders; caches, hidden files and backups are left out."""
-    total = hashlib.sha256()
-    for path in paths:
-        files = [path] if path.is_file() else sorted(item for item in path.rglob("*") if item.is_file())
-        for file in files:
-            name = file.relative_to(path.parent)
-            if not any(part.startswith((".", "__pycache__")) or part.endswith("~") for part in name.parts):
-                total.update(f"{name}\0{file.stat().st_size}\0".encode())
-                total.update(file.read_bytes())
-    return total.hexdigest()
-
-
-def surroundings(root: Path) -> str:
-    """Hash what every page depends on besides its own notebook: the library, recorded results, campaign, packages."""
-    return digest_of([Path(__file__).parents[2], root / "results", root / CAMPAIGN, root / "requirements.lock"])
 
 
 def identity(page: Page, around: str) -> str:

@@ -16,7 +16,8 @@ from ...errors import InputError
 from ..engine import machine
 from ..parameters.notebooks import FOLDER, leave_out, list_pages, notebooks_of, read_contents, read_yaml
 from . import editions, hero, templates, whatif
-from .execution import BuildError, digest_of
+from .execution import BuildError
+from .fingerprints import digest_of
 from .previews import Preview, of_page
 
 _GITHUB = re.compile(r"github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?$")

@@ -71,11 +71,16 @@ class Entries:
         Raises:
             InputError: The folder cannot be read, or is none.
         """
-        for shard in self._shards():
+        for shard in self.shards():
             names = {path.stem for path in disk.children(shard) if path.suffix in ("", HEAD)}
             yield from sorted(name for name in names if is_key(name) and name[:2] == shard.name)
 
-    def _shards(self) -> list[Path]:
+    def shards(self) -> list[Path]:
+        """List the folders that entries lie in, by the first two digits of their keys; other things may lie there too.
+
+        Raises:
+            InputError: The folder cannot be read, or is none.
+        """
         try:
             return sorted(path for path in self.root.iterdir() if len(path.name) == 2)
         except FileNotFoundError:
@@ -317,7 +322,7 @@ class Store(Entries):
 
     def halves(self) -> list[Path]:
         """List the arrays of results of which the rest was never written, as a kill at that moment leaves them."""
-        bodies = [path for shard in self._shards() for path in disk.children(shard) if path.suffix == BODY]
+        bodies = [path for shard in self.shards() for path in disk.children(shard) if path.suffix == BODY]
         return [path for path in bodies if is_key(path.stem) and not self.path(path.stem).exists()]
 
     def discard(self, key: str) -> None:
