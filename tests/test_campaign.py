@@ -215,11 +215,17 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     assert dense["error_rise"].mean() == pytest.approx(26.0, abs=0.1), "in points, as the ledger says"
     drawn = set(found.loc[found["method"] == "random-real", "series"])
     assert {"Random real images", "Random real images (40 per class)"} <= drawn, "of another number are another row"
+    permuted = found.loc[found["method"] == "mislabelled", "series"]
+    assert set(permuted) == {"Real images, labels permuted"}, "of all real images, not of distilled ones"
     figure = scale.draw_scale(found, "stamp")
     assert [ax.get_title(loc="left") for ax in figure.axes] == list(
         found.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index
     )
     assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["Dense", "IMP"]
+    regimes = [ax.get_title(loc="left") for ax in figure.axes]
+    for first in range(0, len(regimes), 3):
+        named = {label.get_text() for label in figure.axes[first].get_yticklabels()}
+        assert named == set(found.loc[found["regime"].isin(regimes[first : first + 3]), "series"]), "no empty row"
     phone = scale.draw_scale(found, "stamp", NARROW)
     assert [ax.get_title(loc="left") for ax in phone.axes] == [ax.get_title(loc="left") for ax in figure.axes]
     assert all(name in phone.get_label() for name in ("ResNet-18", "Dense 26.0", "All real images, few steps 0.1"))

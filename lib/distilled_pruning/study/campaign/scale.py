@@ -72,6 +72,8 @@ def _name_way(record: Record, row: Mapping[Any, Any], usual: Mapping[str, int | 
     if method in ("dense", "imp"):
         return label(method)
     notes = []
+    if method == "mislabelled" and given["distiller"] == "random":
+        return "Real images, labels permuted"  # the way's own name speaks of distilled ones
     if method == "published":
         notes.append(naming.published(str(given.get("published", ""))))
     if method == "distilled":
@@ -98,12 +100,14 @@ def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Fi
         return empty(stamp)
     regimes = _by_ways(frame)
     order = list(WAYS)
-    tried = dict(zip(frame["series"], frame["method"], strict=True))
-    palette = {name: colour(tried[name]) for name in sorted(tried, key=lambda name: order.index(tried[name]))}
+    method = dict(zip(frame["series"], frame["method"], strict=True))
+    palette = {name: colour(method[name]) for name in sorted(method, key=lambda name: order.index(method[name]))}
     across = min(_ACROSS, len(regimes)) if width > NARROW else 1
     down = -(-len(regimes) // across)
     phone = width <= NARROW
-    rows = frame.groupby("regime")["series"].nunique()[regimes] if phone else [len(palette)] * down
+    beside = [frame[frame["regime"].isin(regimes[first : first + across])] for first in range(0, across * down, across)]
+    ways = [{name: shade for name, shade in palette.items() if name in set(panels["series"])} for panels in beside]
+    rows = [len(tried) for tried in ways]
     tall = 0.3 + sum((_PHONE if phone else 1) * dots.panel_height(n) + 0.85 for n in rows)
     with canvas(tall, f"{stamp} · {count_inits(frame, 'regime', 'series')}", width) as figure:
         ratios = [n + 1 for n in rows]
@@ -111,7 +115,7 @@ def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Fi
         for place, (ax, regime) in enumerate(zip(grid, regimes, strict=False)):
             ax.set_xlim(*_reach(frame))
             mine, first = frame[frame["regime"] == regime], place % across == 0
-            dots.draw_panel(ax, mine, palette, _RISE, named=first, numbers=False, every=not phone)
+            dots.draw_panel(ax, mine, ways[place // across], _RISE, named=first, numbers=False, every=not phone)
             ax.set_title(regime, loc="left", pad=16)
             ax.tick_params(axis="x", labelbottom=True)
         for ax in grid[len(regimes) :]:
