@@ -217,20 +217,28 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     assert {"Random real images", "Random real images (40 per class)"} <= drawn, "of another number are another row"
     permuted = found.loc[found["method"] == "mislabelled", "series"]
     assert set(permuted) == {"Real images, labels permuted"}, "of all real images, not of distilled ones"
-    figure = scale.draw_scale(found, "stamp")
-    assert [ax.get_title(loc="left") for ax in figure.axes] == list(
-        found.groupby("regime")["series"].nunique().sort_values(ascending=False, kind="stable").index
-    )
-    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["Dense", "IMP"]
+    common = scale.select_common(found)
+    assert set(common["regime"]) == set(found["regime"])
+    assert common["usual"].all() and (common.groupby("method")["regime"].nunique() > 1).all()
+    figure = scale.draw_scale(common, "stamp")
     regimes = [ax.get_title(loc="left") for ax in figure.axes]
+    ways = common.groupby("regime")["series"].nunique()
+    assert set(regimes) == set(ways.index) and list(ways[regimes]) == sorted(ways, reverse=True)
+    assert [label.get_text() for label in figure.axes[0].get_yticklabels()][:2] == ["Dense", "IMP"]
     for first in range(0, len(regimes), 3):
         named = {label.get_text() for label in figure.axes[first].get_yticklabels()}
-        assert named == set(found.loc[found["regime"].isin(regimes[first : first + 3]), "series"]), "no empty row"
-    phone = scale.draw_scale(found, "stamp", NARROW)
-    assert [ax.get_title(loc="left") for ax in phone.axes] == [ax.get_title(loc="left") for ax in figure.axes]
+        assert named == set(common.loc[common["regime"].isin(regimes[first : first + 3]), "series"]), "no empty row"
+    phone = scale.draw_scale(common, "stamp", NARROW)
+    assert [ax.get_title(loc="left") for ax in phone.axes] == regimes
     assert all(name in phone.get_label() for name in ("ResNet-18", "Dense 26.0", "All real images, few steps 0.1"))
+    widest = scale.select_widest(found)
+    assert widest["regime"].nunique() == 1
+    assert widest["series"].nunique() == found.groupby("regime")["series"].nunique().max()
+    assert {"Shuffled in layers", "All real images, few steps (rate 0.1)"} <= set(widest["series"])
 
 
 def test_without_recorded_lines_the_figure_says_so(tmp_path: Path) -> None:
     assert scale.read_regimes(Recorded(tmp_path)).empty
-    assert not scale.draw_scale(scale.read_regimes(Recorded(tmp_path)), "stamp").axes
+    nothing = scale.read_regimes(Recorded(tmp_path))
+    for chosen in (scale.select_common(nothing), scale.select_widest(nothing)):
+        assert not scale.draw_scale(chosen, "stamp").axes

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import display
 from ..campaign.answers import list_questions, list_rules
-from ..campaign.scale import draw_scale, read_regimes
+from ..campaign.scale import draw_scale, read_regimes, select_common, select_widest
 from ..campaign.steps import Cells
 from ..judging.ledger import stamp
 from ..parameters.fields import as_text
@@ -83,7 +83,7 @@ def gather(
         "hero": picture,
         "regime": regime.table(results, picture.record.parameters if picture else None, here),
         "compute": regime.spent(results),
-        "by_scale": picture_by_scale(results),
+        **pictures_of_campaign(results),
         "campaign_first": list_questions(cells, first=True),
         "campaign_more": list_questions(cells, first=False),
         "campaign": list_rules(cells),
@@ -99,8 +99,8 @@ def gather(
     }
 
 
-def picture_by_scale(results: Path) -> display.Picture:
-    """Draw how stability changes with scale, from everything recorded.
+def pictures_of_campaign(results: Path) -> dict[str, display.Picture]:
+    """Draw how stability changes with scale, and what it depends on in one regime, from everything recorded.
 
     Args:
         results: Folder of recorded results.
@@ -108,14 +108,28 @@ def picture_by_scale(results: Path) -> display.Picture:
     recorded = Recorded(results)
     frame = read_regimes(recorded)
     scales = " and ".join(dict.fromkeys(f"{record.scale} scale" for record in recorded.records("barriers")))
-    csv = display.download("scale.csv", frame)
-    line = exhibits.one_line(csv, draw_scale.__name__, "distilled-pruning run s4-stability -f reduced", scales)
-    caption = (
-        "How stability changes with scale. Every recorded regime is a panel, with a row for every way to find masks "
-        "that was tried in it: large dots are means, bars 95 % intervals, small dots single initialisations."
-    )
-    about = "recorded: every regime that barriers were measured in"
-    return showing.pictured(draw_scale, frame, f"recorded, {scales}", about, caption=caption, line=line, name="scale")
+    marks = "large dots are means, bars 95 % intervals, small dots single initialisations."
+    drawings = {
+        "by_scale": (
+            select_common(frame),
+            "How stability changes with scale. Every recorded regime is a panel, with a row for every way to find "
+            f"masks that was tried in several; {marks}",
+            "recorded: every regime that barriers were measured in",
+        ),
+        "by_setting": (
+            select_widest(frame),
+            f"What stability depends on: every way and setting tried in the regime tried most; {marks}",
+            "recorded: the regime in which most ways and settings were tried",
+        ),
+    }
+    found = {}
+    for name, (rows, caption, about) in drawings.items():
+        short = name.removeprefix("by_")
+        csv = display.download(f"{short}.csv", rows)
+        line = exhibits.one_line(csv, draw_scale.__name__, "distilled-pruning run s4-stability -f reduced", scales)
+        stamp = f"recorded, {scales}"
+        found[name] = showing.pictured(draw_scale, rows, stamp, about, caption=caption, line=line, name=short)
+    return found
 
 
 def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd.DataFrame], str]:

@@ -1,4 +1,4 @@
-"""How stability changes with scale: every recorded regime a panel, with all ways to find masks tried in it."""
+"""How stability changes with scale, every recorded regime a panel, and what it depends on within the one tried most."""
 
 from __future__ import annotations
 
@@ -33,7 +33,8 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
     Returns:
         One row for each way, level and initialisation of a regime: ``regime`` (dataset, network, width, epochs, rate
         and colour space, a line each), ``series`` (the way, with its inner steps, images and rate where a regime has
-        several), ``method``, ``level``, ``sparsity``, ``init`` and ``error_rise`` (mean over its lines, in points).
+        several), ``usual`` (whether its steps, images and rate are those of most rows of the regime), ``method``,
+        ``level``, ``sparsity``, ``init`` and ``error_rise`` (mean over its lines, in points).
     """
     import pandas as pd
 
@@ -50,12 +51,14 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
             continue
         regime = _name_regime(record)
         usual = {name: counts[regime, name].most_common(1)[0][0] for name in _VARIED}
-        ways = [_name_way(record, row, usual) for row in frame.to_dict("records")]
-        frame = frame.assign(regime=regime, series=ways, error_rise=frame["error_rise"] / POINT)
+        rows = [(row["method"], _vary(record, row, usual), row) for row in frame.to_dict("records")]
+        ways = [_name_way(record, method, varied) for method, varied, _ in rows]
+        plain = [not varied for _, varied, _ in rows]
+        frame = frame.assign(regime=regime, series=ways, usual=plain, error_rise=frame["error_rise"] / POINT)
         found.append(frame)
     if not found:
         return pd.DataFrame()
-    by = ["regime", "series", "method", "level", "sparsity", "init"]
+    by = ["regime", "series", "usual", "method", "level", "sparsity", "init"]
     return pd.concat(found, ignore_index=True).groupby(by, as_index=False, sort=False)[["error_rise"]].mean()
 
 
@@ -67,11 +70,23 @@ def _name_regime(record: Record) -> str:
     return f"{entitle(given['dataset'])}{space}\n{network}\n{training}"
 
 
-def _name_way(record: Record, row: Mapping[Any, Any], usual: Mapping[str, int | None]) -> str:
+def _vary(record: Record, row: Mapping[Any, Any], usual: Mapping[str, int | None]) -> list[str]:
+    """Say in what a row differs from its regime's usual setting; dense networks and IMP have no short loop to vary."""
     given, method = record.parameters, row["method"]
     if method in ("dense", "imp"):
-        return label(method)
+        return []
     notes = []
+    if given.get("inner_steps") not in (usual["inner_steps"], None):
+        notes.append(f"{given['inner_steps']:,} steps")
+    if method in _SIZED and given.get("ipc") not in (usual["ipc"], None):
+        notes.append(f"{given['ipc']:,} per class")
+    if row.get("rate") and row["rate"] != given["learning_rate"]:
+        notes.append(f"rate {row['rate']:g}")
+    return notes
+
+
+def _name_way(record: Record, method: str, varied: Sequence[str]) -> str:
+    given, notes = record.parameters, list[str]()
     if method == "mislabelled" and given["distiller"] == "random":
         return "Real images, labels permuted"  # the way's own name speaks of distilled ones
     if method == "published":
@@ -79,13 +94,22 @@ def _name_way(record: Record, row: Mapping[Any, Any], usual: Mapping[str, int | 
     if method == "distilled":
         sets = given.get("sets", 1)
         notes.append(f"{str(given['distiller']).upper()}, {'a set each' if sets > 1 else 'one set'}")
-    if given.get("inner_steps") not in (usual["inner_steps"], None):
-        notes.append(f"{given['inner_steps']:,} steps")
-    if method in _SIZED and given.get("ipc") not in (usual["ipc"], None):
-        notes.append(f"{given['ipc']:,} per class")
-    if row.get("rate") and row["rate"] != given["learning_rate"]:
-        notes.append(f"rate {row['rate']:g}")
+    notes += varied
     return f"{label(method)} ({', '.join(notes)})" if notes else label(method)
+
+
+def select_common(frame: pd.DataFrame) -> pd.DataFrame:
+    """Select what can be followed from one regime to another: ways tried in several, at the usual setting of each."""
+    if frame.empty:
+        return frame
+    several = frame.groupby("method")["regime"].nunique() > 1
+    common = frame[frame["usual"] & frame["method"].map(several)]
+    return frame if common.empty else common
+
+
+def select_widest(frame: pd.DataFrame) -> pd.DataFrame:
+    """Select the regime in which most ways and settings were tried."""
+    return frame if frame.empty else frame[frame["regime"] == _by_ways(frame)[0]]
 
 
 def draw_scale(frame: pd.DataFrame, stamp: str = "", width: float = WIDTH) -> Figure:
