@@ -76,11 +76,7 @@ class Entries:
             yield from sorted(name for name in names if is_key(name) and name[:2] == shard.name)
 
     def shards(self) -> list[Path]:
-        """List the folders that entries lie in, by the first two digits of their keys; other things may lie there too.
-
-        Raises:
-            InputError: The folder cannot be read, or is none.
-        """
+        """List the folders that entries lie in; an :class:`InputError` where the store cannot be read."""
         try:
             return sorted(path for path in self.root.iterdir() if len(path.name) == 2)
         except FileNotFoundError:
