@@ -116,6 +116,16 @@ def test_other_parameters_are_rendered(root: Path, rendered: list[Path]) -> None
     assert len(rendered) == 2
 
 
+def test_other_code_behind_a_result_is_rendered(
+    root: Path, rendered: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The source of one's own network is no file of the book: the keys of its jobs follow it."""
+    make(root)
+    monkeypatch.setattr(Section, "graph", property(lambda section: []))
+    make(root)
+    assert len(rendered) == 2
+
+
 def test_a_failed_rendering_is_tried_again(root: Path, rendered: list[Path], monkeypatch: pytest.MonkeyPatch) -> None:
     make(root)
     (root / "book/welcome.md").write_text("# Hello\n", encoding="utf-8")

@@ -135,8 +135,11 @@ class Book:
         """Render while no other build is at work, unless the pages that stand were made from the same."""
         waiting, around, address = self.waiting, surroundings(self.root), repository(self.root)
         others = [other for other in self.others if other.section.complete]
-        shown = [*self.sections, *(other.section for other in others)]
-        made_from = fingerprints.of_book(self.root, shown, waiting, around, address)
+        own = [_describe(section, self.sources[section.name]) for section in self.sections]
+        more = [_describe(other.section, other.source, other.name) for other in others]
+        store = self.sections[0].store if self.sections else Store()
+        identities = [identity(page, around) for page in (*own, *more)]
+        made_from = fingerprints.of_book(self.root, identities, waiting, store, address)
         if self.recorded is None and fingerprints.stands(self.build, made_from):
             self.phases.note("nothing behind the pages has changed since they were rendered")
             return self.build / "html/index.html"
@@ -146,15 +149,12 @@ class Book:
         rows = found.rows()
         asked = judge([s for s in read_from if s.name == CONTROLS], recorded=found.recorded).rows()
         wanted = [
-            awaiting(section, self.sources[section.name], nothing)
-            if section.name in waiting
-            else _describe(section, self.sources[section.name])
-            for section in self.sections
+            awaiting(section, self.sources[section.name], nothing) if section.name in waiting else page
+            for section, page in zip(self.sections, own, strict=True)
         ]
-        wanted += [_describe(other.section, other.source, other.name) for other in others]
         prose = gather(self.sections, self.sources, rows, asked, address, waiting)
         beside = {other.original.name: other.head() for other in others}
-        index = assemble(self.root, self.build, wanted, prose, rows, self.jobs, self.phases, beside, around)
+        index = assemble(self.root, self.build, [*wanted, *more], prose, rows, self.jobs, self.phases, beside, around)
         if self.recorded is None:
             fingerprints.keep(self.build, made_from)
         return index

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,7 @@ from ... import disk
 from ...data.catalog import folder as data_folder
 from ..campaign.steps import FILE as CAMPAIGN
 from ..engine import machine
-from ..parameters.notebooks import FOLDER
-from ..sections.section import Section
+from ..engine.store import Store
 
 _NOTE = "html.json"
 
@@ -36,31 +36,30 @@ def surroundings(root: Path) -> str:
     return digest_of([Path(__file__).parents[2], root / "results", root / CAMPAIGN, root / "requirements.lock"])
 
 
-def of_book(root: Path, sections: Sequence[Section], waiting: Sequence[str], around: str, address: str) -> str:
+def of_book(root: Path, pages: Sequence[str], waiting: Sequence[str], store: Store, address: str) -> str:
     """Hash all that a book shows: its sources, parameters and results, and what its estimates of time come from.
 
     Args:
         root: Folder with ``_toc.yml``.
-        sections: The notebooks under their parameters, those on what-if pages too.
+        pages: Identities of the notebooks with all their results, see :func:`.execution.identity`.
         waiting: Notebooks whose results are not there yet.
-        around: What every page depends on, see :func:`surroundings`.
+        store: Where results are.
         address: Address of the sources on the web.
     """
-    sources = [root / name for name in ("_toc.yml", "_config.yml", "book", FOLDER, "benchmarks")]
-    shown = [(section.name, dict(section.parameters.stored)) for section in sections]
-    stores = {section.store.root: section.store for section in sections}
-    kept = [(shard, _listing(shard)) for store in stores.values() for shard in store.shards()]
+    prose = digest_of([root / name for name in ("_toc.yml", "_config.yml", "book", "benchmarks")])
+    kept = [_listing(shard) for shard in store.shards()]
     here = [machine.processor(), machine.name(), _listing(data_folder()), _listing(data_folder() / "distilled")]
-    named = json.dumps([around, address, shown, list(waiting), kept, here], sort_keys=True, default=str)
-    return hashlib.sha256((digest_of(sources) + named).encode()).hexdigest()
+    named = json.dumps([prose, list(pages), list(waiting), kept, here, address])
+    return hashlib.sha256(named.encode()).hexdigest()
 
 
 def _listing(folder: Path) -> list[tuple[str, int, int]]:
     """List names, bytes and times of the last change of what lies in a folder."""
     found = []
     for path in disk.children(folder):
-        state = path.lstat()
-        found.append((path.name, state.st_size, state.st_mtime_ns))
+        with suppress(OSError):  # another process may remove it meanwhile
+            state = path.lstat()
+            found.append((path.name, state.st_size, state.st_mtime_ns))
     return found
 
 

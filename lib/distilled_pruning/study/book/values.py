@@ -127,8 +127,9 @@ def pictures_of_campaign(results: Path) -> dict[str, display.Picture]:
         short = name.removeprefix("by_")
         csv = display.download(f"{short}.csv", rows)
         line = exhibits.one_line(csv, draw_scale.__name__, "distilled-pruning run s4-stability -f reduced", scales)
-        stamp = f"recorded, {scales}"
-        found[name] = showing.pictured(draw_scale, rows, stamp, about, caption=caption, line=line, name=short)
+        found[name] = showing.pictured(
+            draw_scale, rows, f"recorded, {scales}", about, caption=caption, line=line, name=short
+        )
     return found
 
 

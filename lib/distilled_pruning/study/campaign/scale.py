@@ -51,9 +51,10 @@ def read_regimes(recorded: Recorded) -> pd.DataFrame:
             continue
         regime = _name_regime(record)
         usual = {name: counts[regime, name].most_common(1)[0][0] for name in _VARIED}
-        rows = [(row["method"], _vary(record, row, usual), row) for row in frame.to_dict("records")]
-        ways = [_name_way(record, method, varied) for method, varied, _ in rows]
-        plain = [not varied for _, varied, _ in rows]
+        rows = frame.to_dict("records")
+        varied = [_vary(record, row, usual) for row in rows]
+        ways = [_name_way(record, row["method"], notes) for row, notes in zip(rows, varied, strict=True)]
+        plain = [not notes for notes in varied]
         frame = frame.assign(regime=regime, series=ways, usual=plain, error_rise=frame["error_rise"] / POINT)
         found.append(frame)
     if not found:
