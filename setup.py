@@ -15,6 +15,7 @@ TRAVELLING = (  # to distilled_pruning/copy, where `places.sources` finds it
     "notebooks",
     "results",
     "benchmarks/measured.json",
+    "benchmarks/elsewhere.json",
     "workflow/campaign.toml",
     "requirements.lock",
 )

@@ -231,8 +231,43 @@ def test_a_new_run_is_held_against_the_kept_one() -> None:
     assert len(outside) == 1 and "fp32 against loop" in outside[0] and "3× to 4×" in outside[0]
 
 
-def test_the_run_that_is_kept_is_complete() -> None:
-    kept = speed.load(ROOT / speed.MEASURED)
+@pytest.mark.parametrize("other", [{"device": "another processor"}, {"threads": 2}])
+def test_ratios_of_another_machine_stand_beside_and_are_not_judged(
+    other: dict[str, Any],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    kept, new = sample(), copy.deepcopy(sample())
+    new["comparisons"][0]["seconds"]["fp32"] = [0.01, 0.01]
+    kept["about"] |= other
+    file = tmp_path / "kept.json"
+    file.write_text(json.dumps(kept), encoding="utf-8")
+    monkeypatch.setattr(bench, "measure", lambda *_: new)
+    assert cli.main(["bench", "--all", "--against", str(file)]) == 0
+    told = capsys.readouterr().err
+    assert "none is judged" in told and told.count("beside") == 3 and "OUTSIDE" not in told
+    file.write_text(json.dumps(sample()), encoding="utf-8")
+    assert cli.main(["bench", "--all", "--against", str(file)]) == 1
+    told = capsys.readouterr().err
+    assert "judged" not in told and "OUTSIDE 3× to 4×" in told
+
+
+def test_the_page_says_what_half_precision_can_gain_on_each_machine() -> None:
+    assert "a matrix product in bf16 is 15 times as fast as one in fp32" in speed.losses(sample())
+    without = sample()
+    for found in without["comparisons"]:
+        found["seconds"].pop(f"{speed.PRODUCT}, bf16", None)
+    assert "matrix product" not in speed.losses(without)
+    written = speed.parts(ROOT)
+    first, second = (speed.load(ROOT / name)["about"]["device"] for name in (speed.MEASURED, speed.ELSEWHERE))
+    assert first != second
+    assert second.partition("(")[0] in written["elsewhere_losses"] and first not in written["elsewhere_losses"]
+
+
+@pytest.mark.parametrize("name", [speed.MEASURED, speed.ELSEWHERE])
+def test_a_run_that_is_kept_is_complete(name: str) -> None:
+    kept = speed.load(ROOT / name)
     assert {found["theme"] for found in kept["comparisons"]} == set(speed.ALL_THEMES) - {speed.COSTS}
     assert kept["about"]["commit"] and not kept["about"]["dirty"]
     titles = [found["title"] for found in kept["comparisons"] if found["theme"] == "training"]
@@ -243,7 +278,7 @@ def test_the_run_that_is_kept_is_complete() -> None:
 
 def test_mistakes_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wrong = tmp_path / "run.json"
-    for content in (None, "{", "[]", "{}"):
+    for content in (None, "{", "[]", "{}", '{"about": {}, "comparisons": [], "costs": []}'):
         if content is not None:
             wrong.write_text(content, encoding="utf-8")
         with pytest.raises(InputError, match="is not a measured run"):

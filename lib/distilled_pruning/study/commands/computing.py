@@ -288,6 +288,13 @@ def _bench_themes(options: Namespace) -> int:
         print(speed.text(found))
     if kept is None:
         return DONE
+    if not speed.is_same_machine(found, kept):
+        here, there = found["about"]["device"], kept["about"]["device"]
+        print(
+            f"bench: {options.against} was measured on {there}, this run on {here}: ratios belong to a machine, so "
+            "none is judged",
+            file=sys.stderr,
+        )
     lines = speed.agreement(found, kept)
     for line in lines:
         print(line, file=sys.stderr if line.startswith(speed.OUTSIDE) else open_notes(options))

@@ -1,4 +1,4 @@
-"""The page *How fast*, written from a measured run that is kept with the sources; imports no PyTorch."""
+"""The page *How fast*, written from measured runs that are kept with the sources; imports no PyTorch."""
 
 from __future__ import annotations
 
@@ -15,8 +15,10 @@ from ...judging.units import plain
 COSTS = "costs"
 ALL_THEMES = ("training", "hessian", "lines", "planes", "distillation", "pooling", COSTS)
 MEASURED = "benchmarks/measured.json"
+ELSEWHERE = "benchmarks/elsewhere.json"
 PRODUCT = "matrix product"
-WITHIN, OUTSIDE = "within", "OUTSIDE"
+WITHIN, OUTSIDE, BESIDE = "within", "OUTSIDE", "beside"
+_HALF_PRODUCT = f"{PRODUCT}, bf16"
 _COMMAND = "distilled-pruning bench --all --json"
 
 _Comparison = Mapping[str, Any]
@@ -30,7 +32,7 @@ def load(path: Path) -> dict[str, Any]:
     """
     try:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found["about"], found["comparisons"], found[COSTS]
+        found["about"]["device"], found["about"]["threads"], found["comparisons"], found[COSTS]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path} is not a measured run: write it with {_COMMAND} > {MEASURED}") from error
     return found
@@ -42,7 +44,7 @@ def _compare(found: _Comparison, peer: str, ours: str) -> list[float]:
 
 def _share(found: _Comparison, name: str) -> float:
     """Give the median share of the matrix product's rate, of the same precision, that a variant reaches."""
-    product = PRODUCT + (", bf16" if name.startswith("bf16") else "")
+    product = _HALF_PRODUCT if name.startswith("bf16") else PRODUCT
     rates = [
         found["macs"][name] / own * of / found["macs"][product]
         for own, of in zip(found["seconds"][name], found["seconds"][product], strict=True)
@@ -181,10 +183,23 @@ def losses(measured: Mapping[str, Any]) -> str:
         for found, ours, peer, found_ratios in _list_pairs(measured)
         if statistics.median(found_ratios) < 1
     ]
-    where = f"On {_machine(measured)}"
+    where = f"On {_machine(measured)}{_half_rate(measured)}"
     if not lines:
         return f"{where}, no peer was faster by the median over the rounds."
     return "\n".join([f"{where}, these were faster than ours:", "", *lines])
+
+
+def _half_rate(measured: Mapping[str, Any]) -> str:
+    """Say how many times as fast the machine's bf16 matrix product is, which decides what half precision can gain."""
+    ratios = [
+        ratio
+        for found in measured["comparisons"]
+        if {PRODUCT, _HALF_PRODUCT} <= set(found["seconds"])
+        for ratio in _compare(found, PRODUCT, _HALF_PRODUCT)
+    ]
+    if not ratios:
+        return ""
+    return f", where a matrix product in bf16 is {_number(statistics.median(ratios))} times as fast as one in fp32"
 
 
 def costs(measured: Mapping[str, Any]) -> str:
@@ -244,13 +259,14 @@ PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
 
 
 def parts(root: Path) -> dict[str, str]:
-    """Write the generated parts of the page from the run kept with the sources.
+    """Write the generated parts of the page from the runs kept with the sources.
 
     Raises:
-        InputError: There is none that can be read.
+        InputError: One of them cannot be read.
     """
-    measured = load(root / MEASURED)
-    return {name: write(measured) for name, write in PARTS.items()}
+    measured, elsewhere = load(root / MEASURED), load(root / ELSEWHERE)
+    written = {name: write(measured) for name, write in PARTS.items()}
+    return written | {f"elsewhere_{name}": PARTS[name](elsewhere) for name in ("origin", "losses", "training")}
 
 
 def text(measured: Mapping[str, Any]) -> str:
@@ -277,7 +293,11 @@ def _is_counted(found: _Comparison, name: str) -> bool:
 
 
 def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
-    """Say of every ratio in both runs whether the spreads over the rounds meet."""
+    """Say of every ratio in both runs whether the spreads over the rounds meet, where one machine ran both.
+
+    Ratios belong to a machine: those of another one stand beside and are not judged.
+    """
+    same = is_same_machine(new, kept)
     before = {(found["title"], ours, peer): times for found, ours, peer, times in _list_pairs(kept)}
     lines = []
     for found, ours, peer, times in _list_pairs(new):
@@ -287,5 +307,11 @@ def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
         inside = min(times) <= max(old) and min(old) <= max(times)
         spread = f"{_number(min(old))}× to {_number(max(old))}×"
         what = f"{found['title']}: {ours} against {peer}"
-        lines.append(f"{WITHIN if inside else OUTSIDE} {spread}: {_ratio(times)} {what}")
+        said = BESIDE if not same else WITHIN if inside else OUTSIDE
+        lines.append(f"{said} {spread}: {_ratio(times)} {what}")
     return lines
+
+
+def is_same_machine(new: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
+    """Whether two runs were measured on processors of one name, with as many threads."""
+    return all(new["about"][name] == kept["about"][name] for name in ("device", "threads"))
