@@ -207,6 +207,16 @@ def test_masks_and_images_are_kept_whatever_their_size(store: Store, root: Path)
     assert all(Recorded(root).has(job.key) for job in JOBS)
 
 
+def test_distilled_sets_are_kept_where_the_figure_shows_them_or_work_waits_for_them(store: Store, root: Path) -> None:
+    assert Limits().shown == (Distill.kind,)
+    sets = Limits(shown=("toy",), always=("toy",))
+    keep(store, root, limits=sets)
+    assert {path.stem for path in root.rglob("*.safetensors")} == {JOBS[2].key}
+    assert set(Recorded(root)) == {job.key for job in JOBS} and not Recorded(root).verify()
+    keep(store, root, [JOBS[1], Toy("to come", needs=(JOBS[0],))], figure="fig2", partial=True, limits=sets)
+    assert {path.stem for path in root.rglob("*.safetensors")} == {job.key for job in JOBS}
+
+
 def test_other_peoples_images_are_never_kept(store: Store, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Toy, "borrowed", True)
     keep(store, root, limits=Limits(always=("toy",)))

@@ -39,11 +39,14 @@ class Limits:
         array_bytes: Largest arrays to keep, in bytes of one result.
         always: Kinds whose arrays are kept whatever their size: masks and distilled images; images that were chosen
             from a dataset or published by others are never kept, nor are those that distillation began with.
+        shown: Kinds whose arrays are kept only where the figure shows them itself: distilled sets take megabytes, and
+            minutes to be made again.
         total_bytes: Largest size of the whole folder.
     """
 
     array_bytes: int = 64 * 1024
     always: tuple[str, ...] = ("distill", "prune")
+    shown: tuple[str, ...] = ("distill",)
     total_bytes: int = 40_000_000
 
 
@@ -122,7 +125,7 @@ def record(
     behind = _Behind()
     for job, whole in there:
         behind.add(job, whole)
-    files = _pack(there, reader, awaited, limits)
+    files = _pack(there, reader, awaited, {job.key for job in jobs}, limits)
     framed: tuple[str, str] | tuple[()] = ()
     if frame is not None and len(missing) < len(jobs):
         content = dump_lines({name: list(values) for name, values in frame.items()})
@@ -160,9 +163,13 @@ def _refuse(figure: str, scale: str, jobs: Sequence[Job], missing: Sequence[Job]
 
 
 def _pack(
-    there: Sequence[tuple[Job, dict[str, Any]]], reader: RecordedFirst, awaited: set[str], limits: Limits
+    there: Sequence[tuple[Job, dict[str, Any]]],
+    reader: RecordedFirst,
+    awaited: set[str],
+    own: set[str],
+    limits: Limits,
 ) -> dict[Path, bytes]:
-    """Make the files of those results that are not recorded yet."""
+    """Make the files of those results that are not recorded yet; ``own`` are the keys that the figure itself shows."""
     recorded, store = reader.recorded, reader.store
     files: dict[Path, bytes] = {}
     for job, whole in there:
@@ -171,7 +178,8 @@ def _pack(
             continue  # recorded before, of another run or not here any more
         size = whole["provenance"]["files"].get(ARRAYS, {"bytes": 0})["bytes"]
         small = size <= limits.array_bytes or job.kind in limits.always
-        serves = not job.passing or job.key in awaited
+        unseen = job.passing or (job.kind in limits.shown and job.key not in own)
+        serves = not unseen or job.key in awaited
         packed = store.entry(job.key).packed(here) if small and serves and not job.borrowed else None
         kept = keep_metrics(whole, job.unrecorded)
         if packed is not None:
