@@ -89,11 +89,19 @@ def test_a_question_is_answered_for_each_setting_by_its_rule(tmp_path: Path) -> 
     steady = [*rows("published", 0.010, 0.012, 0.011), *rows("published", 0.03, 0.031, 0.032, level=4)]
     text = list_questions(cells(tmp_path, papers_rate=steady), first=True)
     assert (
-        "- Are subnetworks from the strongest published set (MTT) stable, as the papers say? "
-        "**Yes:** papers' rate, 87 %: +1.1 points \\[0.9, 1.3\\], n = 3. "
-        "**No:** papers' rate, 59 %: +3.1 points \\[2.9, 3.3\\], n = 3."
+        "- Are subnetworks from the strongest published set (MTT) stable, as the papers say? (n = 3) "
+        '**Yes:** <span class="where">papers\' rate, 87 %: +1.1 points \\[0.9, 1.3\\].</span> '
+        '**No:** <span class="where">papers\' rate, 59 %: +3.1 points \\[2.9, 3.3\\].</span>'
     ) in text
     assert "as accurate as IMP’s" not in text and "Not computed yet: Gentle inner loops" in text
+
+
+def test_an_answer_of_fewer_initialisations_says_their_number(tmp_path: Path) -> None:
+    five = rows("published", 0.03, 0.03, 0.031, 0.03, 0.03)
+    three = [*five, *rows("published", 0.03, 0.031, 0.032, level=4)]
+    text = list_questions(cells(tmp_path, papers_rate_more=three, whitened=five), first=True)
+    asked = next(line for line in text.splitlines() if "MTT" in line)
+    assert "(n = 5)" in asked and asked.count("n = ") == 2 and "59 %: +3.1 points \\[2.9, 3.3\\], n = 3" in asked
 
 
 def test_a_rise_below_two_points_at_both_levels_upholds_the_paper(tmp_path: Path) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import statistics
+
 from ..judging.units import plain
 from ..judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED, Finding, write_finding
 from .rules import answer, describe
@@ -93,17 +95,21 @@ def list_questions(cells: Cells, first: bool) -> str:
 
 
 def _ask(step: Step, cells: Cells) -> list[str]:
-    """Write the answered questions of a step, each as an item of a list."""
-    answered = zip(QUESTIONS[step.number], answer(step, cells), strict=False)  # a rule that only orders asks nothing
-    return [f"- {plain(question)} {words}" for question, (_, found) in answered if (words := _say(found))]
+    """Write the answered questions of a step, each as an item of a list, with the number of initialisations of most."""
+    asked = []
+    for question, (_, found) in zip(QUESTIONS[step.number], answer(step, cells), strict=False):  # some rules only order
+        findings = [finding for finding in found if finding.n]
+        if words := _say(findings, n := statistics.mode(finding.n for finding in findings) if findings else 0):
+            asked.append(f"- {plain(question)} (n = {n}) {words}")
+    return asked
 
 
-def _say(findings: list[Finding]) -> str:
-    """Say for which settings the answer is yes, for which no, and for which it is open."""
+def _say(findings: list[Finding], n: int) -> str:
+    """Say for which settings the answer is yes, for which no, and for which it is open; ``n`` stands beside already."""
     groups = []
     for verdict, word in _WORDS.items():
-        found = [write_finding(finding) for finding in findings if finding.n and finding.verdict == verdict]
-        groups += [f"**{word}:** {plain('; '.join(found))}."] if found else []
+        found = [write_finding(finding, markdown=True, n=n) for finding in findings if finding.verdict == verdict]
+        groups += [f'**{word}:** <span class="where">{"; ".join(found)}.</span>'] if found else []
     return " ".join(groups)
 
 
