@@ -231,9 +231,13 @@ def test_a_new_run_is_held_against_the_kept_one() -> None:
     assert len(outside) == 1 and "fp32 against loop" in outside[0] and "3× to 4×" in outside[0]
 
 
-@pytest.mark.parametrize("other", [{"device": "another processor"}, {"threads": 2}])
+@pytest.mark.parametrize(
+    ("other", "named"),
+    [({"device": "another processor"}, "another processor, one thread"), ({"threads": 2}, "a processor, 2 threads")],
+)
 def test_ratios_of_another_machine_stand_beside_and_are_not_judged(
     other: dict[str, Any],
+    named: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
@@ -246,6 +250,7 @@ def test_ratios_of_another_machine_stand_beside_and_are_not_judged(
     monkeypatch.setattr(bench, "measure", lambda *_: new)
     assert cli.main(["bench", "--all", "--against", str(file)]) == 0
     told = capsys.readouterr().err
+    assert f"was measured on {named}; this run on a processor, one thread" in told
     assert "none is judged" in told and told.count("beside") == 3 and "OUTSIDE" not in told
     file.write_text(json.dumps(sample()), encoding="utf-8")
     assert cli.main(["bench", "--all", "--against", str(file)]) == 1

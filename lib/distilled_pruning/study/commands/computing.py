@@ -288,10 +288,10 @@ def _bench_themes(options: Namespace) -> int:
         print(speed.text(found))
     if kept is None:
         return DONE
-    if not speed.is_same_machine(found, kept):
-        here, there = found["about"]["device"], kept["about"]["device"]
+    here, there = speed.name_machine(found), speed.name_machine(kept)
+    if here != there:
         print(
-            f"bench: {options.against} was measured on {there}, this run on {here}: ratios belong to a machine, so "
+            f"bench: {options.against} was measured on {there}; this run on {here}: ratios belong to a machine, so "
             "none is judged",
             file=sys.stderr,
         )

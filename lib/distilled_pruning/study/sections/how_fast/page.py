@@ -97,10 +97,15 @@ def _ratio(found: Sequence[float]) -> str:
     return f"{_number(statistics.median(found))}× ({_number(min(found))}×)"
 
 
-def _machine(measured: Mapping[str, Any]) -> str:
+def name_machine(measured: Mapping[str, Any]) -> str:
+    """Name the processor that a run was measured on, and its threads: ratios belong to both."""
     about = measured["about"]
     threads = "one thread" if about["threads"] == 1 else f"{about['threads']} threads"
-    return f"{plain(about['device'])}, {threads}"
+    return f"{about['device']}, {threads}"
+
+
+def _machine(measured: Mapping[str, Any]) -> str:
+    return plain(name_machine(measured))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> str:
@@ -237,7 +242,7 @@ def _picture(measured: Mapping[str, Any]) -> str:
          "theme": found["theme"], "median": statistics.median(times), "least": min(times), "greatest": max(times)}
         for found, ours, peer, times in _list_pairs(measured)
     ]  # fmt: skip
-    foot = f"{_machine(measured).replace(chr(92), '')} · bars: least to greatest of the rounds"
+    foot = f"{name_machine(measured)} · bars: least to greatest of the rounds"
     wide, narrow = (svg(speed(rows, foot, width)) for width in (WIDTH, NARROW))
     alt = "Times faster than each peer, on a logarithmic axis: medians, and bars from the least to the greatest round"
     lead, rest = "Every comparison is a row.", "Right of the dotted line ours is faster."
@@ -297,7 +302,7 @@ def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
 
     Ratios belong to a machine: those of another one stand beside and are not judged.
     """
-    same = is_same_machine(new, kept)
+    same = name_machine(new) == name_machine(kept)
     before = {(found["title"], ours, peer): times for found, ours, peer, times in _list_pairs(kept)}
     lines = []
     for found, ours, peer, times in _list_pairs(new):
@@ -310,8 +315,3 @@ def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
         said = BESIDE if not same else WITHIN if inside else OUTSIDE
         lines.append(f"{said} {spread}: {_ratio(times)} {what}")
     return lines
-
-
-def is_same_machine(new: Mapping[str, Any], kept: Mapping[str, Any]) -> bool:
-    """Whether two runs were measured on processors of one name, with as many threads."""
-    return all(new["about"][name] == kept["about"][name] for name in ("device", "threads"))
