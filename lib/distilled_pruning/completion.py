@@ -95,7 +95,7 @@ def _read_typed() -> list[str]:
 
 def _offer_themes(**asked: Any) -> list[str]:
     """Offer what can be measured."""
-    from .study.sections.how_fast.page import ALL_THEMES
+    from .study.sections.how_fast.runs import ALL_THEMES
 
     return list(ALL_THEMES)
 

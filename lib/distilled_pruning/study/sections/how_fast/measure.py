@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from .... import places
 from ....errors import InputError
-from .page import ALL_THEMES, COSTS
+from .runs import ALL_THEMES, COSTS
 
 if TYPE_CHECKING:
     from peers.rounds import Comparison

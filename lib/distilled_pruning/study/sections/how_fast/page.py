@@ -2,75 +2,29 @@
 
 from __future__ import annotations
 
-import json
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ....errors import InputError
 from ...display import Markup, Picture, svg
 from ...judging.units import plain
+from .runs import (
+    COSTS,
+    HALF_PRODUCT,
+    MEASURED,
+    PRODUCT,
+    Comparison,
+    best_rate,
+    compare,
+    hold,
+    list_pairs,
+    load,
+    name_machine,
+    share_of_product,
+)
 
-COSTS = "costs"
-ALL_THEMES = ("training", "hessian", "lines", "planes", "distillation", "pooling", COSTS)
-MEASURED = "benchmarks/measured.json"
-ELSEWHERE = "benchmarks/elsewhere.json"
-PRODUCT = "matrix product"
-WITHIN, OUTSIDE, BESIDE = "within", "OUTSIDE", "beside"
-_HALF_PRODUCT = f"{PRODUCT}, bf16"
-_COMMAND = "distilled-pruning bench --all --json"
-
-_Comparison = Mapping[str, Any]
-
-
-def load(path: Path) -> dict[str, Any]:
-    """Read a measured run.
-
-    Raises:
-        InputError: It is missing or not what ``bench --json`` prints.
-    """
-    try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-        found["about"]["device"], found["about"]["threads"], found["comparisons"], found[COSTS]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path} is not a measured run: write it with {_COMMAND} > {MEASURED}") from error
-    return found
-
-
-def _compare(found: _Comparison, peer: str, ours: str) -> list[float]:
-    return [a / b for a, b in zip(found["seconds"][peer], found["seconds"][ours], strict=True)]
-
-
-def _share(found: _Comparison, name: str) -> float:
-    """Give the median share of the matrix product's rate, of the same precision, that a variant reaches."""
-    product = _HALF_PRODUCT if name.startswith("bf16") else PRODUCT
-    rates = [
-        found["macs"][name] / own * of / found["macs"][product]
-        for own, of in zip(found["seconds"][name], found["seconds"][product], strict=True)
-    ]
-    return statistics.median(rates)
-
-
-def _list_pairs(measured: Mapping[str, Any]) -> Iterator[tuple[_Comparison, str, str, list[float]]]:
-    """Give every comparison of a variant of ours with a peer, and its ratios."""
-    for found in measured["comparisons"]:
-        for ours in found["ours"]:
-            for peer in found["peers"]:
-                if peer in found["seconds"]:
-                    yield found, ours, peer, _compare(found, peer, ours)
-
-
-def _best_rate(measured: Mapping[str, Any]) -> float:
-    """Give the multiply-accumulates a second of a float32 matrix product, the best of the run."""
-    rates = [
-        found["macs"][PRODUCT] / min(found["seconds"][PRODUCT])
-        for found in measured["comparisons"]
-        if PRODUCT in found["seconds"]
-    ]
-    if not rates:
-        raise InputError("the measured run has no matrix product: time training, or all")
-    return max(rates)
+ELSEWHERE = "benchmarks/elsewhere"  # a run of another machine in each file
 
 
 def _number(value: float) -> str:
@@ -97,13 +51,6 @@ def _ratio(found: Sequence[float]) -> str:
     return f"{_number(statistics.median(found))}× ({_number(min(found))}×)"
 
 
-def name_machine(measured: Mapping[str, Any]) -> str:
-    """Name the processor that a run was measured on, and its threads: ratios belong to both."""
-    about = measured["about"]
-    threads = "one thread" if about["threads"] == 1 else f"{about['threads']} threads"
-    return f"{about['device']}, {threads}"
-
-
 def _machine(measured: Mapping[str, Any]) -> str:
     return plain(name_machine(measured))
 
@@ -113,7 +60,7 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], caption: str) -> 
     return "\n".join([*lines, *(f"| {' | '.join(row)} |" for row in rows), ":::"])
 
 
-def _of_theme(measured: Mapping[str, Any], *themes: str) -> list[_Comparison]:
+def _of_theme(measured: Mapping[str, Any], *themes: str) -> list[Comparison]:
     return [found for found in measured["comparisons"] if found["theme"] in themes]
 
 
@@ -122,9 +69,9 @@ def training(measured: Mapping[str, Any]) -> str:
     rows = []
     for found in _of_theme(measured, "training"):
         for name in (*found["peers"], *found["ours"]):
-            against = [_ratio(_compare(found, peer, name)) if name in found["ours"] else "–" for peer in found["peers"]]
+            against = [_ratio(compare(found, peer, name)) if name in found["ours"] else "–" for peer in found["peers"]]
             images = _number(found["images"] / min(found["seconds"][name]))
-            rows.append([found["title"], plain(name), images, f"{100 * _share(found, name):.0f} %", *against])
+            rows.append([found["title"], plain(name), images, f"{100 * share_of_product(found, name):.0f} %", *against])
     peers = [f"against {peer}" for found in _of_theme(measured, "training")[:1] for peer in found["peers"]]
     head = ["network", "variant", "images a second", "of a matrix product's rate", *peers]
     return _table(head, rows, f"Training steps on {_machine(measured)}: times faster, median (least) of the rounds")
@@ -141,7 +88,7 @@ def hessian(measured: Mapping[str, Any]) -> str:
                 continue
             times = [_duration(min(found["seconds"][name])) for name in (peer, ours)]
             gap = f"{found['differences'][peer]:.0e}"
-            rows.append([found["title"], plain(peer), *times, _ratio(_compare(found, peer, ours)), gap])
+            rows.append([found["title"], plain(peer), *times, _ratio(compare(found, peer, ours)), gap])
     head = ["network", "peer", "its time", "ours", "times faster", "largest difference"]
     caption = (
         f"Exact Hessian diagonals on {_machine(measured)}: median (least) of the rounds; differences as a share of the "
@@ -161,7 +108,7 @@ def _surfaces(measured: Mapping[str, Any]) -> str:
             (peer,) = found["peers"]
             times = [_duration(min(found["seconds"][name])) for name in (peer, ours)]
             rows.append(
-                [found["theme"], plain(found["title"]), plain(ours), *times, _ratio(_compare(found, peer, ours))]
+                [found["theme"], plain(found["title"]), plain(ours), *times, _ratio(compare(found, peer, ours))]
             )
     head = ["what", "of what", "variant", "plain", "ours", "times faster"]
     return _table(head, rows, f"Lines, planes and pooling on {_machine(measured)}: median (least) of the rounds")
@@ -175,7 +122,7 @@ def _distillation(measured: Mapping[str, Any]) -> str:
             floor = found["macs"][method] / found["macs"][PRODUCT] * min(found["seconds"][PRODUCT])
             spent = min(found["seconds"][method])
             cells = [_power(found["macs"][method]), _duration(floor), _duration(spent)]
-            rows.append([method.upper(), *cells, f"{100 * _share(found, method):.0f} %"])
+            rows.append([method.upper(), *cells, f"{100 * share_of_product(found, method):.0f} %"])
     head = ["method", "multiply-accumulates", "floor", "measured", "of the floor's rate"]
     return _table(head, rows, f"Distillation on {_machine(measured)}{title}")
 
@@ -185,7 +132,7 @@ def losses(measured: Mapping[str, Any]) -> str:
     lines = [
         f"- {plain(found['title'])}: {plain(peer)} is {_number(1 / statistics.median(found_ratios))} times as fast as "
         f"{plain(ours)} (median; {_number(1 / max(found_ratios))} to {_number(1 / min(found_ratios))} over the rounds)"
-        for found, ours, peer, found_ratios in _list_pairs(measured)
+        for found, ours, peer, found_ratios in list_pairs(measured)
         if statistics.median(found_ratios) < 1
     ]
     where = f"On {_machine(measured)}{_half_rate(measured)}"
@@ -199,8 +146,8 @@ def _half_rate(measured: Mapping[str, Any]) -> str:
     ratios = [
         ratio
         for found in measured["comparisons"]
-        if {PRODUCT, _HALF_PRODUCT} <= set(found["seconds"])
-        for ratio in _compare(found, PRODUCT, _HALF_PRODUCT)
+        if {PRODUCT, HALF_PRODUCT} <= set(found["seconds"])
+        for ratio in compare(found, PRODUCT, HALF_PRODUCT)
     ]
     if not ratios:
         return ""
@@ -209,7 +156,7 @@ def _half_rate(measured: Mapping[str, Any]) -> str:
 
 def costs(measured: Mapping[str, Any]) -> str:
     """Write the table of what every figure takes at every scale."""
-    fastest = _best_rate(measured)
+    fastest = best_rate(measured)
     rows = []
     for row in measured[COSTS]:
         work = row["macs"]
@@ -240,7 +187,7 @@ def _picture(measured: Mapping[str, Any]) -> str:
     rows = [
         {"what": f"{found['title']}: {ours} against {peer}" if len(found["ours"]) > 1 else f"{found['title']}: {peer}",
          "theme": found["theme"], "median": statistics.median(times), "least": min(times), "greatest": max(times)}
-        for found, ours, peer, times in _list_pairs(measured)
+        for found, ours, peer, times in list_pairs(measured)
     ]  # fmt: skip
     foot = f"{name_machine(measured)} · bars: least to greatest of the rounds"
     wide, narrow = (svg(speed(rows, foot, width)) for width in (WIDTH, NARROW))
@@ -269,9 +216,16 @@ def parts(root: Path) -> dict[str, str]:
     Raises:
         InputError: One of them cannot be read.
     """
-    measured, elsewhere = load(root / MEASURED), load(root / ELSEWHERE)
-    written = {name: write(measured) for name, write in PARTS.items()}
-    return written | {f"elsewhere_{name}": PARTS[name](elsewhere) for name in ("origin", "losses", "training")}
+    measured = load(root / MEASURED)
+    others = [_other_machine(file, load(file)) for file in sorted((root / ELSEWHERE).glob("*.json"))]
+    return {name: write(measured) for name, write in PARTS.items()} | {"elsewhere": "\n\n".join(others)}
+
+
+def _other_machine(file: Path, measured: Mapping[str, Any]) -> str:
+    """Write what another machine found: where others are faster there, and its training steps."""
+    table = ["::::{dropdown} The table of training steps", ":class-container: open-where-wide", "", training(measured)]
+    kept = f"{_origin(measured)} Kept as `{ELSEWHERE}/{file.name}`."
+    return "\n".join([losses(measured), "", kept, "", *table, "::::"])
 
 
 def text(measured: Mapping[str, Any]) -> str:
@@ -280,9 +234,13 @@ def text(measured: Mapping[str, Any]) -> str:
     for found in measured["comparisons"]:
         lines.append(f"\n{found['theme']}: {found['title']}")
         for name, seconds in found["seconds"].items():
-            of = f", {100 * _share(found, name):.0f} % of a matrix product's rate" if _is_counted(found, name) else ""
+            of = (
+                f", {100 * share_of_product(found, name):.0f} % of a matrix product's rate"
+                if _is_counted(found, name)
+                else ""
+            )
             lines.append(f"  {name}: {_duration(min(seconds))}{of}")
-        for _, ours, peer, times in _list_pairs({"comparisons": [found]}):
+        for _, ours, peer, times in list_pairs({"comparisons": [found]}):
             lines.append(f"  {ours} against {peer}: {_ratio(times)}")
         lines += [f"  {peer}: {answer}" for peer, answer in found["refused"].items()]
     for row in measured[COSTS]:
@@ -292,26 +250,15 @@ def text(measured: Mapping[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _is_counted(found: _Comparison, name: str) -> bool:
+def _is_counted(found: Comparison, name: str) -> bool:
     """Whether a variant's work was counted, so that it has a share of the matrix product's rate."""
     return name in found["macs"] and PRODUCT in found["seconds"] and not name.startswith(PRODUCT)
 
 
 def agreement(new: Mapping[str, Any], kept: Mapping[str, Any]) -> list[str]:
-    """Say of every ratio in both runs whether the spreads over the rounds meet, where one machine ran both.
-
-    Ratios belong to a machine: those of another one stand beside and are not judged.
-    """
-    same = name_machine(new) == name_machine(kept)
-    before = {(found["title"], ours, peer): times for found, ours, peer, times in _list_pairs(kept)}
+    """Write of every ratio in both runs whether it lies within the spread of the kept one."""
     lines = []
-    for found, ours, peer, times in _list_pairs(new):
-        old = before.get((found["title"], ours, peer))
-        if old is None:
-            continue
-        inside = min(times) <= max(old) and min(old) <= max(times)
-        spread = f"{_number(min(old))}× to {_number(max(old))}×"
-        what = f"{found['title']}: {ours} against {peer}"
-        said = BESIDE if not same else WITHIN if inside else OUTSIDE
-        lines.append(f"{said} {spread}: {_ratio(times)} {what}")
+    for (found, ours, peer, ratios), before, verdict in hold(new, kept):
+        spread = f"{_number(min(before))}× to {_number(max(before))}×"
+        lines.append(f"{verdict} {spread}: {_ratio(ratios)} {found['title']}: {ours} against {peer}")
     return lines
