@@ -13,14 +13,14 @@ import pandas as pd
 import pytest
 from distilled_pruning import disk
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.campaign import rules as campaign_rules, scale, steps as campaign
+from distilled_pruning.study.campaign import images, rules as campaign_rules, scale, steps as campaign
 from distilled_pruning.study.campaign.answers import QUESTIONS, list_questions
 from distilled_pruning.study.engine.entry import dump_lines, sha256
 from distilled_pruning.study.parameters.fields import as_text
 from distilled_pruning.study.parameters.notebooks import home
 from distilled_pruning.study.parameters.presets import UNCOUNTED, bases
 from distilled_pruning.study.results.recorded import FRAMES, INDEX, Record, Recorded, write_index
-from distilled_pruning.study.sections.common.style import NARROW
+from distilled_pruning.study.sections.common.style import NARROW, WIDTH
 from distilled_pruning.study.sections.registry import EXPERIMENTS
 
 STEPS = campaign.read_steps()
@@ -251,3 +251,32 @@ def test_without_recorded_lines_the_figure_says_so(tmp_path: Path) -> None:
     nothing = scale.read_regimes(Recorded(tmp_path))
     for chosen in (scale.select_common(nothing), scale.select_widest(nothing)):
         assert not scale.draw_scale(chosen, "stamp").axes
+
+
+def test_stability_over_the_number_of_images_is_drawn_from_the_cells_that_the_rule_reads() -> None:
+    kept = campaign.Cells(Recorded(home() / "results"))
+    frame = images.read_images(kept)
+    real = frame[frame["series"] == images.REAL]
+    assert real.groupby(["level", "images"]).size().to_dict() == {
+        (level, n): 5 for level in campaign.LEVELS for n in (100, 400, 2_000, 10_000, 32_000)
+    }
+    for n, preset, method in images.SOURCES[images.REAL]:
+        drawn = real[(real["images"] == n) & (real["level"] == 9)].set_index("init")
+        assert (drawn["error_rise"] / 100).to_dict() == pytest.approx(kept.values(preset, method, 9))
+        assert drawn["barrier"].to_dict() == pytest.approx(kept.values(preset, method, 9, "barrier"))
+    for width, shape in ((WIDTH, (2, 0)), (NARROW, (2, 1))):
+        figure = images.draw_images(frame, "stamp", width)
+        assert [ax.get_title(loc="left") for ax in figure.axes] == ["59 % sparse", "87 % sparse"]
+        below = figure.axes[0].get_position().y0 > figure.axes[1].get_position().y1
+        assert (len(figure.axes), int(below)) == shape
+        first = figure.axes[0].get_lines()[0]
+        assert list(first.get_xdata()) == [100, 400, 2_000, 10_000, 32_000]
+        assert first.get_ydata()[0] == pytest.approx(
+            real[(real["images"] == 100) & (real["level"] == 4)]["error_rise"].mean()
+        )
+        assert "59 % sparse, Real images: 100: 13.3" in figure.get_label()
+
+
+def test_without_its_cells_that_figure_says_so(tmp_path: Path) -> None:
+    nothing = images.read_images(campaign.Cells(Recorded(tmp_path)))
+    assert nothing.empty and not images.draw_images(nothing, "stamp").axes

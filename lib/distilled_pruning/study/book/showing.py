@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.figure import Figure
 
+    from ..campaign.steps import Cells
     from .exhibits import Exhibit
 
 FIRST = re.compile(r"(?<=[.?]) ")  # the end of a caption's first sentence
@@ -137,6 +138,25 @@ class Showing:
         parts: list[display.Picture | Table] = [picture, *tabled(table, first)]
         return display.Folded(FIRST.split(caption)[0], parts) if folded else display.Stack(parts)
 
+    @said
+    def campaign_figure(
+        self, draw: Callable[..., Figure], read: Callable[[Cells], pd.DataFrame], caption: str, name: str
+    ) -> display.Picture:
+        """Show a figure that takes several recorded cells of the campaign.
+
+        Args:
+            draw: Draws it from a frame and a ``stamp``.
+            read: Gathers that frame.
+            caption: What it is and how it is read.
+            name: Anchor to link to.
+        """
+        from ..campaign.steps import FILE, MAIN, Cells
+        from ..parameters.notebooks import home
+        from ..results.recorded import Recorded
+
+        rows = read(Cells(Recorded(home() / "results")))
+        return pooled(draw, rows, f"{MAIN} scale", f"recorded: the cells that {FILE} names", caption, name)
+
     def draw(self, draw: Callable[..., Figure], *given: Any, caption: str = "", name: str = "") -> display.Picture:
         """Show a figure that needs no results: a diagram, or what the papers published.
 
@@ -198,6 +218,26 @@ class Showing:
         command = f"distilled-pruning book --what-if {self.parameters.notebook} {pairs}"
         html = f"{escape(answer)}</p><p>Try it: {display.code(command).html}"
         return display.Answer(question, display.Markup(html, f"{answer} Try it: {command}"))
+
+
+def pooled(
+    draw: Callable[..., Figure], rows: pd.DataFrame, scales: str, about: str, caption: str, name: str
+) -> display.Picture:
+    """Show a figure of rows that were recorded under several parameters.
+
+    Args:
+        draw: Draws it from the rows and a ``stamp``.
+        rows: What is drawn, downloadable beside it.
+        scales: At which they were recorded.
+        about: Where they come from, for the file's metadata.
+        caption: What it is and how it is read.
+        name: Anchor to link to, and name of the data.
+    """
+    from . import exhibits
+
+    csv = display.download(f"{name}.csv", rows)
+    line = exhibits.one_line(csv, draw.__name__, "distilled-pruning run s4-stability -f reduced", scales)
+    return pictured(draw, rows, f"recorded, {scales}", about, caption=caption, line=line, name=name)
 
 
 def pictured(

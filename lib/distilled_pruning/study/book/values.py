@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import display
 from ..campaign.answers import list_questions, list_rules
+from ..campaign.images import draw_images
 from ..campaign.scale import draw_scale, read_regimes, select_common, select_widest
 from ..campaign.steps import Cells
 from ..judging.ledger import stamp
@@ -20,12 +21,15 @@ from ..sections import figures as drawn
 from ..sections.common import comparison
 from ..sections.how_fast import page as speed
 from ..sections.section import Section
-from . import conclusions, deviations, effort, evidence, exhibits, findings, hero, regime, showing
+from . import conclusions, deviations, effort, evidence, findings, hero, regime, showing
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from .deviations import Frames
+
+
+_POOLED = {"draw_scale": draw_scale, "draw_images": draw_images}  # draw what is recorded under several parameters
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ def gather(
         "waiting": list(waiting),
         "parameters": {name: parameters(path) for name, path in sources.items()},
         "efforts": effort.table(sections, sections[0].store) if sections else [],
-        "drawing": code({**dict(inspect.getmembers(drawn, inspect.isfunction)), "draw_scale": draw_scale}),
+        "drawing": code({**dict(inspect.getmembers(drawn, inspect.isfunction)), **_POOLED}),
         "repository": repository,
         "effects": deviations.effects(*best_frames(frames, stamp(filled), results)),
         "speed": speed.parts(home()),
@@ -122,15 +126,10 @@ def pictures_of_campaign(results: Path) -> dict[str, display.Picture]:
             "recorded: the regime in which most ways and settings were tried",
         ),
     }
-    found = {}
-    for name, (rows, caption, about) in drawings.items():
-        short = name.removeprefix("by_")
-        csv = display.download(f"{short}.csv", rows)
-        line = exhibits.one_line(csv, draw_scale.__name__, "distilled-pruning run s4-stability -f reduced", scales)
-        found[name] = showing.pictured(
-            draw_scale, rows, f"recorded, {scales}", about, caption=caption, line=line, name=short
-        )
-    return found
+    return {
+        name: showing.pooled(draw_scale, rows, scales, about, caption, name.removeprefix("by_"))
+        for name, (rows, caption, about) in drawings.items()
+    }
 
 
 def best_frames(frames: Frames, scale: str, results: Path) -> tuple[dict[str, pd.DataFrame], str]:

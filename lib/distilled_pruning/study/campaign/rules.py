@@ -28,11 +28,11 @@ from ..judging.verdicts import (
 )
 from ..sections.s3_distilled_pruning import lottery
 from ..sections.s6_stable_initializations.claims import SPARSEST, averaged
-from .steps import LEVELS, POINT, Cells, Step
+from .images import REAL, SOURCES
+from .steps import LEVELS, MAIN, POINT, Cells, Step
 
 _Rule = Callable[[Cells], list[Finding]]
 _Judge = Callable[[str, Sequence[float]], Finding]
-_MAIN = "reduced"
 _SPARSE = replace(PERCENT, name="% sparse")
 _A_TENFOLD = Unit("nats for ten times the images", NATS.factor, NATS.digits, signed=True)
 
@@ -80,19 +80,12 @@ def _papers_rate(cells: Cells) -> list[Finding]:
 
 def _by_images(cells: Cells) -> list[Finding]:
     """Judge the slope of the barrier on the logarithm of the number of real images."""
-    sources = {
-        100: (_MAIN, "random-real"),
-        400: ("reduced/real-400", "random-real"),
-        2_000: ("reduced/real-2000", "random-real"),
-        10_000: ("reduced/real-10000", "random-real"),
-        32_000: (_MAIN, "real-short"),
-    }
     found = []
     for level, label in LEVELS.items():
-        by_number = {n: cells.values(*where, level, "barrier") for n, where in sources.items()}
+        by_number = {images: cells.values(preset, method, level, "barrier") for images, preset, method in SOURCES[REAL]}
         shared = set.intersection(*(set(values) for values in by_number.values()))
-        logs = [math.log10(n) for n in sources]
-        slopes = [slope(logs, [by_number[n][init] for n in sources]) for init in sorted(shared)]
+        logs = [math.log10(n) for n in by_number]
+        slopes = [slope(logs, [values[init] for values in by_number.values()]) for init in sorted(shared)]
         found.append(negative(label, slopes, _A_TENFOLD))
     return found
 
@@ -112,7 +105,7 @@ def _claim(name: str) -> _Rule:
     """Read a rule that is a claim's own, from the frames recorded at the reduced scale."""
 
     def rule(cells: Cells) -> list[Finding]:
-        frames = {figure: cells.folder.table(figure, _MAIN) for figure in ("membership", "orders")}
+        frames = {figure: cells.folder.table(figure, MAIN) for figure in ("membership", "orders")}
         return find(name).measure(frames)
 
     return rule
@@ -182,7 +175,7 @@ _MATCHED = tuple(
     for method in ("magnitude-layers", "snip-layers", "synflow-layers")
 )
 _HALF = ("reduced/half-steps", "distilled")
-_REAL = (_MAIN, "real-short")
+_REAL = (MAIN, "real-short")
 RULES: dict[int, tuple[_Rule, ...]] = {
     0: (
         _all(

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 FILE = "workflow/campaign.toml"
 LEVELS = {4: "59 %", 9: "87 %"}
 POINT = 0.01
+MAIN = "reduced"  # the preset that all cells vary
 
 
 @dataclass(frozen=True)
