@@ -77,6 +77,16 @@ def training(measured: Mapping[str, Any]) -> str:
     return _table(head, rows, f"Training steps on {_machine(measured)}: times faster, median (least) of the rounds")
 
 
+def fastest(measured: Mapping[str, Any]) -> str:
+    """Say which variant of ours has the fastest training step, by the median over the rounds."""
+    found: dict[str, list[str]] = {}
+    for step in _of_theme(measured, "training"):
+        best = min(step["ours"], key=lambda name: statistics.median(step["seconds"][name]))
+        found.setdefault(best, []).append(step["title"])
+    names = [f"*{plain(best)}* for {' and '.join(map(plain, titles))}" for best, titles in found.items()]
+    return f"On {_machine(measured)}, the fastest training step is {', '.join(names)}."
+
+
 def hessian(measured: Mapping[str, Any]) -> str:
     """Write the table of exact Hessian diagonals, and below it what peers answer that cannot give one."""
     rows, answers = [], dict[tuple[str, str], list[str]]()
@@ -201,6 +211,7 @@ def _picture(measured: Mapping[str, Any]) -> str:
 PARTS: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "origin": _origin,
     "figure": _picture,
+    "fastest": fastest,
     "training": training,
     "hessian": hessian,
     "surfaces": _surfaces,
@@ -223,9 +234,9 @@ def parts(root: Path) -> dict[str, str]:
 
 def _other_machine(file: Path, measured: Mapping[str, Any]) -> str:
     """Write what another machine found: where others are faster there, and its training steps."""
-    table = ["::::{dropdown} The table of training steps", ":class-container: open-where-wide", "", training(measured)]
+    table = ["::::{dropdown} The table of training steps", training(measured), "::::"]
     kept = f"{_origin(measured)} Kept as `{ELSEWHERE}/{file.name}`."
-    return "\n".join([losses(measured), "", kept, "", *table, "::::"])
+    return "\n".join([losses(measured), "", fastest(measured), "", kept, "", *table])
 
 
 def text(measured: Mapping[str, Any]) -> str:
