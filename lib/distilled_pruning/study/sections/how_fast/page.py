@@ -83,8 +83,8 @@ def fastest(measured: Mapping[str, Any]) -> str:
     for step in _of_theme(measured, "training"):
         best = min(step["ours"], key=lambda name: statistics.median(step["seconds"][name]))
         found.setdefault(best, []).append(step["title"])
-    names = [f"*{plain(best)}* for {' and '.join(map(plain, titles))}" for best, titles in found.items()]
-    return f"On {_machine(measured)}, the fastest training step is {', '.join(names)}."
+    names = [f"*{plain(best)}* for {', '.join(map(plain, titles))}" for best, titles in found.items()]
+    return f"On {_machine(measured)}, the fastest training step is {'; '.join(names)}."
 
 
 def hessian(measured: Mapping[str, Any]) -> str:
