@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ..display import Markup, Note, Table, code, lines
+from ..jobs.ways import label as name_way
 from ..judging.claims import find
 from ..judging.statistics import by_init, paired, slope, way
 from ..judging.units import NATS, PERCENT, POINTS, Unit
@@ -167,11 +168,11 @@ _BOTH = (4, 9)
 _DIGITS = {"reduced/digits32": "width 32", "reduced/digits64": "width 64"}
 _LONG = tuple(_stable("reduced/long-gentle", "real-short", 9, rate=r, label=f"rate {r:g}, ") for r in (0.01, 0.003))
 _UNTRAINED = tuple(
-    _stable("reduced/untrained", method, 4, label=f"{method}, ")
+    _stable("reduced/untrained", method, 4, label=f"{name_way(method)}, ")
     for method in ("magnitude", "random", "snip", "synflow")
 )
 _MATCHED = tuple(
-    _stable("reduced/matched-layers", method, 9, label=f"{method}, ")
+    _stable("reduced/matched-layers", method, 9, label=f"{name_way(method)}, ")
     for method in ("magnitude-layers", "snip-layers", "synflow-layers")
 )
 _HALF = ("reduced/half-steps", "distilled")
@@ -206,8 +207,8 @@ RULES: dict[int, tuple[_Rule, ...]] = {
     2: (
         _all(
             *(
-                _unstable(f"reduced/{preset}", "real-short", 9, label=f"{preset}, ")
-                for preset in ("whitened-width32", "width32")
+                _unstable(f"reduced/{preset}", "real-short", 9, label=label)
+                for preset, label in (("whitened-width32", "whitened, "), ("width32", "not whitened, "))
             )
         ),
         _all(
