@@ -104,6 +104,26 @@ def test_an_answer_of_fewer_initialisations_says_their_number(tmp_path: Path) ->
     assert "(n = 5)" in asked and asked.count("n = ") == 2 and "59 %: +3.1 points \\[2.9, 3.3\\], n = 3" in asked
 
 
+def test_an_answer_on_sets_says_how_accurate_their_networks_are(tmp_path: Path) -> None:
+    kept = campaign.Cells(Recorded(home() / "results"))
+    own, shared = (kept.own_accuracy(preset, "distilled", campaign.RATE) for preset in ("reduced/own-sets", "reduced"))
+    assert own is not None and shared is not None and 0.28 < own < shared < 0.45, (
+        "three hundred steps against a thousand"
+    )
+    asked = next(
+        line for line in list_questions(kept, first=True).splitlines() if "a distilled set of its own? " in line
+    )
+    assert (
+        f"these sets {100 * own:.1f} %, the one shared set {100 * shared:.1f} %, a hundred random real images" in asked
+    )
+    few = cells(tmp_path, own_sets=rows("distilled", 0.1, 0.1, 0.1))
+    assert few.own_accuracy("reduced/own-sets", "distilled", campaign.RATE) is None
+    asked = next(
+        line for line in list_questions(few, first=True).splitlines() if "a distilled set of its own? " in line
+    )
+    assert "before pruning" not in asked
+
+
 def test_a_rise_below_two_points_at_both_levels_upholds_the_paper(tmp_path: Path) -> None:
     steady = [*rows("published", 0.010, 0.012, 0.011), *rows("published", 0.009, 0.010, 0.011, level=4)]
     (_, findings), *_ = campaign_rules.answer(step(1), cells(tmp_path, papers_rate=steady))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import statistics
 
-from ..judging.units import plain
+from ..judging.units import PERCENT, number, plain
 from ..judging.verdicts import CONTRADICTED, REPRODUCED, UNDECIDED, Finding, write_finding
 from .rules import answer, describe
-from .steps import Cells, Step, read_steps
+from .steps import MAIN, RATE, Cells, Step, read_steps
 
 QUESTIONS: dict[int, tuple[str, ...]] = {
     0: (
@@ -67,6 +67,10 @@ QUESTIONS: dict[int, tuple[str, ...]] = {
         "AlexNet, inner loops as long as the paper’s: are distilled subnetworks stable and IMP’s not?",
     ),
 }
+_SETS = {  # by step and place of the question: what its sets are called, and the cell that trained on them
+    (0, 1): ("these sets", "reduced/own-sets"),
+    (3, 2): ("IDC’s sets", "reduced/idc"),
+}
 _WORDS = {REPRODUCED: "Yes", CONTRADICTED: "No", UNDECIDED: "Open"}
 
 
@@ -97,11 +101,25 @@ def list_questions(cells: Cells, first: bool) -> str:
 def _ask(step: Step, cells: Cells) -> list[str]:
     """Write the answered questions of a step, each as an item of a list, with the number of initialisations of most."""
     asked = []
-    for question, (_, found) in zip(QUESTIONS[step.number], answer(step, cells), strict=False):  # some rules only order
+    pairs = zip(QUESTIONS[step.number], answer(step, cells), strict=False)  # some rules only order
+    for place, (question, (_, found)) in enumerate(pairs):
         findings = [finding for finding in found if finding.n]
         if words := _say(findings, n := statistics.mode(finding.n for finding in findings) if findings else 0):
-            asked.append(f"- {plain(question)} (n = {n}) {words}")
+            quality = _say_quality(*_SETS[step.number, place], cells) if (step.number, place) in _SETS else ""
+            asked.append(f"- {plain(question)} (n = {n}) {words}{quality}")
     return asked
+
+
+def _say_quality(name: str, preset: str, cells: Cells) -> str:
+    """Say how accurate the networks are that were trained on a cell's sets alone, beside other images."""
+    compared = {
+        name: (preset, "distilled"),
+        "the one shared set": (MAIN, "distilled"),
+        "a hundred random real images": (MAIN, "random-real"),
+    }
+    found = {images: cells.own_accuracy(*where, rate=RATE) for images, where in compared.items()}
+    said = [f"{images} {number(PERCENT.factor * share, 1)} %" for images, share in found.items() if share is not None]
+    return f" Test accuracy that images alone give a network before pruning: {', '.join(said)}." if said else ""
 
 
 def _say(findings: list[Finding], n: int) -> str:

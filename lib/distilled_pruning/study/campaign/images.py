@@ -10,7 +10,7 @@ from ..sections.common.dots import THRESHOLD
 from ..sections.common.grouping import count_inits
 from ..sections.common.lines import draw_means, set_ticks
 from ..sections.common.style import INK, WIDTH, canvas, describe, empty, fold, legend
-from .steps import LEVELS, MAIN, POINT, Cells
+from .steps import LEVELS, MAIN, POINT, RATE, Cells
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +37,6 @@ SOURCES = {
     "Distilled images (DM)": (Source(100, "reduced/own-sets", "distilled"),),
     "Distilled images (IDC)": (Source(400, "reduced/idc", "distilled"),),  # four images from each of 100 stored
 }
-_RATE = 0.03
 _LOOKS = {
     REAL: ("real-short", "o"),
     "Distilled images (DM)": ("distilled", "s"),
@@ -58,8 +57,8 @@ def read_images(cells: Cells) -> pd.DataFrame:
     for series, sources in SOURCES.items():
         for images, preset, method in sources:
             for level in LEVELS:
-                rises = cells.values(preset, method, level, rate=_RATE)
-                barriers = cells.values(preset, method, level, "barrier", rate=_RATE)
+                rises = cells.values(preset, method, level, rate=RATE)
+                barriers = cells.values(preset, method, level, "barrier", rate=RATE)
                 where = {"series": series, "images": images, "level": level}
                 rows += [
                     {**where, "init": init, "error_rise": rise / POINT, "barrier": barriers[init]}

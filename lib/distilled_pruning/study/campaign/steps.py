@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import datetime
 import math
+import statistics
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ...errors import InputError
 from ..judging.statistics import by_init
@@ -29,6 +30,7 @@ FILE = "workflow/campaign.toml"
 LEVELS = {4: "59 %", 9: "87 %"}
 POINT = 0.01
 MAIN = "reduced"  # the preset that all cells vary
+RATE = 0.03  # of its inner loops
 
 
 @dataclass(frozen=True)
@@ -120,11 +122,30 @@ class Cells:
 
     def travelled(self, preset: str, method: str, rate: float, init: int) -> float:
         """Give how far the first inner loop went, in norms of the initial weights; NaN where it is not recorded."""
+        found = self._first_loop(preset, method, rate, init)
+        return math.nan if found is None else float(found["distance"] / found["initial_norm"])
+
+    def own_accuracy(self, preset: str, method: str, rate: float) -> float | None:
+        """Give how accurate networks are after the first inner loop, on test images, a mean over initialisations.
+
+        Args:
+            preset: Preset of ``s4-stability``.
+            method: Way the masks were found.
+            rate: Rate of the inner loop.
+
+        Returns:
+            A share; ``None`` where nothing is recorded.
+        """
+        inits = self.values(preset, method, min(LEVELS), rate=rate)
+        loops = [self._first_loop(preset, method, rate, init) for init in inits]
+        found = [loop["accuracy"] for loop in loops if loop is not None]
+        return statistics.fmean(found) if found else None
+
+    def _first_loop(self, preset: str, method: str, rate: float, init: int) -> Mapping[str, Any] | None:
         tickets = Tickets(resolve("s4-stability", file=preset))
         mask = tickets.chain(Row(method, rate, tickets.setting(rate)), init, 1)
         inner = mask.training if mask is not None else None
-        found = self.folder.metrics(inner.key) if inner is not None else None
-        return math.nan if found is None else float(found["distance"] / found["initial_norm"])
+        return None if inner is None else self.folder.metrics(inner.key)
 
 
 def _deciding(preset: str, notebook: str) -> Mapping[str, object]:
