@@ -104,6 +104,18 @@ def test_an_answer_of_fewer_initialisations_says_their_number(tmp_path: Path) ->
     assert "(n = 5)" in asked and asked.count("n = ") == 2 and "59 %: +3.1 points \\[2.9, 3.3\\], n = 3" in asked
 
 
+def test_of_many_settings_that_agree_the_least_and_the_greatest_are_written(tmp_path: Path) -> None:
+    many = {
+        "permuted": [row for level in (4, 9) for row in rows("mislabelled", 0.1, 0.101, 0.102, level=level)],
+        "shuffled": [row for level in (4, 9) for row in rows("shuffled", 0.2, 0.201, 0.202, level=level)],
+        "untrained": [row for way in ("magnitude", "random", "snip") for row in rows(way, 0.3, 0.301, 0.302, level=4)],
+    }
+    text = list_questions(cells(tmp_path, **many), first=True)
+    asked = next(line for line in text.splitlines() if "no inner loop" in line)
+    assert "**No:**" in asked and "7 settings, least permuted labels, 59 %: +10.1 points" in asked
+    assert "; greatest Magnitude at initialisation, 59 %: +30.1 points" in asked and "huffled" not in asked
+
+
 def test_an_answer_on_sets_says_how_accurate_their_networks_are(tmp_path: Path) -> None:
     kept = campaign.Cells(Recorded(home() / "results"))
     own, shared = (kept.own_accuracy(preset, "distilled", campaign.RATE) for preset in ("reduced/own-sets", "reduced"))

@@ -74,6 +74,7 @@ _SETS = {  # by step and place of the question: what its sets are called, and th
 _WORDS = {REPRODUCED: "Yes", CONTRADICTED: "No", UNDECIDED: "Open"}
 
 
+_MANY = 6  # findings that are still written one by one
 FIRST = range(7)  # steps on whether the papers' effect appears, and on what stability depends
 
 
@@ -126,9 +127,19 @@ def _say(findings: list[Finding], n: int) -> str:
     """Say for which settings the answer is yes, for which no, and for which it is open; ``n`` stands beside already."""
     groups = []
     for verdict, word in _WORDS.items():
-        found = [write_finding(finding, markdown=True, n=n) for finding in findings if finding.verdict == verdict]
-        groups += [f'**{word}:** <span class="where">{"; ".join(found)}.</span>'] if found else []
+        alike = [finding for finding in findings if finding.verdict == verdict]
+        if alike:
+            groups.append(f'**{word}:** <span class="where">{_list(alike, n)}.</span>')
     return " ".join(groups)
+
+
+def _list(findings: list[Finding], n: int) -> str:
+    """Write findings one after the other, or of many the least and the greatest."""
+    if len(findings) <= _MANY:
+        return "; ".join(write_finding(finding, markdown=True, n=n) for finding in findings)
+    ranked = sorted(findings, key=lambda finding: finding.value)
+    least, greatest = (write_finding(finding, markdown=True, n=n) for finding in (ranked[0], ranked[-1]))
+    return f"{len(findings)} settings, least {least}; greatest {greatest}"
 
 
 def list_rules(cells: Cells) -> str:
