@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from distilled_pruning import disk
 from distilled_pruning.errors import InputError
-from distilled_pruning.study.campaign import images, rules as campaign_rules, scale, steps as campaign
+from distilled_pruning.study.campaign import images, rules as campaign_rules, scale, sets, steps as campaign
 from distilled_pruning.study.campaign.answers import QUESTIONS, list_questions
 from distilled_pruning.study.engine.entry import dump_lines, sha256
 from distilled_pruning.study.parameters.fields import as_text
@@ -316,3 +316,34 @@ def test_stability_over_the_number_of_images_is_drawn_from_the_cells_that_the_ru
 def test_without_its_cells_that_figure_says_so(tmp_path: Path) -> None:
     nothing = images.read_images(campaign.Cells(Recorded(tmp_path)))
     assert nothing.empty and not images.draw_images(nothing, "stamp").axes
+
+
+def test_where_distilled_sets_gave_stable_subnetworks_is_said_level_by_level(tmp_path: Path) -> None:
+    low, high = (0.008, 0.009, 0.01), (0.06, 0.07, 0.08)
+    apart = [*rows("distilled", *high, level=4), *rows("distilled", *low)]
+    everywhere = [*rows("distilled", *low, level=4), *rows("distilled", *low)]
+    none = cells(tmp_path / "none", own_sets=[*rows("distilled", *high, level=4), *rows("distilled", *high)])
+    assert "did not appear here" in sets.say_stable(none) and not sets.say_briefly(none)
+    part = cells(tmp_path / "part", own_sets=rows("distilled", *high), idc=apart)
+    told = sets.say_stable(part)
+    assert "appeared here in part. Of 2 kinds" in told and "IDC’s sets, 87 %: +0.9 points" in told
+    assert "DM’s sets" not in told and "No kind did at both 59 % and 87 %" in told
+    assert sets.say_briefly(part) == (
+        "Of the other distilled sets tried, IDC’s sets give stable subnetworks at 87 % alone."
+    )
+    assert not sets.say_stable(cells(tmp_path / "all", idc=everywhere)), "the papers' effect, nothing to restrict"
+    assert "did not appear here" in sets.say_stable(campaign.Cells(Recorded(tmp_path / "nothing")))
+
+
+def test_more_initialisations_of_a_set_count_before_fewer(tmp_path: Path) -> None:
+    three, five = (rows("published", *[0.01] * n, rate=0.01) for n in (3, 5))
+    found = sets.find_stable(cells(tmp_path, papers_rate=three, papers_rate_more=five))
+    assert [finding.n for judged in found.values() for finding in judged.values()] == [5]
+
+
+def test_what_is_recorded_of_distilled_sets_is_what_the_figures_frames_say() -> None:
+    kept = campaign.Cells(Recorded(home() / "results"))
+    found = sets.find_stable(kept)
+    assert {name for name, *_ in sets.TRIED} == found.keys()
+    rises = kept.values("reduced/idc", "distilled", 9)
+    assert found["IDC’s sets"][9].value == pytest.approx(sum(rises.values()) / 5)

@@ -502,6 +502,7 @@ def test_the_headline_rests_on_the_largest_scale_and_on_one_run() -> None:
     rows = kept(SEEN)
     answer = f"Recorded (CIFAR-10, reduced scale): {conclusions.overall(SEEN)}"
     assert conclusions.headline(rows) == answer
+    assert conclusions.headline(rows, "One more.") == f"{answer} One more."
     ran = [{**item, "verdict": SUPPORTED, "this_run": said(SUPPORTED)} for item in rows]
     every = conclusions.overall(dict.fromkeys(SEEN, SUPPORTED))
     assert conclusions.headline(ran) == answer, "live, on digits, is no better evidence"

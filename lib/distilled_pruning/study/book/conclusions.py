@@ -8,12 +8,16 @@ from html import escape
 from typing import Any
 
 from ...data.catalog import entitle
+from ..campaign.sets import say_briefly
+from ..campaign.steps import Cells
 from ..display import Table, verdict as badge
 from ..judging import ledger
 from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED, write_finding
+from ..parameters.notebooks import home
 from ..parameters.presets import PRESETS
+from ..results.recorded import Recorded
 from ..sections.section import Section
 
 Row = Mapping[str, Any]
@@ -181,7 +185,7 @@ def recorded_place(rows: Sequence[Row]) -> tuple[str, str] | None:
     return places.pop() if len(places) == 1 else None
 
 
-def headline(rows: Sequence[Row]) -> str:
+def headline(rows: Sequence[Row], aside: str = "") -> str:
     """Answer the question of the page of controls in one sentence, from the best evidence there is.
 
     That is the larger scale, and recorded results before this run's at equal scale. Every page that says it says it
@@ -189,6 +193,7 @@ def headline(rows: Sequence[Row]) -> str:
 
     Args:
         rows: The ledger of the page of controls alone, with what is recorded.
+        aside: What recorded runs beside those of the verdicts add; a sentence.
     """
     there = recorded_place(rows)
     kept = {
@@ -206,7 +211,7 @@ def headline(rows: Sequence[Row]) -> str:
         return f"This run ({_situate(*there)}): {overall(verdicts)}"
     if there is None:
         return f"So far {UNTOLD}"
-    return f"Recorded ({_situate(*there)}): {overall(kept)}"
+    return f"Recorded ({_situate(*there)}): {overall(kept)}{' ' * bool(aside)}{aside}"
 
 
 def _situate(scale: str, data: str) -> str:
@@ -217,11 +222,13 @@ def _situate(scale: str, data: str) -> str:
 def controls(section: Section) -> Paragraphs:
     """Answer the question of the page of controls: what each of its own verdicts says, and the headline."""
     found = {}
-    book = ledger.judge([section])
+    book, cells = ledger.judge([section]), Cells(Recorded(home() / "results"))
     for item in book.judgements:
         numbers = "; ".join(write_finding(finding) for finding in item.primary if finding.n)
         found[item.claim.id] = (item.verdict, numbers)
-    return Paragraphs([*sentences(found).texts, (CHOSEN, ""), (f"Taken together. {headline(book.rows())}", "")])
+    return Paragraphs(
+        [*sentences(found).texts, (CHOSEN, ""), (f"Taken together. {headline(book.rows(), say_briefly(cells))}", "")]
+    )
 
 
 def relatives(section: Section) -> Table:

@@ -12,6 +12,7 @@ from .. import display
 from ..campaign.answers import list_questions, list_rules
 from ..campaign.images import draw_images
 from ..campaign.scale import draw_scale, read_regimes, select_common, select_widest
+from ..campaign.sets import say_briefly, say_stable
 from ..campaign.steps import Cells
 from ..judging.ledger import stamp
 from ..parameters.fields import as_text
@@ -75,7 +76,8 @@ def gather(
     cells = Cells(Recorded(results))
     here = next((section.parameters for section in sections if section.name == regime.PAGE), None)
     return {
-        "answer": conclusions.headline(asked),
+        "answer": conclusions.headline(asked, say_briefly(cells)),
+        "appeared": say_stable(cells),
         "chosen": conclusions.CHOSEN,
         "reasons": findings.reasons(asked),
         "relatives": conclusions.RELATIVES,
