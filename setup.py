@@ -15,7 +15,7 @@ TRAVELLING = (  # to distilled_pruning/copy, where `places.sources` finds it
     "notebooks",
     "results",
     "benchmarks/measured.json",
-    "benchmarks/elsewhere.json",
+    "benchmarks/elsewhere",
     "workflow/campaign.toml",
     "requirements.lock",
 )

@@ -296,7 +296,7 @@ def test_the_page_says_what_half_precision_can_gain_on_each_machine() -> None:
     written = speed.parts(ROOT)
     kept = [runs.name_machine(runs.load(ROOT / name)) for name in KEPT]
     assert len({*kept}) == len(kept) >= 3
-    assert all(written["elsewhere"].count(f"On {speed.plain(name)}") == 1 for name in kept[1:])
+    assert all(written["elsewhere"].count(f"On {speed.plain(name)}") == 2 for name in kept[1:]), "losses, fastest"
     assert all(name in written["elsewhere"] for name in KEPT[1:]) and kept[0] not in written["elsewhere"]
 
 
