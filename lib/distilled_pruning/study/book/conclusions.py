@@ -9,15 +9,13 @@ from typing import Any
 
 from ...data.catalog import entitle
 from ..campaign.sets import say_briefly
-from ..campaign.steps import Cells
+from ..campaign.steps import read_cells
 from ..display import Table, verdict as badge
 from ..judging import ledger
 from ..judging.claims import claims
 from ..judging.judgement import Judgement
 from ..judging.verdicts import NOT_RUN, NOT_TESTABLE, REFUTED, SUPPORTED, write_finding
-from ..parameters.notebooks import home
 from ..parameters.presets import PRESETS
-from ..results.recorded import Recorded
 from ..sections.section import Section
 
 Row = Mapping[str, Any]
@@ -211,7 +209,7 @@ def headline(rows: Sequence[Row], aside: str = "") -> str:
         return f"This run ({_situate(*there)}): {overall(verdicts)}"
     if there is None:
         return f"So far {UNTOLD}"
-    return f"Recorded ({_situate(*there)}): {overall(kept)}{' ' * bool(aside)}{aside}"
+    return f"Recorded ({_situate(*there)}): {overall(kept)} {aside}".rstrip()
 
 
 def _situate(scale: str, data: str) -> str:
@@ -222,12 +220,16 @@ def _situate(scale: str, data: str) -> str:
 def controls(section: Section) -> Paragraphs:
     """Answer the question of the page of controls: what each of its own verdicts says, and the headline."""
     found = {}
-    book, cells = ledger.judge([section]), Cells(Recorded(home() / "results"))
+    book = ledger.judge([section])
     for item in book.judgements:
         numbers = "; ".join(write_finding(finding) for finding in item.primary if finding.n)
         found[item.claim.id] = (item.verdict, numbers)
     return Paragraphs(
-        [*sentences(found).texts, (CHOSEN, ""), (f"Taken together. {headline(book.rows(), say_briefly(cells))}", "")]
+        [
+            *sentences(found).texts,
+            (CHOSEN, ""),
+            (f"Taken together. {headline(book.rows(), say_briefly(read_cells()))}", ""),
+        ]
     )
 
 

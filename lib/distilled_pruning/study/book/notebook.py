@@ -134,10 +134,8 @@ class Page(Showing):
     def campaign(self) -> display.Folded:
         """Show, behind a click, the steps of the campaign that belong to this page: rules, results, what is to come."""
         from ..campaign import rules as campaign_rules, steps as campaign
-        from ..parameters.notebooks import home
-        from ..results.recorded import Recorded
 
-        cells = campaign.Cells(Recorded(home() / "results"))
+        cells = campaign.read_cells()
         steps = [step for step in campaign.read_steps() if step.page == self.parameters.notebook]
         title = "Rules that were committed before the runs they judge"
         return display.Folded(title, [campaign_rules.show(step, cells) for step in steps])

@@ -150,12 +150,11 @@ class Showing:
             caption: What it is and how it is read.
             name: Anchor to link to.
         """
-        from ..campaign.steps import FILE, MAIN, Cells
-        from ..parameters.notebooks import home
-        from ..results.recorded import Recorded
+        from ..campaign.steps import FILE, MAIN, read_cells
 
-        rows = read(Cells(Recorded(home() / "results")))
-        return pooled(draw, rows, f"{MAIN} scale", f"recorded: the cells that {FILE} names", caption, name)
+        return pooled(
+            draw, read(read_cells()), f"{MAIN} scale", f"recorded: the cells that {FILE} names", caption, name
+        )
 
     def draw(self, draw: Callable[..., Figure], *given: Any, caption: str = "", name: str = "") -> display.Picture:
         """Show a figure that needs no results: a diagram, or what the papers published.

@@ -13,7 +13,7 @@ from ..campaign.answers import list_questions, list_rules
 from ..campaign.images import draw_images
 from ..campaign.scale import draw_scale, read_regimes, select_common, select_widest
 from ..campaign.sets import say_briefly, say_stable
-from ..campaign.steps import Cells
+from ..campaign.steps import read_cells
 from ..judging.ledger import stamp
 from ..parameters.fields import as_text
 from ..parameters.notebooks import home, read
@@ -73,7 +73,7 @@ def gather(
     claims = evidence.gather(rows)
     results = home() / "results"
     picture = hero.find(results)
-    cells = Cells(Recorded(results))
+    cells = read_cells()
     here = next((section.parameters for section in sections if section.name == regime.PAGE), None)
     return {
         "answer": conclusions.headline(asked, say_briefly(cells)),

@@ -25,7 +25,7 @@ class Source(NamedTuple):
     method: str
 
 
-REAL = "Real images"
+REAL, DM, IDC = "Real images", "Distilled images (DM)", "Distilled images (IDC)"
 SOURCES = {
     REAL: (
         Source(100, MAIN, "random-real"),
@@ -34,14 +34,10 @@ SOURCES = {
         Source(10_000, "reduced/real-10000", "random-real"),
         Source(32_000, MAIN, "real-short"),  # 500 batches of 64, none twice
     ),
-    "Distilled images (DM)": (Source(100, "reduced/own-sets", "distilled"),),
-    "Distilled images (IDC)": (Source(400, "reduced/idc", "distilled"),),  # four images from each of 100 stored
+    DM: (Source(100, "reduced/own-sets", "distilled"),),
+    IDC: (Source(400, "reduced/idc", "distilled"),),  # four images from each of 100 stored
 }
-_LOOKS = {
-    REAL: ("real-short", "o"),
-    "Distilled images (DM)": ("distilled", "s"),
-    "Distilled images (IDC)": ("distilled", "D"),
-}
+_LOOKS = {REAL: ("real-short", "o"), DM: ("distilled", "s"), IDC: ("distilled", "D")}
 
 
 def read_images(cells: Cells) -> pd.DataFrame:

@@ -74,9 +74,7 @@ def _all(*rules: _Rule) -> _Rule:
 
 def _papers_rate(cells: Cells) -> list[Finding]:
     """Judge on five initialisations where they are recorded, on three before."""
-    more = cells.values("reduced/papers-rate-more", "published", 9)
-    preset = "reduced/papers-rate-more" if len(more) > 3 else "reduced/papers-rate"
-    return _stable(preset, "published", 4, 9, label="papers' rate, ")(cells)
+    return _stable(cells.papers_rate(), "published", 4, 9, label="papers' rate, ")(cells)
 
 
 def _by_images(cells: Cells) -> list[Finding]:

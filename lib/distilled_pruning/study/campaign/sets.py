@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from ..judging.verdicts import REPRODUCED, Finding, stable, write_finding
-from .steps import LEVELS, MAIN, RATE, Cells
+from .steps import LEVELS, MAIN, PAPERS_RATE, RATE, Cells
 
 _GENTLE = 0.01
 
@@ -26,9 +26,8 @@ TRIED = (
     Tried("IDC’s sets", "reduced/idc", "distilled", RATE),
     Tried("the published DC set", "reduced/published", "published", RATE),
     Tried("the published MTT set", "reduced/whitened", "published", RATE),
-    Tried("the published MTT set at the papers’ rate", "reduced/papers-rate", "published", _GENTLE),
-    Tried("the published MTT set at the papers’ rate", "reduced/papers-rate-more", "published", _GENTLE),
-)  # of a name that stands twice the last one recorded counts, which has more initialisations
+    Tried("the published MTT set at the papers’ rate", PAPERS_RATE, "published", _GENTLE),
+)
 
 
 def find_stable(cells: Cells) -> dict[str, dict[int, Finding]]:
@@ -39,6 +38,7 @@ def find_stable(cells: Cells) -> dict[str, dict[int, Finding]]:
     """
     found = {}
     for name, preset, method, rate in TRIED:
+        preset = cells.papers_rate() if preset == PAPERS_RATE else preset
         rises = {level: list(cells.values(preset, method, level, rate=rate).values()) for level in LEVELS}
         judged = {level: stable(LEVELS[level], values) for level, values in rises.items() if len(values) > 1}
         if judged:

@@ -10,7 +10,7 @@ import datetime
 import math
 import statistics
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,7 @@ LEVELS = {4: "59 %", 9: "87 %"}
 POINT = 0.01
 MAIN = "reduced"  # the preset that all cells vary
 RATE = 0.03  # of its inner loops
+PAPERS_RATE = "reduced/papers-rate"
 
 
 @dataclass(frozen=True)
@@ -122,7 +123,7 @@ class Cells:
 
     def travelled(self, preset: str, method: str, rate: float, init: int) -> float:
         """Give how far the first inner loop went, in norms of the initial weights; NaN where it is not recorded."""
-        found = self._first_loop(preset, method, rate, init)
+        (found,) = self._first_loops(preset, method, rate, [init])
         return math.nan if found is None else float(found["distance"] / found["initial_norm"])
 
     def own_accuracy(self, preset: str, method: str, rate: float) -> float | None:
@@ -137,15 +138,28 @@ class Cells:
             A share; ``None`` where nothing is recorded.
         """
         inits = self.values(preset, method, min(LEVELS), rate=rate)
-        loops = [self._first_loop(preset, method, rate, init) for init in inits]
-        found = [loop["accuracy"] for loop in loops if loop is not None]
+        found = [loop["accuracy"] for loop in self._first_loops(preset, method, rate, inits) if loop is not None]
         return statistics.fmean(found) if found else None
 
-    def _first_loop(self, preset: str, method: str, rate: float, init: int) -> Mapping[str, Any] | None:
+    def _first_loops(
+        self, preset: str, method: str, rate: float, inits: Iterable[int]
+    ) -> list[Mapping[str, Any] | None]:
+        """Give the metrics of each initialisation's first inner loop, ``None`` where they are not recorded."""
         tickets = Tickets(resolve("s4-stability", file=preset))
-        mask = tickets.chain(Row(method, rate, tickets.setting(rate)), init, 1)
-        inner = mask.training if mask is not None else None
-        return None if inner is None else self.folder.metrics(inner.key)
+        row = Row(method, rate, tickets.setting(rate))
+        masks = [tickets.chain(row, init, 1) for init in inits]
+        loops = [None if mask is None else mask.training for mask in masks]
+        return [None if loop is None else self.folder.metrics(loop.key) for loop in loops]
+
+    def papers_rate(self) -> str:
+        """Name the preset at the papers' rate that counts: that of five initialisations once more than three are there."""
+        more = "reduced/papers-rate-more"
+        return more if len(self.values(more, "published", max(LEVELS))) > 3 else PAPERS_RATE
+
+
+def read_cells() -> Cells:
+    """Give the cells that are recorded with the sources."""
+    return Cells(Recorded(home() / "results"))
 
 
 def _deciding(preset: str, notebook: str) -> Mapping[str, object]:
