@@ -152,7 +152,7 @@ class Cells:
         return [None if loop is None else self.folder.metrics(loop.key) for loop in loops]
 
     def papers_rate(self) -> str:
-        """Name the preset at the papers' rate that counts: that of five initialisations once more than three are there."""
+        """Name the preset at the papers' rate that counts: the one of five initialisations, once four are there."""
         more = "reduced/papers-rate-more"
         return more if len(self.values(more, "published", max(LEVELS))) > 3 else PAPERS_RATE
 
