@@ -153,6 +153,20 @@ def test_five_initialisations_count_before_three(tmp_path: Path) -> None:
     assert (findings[1].n, findings[1].verdict) == (5, "contradicted")
 
 
+def test_differences_too_take_five_initialisations_before_three(tmp_path: Path) -> None:
+    three = [
+        *rows("published", 0.05, 0.15, 0.25),
+        *rows("real-short", 0.01, 0.11, 0.21),
+        *rows("random-real", 0.1, 0.2, 0.3),
+    ]
+    five = [*rows("published", *[0.05] * 5), *rows("real-short", 0.01, 0.02, 0.03, 0.02, 0.01)]
+    _, (_, fewer), (_, random), *_ = campaign_rules.answer(
+        step(1), cells(tmp_path, papers_rate=three, papers_rate_more=five)
+    )
+    assert (fewer[1].n, fewer[1].value) == (5, pytest.approx(0.032))
+    assert (random[1].n, random[1].value) == (3, pytest.approx(-0.15))
+
+
 def test_differences_are_paired_by_initialisation(tmp_path: Path) -> None:
     found = cells(tmp_path, papers_rate=[*rows("published", 0.05, 0.15, 0.25), *rows("real-short", 0.01, 0.11, 0.21)])
     _, (_, findings), *_ = campaign_rules.answer(step(1), found)
@@ -254,7 +268,9 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     found = scale.read_regimes(recorded)
     frames = [pd.DataFrame(recorded.frame(record)) for record in recorded.records("barriers") if record.frame]
     kept = [frame[~frame["collapsed"].astype(bool)] for frame in frames]
-    assert len(found) == sum(len(frame.groupby(["method", "level", "init", "rate"], dropna=False)) for frame in kept)
+    by = ["method", "level", "init", "rate"]
+    means = pd.concat([frame.groupby(by, dropna=False, as_index=False)["error_rise"].mean() for frame in kept])
+    assert len(found) == len(means.drop_duplicates()), "what two presets share is one row"
     dense = found[(found["method"] == "dense") & found["regime"].str.contains("ConvNet-3\nwidth 16\n15 epochs at 0.03")]
     assert dense["error_rise"].mean() == pytest.approx(26.0, abs=0.1), "in points, as the ledger says"
     drawn = set(found.loc[found["method"] == "random-real", "series"])

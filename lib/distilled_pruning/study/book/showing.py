@@ -232,10 +232,12 @@ def pooled(
         caption: What it is and how it is read.
         name: Anchor to link to, and name of the data.
     """
+    from ..campaign.steps import FILE, MAIN
     from . import exhibits
 
     csv = display.download(f"{name}.csv", rows)
-    line = exhibits.one_line(csv, draw.__name__, "distilled-pruning run s4-stability -f reduced", scales)
+    others = f"once more with -f and each preset in {FILE}"
+    line = exhibits.one_line(csv, draw.__name__, exhibits.told("s4-stability", MAIN), others, scales)
     return pictured(draw, rows, f"recorded, {scales}", about, caption=caption, line=line, name=name)
 
 

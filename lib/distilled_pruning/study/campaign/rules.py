@@ -30,7 +30,7 @@ from ..judging.verdicts import (
 from ..sections.s3_distilled_pruning import lottery
 from ..sections.s6_stable_initializations.claims import SPARSEST, averaged
 from .images import REAL, SOURCES
-from .steps import LEVELS, MAIN, POINT, Cells, Step
+from .steps import LEVELS, MAIN, PAPERS_RATE, POINT, Cells, Step
 
 _Rule = Callable[[Cells], list[Finding]]
 _Judge = Callable[[str, Sequence[float]], Finding]
@@ -47,7 +47,10 @@ def _each(
     label: str = "",
 ) -> _Rule:
     return lambda cells: [
-        judge(f"{label}{LEVELS.get(level, method)}", list(cells.values(preset, method, level, rate=rate).values()))
+        judge(
+            f"{label}{LEVELS.get(level, method)}",
+            list(cells.values(cells.counting(preset, method), method, level, rate=rate).values()),
+        )
         for level in levels
     ]
 
@@ -62,19 +65,18 @@ def _less(
     *levels: int,
     column: str = "error_rise",
 ) -> _Rule:
-    return lambda cells: [
-        judge(LEVELS[level], paired(cells.values(*left, level, column), cells.values(*right, level, column)))
-        for level in levels
-    ]
+    def rule(cells: Cells) -> list[Finding]:
+        ours, theirs = (
+            {level: cells.values(cells.counting(preset, method), method, level, column) for level in levels}
+            for preset, method in (left, right)
+        )
+        return [judge(LEVELS[level], paired(ours[level], theirs[level])) for level in levels]
+
+    return rule
 
 
 def _all(*rules: _Rule) -> _Rule:
     return lambda cells: [finding for rule in rules for finding in rule(cells)]
-
-
-def _papers_rate(cells: Cells) -> list[Finding]:
-    """Judge on five initialisations where they are recorded, on three before."""
-    return _stable(cells.papers_rate(), "published", 4, 9, label="papers' rate, ")(cells)
 
 
 def _by_images(cells: Cells) -> list[Finding]:
@@ -191,16 +193,13 @@ RULES: dict[int, tuple[_Rule, ...]] = {
         ),
     ),
     1: (
-        _all(_papers_rate, _stable("reduced/whitened", "published", *_BOTH, label="reduced rate, ")),
-        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "real-short"), _more, *_BOTH),
-        _less(("reduced/papers-rate", "published"), ("reduced/papers-rate", "random-real"), _fewer, *_BOTH),
-        _less(
-            ("reduced/papers-rate", "published"),
-            ("reduced/papers-rate", "imp"),
-            _alike(POINT),
-            9,
-            column="accuracy",
+        _all(
+            _stable(PAPERS_RATE, "published", *_BOTH, label="papers' rate, "),
+            _stable("reduced/whitened", "published", *_BOTH, label="reduced rate, "),
         ),
+        _less((PAPERS_RATE, "published"), (PAPERS_RATE, "real-short"), _more, *_BOTH),
+        _less((PAPERS_RATE, "published"), (PAPERS_RATE, "random-real"), _fewer, *_BOTH),
+        _less((PAPERS_RATE, "published"), (PAPERS_RATE, "imp"), _alike(POINT), 9, column="accuracy"),
     ),
     2: (
         _all(

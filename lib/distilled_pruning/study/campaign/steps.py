@@ -151,10 +151,10 @@ class Cells:
         loops = [None if mask is None else mask.training for mask in masks]
         return [None if loop is None else self.folder.metrics(loop.key) for loop in loops]
 
-    def papers_rate(self) -> str:
-        """Name the preset at the papers' rate that counts: the one of five initialisations, once four are there."""
-        more = "reduced/papers-rate-more"
-        return more if len(self.values(more, "published", max(LEVELS))) > 3 else PAPERS_RATE
+    def counting(self, preset: str, method: str) -> str:
+        """Name the preset that counts for a way: at the papers' rate the one with more initialisations of it."""
+        more = f"{PAPERS_RATE}-more"
+        return more if preset == PAPERS_RATE and len(self.values(more, method, max(LEVELS))) > 3 else preset
 
 
 def read_cells() -> Cells:
