@@ -277,6 +277,8 @@ def test_every_recorded_regime_is_a_panel_with_all_its_ways() -> None:
     assert {"Random real images", "Random real images (40 per class)"} <= drawn, "of another number are another row"
     permuted = found.loc[found["method"] == "mislabelled", "series"]
     assert set(permuted) == {"Real images, labels permuted"}, "of all real images, not of distilled ones"
+    loops = set(found.loc[found["method"] == "real-short", "series"])
+    assert {"All real images, few steps", "All real images (11,730 steps, rate 0.003)"} <= loops, "which are not few"
     common = scale.select_common(found)
     assert set(common["regime"]) == set(found["regime"])
     assert common["usual"].all() and (common.groupby("method")["regime"].nunique() > 1).all()

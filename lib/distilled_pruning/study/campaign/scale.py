@@ -96,7 +96,10 @@ def _name_way(record: Record, method: str, varied: Sequence[str]) -> str:
         sets = given.get("sets", 1)
         notes.append(f"{str(given['distiller']).upper()}, {'a set each' if sets > 1 else 'one set'}")
     notes += varied
-    return f"{label(method)} ({', '.join(notes)})" if notes else label(method)
+    name = label(method)
+    if any(note.endswith(" steps") for note in varied):
+        name = name.removesuffix(", few steps")  # as many as its note says
+    return f"{name} ({', '.join(notes)})" if notes else name
 
 
 def select_common(frame: pd.DataFrame) -> pd.DataFrame:
