@@ -47,10 +47,7 @@ def _each(
     label: str = "",
 ) -> _Rule:
     return lambda cells: [
-        judge(
-            f"{label}{LEVELS.get(level, method)}",
-            list(cells.values(cells.counting(preset, method), method, level, rate=rate).values()),
-        )
+        judge(f"{label}{LEVELS.get(level, method)}", list(cells.values(preset, method, level, rate=rate).values()))
         for level in levels
     ]
 
@@ -65,14 +62,10 @@ def _less(
     *levels: int,
     column: str = "error_rise",
 ) -> _Rule:
-    def rule(cells: Cells) -> list[Finding]:
-        ours, theirs = (
-            {level: cells.values(cells.counting(preset, method), method, level, column) for level in levels}
-            for preset, method in (left, right)
-        )
-        return [judge(LEVELS[level], paired(ours[level], theirs[level])) for level in levels]
-
-    return rule
+    return lambda cells: [
+        judge(LEVELS[level], paired(cells.values(*left, level, column), cells.values(*right, level, column)))
+        for level in levels
+    ]
 
 
 def _all(*rules: _Rule) -> _Rule:

@@ -38,8 +38,7 @@ def find_stable(cells: Cells) -> dict[str, dict[int, Finding]]:
     """
     found = {}
     for name, preset, method, rate in TRIED:
-        counting = cells.counting(preset, method)
-        rises = {level: list(cells.values(counting, method, level, rate=rate).values()) for level in LEVELS}
+        rises = {level: list(cells.values(preset, method, level, rate=rate).values()) for level in LEVELS}
         judged = {level: stable(LEVELS[level], values) for level, values in rises.items() if len(values) > 1}
         if judged:
             found[name] = judged

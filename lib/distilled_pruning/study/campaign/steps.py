@@ -108,13 +108,14 @@ class Cells:
         """Give the mean of a column over the lines of each initialisation; nothing where nothing is recorded.
 
         Args:
-            preset: Preset of ``s4-stability``, such as ``"reduced/whitened"``.
+            preset: Preset of ``s4-stability``, such as ``"reduced/whitened"``; at the papers' rate the one of five
+                initialisations counts instead for a way that it has more than three of.
             method: Way the masks were found.
             level: Pruning level.
             column: Column of the frame of barriers.
             rate: Rate of the inner loop, where the preset has several.
         """
-        frame = self.frame(preset)
+        frame = self.frame(self._counting(preset, method))
         if frame is None:
             return {}
         kept = frame[(frame["method"] == method) & (frame["level"] == level) & ~frame["collapsed"].astype(bool)]
@@ -151,8 +152,7 @@ class Cells:
         loops = [None if mask is None else mask.training for mask in masks]
         return [None if loop is None else self.folder.metrics(loop.key) for loop in loops]
 
-    def counting(self, preset: str, method: str) -> str:
-        """Name the preset that counts for a way: at the papers' rate the one with more initialisations of it."""
+    def _counting(self, preset: str, method: str) -> str:
         more = f"{PAPERS_RATE}-more"
         return more if preset == PAPERS_RATE and len(self.values(more, method, max(LEVELS))) > 3 else preset
 
